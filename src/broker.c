@@ -1,0 +1,350 @@
+/*
+ * broker.c - the way into RabbitMQ, the same for the worker and the consumer:
+ * the connection with its TLS, heartbeats and client properties, and the
+ * topology. The URL is taken apart in broker_url.c.
+ *
+ * Never logs, never exits, never waits without a limit: what fails comes back
+ * as one line of text, without the password. Includes no PostgreSQL header.
+ */
+#include "broker.h"
+
+#include <openssl/ssl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/time.h>
+
+#include "message.h"
+
+#define PRODUCT "campaign"
+#define CHANNEL 1
+
+/* The build passes the version written in campaign.control. */
+#ifndef CAMPAIGN_VERSION
+#define CAMPAIGN_VERSION "unknown"
+#endif
+
+/* Brokers without authentication_failure_close refuse a login by hanging up. */
+#define HINT_CLOSED "; wrong user or password, TLS expected, or no RabbitMQ at that port?"
+
+static struct timeval timeout_of(int timeout_ms)
+{
+	struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000L};
+
+	return timeout;
+}
+
+/* Codes of connection.close and channel.close, AMQP 0-9-1. */
+static ErrorCode code_of_close(uint16_t reply_code)
+{
+	switch (reply_code)
+	{
+		case AMQP_ACCESS_REFUSED:
+		case AMQP_PRECONDITION_FAILED:
+		case AMQP_NOT_ALLOWED:
+		case AMQP_RESOURCE_LOCKED:
+			return ERROR_REFUSED;
+		case AMQP_CONNECTION_FORCED: /* the broker shuts down */
+		case AMQP_RESOURCE_ERROR:
+		case AMQP_INTERNAL_ERROR:
+		case AMQP_NOT_FOUND: /* a queue whose replicas are away, or that was deleted */
+			return ERROR_UNREACHABLE;
+		default:
+			return ERROR_PROTOCOL;
+	}
+}
+
+static ErrorCode code_of_status(int status)
+{
+	switch (status)
+	{
+		case AMQP_STATUS_NO_MEMORY:
+			return ERROR_MEMORY;
+		case AMQP_STATUS_SSL_PEER_VERIFY_FAILED:
+		case AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED:
+			return ERROR_REFUSED;
+		case AMQP_STATUS_BAD_AMQP_DATA:
+		case AMQP_STATUS_UNKNOWN_CLASS:
+		case AMQP_STATUS_UNKNOWN_METHOD:
+		case AMQP_STATUS_INCOMPATIBLE_AMQP_VERSION:
+		case AMQP_STATUS_UNEXPECTED_STATE:
+		case AMQP_STATUS_WRONG_METHOD:
+			return ERROR_PROTOCOL;
+		default:
+			return ERROR_UNREACHABLE;
+	}
+}
+
+bool broker_reply_error(Error *error, const char *what, amqp_rpc_reply_t reply)
+{
+	if (reply.reply_type == AMQP_RESPONSE_NORMAL)
+		return true;
+	if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION)
+		return error_set(error, code_of_status(reply.library_error), "%s: %s", what,
+						 amqp_error_string2(reply.library_error));
+	if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
+		reply.reply.id == AMQP_CONNECTION_CLOSE_METHOD)
+	{
+		const amqp_connection_close_t *close = reply.reply.decoded;
+
+		return error_set(error, code_of_close(close->reply_code), "%s: %u %.*s", what,
+						 close->reply_code, (int) close->reply_text.len,
+						 (const char *) close->reply_text.bytes);
+	}
+	if (reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
+		reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD)
+	{
+		const amqp_channel_close_t *close = reply.reply.decoded;
+
+		return error_set(error, code_of_close(close->reply_code), "%s: %u %.*s", what,
+						 close->reply_code, (int) close->reply_text.len,
+						 (const char *) close->reply_text.bytes);
+	}
+	return error_set(error, ERROR_PROTOCOL, "%s: the broker answered something unexpected", what);
+}
+
+/*
+ * Peer and host name are checked against `ca_file` or the system's bundle,
+ * which the library does not load by itself.
+ */
+static bool prepare_tls(amqp_socket_t *socket, const char *ca_file, Error *error)
+{
+	int status = AMQP_STATUS_OK;
+
+	if (ca_file != NULL)
+		status = amqp_ssl_socket_set_cacert(socket, ca_file);
+	else if (SSL_CTX_set_default_verify_paths(amqp_ssl_socket_get_context(socket)) != 1)
+		status = AMQP_STATUS_SSL_ERROR;
+	if (status != AMQP_STATUS_OK)
+		return error_set(error, ERROR_CONFIG, "cannot read the CA certificates%s%s",
+						 ca_file != NULL ? " in " : " of the system",
+						 ca_file != NULL ? ca_file : "");
+
+	status = amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST);
+	if (status != AMQP_STATUS_OK)
+		return error_set(error, ERROR_CONFIG, "cannot ask for TLS 1.2 or newer: %s",
+						 amqp_error_string2(status));
+	amqp_ssl_socket_set_verify_peer(socket, 1);
+	amqp_ssl_socket_set_verify_hostname(socket, 1);
+	return true;
+}
+
+/* Connects the socket; the connection owns it from the beginning. */
+static bool open_socket(amqp_connection_state_t connection, const BrokerUrl *url,
+						const char *ca_file, int timeout_ms, Error *error)
+{
+	struct timeval timeout = timeout_of(timeout_ms);
+	amqp_socket_t *socket =
+		url->tls ? amqp_ssl_socket_new(connection) : amqp_tcp_socket_new(connection);
+	char where[sizeof(url->host) + sizeof(url->vhost) + 16];
+	int status;
+
+	if (socket == NULL)
+		return error_set(error, ERROR_MEMORY, "out of memory for a connection to RabbitMQ");
+	if (url->tls && !prepare_tls(socket, ca_file, error))
+		return false;
+	status = amqp_socket_open_noblock(socket, url->host, url->port, &timeout);
+	if (status == AMQP_STATUS_OK)
+		return true;
+	broker_url_describe(url, where, sizeof(where));
+	return error_set(error, code_of_status(status), "cannot connect to RabbitMQ at %s%s: %s", where,
+					 url->tls ? " with TLS" : "",
+					 status == AMQP_STATUS_SOCKET_ERROR ? "connection refused or unreachable"
+														: amqp_error_string2(status));
+}
+
+static amqp_table_entry_t table_entry(const char *key, amqp_field_value_t value)
+{
+	amqp_table_entry_t entry = {.key = amqp_cstring_bytes(key), .value = value};
+
+	return entry;
+}
+
+static amqp_table_entry_t table_text(const char *key, const char *text)
+{
+	amqp_field_value_t value = {.kind = AMQP_FIELD_KIND_UTF8};
+
+	value.value.bytes = amqp_cstring_bytes(text);
+	return table_entry(key, value);
+}
+
+static amqp_table_entry_t table_bool(const char *key, bool on)
+{
+	amqp_field_value_t value = {.kind = AMQP_FIELD_KIND_BOOLEAN};
+
+	value.value.boolean = on;
+	return table_entry(key, value);
+}
+
+/*
+ * Logs in with the capabilities without which the broker stays silent: alarms
+ * (connection.blocked), a queue deleted under its consumer
+ * (consumer_cancel_notify), a refused login (authentication_failure_close).
+ */
+static amqp_rpc_reply_t login(amqp_connection_state_t connection, const BrokerUrl *url,
+							  const char *connection_name, int heartbeat)
+{
+	amqp_table_entry_t capabilities[] = {
+		table_bool("connection.blocked", true),
+		table_bool("consumer_cancel_notify", true),
+		table_bool("publisher_confirms", true),
+		table_bool("basic.nack", true),
+		table_bool("authentication_failure_close", true),
+	};
+	amqp_field_value_t nested = {.kind = AMQP_FIELD_KIND_TABLE};
+	amqp_table_entry_t entries[4];
+	amqp_table_t properties = {.num_entries = 4, .entries = entries};
+
+	nested.value.table.num_entries = (int) (sizeof(capabilities) / sizeof(capabilities[0]));
+	nested.value.table.entries = capabilities;
+	entries[0] = table_text("product", PRODUCT);
+	entries[1] = table_text("version", CAMPAIGN_VERSION);
+	entries[2] = table_text("connection_name", connection_name != NULL ? connection_name : PRODUCT);
+	entries[3] = table_entry("capabilities", nested);
+	return amqp_login_with_properties(connection, url->vhost, 0, MESSAGE_FRAME_MAX, heartbeat,
+									  &properties, AMQP_SASL_METHOD_PLAIN, url->user,
+									  url->password);
+}
+
+static bool login_error(const BrokerUrl *url, amqp_rpc_reply_t reply, Error *error)
+{
+	char where[sizeof(url->host) + sizeof(url->vhost) + 16];
+	char what[sizeof(where) + 64];
+	size_t length;
+
+	broker_url_describe(url, where, sizeof(where));
+	(void) snprintf(what, sizeof(what), "cannot log in to RabbitMQ at %s", where);
+	broker_reply_error(error, what, reply);
+	if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
+		(reply.library_error == AMQP_STATUS_CONNECTION_CLOSED ||
+		 reply.library_error == AMQP_STATUS_SOCKET_ERROR))
+	{
+		length = strlen(error->text);
+		(void) snprintf(error->text + length, sizeof(error->text) - length, HINT_CLOSED);
+	}
+	return false;
+}
+
+static bool open_session(amqp_connection_state_t connection, const BrokerUrl *url,
+						 const BrokerOptions *options, int timeout_ms, Error *error)
+{
+	struct timeval timeout = timeout_of(timeout_ms);
+	int heartbeat = url->heartbeat > 0 ? url->heartbeat : options->heartbeat;
+	amqp_rpc_reply_t reply;
+
+	if (amqp_set_handshake_timeout(connection, &timeout) != AMQP_STATUS_OK ||
+		amqp_set_rpc_timeout(connection, &timeout) != AMQP_STATUS_OK)
+		return error_set(error, ERROR_MEMORY, "cannot set the timeouts of RabbitMQ");
+	if (!open_socket(connection, url, options->ca_file, timeout_ms, error))
+		return false;
+	reply = login(connection, url, options->connection_name, heartbeat);
+	if (reply.reply_type != AMQP_RESPONSE_NORMAL)
+		return login_error(url, reply, error);
+	if (amqp_channel_open(connection, CHANNEL) == NULL)
+		return broker_reply_error(error, "cannot open a channel of RabbitMQ",
+								  amqp_get_rpc_reply(connection));
+	return true;
+}
+
+amqp_connection_state_t broker_open(const BrokerUrl *url, const BrokerOptions *options,
+									Error *error)
+{
+	int timeout_ms = url->connect_timeout_ms > 0 ? url->connect_timeout_ms : options->timeout_ms;
+	amqp_connection_state_t connection = amqp_new_connection();
+
+	if (connection == NULL)
+	{
+		error_set(error, ERROR_MEMORY, "out of memory for a connection to RabbitMQ");
+		return NULL;
+	}
+	if (open_session(connection, url, options, timeout_ms, error))
+		return connection;
+	broker_close(connection, false);
+	return NULL;
+}
+
+void broker_close(amqp_connection_state_t connection, bool polite)
+{
+	if (connection == NULL)
+		return;
+	/* The answer to a goodbye changes nothing: the connection goes either way. */
+	if (polite)
+		(void) amqp_connection_close(connection, AMQP_REPLY_SUCCESS);
+	(void) amqp_destroy_connection(connection);
+}
+
+static bool declare_exchange(amqp_connection_state_t connection, amqp_channel_t channel,
+							 const char *name, const char *type, Error *error)
+{
+	char what[128];
+
+	if (amqp_exchange_declare(connection, channel, amqp_cstring_bytes(name),
+							  amqp_cstring_bytes(type), 0, 1, 0, 0, amqp_empty_table) != NULL)
+		return true;
+	(void) snprintf(what, sizeof(what), "cannot declare exchange %s", name);
+	return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
+}
+
+/*
+ * Every queue is durable and of type quorum. Only partition queues have a single
+ * active consumer: order needs it, competing consumers must not have it. What a
+ * quorum queue gives up on is lost unless it has a dead-letter exchange.
+ */
+static bool declare_queue(amqp_connection_state_t connection, amqp_channel_t channel,
+						  const char *exchange, const char *name, bool single_consumer,
+						  bool dead_letters, Error *error)
+{
+	amqp_bytes_t queue = amqp_cstring_bytes(name);
+	amqp_table_entry_t entries[3];
+	amqp_table_t arguments = {.num_entries = 0, .entries = entries};
+	char what[128];
+
+	entries[arguments.num_entries++] = table_text("x-queue-type", "quorum");
+	if (single_consumer)
+		entries[arguments.num_entries++] = table_bool("x-single-active-consumer", true);
+	if (dead_letters)
+		entries[arguments.num_entries++] = table_text("x-dead-letter-exchange", MESSAGE_DEAD);
+	if (amqp_queue_declare(connection, channel, queue, 0, 1, 0, 0, arguments) != NULL &&
+		amqp_queue_bind(connection, channel, queue, amqp_cstring_bytes(exchange), queue,
+						amqp_empty_table) != NULL)
+		return true;
+	(void) snprintf(what, sizeof(what), "cannot declare queue %s", name);
+	return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
+}
+
+/* The steps of the topology, in order: what dead-letters comes after where it goes. */
+static bool declare_step(amqp_connection_state_t connection, amqp_channel_t channel, int step,
+						 Error *error)
+{
+	char queue[MESSAGE_QUEUE_NAME_MAX];
+
+	switch (step)
+	{
+		case 0:
+			return declare_exchange(connection, channel, MESSAGE_DEAD, "fanout", error);
+		case 1:
+			return declare_queue(connection, channel, MESSAGE_DEAD, MESSAGE_DEAD, false, false,
+								 error);
+		case 2:
+			return declare_exchange(connection, channel, MESSAGE_EXCHANGE, "direct", error);
+		case 3:
+			return declare_queue(connection, channel, MESSAGE_EXCHANGE, MESSAGE_QUEUE_PARALLEL,
+								 false, true, error);
+		default:
+			message_partition_queue(step - 4, queue);
+			return declare_queue(connection, channel, MESSAGE_EXCHANGE, queue, true, true, error);
+	}
+}
+
+bool broker_declare(amqp_connection_state_t connection, amqp_channel_t channel,
+					bool (*interrupted)(void), Error *error)
+{
+	for (int step = 0; step < 4 + MESSAGE_PARTITIONS; step++)
+	{
+		if (interrupted != NULL && interrupted())
+			return error_set(error, ERROR_UNREACHABLE, "interrupted while declaring the queues");
+		if (!declare_step(connection, channel, step, error))
+			return false;
+		amqp_maybe_release_buffers_on_channel(connection, channel);
+	}
+	return true;
+}

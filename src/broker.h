@@ -1,0 +1,80 @@
+/*
+ * broker.h - opening a RabbitMQ connection and declaring the topology, the
+ * same way for the worker and the consumer (a queue declared with other
+ * arguments by the second one is refused with 406).
+ *
+ * librabbitmq only: no PostgreSQL header. Never logs, never exits; errors come
+ * back as text without the password.
+ */
+#ifndef CAMPAIGN_BROKER_H
+#define CAMPAIGN_BROKER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "error.h"
+#include "rabbit.h"
+
+/* An AMQP URL taken apart. All strings are percent-decoded and NUL-terminated. */
+typedef struct BrokerUrl
+{
+	bool tls; /* amqps:// */
+	char host[256];
+	int port;				/* 5672, or 5671 with TLS, unless given */
+	char user[256];			/* "guest" unless given */
+	char password[1024];	/* "guest" unless given; wipe with broker_url_wipe() */
+	char vhost[256];		/* "/" if the path is missing or only "/" */
+	int heartbeat;			/* seconds, from ?heartbeat=, else 0: not given */
+	int connect_timeout_ms; /* from ?connection_timeout= (ms), else 0: not given */
+} BrokerUrl;
+
+/*
+ * Parses amqp:// and amqps:// in any case, user info with percent-encoding,
+ * IPv6 hosts in brackets, a vhost, and the query parameters heartbeat and
+ * connection_timeout (others are ignored). CloudAMQP's amqps://user:pw@host/vhost
+ * is such a URL. False with ERROR_CONFIG and a text that never repeats the URL's
+ * password.
+ */
+bool broker_url_parse(const char *url, BrokerUrl *parsed, Error *error);
+void broker_url_wipe(BrokerUrl *parsed);
+
+/* "host:port/vhost" (no secrets) for log lines, into `out`. */
+void broker_url_describe(const BrokerUrl *url, char *out, size_t size);
+
+typedef struct BrokerOptions
+{
+	const char *connection_name; /* shown in RabbitMQ's management */
+	int heartbeat;				 /* seconds; the URL's wins if given */
+	int timeout_ms;				 /* for connecting, handshake and each rpc; the URL's wins */
+	const char *ca_file;		 /* PEM bundle; NULL: the system's */
+} BrokerOptions;
+
+/*
+ * Connects, checks the server's certificate with TLS 1.2 or newer (amqps),
+ * logs in with client properties connection.blocked and consumer_cancel_notify,
+ * frame_max MESSAGE_FRAME_MAX, and opens channel 1. NULL and *error on failure:
+ * ERROR_UNREACHABLE, or ERROR_REFUSED for wrong credentials or vhost.
+ * Blocks for at most about three times timeout_ms.
+ */
+amqp_connection_state_t broker_open(const BrokerUrl *url, const BrokerOptions *options,
+									Error *error);
+
+/* Says goodbye if the connection still answers, frees it; NULL is fine. */
+void broker_close(amqp_connection_state_t connection, bool polite);
+
+/*
+ * Declares exchanges `campaign` and `campaign.dead`, all partition queues,
+ * `campaign.parallel` and the queue `campaign.dead`, with their bindings, one
+ * rpc at a time. `interrupted` (may be NULL) is asked between two of them.
+ * ERROR_REFUSED names the queue and what the broker said (406).
+ */
+bool broker_declare(amqp_connection_state_t connection, amqp_channel_t channel,
+					bool (*interrupted)(void), Error *error);
+
+/*
+ * True for a normal reply. Else false and one line: "what: what the broker or
+ * the socket said".
+ */
+bool broker_reply_error(Error *error, const char *what, amqp_rpc_reply_t reply);
+
+#endif /* CAMPAIGN_BROKER_H */

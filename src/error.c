@@ -1,0 +1,48 @@
+/*
+ * error.c - one line of text for what failed, for both programs.
+ *
+ * Never allocates: it must still work when memory is what failed.
+ */
+#include "error.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Brokers and servers put line breaks into their texts; a log line must stay one. */
+static void keep_one_line(char *text)
+{
+	for (char *at = text; *at != '\0'; at++)
+		if ((unsigned char) *at < ' ' || *at == 0x7F)
+			*at = ' ';
+}
+
+/* Half a character at the end of a cut text would make a JSON log line invalid. */
+static void drop_cut_character(char *text)
+{
+	size_t length = strlen(text);
+	size_t start = length;
+
+	while (start > 0 && ((unsigned char) text[start - 1] & 0xC0) == 0x80)
+		start--;
+	if (start > 0 && (unsigned char) text[start - 1] >= 0xC0)
+		text[start - 1] = '\0';
+}
+
+_Bool error_set(Error *error, ErrorCode code, const char *format, ...)
+{
+	va_list arguments;
+	int length;
+
+	error->code = code;
+	va_start(arguments, format);
+	length = vsnprintf(error->text, sizeof(error->text), format, arguments);
+	va_end(arguments);
+	if (length < 0)
+		error->text[0] = '\0';
+	else if ((size_t) length >= sizeof(error->text))
+		drop_cut_character(error->text);
+	keep_one_line(error->text);
+	return false;
+}

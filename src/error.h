@@ -1,0 +1,32 @@
+/*
+ * error.h - how code that runs outside PostgreSQL's ereport() says what failed.
+ *
+ * The caller owns the struct; the text is one line, safe to log: no password,
+ * no line break.
+ */
+#ifndef CAMPAIGN_ERROR_H
+#define CAMPAIGN_ERROR_H
+
+#define ERROR_TEXT_SIZE 512
+
+typedef enum ErrorCode
+{
+	ERROR_NONE = 0,
+	ERROR_CONFIG,	   /* wrong setting: will not go away by waiting */
+	ERROR_UNREACHABLE, /* the other side is away or refuses: try again */
+	ERROR_REFUSED,	   /* authentication, permission, other arguments (406) */
+	ERROR_PROTOCOL,	   /* the other side said something unexpected */
+	ERROR_MEMORY
+} ErrorCode;
+
+typedef struct Error
+{
+	ErrorCode code;
+	char text[ERROR_TEXT_SIZE];
+} Error;
+
+/* Sets code and printf-style text; returns false, so that `return error_set(...)` reads well. */
+_Bool error_set(Error *error, ErrorCode code, const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+#endif /* CAMPAIGN_ERROR_H */

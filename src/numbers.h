@@ -1,0 +1,62 @@
+/*
+ * numbers.h - reads a text file of phone numbers, one a line, for the upload.
+ *
+ * Pure: no PostgreSQL header, no allocation, no copy of the file; one pass over
+ * a buffer that the caller keeps. Never stops at a bad line: it reports it and
+ * goes on, and the caller decides what becomes of the rest.
+ */
+#ifndef CAMPAIGN_NUMBERS_H
+#define CAMPAIGN_NUMBERS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* E.164 as accepted here: country code and number, the first digit not 0. */
+#define NUMBERS_DIGITS_MIN 8
+#define NUMBERS_DIGITS_MAX 15
+
+/* A reason with its excerpt, in bytes with the NUL: always valid, printable UTF-8. */
+#define NUMBERS_REASON_SIZE 192
+
+typedef struct NumbersParser
+{
+	const char *data;
+	size_t length;
+	size_t offset;	 /* of the next line */
+	int64_t line;	 /* last one returned or skipped, from 1 */
+	bool first_seen; /* a line that is not blank has been read: no header row any more */
+} NumbersParser;
+
+typedef struct Number
+{
+	int64_t line; /* in the file, from 1; LF, CRLF and a lone CR each end a line */
+
+	/* NUMBERS_VALID: "+5511987654321" with its NUL, and the digits as a number. */
+	char text[NUMBERS_DIGITS_MAX + 2];
+	int text_length;
+	uint64_t digits;
+
+	/* NUMBERS_INVALID: what is wrong, for a person. */
+	char reason[NUMBERS_REASON_SIZE];
+} Number;
+
+typedef enum NumbersResult
+{
+	NUMBERS_END,
+	NUMBERS_VALID,
+	NUMBERS_INVALID
+} NumbersResult;
+
+/* Starts at the beginning of `data`, which must stay in place until the end. */
+void numbers_open(NumbersParser *parser, const char *data, size_t length);
+
+/*
+ * The next line that is not blank. Accepted in a number: one '+' before the
+ * first digit, spaces, tabs, ( ) - . /, and the invisible marks and dashes that
+ * copied text carries. A UTF-16 file gives one NUMBERS_INVALID for line 1, then
+ * NUMBERS_END.
+ */
+NumbersResult numbers_next(NumbersParser *parser, Number *number);
+
+#endif /* CAMPAIGN_NUMBERS_H */
