@@ -1,0 +1,92 @@
+# campaign: the extension (PGXS), the consumer, and everything around them.
+#
+#   make            extension and consumer into build/
+#   make demo       sets a bare machine up and runs the main job
+#   make test       sets a bare machine up and runs every test
+#   make install    the extension into the PostgreSQL of PG_CONFIG, the consumer into PREFIX
+#
+# PGXS is only included where it exists: `make demo` must work before pg_config is installed.
+
+PG_CONFIG ?= pg_config
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" campaign.control)
+PG_MAJOR := $(shell $(PG_CONFIG) --version 2>/dev/null | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
+PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
+
+BUILD := build
+PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
+SHARED_SOURCES := error message broker broker_url
+CONSUMER_SOURCES := $(basename $(notdir $(wildcard consumer/*.c)))
+
+.DEFAULT_GOAL := all
+.PHONY: all extension consumer install setup demo test unit fuzz e2e fault bench lint clean
+
+all: extension consumer
+
+setup:
+	@test/stack/install
+
+demo: setup
+	@$(MAKE) --no-print-directory -s all
+	@test/demo
+
+test: setup
+	@$(MAKE) --no-print-directory -s all
+	@test/run
+
+unit fuzz e2e fault bench: setup
+	@$(MAKE) --no-print-directory -s all
+	@test/run $@
+
+lint:
+	@test/stack/install lint
+	@test/lint
+
+clean:
+	rm -rf $(BUILD)
+
+# The extension ------------------------------------------------------------------------------
+
+ifneq ($(wildcard $(PGXS)),)
+
+PGXS_MAKE = $(MAKE) -C $(PG_BUILD) -f $(CURDIR)/src/pgxs.mk VPATH=$(CURDIR) \
+	PG_CONFIG="$(PG_CONFIG)" with_llvm=no WERROR="$(WERROR)"
+
+extension:
+	@mkdir -p $(PG_BUILD)/src
+	+$(PGXS_MAKE) all
+
+install: all
+	+$(PGXS_MAKE) install
+	install -d "$(DESTDIR)$(PREFIX)/bin"
+	install -m 755 $(BUILD)/campaign-consumer "$(DESTDIR)$(PREFIX)/bin/campaign-consumer"
+
+else
+
+extension install:
+	@echo "$(PG_CONFIG) or the PostgreSQL server headers are missing: run 'make setup', or set PG_CONFIG" >&2
+	@exit 1
+
+endif
+
+# The consumer -------------------------------------------------------------------------------
+
+CONSUMER_OBJECTS := $(addprefix $(BUILD)/consumer/,$(addsuffix .o,$(CONSUMER_SOURCES) $(SHARED_SOURCES)))
+CONSUMER_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra $(WERROR) $(SANITIZE)
+CONSUMER_PACKAGES := libmongoc-1.0 libpq
+
+consumer: $(BUILD)/campaign-consumer
+
+$(BUILD)/consumer/%.o: consumer/%.c $(wildcard consumer/*.h src/*.h) Makefile campaign.control
+	@mkdir -p $(@D)
+	$(CC) $(CONSUMER_CFLAGS) -DCAMPAIGN_VERSION='"$(VERSION)"' -D_GNU_SOURCE -Isrc -Iconsumer \
+		$$(pkg-config --cflags $(CONSUMER_PACKAGES)) -c -o $@ $<
+
+$(BUILD)/consumer/%.o: src/%.c $(wildcard src/*.h) Makefile
+	@mkdir -p $(@D)
+	$(CC) $(CONSUMER_CFLAGS) -D_GNU_SOURCE -Isrc -c -o $@ $<
+
+$(BUILD)/campaign-consumer: $(CONSUMER_OBJECTS)
+	$(CC) $(SANITIZE) -o $@ $^ $$(pkg-config --libs $(CONSUMER_PACKAGES)) -lrabbitmq -lssl -lcrypto -lpthread

@@ -1,0 +1,51 @@
+-- Users: people who log in. Passwords exist here as Argon2id hashes only.
+
+CREATE TABLE campaign.users (
+    id text COLLATE "C" PRIMARY KEY DEFAULT @extschema@.cuid2(),
+    email text NOT NULL,
+    password text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    deleted boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE campaign.users IS 'People who use the system.';
+COMMENT ON COLUMN campaign.users.id IS 'cuid2';
+COMMENT ON COLUMN campaign.users.email IS 'Address as it was given; unique among live users whatever its case.';
+COMMENT ON COLUMN campaign.users.password IS 'Argon2id hash in PHC string form; never readable through the API.';
+COMMENT ON COLUMN campaign.users.created_at IS 'When the user signed up.';
+COMMENT ON COLUMN campaign.users.updated_at IS 'When the row last changed.';
+COMMENT ON COLUMN campaign.users.deleted IS 'Soft delete: the row stays, the API hides it.';
+
+CREATE UNIQUE INDEX users_email_key ON campaign.users (lower(email)) WHERE NOT deleted;
+ALTER TABLE campaign.users ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.users', '');
+
+CREATE FUNCTION @extschema@.user_create(email text, password text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    address text := btrim(user_create.email);
+    new_id text;
+BEGIN
+    IF address IS NULL OR length(address) > 254
+       OR address !~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+\.[^@[:space:][:cntrl:].]+$' THEN
+        RAISE EXCEPTION 'e-mail address is not valid'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Give an address such as name@example.com, of at most 254 characters.';
+    END IF;
+    IF user_create.password IS NULL THEN
+        RAISE EXCEPTION 'password is missing' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    INSERT INTO campaign.users (email, password)
+    VALUES (address, @extschema@.password_hash(user_create.password))
+    RETURNING id INTO new_id;
+    RETURN new_id;
+EXCEPTION
+    WHEN unique_violation THEN
+        RAISE EXCEPTION 'a user with this e-mail address already exists'
+            USING ERRCODE = 'unique_violation';
+END
+$$;
+COMMENT ON FUNCTION @extschema@.user_create(text, text) IS
+'Creates a user and returns its id. The password is stored as an Argon2id hash; an address that a live user has is refused.';

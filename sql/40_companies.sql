@@ -1,0 +1,57 @@
+-- Companies: the owners of campaigns.
+
+CREATE TABLE campaign.companies (
+    id text COLLATE "C" PRIMARY KEY DEFAULT @extschema@.cuid2(),
+    name text NOT NULL,
+    document text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    deleted boolean NOT NULL DEFAULT false
+);
+COMMENT ON TABLE campaign.companies IS 'Companies whose campaigns are sent.';
+COMMENT ON COLUMN campaign.companies.id IS 'cuid2';
+COMMENT ON COLUMN campaign.companies.name IS 'Name of the company.';
+COMMENT ON COLUMN campaign.companies.document IS 'Registration document: its letters and digits, upper case, without punctuation; unique among live companies.';
+COMMENT ON COLUMN campaign.companies.created_at IS 'When the company was registered.';
+COMMENT ON COLUMN campaign.companies.updated_at IS 'When the row last changed.';
+COMMENT ON COLUMN campaign.companies.deleted IS 'Soft delete: the row stays, the API hides it.';
+
+CREATE UNIQUE INDEX companies_document_key ON campaign.companies (document) WHERE NOT deleted;
+ALTER TABLE campaign.companies ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.companies', '');
+
+CREATE FUNCTION campaign.document_normalize(document text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT upper(regexp_replace(document, '[^[:alnum:]]', '', 'g')) $$;
+COMMENT ON FUNCTION campaign.document_normalize(text) IS
+'A document as it is stored: letters and digits only, in upper case.';
+
+CREATE FUNCTION @extschema@.company_create(name text, document text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    characters text := campaign.document_normalize(company_create.document);
+    new_id text;
+BEGIN
+    IF coalesce(btrim(company_create.name), '') = '' OR length(company_create.name) > 200 THEN
+        RAISE EXCEPTION 'company name is missing or longer than 200 characters'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF coalesce(length(characters), 0) NOT BETWEEN 1 AND 40 THEN
+        RAISE EXCEPTION 'company document must have 1 to 40 letters or digits'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    INSERT INTO campaign.companies (name, document)
+    VALUES (btrim(company_create.name), characters)
+    RETURNING id INTO new_id;
+    RETURN new_id;
+EXCEPTION
+    WHEN unique_violation THEN
+        RAISE EXCEPTION 'a company with this document already exists'
+            USING ERRCODE = 'unique_violation';
+END
+$$;
+COMMENT ON FUNCTION @extschema@.company_create(text, text) IS
+'Registers a company and returns its id. Punctuation in the document is dropped; a document that a live company has is refused.';

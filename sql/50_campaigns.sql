@@ -1,0 +1,185 @@
+-- Campaigns, their life (one table of transitions, one function that guards it) and their progress.
+
+CREATE TABLE campaign.campaigns (
+    id text COLLATE "C" PRIMARY KEY DEFAULT @extschema@.cuid2(),
+    name text NOT NULL,
+    company_id text COLLATE "C" REFERENCES campaign.companies (id),
+    user_id text COLLATE "C" REFERENCES campaign.users (id),
+    message text NOT NULL,
+    ordered boolean NOT NULL DEFAULT true,
+    status text NOT NULL DEFAULT 'draft',
+    total bigint NOT NULL DEFAULT 0,
+    error text,
+    identifier_time bigint NOT NULL,
+    identifier_entropy text NOT NULL,
+    identifier_fingerprint text NOT NULL,
+    queued_at timestamptz,
+    started_at timestamptz,
+    published_at timestamptz,
+    sent_at timestamptz,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    deleted boolean NOT NULL DEFAULT false,
+    CONSTRAINT campaigns_status_check CHECK (status IN (
+        'draft', 'scheduled', 'queued', 'publishing', 'published', 'sent',
+        'paused', 'cancelled', 'failed'))
+);
+COMMENT ON TABLE campaign.campaigns IS 'One message text to a list of recipients.';
+COMMENT ON COLUMN campaign.campaigns.id IS 'cuid2';
+COMMENT ON COLUMN campaign.campaigns.name IS 'Name of the campaign.';
+COMMENT ON COLUMN campaign.campaigns.company_id IS 'Company that owns the campaign.';
+COMMENT ON COLUMN campaign.campaigns.user_id IS 'User who created the campaign.';
+COMMENT ON COLUMN campaign.campaigns.message IS 'Text that every recipient gets.';
+COMMENT ON COLUMN campaign.campaigns.ordered IS 'Stored strictly in file order (true), or by any number of senders at once (false).';
+COMMENT ON COLUMN campaign.campaigns.status IS 'draft, scheduled, queued, publishing, published, sent, paused, cancelled or failed.';
+COMMENT ON COLUMN campaign.campaigns.total IS 'Number of recipients, all classes.';
+COMMENT ON COLUMN campaign.campaigns.error IS 'Why the campaign failed.';
+COMMENT ON COLUMN campaign.campaigns.identifier_time IS 'Milliseconds since 1970 that go into the identifiers of its messages. Private.';
+COMMENT ON COLUMN campaign.campaigns.identifier_entropy IS 'Secret entropy that goes into the identifiers of its messages. Private: whoever knows it can compute them.';
+COMMENT ON COLUMN campaign.campaigns.identifier_fingerprint IS 'Secret fingerprint that goes into the identifiers of its messages. Private.';
+COMMENT ON COLUMN campaign.campaigns.queued_at IS 'When campaign_dispatch() queued it.';
+COMMENT ON COLUMN campaign.campaigns.started_at IS 'When the worker published its first batch.';
+COMMENT ON COLUMN campaign.campaigns.published_at IS 'When the broker had confirmed its last batch.';
+COMMENT ON COLUMN campaign.campaigns.sent_at IS 'When the consumer had stored its last message.';
+COMMENT ON COLUMN campaign.campaigns.created_at IS 'When it was created.';
+COMMENT ON COLUMN campaign.campaigns.updated_at IS 'When the row last changed.';
+COMMENT ON COLUMN campaign.campaigns.deleted IS 'Soft delete: the row stays, the API hides it.';
+
+-- What the worker asks for at every turn; small, however many campaigns are done.
+CREATE INDEX campaigns_active_index ON campaign.campaigns (queued_at, id)
+    WHERE status IN ('queued', 'publishing', 'published') AND NOT deleted;
+ALTER TABLE campaign.campaigns ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.campaigns', '');
+
+-- Updated many times a second while a campaign runs: room in the page keeps those updates
+-- off the index (HOT).
+CREATE TABLE campaign.progress (
+    campaign_id text COLLATE "C" NOT NULL REFERENCES campaign.campaigns (id),
+    class campaign.recipient_class NOT NULL,
+    total bigint NOT NULL,
+    published bigint NOT NULL DEFAULT 0,
+    stored int8multirange NOT NULL DEFAULT '{}',
+    rewinds integer NOT NULL DEFAULT 0,
+    started_at timestamptz,
+    stored_at timestamptz,
+    PRIMARY KEY (campaign_id, class)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE campaign.progress IS 'How far a class of a campaign has come.';
+COMMENT ON COLUMN campaign.progress.campaign_id IS 'Campaign.';
+COMMENT ON COLUMN campaign.progress.class IS 'Class of recipients.';
+COMMENT ON COLUMN campaign.progress.total IS 'Recipients of the class: seq runs from 1 to this.';
+COMMENT ON COLUMN campaign.progress.published IS 'Highest seq up to which the broker confirmed everything.';
+COMMENT ON COLUMN campaign.progress.stored IS 'The seqs that MongoDB holds, as the consumer reported them; complete when it is {[1,total+1)}.';
+COMMENT ON COLUMN campaign.progress.rewinds IS 'How often publishing was set back because the broker lost confirmed messages.';
+COMMENT ON COLUMN campaign.progress.started_at IS 'When the first batch of the class was published.';
+COMMENT ON COLUMN campaign.progress.stored_at IS 'When the consumer last reported new messages.';
+ALTER TABLE campaign.progress ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.progress', '');
+
+-- The life of a campaign: every allowed step, and no other.
+CREATE FUNCTION campaign.transition_allowed(source text, target text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (source, target) IN (
+        ('draft', 'queued'), ('draft', 'scheduled'), ('draft', 'cancelled'),
+        ('scheduled', 'queued'), ('scheduled', 'cancelled'),
+        ('queued', 'publishing'), ('queued', 'paused'), ('queued', 'cancelled'), ('queued', 'failed'),
+        ('publishing', 'published'), ('publishing', 'sent'), ('publishing', 'paused'),
+        ('publishing', 'cancelled'), ('publishing', 'failed'),
+        ('published', 'sent'), ('published', 'publishing'), ('published', 'cancelled'),
+        ('published', 'failed'),
+        ('paused', 'queued'), ('paused', 'sent'), ('paused', 'cancelled'), ('paused', 'failed'))
+$$;
+COMMENT ON FUNCTION campaign.transition_allowed(text, text) IS
+'Whether a campaign may go from one status to another.';
+
+CREATE FUNCTION campaign.campaign_lock(campaign_id text) RETURNS campaign.campaigns
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_campaign campaign.campaigns;
+BEGIN
+    SELECT * INTO found_campaign FROM campaign.campaigns c
+    WHERE c.id = campaign_lock.campaign_id AND NOT c.deleted
+    FOR NO KEY UPDATE;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'campaign "%" does not exist', coalesce(left(campaign_id, 40), 'NULL')
+            USING ERRCODE = 'no_data_found';
+    END IF;
+    RETURN found_campaign;
+END
+$$;
+COMMENT ON FUNCTION campaign.campaign_lock(text) IS
+'The campaign, locked until the end of the transaction; an error if there is none.';
+
+CREATE FUNCTION campaign.campaign_transition(campaign_id text, target text) RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    source text;
+BEGIN
+    source := (campaign.campaign_lock(campaign_id)).status;
+    IF NOT campaign.transition_allowed(source, target) THEN
+        RAISE EXCEPTION 'campaign "%" is %: it cannot become %', campaign_id, source, target
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    UPDATE campaign.campaigns c
+    SET status = target,
+        updated_at = clock_timestamp(),
+        queued_at = CASE WHEN target = 'queued' THEN coalesce(c.queued_at, clock_timestamp()) ELSE c.queued_at END,
+        started_at = CASE WHEN target = 'publishing' THEN coalesce(c.started_at, clock_timestamp()) ELSE c.started_at END,
+        published_at = CASE WHEN target IN ('published', 'sent') THEN coalesce(c.published_at, clock_timestamp()) ELSE c.published_at END,
+        sent_at = CASE WHEN target = 'sent' THEN clock_timestamp() ELSE c.sent_at END
+    WHERE c.id = campaign_id;
+    RETURN source;
+END
+$$;
+COMMENT ON FUNCTION campaign.campaign_transition(text, text) IS
+'Moves a campaign to another status and returns the one it had; a step that is not allowed is an error. The only place that changes a status.';
+
+CREATE FUNCTION @extschema@.campaign_create(
+    name text,
+    message text,
+    company_id text DEFAULT NULL,
+    user_id text DEFAULT NULL,
+    ordered boolean DEFAULT true
+) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    new_id text;
+BEGIN
+    IF coalesce(btrim(campaign_create.name), '') = '' OR length(campaign_create.name) > 200 THEN
+        RAISE EXCEPTION 'campaign name is missing or longer than 200 characters'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF coalesce(campaign_create.message, '') = '' OR length(campaign_create.message) > 4096 THEN
+        RAISE EXCEPTION 'campaign message is missing or longer than 4096 characters'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF campaign_create.company_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM campaign.companies c WHERE c.id = campaign_create.company_id AND NOT c.deleted) THEN
+        RAISE EXCEPTION 'company "%" does not exist', left(campaign_create.company_id, 40)
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    IF campaign_create.user_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM campaign.users u WHERE u.id = campaign_create.user_id AND NOT u.deleted) THEN
+        RAISE EXCEPTION 'user "%" does not exist', left(campaign_create.user_id, 40)
+            USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    INSERT INTO campaign.campaigns (name, message, company_id, user_id, ordered,
+        identifier_time, identifier_entropy, identifier_fingerprint)
+    VALUES (btrim(campaign_create.name), campaign_create.message, campaign_create.company_id,
+        campaign_create.user_id, coalesce(campaign_create.ordered, true),
+        (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
+        @extschema@.cuid2(24), @extschema@.cuid2(32))
+    RETURNING id INTO new_id;
+    RETURN new_id;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_create(text, text, text, text, boolean) IS
+'Creates a draft campaign and returns its id. message: 1 to 4096 characters. ordered = false gives up the order of storing for speed.';

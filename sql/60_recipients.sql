@@ -1,0 +1,116 @@
+-- Recipients: numbers files become rows, numbered from 1 in file order within their class.
+
+-- No foreign key to campaigns: a million-row import would pay for a trigger call per row, and
+-- rows come in only through campaign.recipients_import(), which holds the campaign's lock.
+CREATE TABLE campaign.recipients (
+    campaign_id text COLLATE "C" NOT NULL,
+    class campaign.recipient_class NOT NULL DEFAULT 'NORMAL',
+    seq bigint NOT NULL,
+    phone_number text COLLATE "C" NOT NULL,
+    PRIMARY KEY (campaign_id, class, seq)
+);
+COMMENT ON TABLE campaign.recipients IS 'Recipients of campaigns, in file order.';
+COMMENT ON COLUMN campaign.recipients.campaign_id IS 'Campaign.';
+COMMENT ON COLUMN campaign.recipients.class IS 'Class: VIP recipients are sent before all others.';
+COMMENT ON COLUMN campaign.recipients.seq IS 'Place in the class, from 1 and without gaps; fixed at import.';
+COMMENT ON COLUMN campaign.recipients.phone_number IS 'E.164 number with its +.';
+ALTER TABLE campaign.recipients ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.recipients', '');
+
+CREATE TABLE campaign.uploads (
+    campaign_id text COLLATE "C" NOT NULL REFERENCES campaign.campaigns (id),
+    digest bytea NOT NULL,
+    result jsonb NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (campaign_id, digest)
+);
+COMMENT ON TABLE campaign.uploads IS 'Numbers files that were imported, so that sending one again changes nothing.';
+COMMENT ON COLUMN campaign.uploads.campaign_id IS 'Campaign.';
+COMMENT ON COLUMN campaign.uploads.digest IS 'SHA-256 of the file and its class.';
+COMMENT ON COLUMN campaign.uploads.result IS 'What campaign_upload() answered.';
+COMMENT ON COLUMN campaign.uploads.created_at IS 'When it was imported.';
+ALTER TABLE campaign.uploads ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.uploads', '');
+
+CREATE FUNCTION campaign.recipients_import(
+    campaign_id text, class campaign.recipient_class, first_seq bigint, numbers bytea,
+    skip_invalid boolean, allow_duplicates boolean
+) RETURNS jsonb
+LANGUAGE C VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'campaign_recipients_import';
+COMMENT ON FUNCTION campaign.recipients_import(text, campaign.recipient_class, bigint, bytea, boolean, boolean) IS
+'Parses a numbers file and appends its recipients from first_seq on; answers {"accepted", "duplicates", "invalid", "errors"}. The caller holds the campaign''s lock.';
+
+CREATE FUNCTION @extschema@.campaign_upload(
+    campaign_id text,
+    numbers bytea,
+    skip_invalid boolean DEFAULT false,
+    allow_duplicates boolean DEFAULT false,
+    class text DEFAULT 'NORMAL'
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    target campaign.campaigns;
+    target_class campaign.recipient_class;
+    file_digest bytea;
+    present bigint;
+    answer jsonb;
+BEGIN
+    IF numbers IS NULL THEN
+        RAISE EXCEPTION 'numbers file is missing' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF class IS NULL OR class NOT IN ('VIP', 'NORMAL') THEN
+        RAISE EXCEPTION 'class must be VIP or NORMAL' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    target_class := class::campaign.recipient_class;
+    target := campaign.campaign_lock(campaign_id);
+    file_digest := sha256(convert_to(class || ':', 'UTF8') || numbers);
+
+    SELECT u.result INTO answer FROM campaign.uploads u
+    WHERE u.campaign_id = target.id AND u.digest = file_digest;
+    IF FOUND THEN
+        RETURN answer || '{"repeated": true}';
+    END IF;
+    IF target.status <> 'draft' THEN
+        RAISE EXCEPTION 'campaign "%" is %: numbers can be added to a draft only', target.id, target.status
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Create another campaign for these numbers.';
+    END IF;
+
+    SELECT p.total INTO present FROM campaign.progress p
+    WHERE p.campaign_id = target.id AND p.class = target_class;
+    answer := campaign.recipients_import(target.id, target_class, coalesce(present, 0) + 1, numbers,
+        coalesce(skip_invalid, false), coalesce(allow_duplicates, false));
+
+    INSERT INTO campaign.progress AS p (campaign_id, class, total)
+    VALUES (target.id, target_class, (answer ->> 'accepted')::bigint)
+    ON CONFLICT ON CONSTRAINT progress_pkey DO UPDATE SET total = p.total + excluded.total;
+    UPDATE campaign.campaigns c
+    SET total = c.total + (answer ->> 'accepted')::bigint, updated_at = clock_timestamp()
+    WHERE c.id = target.id;
+    INSERT INTO campaign.uploads (campaign_id, digest, result)
+    VALUES (target.id, file_digest, answer);
+    RETURN answer;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_upload(text, bytea, boolean, boolean, text) IS
+'Adds a file of phone numbers, one a line, to a draft campaign. All or nothing, unless skip_invalid; a number that the campaign has already is dropped, unless allow_duplicates. Answers {"accepted": n, "duplicates": n, "invalid": n, "errors": [{"line": n, "reason": "..."}]}; the same file again changes nothing and answers the same with "repeated": true.';
+
+CREATE FUNCTION @extschema@.campaign_upload(
+    campaign_id text,
+    numbers text,
+    skip_invalid boolean DEFAULT false,
+    allow_duplicates boolean DEFAULT false,
+    class text DEFAULT 'NORMAL'
+) RETURNS jsonb
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT @extschema@.campaign_upload(campaign_id, convert_to(numbers, 'UTF8'), skip_invalid,
+        allow_duplicates, class)
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_upload(text, text, boolean, boolean, text) IS
+'As campaign_upload(text, bytea, ...), for numbers given as text.';

@@ -1,0 +1,29 @@
+/*
+ * campaign.c - where PostgreSQL enters the extension: settings, shared memory
+ * and the launcher of the workers, when loaded by shared_preload_libraries.
+ *
+ * The flow from here: upload.c puts recipients into rows, dispatch.c wakes the
+ * worker, worker.c publishes what outbox.c finds through publish.c, and
+ * campaign-consumer (consumer/) stores it and reports back.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+
+#include "launcher.h"
+#include "settings.h"
+#include "wake.h"
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init(void);
+
+void _PG_init(void)
+{
+	settings_define();
+	if (!process_shared_preload_libraries_in_progress)
+		return;
+	wake_request_shared_memory();
+	launcher_register();
+}

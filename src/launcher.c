@@ -1,0 +1,247 @@
+/*
+ * launcher.c - starts a worker in each database that campaign.database names,
+ * and again when one has died.
+ *
+ * A worker cannot be registered with the postmaster directly: before the first
+ * CREATE EXTENSION its role does not exist, and a database may be created or
+ * dropped later; each would be a FATAL every few seconds. The launcher looks
+ * first. Must never touch a table of the extension.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/latch.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/varlena.h"
+#include "utils/wait_event.h"
+
+#include "launcher.h"
+#include "settings.h"
+#include "wake.h"
+#include "worker.h"
+
+#define LAUNCHER_RESTART_S 5
+#define LAUNCHER_RETRY_MS  2000 /* between two starts of a worker that dies at once */
+
+typedef struct Launched
+{
+	char database[NAMEDATALEN];
+	BackgroundWorkerHandle *handle;
+	bool wanted;
+} Launched;
+
+/* In TopMemoryContext, as long as the launcher lives. */
+static List *launched_list = NIL;
+
+PGDLLEXPORT void campaign_launcher_main(Datum argument);
+
+static void describe_worker(BackgroundWorker *worker, const char *type, const char *function)
+{
+	memset(worker, 0, sizeof(*worker));
+	worker->bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker->bgw_start_time = BgWorkerStart_RecoveryFinished;
+	strlcpy(worker->bgw_library_name, "campaign", sizeof(worker->bgw_library_name));
+	strlcpy(worker->bgw_function_name, function, sizeof(worker->bgw_function_name));
+	strlcpy(worker->bgw_type, type, sizeof(worker->bgw_type));
+	strlcpy(worker->bgw_name, type, sizeof(worker->bgw_name));
+}
+
+void launcher_register(void)
+{
+	BackgroundWorker worker;
+
+	describe_worker(&worker, "campaign launcher", "campaign_launcher_main");
+	worker.bgw_restart_time = LAUNCHER_RESTART_S;
+	RegisterBackgroundWorker(&worker);
+}
+
+/* The names of campaign.database; NIL if they cannot be parsed. */
+static List *wanted_databases(void)
+{
+	List *names;
+	char *copy = pstrdup(settings_database);
+
+	if (!SplitIdentifierString(copy, ',', &names))
+	{
+		ereport(WARNING, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						  errmsg("campaign.database is not a list of database names")));
+		return NIL;
+	}
+	return names;
+}
+
+bool launcher_serves(const char *database)
+{
+	ListCell *cell;
+
+	foreach (cell, wanted_databases())
+	{
+		if (strcmp(lfirst(cell), database) == 0)
+			return true;
+	}
+	return false;
+}
+
+static Launched *find_launched(const char *database)
+{
+	MemoryContext old;
+	Launched *launched;
+	ListCell *cell;
+
+	foreach (cell, launched_list)
+	{
+		launched = lfirst(cell);
+		if (strcmp(launched->database, database) == 0)
+			return launched;
+	}
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	launched = palloc0(sizeof(Launched));
+	strlcpy(launched->database, database, NAMEDATALEN);
+	launched_list = lappend(launched_list, launched);
+	MemoryContextSwitchTo(old);
+	return launched;
+}
+
+/* Forgets the handle of a worker that has ended; true while one is there. */
+static bool is_running(Launched *launched)
+{
+	pid_t pid;
+
+	if (launched->handle == NULL)
+		return false;
+	if (GetBackgroundWorkerPid(launched->handle, &pid) != BGWH_STOPPED)
+		return true;
+	pfree(launched->handle);
+	launched->handle = NULL;
+	return false;
+}
+
+static void start_worker(Launched *launched)
+{
+	BackgroundWorker worker;
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+
+	describe_worker(&worker, WORKER_TYPE, "campaign_worker_main");
+	snprintf(worker.bgw_name, sizeof(worker.bgw_name), WORKER_TYPE " for %s", launched->database);
+	strlcpy(worker.bgw_extra, launched->database, sizeof(worker.bgw_extra));
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_notify_pid = MyProcPid;
+	if (!RegisterDynamicBackgroundWorker(&worker, &launched->handle))
+	{
+		launched->handle = NULL;
+		ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+						  errmsg("no background worker is free for campaigns of database \"%s\"",
+								 launched->database),
+						  errhint("Increase max_worker_processes.")));
+	}
+	MemoryContextSwitchTo(old);
+}
+
+/*
+ * Whether a shared catalog has a row of this name. By a scan of the heap: without a database of
+ * its own a process cannot rebuild its cache entry of an index once that was invalidated.
+ */
+static bool catalog_has_name(Oid catalog, AttrNumber column, const char *name)
+{
+	Relation relation = table_open(catalog, AccessShareLock);
+	TableScanDesc scan = table_beginscan_catalog(relation, 0, NULL);
+	bool found = false;
+	HeapTuple tuple;
+
+	while (!found && (tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		bool is_null;
+		Datum value = heap_getattr(tuple, column, RelationGetDescr(relation), &is_null);
+
+		found = !is_null && strcmp(NameStr(*DatumGetName(value)), name) == 0;
+	}
+	table_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return found;
+}
+
+/* True if a wanted database has no worker though it could have one. */
+static bool launch_missing(void)
+{
+	bool role_exists;
+	bool missing = false;
+	ListCell *cell;
+
+	foreach (cell, launched_list)
+		((Launched *) lfirst(cell))->wanted = false;
+
+	role_exists = catalog_has_name(AuthIdRelationId, Anum_pg_authid_rolname, WORKER_ROLE);
+	foreach (cell, wanted_databases())
+	{
+		Launched *launched = find_launched(lfirst(cell));
+
+		launched->wanted = true;
+		if (is_running(launched) || !role_exists ||
+			!catalog_has_name(DatabaseRelationId, Anum_pg_database_datname, launched->database))
+			continue;
+		start_worker(launched);
+		missing = true;
+	}
+
+	foreach (cell, launched_list)
+	{
+		Launched *launched = lfirst(cell);
+
+		if (!launched->wanted && is_running(launched))
+			TerminateBackgroundWorker(launched->handle);
+	}
+	return missing;
+}
+
+void campaign_launcher_main(Datum argument)
+{
+	MemoryContext turn;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
+	wake_register(InvalidOid);
+	turn = AllocSetContextCreate(TopMemoryContext, "campaign launcher turn", ALLOCSET_SMALL_SIZES);
+
+	for (;;)
+	{
+		bool started;
+
+		StartTransactionCommand();
+		MemoryContextSwitchTo(turn);
+		started = launch_missing();
+		CommitTransactionCommand();
+		MemoryContextReset(turn);
+		pgstat_report_activity(STATE_IDLE, NULL);
+
+		/* A worker that dies at once is not started in a tight loop. */
+		if (started)
+		{
+			(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, LAUNCHER_RETRY_MS,
+							 PG_WAIT_EXTENSION);
+			CHECK_FOR_INTERRUPTS();
+		}
+		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 settings_poll_interval * 1000L, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+		CHECK_FOR_INTERRUPTS();
+		if (ConfigReloadPending)
+		{
+			ConfigReloadPending = false;
+			ProcessConfigFile(PGC_SIGHUP);
+		}
+	}
+}

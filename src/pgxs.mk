@@ -1,0 +1,27 @@
+# The extension, through PGXS. The Makefile runs this in build/pg<major>/, so that builds for
+# several PostgreSQL versions stand side by side:
+#   make -C build/pg15 -f ../../src/pgxs.mk VPATH=../.. PG_CONFIG=...
+
+MODULE_big = campaign
+EXTENSION = campaign
+OBJS = $(patsubst $(VPATH)/%.c,%.o,$(sort $(wildcard $(VPATH)/src/*.c)))
+SQL_PARTS = $(sort $(wildcard $(VPATH)/sql/[0-9]*.sql))
+SCRIPT = campaign--$(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(VPATH)/campaign.control).sql
+DATA_built = $(SCRIPT)
+EXTRA_CLEAN = $(SCRIPT)
+
+PG_CPPFLAGS = -I$(VPATH)/src -D_GNU_SOURCE
+# Declarations where they belong; PostgreSQL's own flags warn of that.
+PG_CFLAGS = -std=gnu11 -Wextra -Wno-declaration-after-statement -Wno-unused-parameter \
+	-Wno-sign-compare -Wno-missing-field-initializers $(WERROR)
+SHLIB_LINK = -lrabbitmq -largon2 -lssl -lcrypto
+
+# The Makefile passes with_llvm=no: bitcode for JIT inlining is of no use to functions like
+# these, and needs clang.
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+$(OBJS): $(wildcard $(VPATH)/src/*.h) $(VPATH)/src/pgxs.mk
+
+$(SCRIPT): $(SQL_PARTS) $(VPATH)/campaign.control
+	cat $(SQL_PARTS) > $@

@@ -1,0 +1,32 @@
+/*
+ * settings.h - the campaign.* settings of PostgreSQL.
+ *
+ * All of them are read at reload (PGC_SIGHUP); docs/settings.md lists them.
+ */
+#ifndef CAMPAIGN_SETTINGS_H
+#define CAMPAIGN_SETTINGS_H
+
+extern char *settings_database; /* names, separated by commas */
+extern char *settings_amqp_url;
+extern char *settings_amqp_url_file;
+extern char *settings_amqp_ca_file;
+extern int settings_amqp_heartbeat; /* seconds */
+extern int settings_amqp_timeout;	/* milliseconds */
+extern int settings_batch_size;		/* recipients */
+extern int settings_publish_ahead;	/* milliseconds */
+extern int settings_stall_timeout;	/* seconds */
+extern int settings_poll_interval;	/* seconds */
+extern int settings_argon2_memory;	/* KiB */
+extern int settings_argon2_iterations;
+
+/* Defines them; called once, by _PG_init(). */
+void settings_define(void);
+
+/*
+ * The broker's URL, from campaign.amqp_url_file if that is set: a palloc'd
+ * string that the caller wipes, or NULL with a reason in *problem (static or
+ * palloc'd) when none is configured or the file cannot be read.
+ */
+char *settings_read_amqp_url(const char **problem);
+
+#endif /* CAMPAIGN_SETTINGS_H */

@@ -1,0 +1,129 @@
+/*
+ * stream.c - how far a class of a campaign may be published ahead of what is
+ * stored, and when the broker is suspected of having lost something.
+ *
+ * Must never look at the tables or the broker: worker.c brings both.
+ */
+#include "postgres.h"
+
+#include "utils/memutils.h"
+
+#include "settings.h"
+#include "stream.h"
+
+#define STREAM_RATE_WEIGHT	   0.3 /* of the newest sample */
+#define STREAM_SAMPLE_MIN_US   1000
+#define STREAM_AHEAD_MAX	   500000 /* recipients, however fast the store is */
+#define STREAM_STALL_DOUBLINGS 5
+
+Stream *stream_create(const OutboxClass *class, const OutboxTemplate *template, TimestampTz now)
+{
+	MemoryContext context =
+		AllocSetContextCreate(TopMemoryContext, "campaign stream", ALLOCSET_SMALL_SIZES);
+	size_t text_length = strlen(template->message);
+	size_t capacity = 6 * text_length + 3; /* \u00XX for each byte, quotes, NUL */
+	Stream *stream = MemoryContextAllocZero(context, sizeof(Stream));
+
+	stream->context = context;
+	stream->escaped_text = MemoryContextAlloc(context, capacity);
+	stream->escaped_length =
+		message_escape(template->message, text_length, stream->escaped_text, capacity);
+	strlcpy(stream->campaign_id, class->campaign_id, sizeof(stream->campaign_id));
+	stream->class = class->class;
+	message_queue_name(class->campaign_id, class->ordered, stream->queue);
+	if (stream->escaped_length == 0 ||
+		!cuid2_series_init(&stream->series, template->identifier_time, template->identifier_entropy,
+						   template->identifier_fingerprint))
+	{
+		stream_free(stream);
+		return NULL;
+	}
+	stream->total = class->total;
+	stream->rewinds = class->rewinds;
+	stream->stored_through = class->stored_through;
+	stream->confirmed = stream->marked = class->published;
+	stream->next = class->published + 1;
+	stream->moved_at = now;
+	stream_postpone_stall(stream, now);
+	stream_update(stream, class, now);
+	return stream;
+}
+
+void stream_free(Stream *stream)
+{
+	cuid2_series_wipe(&stream->series);
+	MemoryContextDelete(stream->context);
+}
+
+static void note_stored(Stream *stream, int64 stored_through, TimestampTz now)
+{
+	int64 stored = stored_through - stream->stored_through;
+	int64 elapsed_us = now - stream->moved_at;
+
+	if (stored <= 0)
+	{
+		stream->stored_through = stored_through;
+		return;
+	}
+	if (elapsed_us >= STREAM_SAMPLE_MIN_US)
+	{
+		double rate = stored * 1e6 / elapsed_us;
+
+		stream->stored_rate =
+			stream->stored_rate == 0
+				? rate
+				: (1 - STREAM_RATE_WEIGHT) * stream->stored_rate + STREAM_RATE_WEIGHT * rate;
+	}
+	stream->stored_through = stored_through;
+	stream->moved_at = now;
+	stream->stall_count = 0;
+	stream_postpone_stall(stream, now);
+}
+
+void stream_update(Stream *stream, const OutboxClass *class, TimestampTz now)
+{
+	stream->active = true;
+	stream->blocked = class->blocked;
+	if (stream->rewinds != class->rewinds)
+	{
+		/* The consumer reported a gap, or a stall was found: the table says where to go on. */
+		stream->rewinds = class->rewinds;
+		stream->marked = stream->confirmed = class->published;
+		stream->stored_through = class->stored_through;
+		stream_rewind(stream);
+		stream_postpone_stall(stream, now);
+	}
+	note_stored(stream, class->stored_through, now);
+}
+
+void stream_rewind(Stream *stream)
+{
+	stream->epoch++;
+	stream->next = stream->confirmed + 1;
+}
+
+int64 stream_room(const Stream *stream)
+{
+	int64 ahead = stream->next - 1 - stream->stored_through;
+	int64 allowed = (int64) (stream->stored_rate * settings_publish_ahead / 1000);
+
+	/* Two batches at least, so that a first rate can be measured. */
+	allowed = Min(Max(allowed, 2 * settings_batch_size), STREAM_AHEAD_MAX);
+	if (stream->blocked || !stream->active)
+		return 0;
+	return Max(0, Min(allowed - ahead, stream->total - stream->next + 1));
+}
+
+bool stream_stalled(const Stream *stream, TimestampTz now)
+{
+	return stream->active && stream->confirmed > stream->stored_through &&
+		   stream->next == stream->confirmed + 1 && now >= stream->stall_at;
+}
+
+void stream_postpone_stall(Stream *stream, TimestampTz now)
+{
+	int doublings = Min(stream->stall_count, STREAM_STALL_DOUBLINGS);
+
+	stream->stall_at =
+		TimestampTzPlusMilliseconds(now, ((int64) settings_stall_timeout * 1000) << doublings);
+}

@@ -1,0 +1,63 @@
+-- What the worker marks and the consumer reports.
+BEGIN;
+SELECT plan(24);
+
+CREATE FUNCTION pg_temp.running(count int) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE id text := campaign_create('test', 'hello');
+BEGIN
+    PERFORM campaign_upload(id, (SELECT string_agg((5511900000000 + n)::text, E'\n') FROM generate_series(1, count) AS n));
+    PERFORM campaign_dispatch(id);
+    RETURN id;
+END $$;
+CREATE FUNCTION pg_temp.status(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_status(id) ->> 'status' $$;
+CREATE FUNCTION pg_temp.report(id text, first bigint, last bigint) RETURNS integer LANGUAGE sql AS
+$$ SELECT campaign.report_stored(ARRAY[id], ARRAY['NORMAL'], ARRAY[first], ARRAY[last]) $$;
+CREATE FUNCTION pg_temp.stored(id text) RETURNS text LANGUAGE sql AS
+$$ SELECT stored::text FROM campaign.progress WHERE campaign_id = id AND class = 'NORMAL' $$;
+CREATE FUNCTION pg_temp.published(id text) RETURNS bigint LANGUAGE sql AS
+$$ SELECT published FROM campaign.progress WHERE campaign_id = id AND class = 'NORMAL' $$;
+
+SELECT is(campaign.stored_through(s::int8multirange), through, 'stored_through of ' || s)
+FROM (VALUES ('{}', 0::bigint), ('{[1,11)}', 10), ('{[1,11),[20,30)}', 10), ('{[2,11)}', 0)) AS v (s, through);
+SELECT is(campaign.stored_count('{[1,11),[20,30)}'), 20::bigint, 'stored_count counts all ranges');
+
+CREATE TEMPORARY TABLE one AS SELECT pg_temp.running(100) AS id;
+SELECT results_eq('SELECT * FROM campaign.report_open((SELECT id FROM one))', $$ VALUES ('NORMAL', 100::bigint, 0::bigint) $$,
+    'report_open gives the classes');
+SELECT is_empty($$ SELECT * FROM campaign.report_open('nothing') $$, 'and no row for an unknown campaign');
+SELECT campaign.outbox_mark(id, 'NORMAL', 0, 50) FROM one;
+SELECT is(pg_temp.status(id), 'publishing', 'the first mark makes it publishing') FROM one;
+SELECT is(pg_temp.report(id, 1, 40), 0, 'a report of a part completes nothing') FROM one;
+SELECT is(pg_temp.report(id, 11, 45) || pg_temp.stored(id), '0{[1,46)}', 'R0.17: reports may overlap') FROM one;
+SELECT is(pg_temp.report(id, 11, 45) || pg_temp.stored(id), '0{[1,46)}', 'R0.17: and be repeated') FROM one;
+SELECT is(pg_temp.report(id, 90, 500) || pg_temp.stored(id), '0{[1,46),[90,101)}', 'nothing counts beyond the total') FROM one;
+
+SELECT campaign.report_gap(id, 'NORMAL', 46) FROM one;
+SELECT is(pg_temp.published(id) || pg_temp.stored(id), '45{[1,46)}', 'a gap is published again') FROM one;
+SELECT campaign.outbox_mark(id, 'NORMAL', 0, 80) FROM one;
+SELECT is(pg_temp.published(id), 45::bigint, 'a mark from before the gap is ignored') FROM one;
+SELECT campaign.outbox_mark(id, 'NORMAL', 1, 100) FROM one;
+SELECT is(pg_temp.status(id), 'published', 'all confirmed: published') FROM one;
+SELECT is(campaign.outbox_rewind(id, 'NORMAL'), 45::bigint, 'a stall goes back to what is stored') FROM one;
+SELECT is(pg_temp.status(id), 'publishing', 'and is publishing again') FROM one;
+SELECT is(pg_temp.report(id, 46, 100), 1, 'R0.17: the last report completes it') FROM one;
+SELECT is(pg_temp.status(id), 'sent', 'R0.17: and it is sent') FROM one;
+SELECT is(pg_temp.report(id, 1, 100), 0, 'R0.17: once') FROM one;
+SELECT is(campaign_verify(id) - 'checked_at', '{"ok": true, "expected": 100, "stored": 100, "digest": null}', 'R5.1: the counts agree') FROM one;
+
+CREATE TEMPORARY TABLE vip AS SELECT campaign_create('test', 'hello') AS id;
+SELECT campaign_upload(id, '5511987654321', class => 'VIP'), campaign_upload(id, '5511987654322') FROM vip;
+SELECT campaign_dispatch(id) FROM vip;
+SELECT results_eq(
+    $$ SELECT class, blocked FROM campaign.outbox_active() WHERE campaign_id = (SELECT id FROM vip) $$,
+    $$ VALUES ('VIP', false), ('NORMAL', true) $$, 'R3.2: NORMAL waits until VIP is stored');
+SELECT campaign.report_stored(ARRAY[id], ARRAY['VIP'], ARRAY[1], ARRAY[1]) FROM vip;
+SELECT results_eq(
+    $$ SELECT class, blocked FROM campaign.outbox_active() WHERE campaign_id = (SELECT id FROM vip) $$,
+    $$ VALUES ('NORMAL', false) $$, 'R3.2: and then goes on');
+SELECT campaign.report_conflict(id, 'NORMAL', 1, 'another message is there') FROM vip;
+SELECT is(campaign_status(id) ->> 'status' || ' ' || (campaign_status(id) ->> 'error'),
+    'failed NORMAL 1: another message is there', 'a conflict fails the campaign with its reason') FROM vip;
+
+SELECT * FROM finish();
+ROLLBACK;

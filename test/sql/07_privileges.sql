@@ -1,0 +1,48 @@
+-- The consumer may report, the worker may publish, and neither anything else.
+BEGIN;
+SELECT plan(9);
+
+SELECT is(
+    (SELECT count(*) FROM pg_roles
+     WHERE rolname IN ('campaign_worker', 'campaign_consumer')
+       AND NOT (rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication)),
+    2::bigint,
+    'R0.15, R0.16: neither role has a special attribute');
+
+CREATE TEMPORARY VIEW owned_functions AS
+SELECT p.* FROM pg_proc p
+JOIN pg_depend d ON d.classid = 'pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'campaign';
+
+SELECT is(
+    (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
+     WHERE proname <> 'cuid2' AND has_function_privilege('campaign_consumer', oid, 'execute')),
+    'report_conflict report_gap report_open report_stored',
+    'R0.16: campaign_consumer may execute the four reports');
+SELECT is(
+    (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
+     WHERE proname <> 'cuid2' AND has_function_privilege('campaign_worker', oid, 'execute')),
+    'outbox_active outbox_mark outbox_rewind outbox_template',
+    'R0.15: campaign_worker may execute the four functions of the outbox');
+SELECT is_empty(
+    $$ SELECT r, c.relname, privilege FROM pg_class c,
+           unnest(ARRAY['campaign_consumer', 'campaign_anon', 'campaign_user', 'campaign_app', 'public']) AS r,
+           unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS privilege
+       WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind = 'r'
+         AND has_table_privilege(r, c.oid, privilege) $$,
+    'nobody but the worker may touch a table');
+SELECT is(
+    (SELECT string_agg(c.relname || ' ' || privilege, ', ') FROM pg_class c,
+         unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS privilege
+     WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind = 'r'
+       AND has_table_privilege('campaign_worker', c.oid, privilege)),
+    'recipients SELECT', 'and the worker may read recipients');
+
+SET LOCAL ROLE campaign_consumer;
+SELECT throws_ok('SELECT * FROM campaign.recipients', '42501', NULL, 'the consumer reads no table');
+SELECT throws_ok($$ SELECT campaign.campaign_transition('x', 'sent') $$, '42501', NULL, 'and changes no status');
+SELECT throws_ok('SET campaign.amqp_url = ''x''', NULL, NULL, 'secrets cannot be set');
+SELECT throws_ok('SHOW campaign.amqp_url', '42501', NULL, 'nor read');
+
+SELECT * FROM finish();
+ROLLBACK;
