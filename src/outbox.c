@@ -197,9 +197,10 @@ int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limi
 		text *phone = DatumGetTextPP(column(i, 2));
 
 		if (DatumGetInt64(column(i, 1)) != seq + 1 + i)
-			ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-							errmsg("recipient " INT64_FORMAT " of campaign \"%s\" is missing",
-								   seq + 1 + i, campaign_id)));
+		{
+			count = i;
+			break;
+		}
 		phones[i].length = VARSIZE_ANY_EXHDR(phone);
 		if (phones[i].length > MESSAGE_PHONE_MAX)
 			elog(ERROR, "phone number of %d characters", phones[i].length);

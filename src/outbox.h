@@ -51,8 +51,8 @@ OutboxClass *outbox_active(int *count);
 bool outbox_template(const char *campaign_id, OutboxTemplate *template);
 
 /*
- * Phones of the recipients after `seq`, at most `limit`, in order and without
- * a gap; returns how many.
+ * Phones of the recipients after `seq`, at most `limit`, in order; returns how
+ * many, which ends before the first one that is missing.
  */
 int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limit,
 				OutboxPhone *phones);

@@ -6,11 +6,12 @@ MODULE_big = campaign
 EXTENSION = campaign
 OBJS = $(patsubst $(VPATH)/%.c,%.o,$(sort $(wildcard $(VPATH)/src/*.c)))
 SQL_PARTS = $(sort $(wildcard $(VPATH)/sql/[0-9]*.sql))
-SCRIPT = campaign--$(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(VPATH)/campaign.control).sql
+CAMPAIGN_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(VPATH)/campaign.control)
+SCRIPT = campaign--$(CAMPAIGN_VERSION).sql
 DATA_built = $(SCRIPT)
 EXTRA_CLEAN = $(SCRIPT)
 
-PG_CPPFLAGS = -I$(VPATH)/src -D_GNU_SOURCE
+PG_CPPFLAGS = -I$(VPATH)/src -D_GNU_SOURCE -DCAMPAIGN_VERSION='"$(CAMPAIGN_VERSION)"'
 # Declarations where they belong; PostgreSQL's own flags warn of that.
 PG_CFLAGS = -std=gnu11 -Wextra -Wno-declaration-after-statement -Wno-unused-parameter \
 	-Wno-sign-compare -Wno-missing-field-initializers $(WERROR)

@@ -1,0 +1,148 @@
+/*
+ * link.c - the worker's connection to RabbitMQ: opening it, losing it, and
+ * hearing what the broker has settled.
+ *
+ * A broker that is away is normal: one WARNING when it goes, one LOG when it is
+ * back. worker_connect() is the only place where the worker waits for it.
+ */
+#include "postgres.h"
+
+#include "common/pg_prng.h"
+#include "miscadmin.h"
+#include "utils/memutils.h"
+
+#include "settings.h"
+#include "stream.h"
+#include "worker.h"
+
+#define LINK_BACKOFF_MAX_MS 5000
+#define LINK_NACK_MS		200 /* pause of a stream that the broker refused */
+
+static bool shutdown_requested(void)
+{
+	return ProcDiePending;
+}
+
+void worker_disconnect(Worker *worker, bool polite)
+{
+	ListCell *cell;
+
+	publish_close(worker->publisher, polite);
+	worker->publisher = NULL;
+	worker->blocked = false;
+	foreach (cell, worker->streams)
+	{
+		Stream *stream = lfirst(cell);
+
+		stream->in_flight = 0;
+		stream_rewind(stream);
+	}
+}
+
+void worker_lost_broker(Worker *worker, const char *problem)
+{
+	int jitter_ms = pg_prng_uint64_range(&pg_global_prng_state, 0, WORKER_BACKOFF_MIN_MS);
+
+	worker_disconnect(worker, false);
+	if (!worker->away)
+		ereport(WARNING, (errcode(ERRCODE_CONNECTION_FAILURE),
+						  errmsg("campaign worker: no connection to RabbitMQ: %s", problem),
+						  errhint("Campaigns wait until it is back.")));
+	worker->away = true;
+	worker->connect_at =
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), worker->backoff_ms + jitter_ms);
+	worker->backoff_ms = Min(2 * worker->backoff_ms, LINK_BACKOFF_MAX_MS);
+}
+
+static void worker_forget_url(Worker *worker)
+{
+	if (worker->url == NULL)
+		return;
+	explicit_bzero(worker->url, strlen(worker->url));
+	pfree(worker->url);
+	worker->url = NULL;
+}
+
+void worker_connect(Worker *worker)
+{
+	BrokerOptions options = {
+		.connection_name = "campaign worker",
+		.heartbeat = settings_amqp_heartbeat,
+		.timeout_ms = settings_amqp_timeout,
+		.ca_file = settings_amqp_ca_file[0] != '\0' ? settings_amqp_ca_file : NULL,
+	};
+	const char *problem = NULL;
+	BrokerUrl url;
+	Error error = {0};
+
+	if (worker->publisher != NULL || GetCurrentTimestamp() < worker->connect_at)
+		return;
+
+	worker_forget_url(worker);
+	MemoryContextSwitchTo(TopMemoryContext);
+	worker->url = settings_read_amqp_url(&problem);
+	MemoryContextSwitchTo(worker->turn);
+	if (worker->url == NULL)
+	{
+		worker_lost_broker(worker, problem);
+		return;
+	}
+	if (broker_url_parse(worker->url, &url, &error))
+		worker->publisher = publish_open(&url, &options, shutdown_requested, &error);
+	broker_url_wipe(&url);
+	CHECK_FOR_INTERRUPTS();
+	if (worker->publisher == NULL)
+		worker_lost_broker(worker, error.text);
+	else if (worker->away)
+	{
+		ereport(LOG, (errmsg("campaign worker: connected to RabbitMQ")));
+		worker->away = false;
+	}
+}
+
+static void note_settled(Worker *worker, const PublishTicket *ticket, bool confirmed)
+{
+	Stream *stream = ticket->stream;
+
+	stream->in_flight--;
+	worker->backoff_ms = WORKER_BACKOFF_MIN_MS;
+	if (ticket->epoch != stream->epoch)
+		return;
+	if (confirmed)
+	{
+		stream->confirmed = ticket->last_seq;
+		return;
+	}
+	stream_rewind(stream);
+	stream->retry_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LINK_NACK_MS);
+}
+
+void worker_listen(Worker *worker)
+{
+	PublishTicket ticket;
+	bool confirmed;
+	bool alive;
+	Error error = {0};
+
+	if (worker->publisher == NULL)
+		return;
+	alive = publish_poll(worker->publisher, &error);
+	while (publish_settled(worker->publisher, &ticket, &confirmed))
+		note_settled(worker, &ticket, confirmed);
+	if (!alive)
+	{
+		worker_lost_broker(worker, error.text);
+		return;
+	}
+	if (worker->blocked != publish_blocked(worker->publisher))
+	{
+		worker->blocked = publish_blocked(worker->publisher);
+		if (worker->blocked)
+			ereport(WARNING,
+					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+					 errmsg("campaign worker: RabbitMQ accepts nothing: a memory or disk alarm"),
+					 errhint("Campaigns wait until the alarm is over.")));
+		else
+			ereport(LOG, (errmsg("campaign worker: RabbitMQ accepts messages again")));
+	}
+}
