@@ -21,7 +21,7 @@ SHARED_SOURCES := error message broker broker_url
 CONSUMER_SOURCES := $(basename $(notdir $(wildcard consumer/*.c)))
 
 .DEFAULT_GOAL := all
-.PHONY: all extension consumer install setup demo test unit fuzz e2e fault bench lint clean
+.PHONY: all extension consumer install setup demo test unit fuzz sql e2e fault bench sanitize lint clean
 
 all: extension consumer
 
@@ -36,9 +36,16 @@ test: setup
 	@$(MAKE) --no-print-directory -s all
 	@test/run
 
-unit fuzz e2e fault bench: setup
+unit fuzz sql e2e fault bench: setup
 	@$(MAKE) --no-print-directory -s all
 	@test/run $@
+
+# The consumer with AddressSanitizer and UBSan, through the end-to-end tests.
+sanitize: setup
+	@$(MAKE) --no-print-directory -s extension
+	@$(MAKE) --no-print-directory -s consumer BUILD=build/sanitize \
+		SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer"
+	@CAMPAIGN_CONSUMER=$(CURDIR)/build/sanitize/campaign-consumer test/run e2e
 
 lint:
 	@test/stack/install lint

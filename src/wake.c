@@ -96,14 +96,17 @@ static void wake_unregister(int code, Datum argument)
 void wake_register(Oid database)
 {
 	LWLockAcquire(wake_state->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < WAKE_SLOTS && own_slot == NULL; i++)
+	for (int i = 0; i < WAKE_SLOTS; i++)
 	{
-		if (wake_state->slots[i].latch != NULL)
+		WakeSlot *slot = &wake_state->slots[i];
+
+		if (slot->latch != NULL)
 			continue;
-		own_slot = &wake_state->slots[i];
-		own_slot->database = database;
-		own_slot->latch = MyLatch;
-		own_slot->waiting_for_progress = false;
+		slot->database = database;
+		slot->latch = MyLatch;
+		slot->waiting_for_progress = false;
+		own_slot = slot;
+		break;
 	}
 	LWLockRelease(wake_state->lock);
 	if (own_slot == NULL)
