@@ -55,19 +55,29 @@ static OutboxQuery rewind_query = {
 
 void outbox_prepare_session(void)
 {
-	/*
-	 * A campaign of a million rows may have been imported a moment ago: the planner knows
-	 * nothing of it, and a sequential scan or a sort for each batch would be the end of speed.
-	 */
-	static const char *const off[] = {
-		"enable_seqscan", "enable_bitmapscan", "enable_sort", "jit",
+	static const char *const settings[][2] = {
+		/*
+		 * A campaign of a million rows may have been imported a moment ago: the planner knows
+		 * nothing of it, and a sequential scan or a sort for each batch would be the end of speed.
+		 */
+		{"enable_seqscan", "off"},
+		{"enable_bitmapscan", "off"},
+		{"enable_sort", "off"},
+		{"jit", "off"},
+		{"plan_cache_mode", "force_generic_plan"},
 		/* `published` may fall back after a crash: then it is published twice and stored once. */
-		"synchronous_commit"};
+		{"synchronous_commit", "off"},
+		/* What the database or the role has set for people would end the worker in mid-run. */
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_read_only", "off"},
+		{"statement_timeout", "0"},
+		{"lock_timeout", "0"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"search_path", "pg_catalog, pg_temp"},
+	};
 
-	for (int i = 0; i < lengthof(off); i++)
-		SetConfigOption(off[i], "off", PGC_USERSET, PGC_S_SESSION);
-	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION);
-	SetConfigOption("plan_cache_mode", "force_generic_plan", PGC_USERSET, PGC_S_SESSION);
+	for (int i = 0; i < lengthof(settings); i++)
+		SetConfigOption(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION);
 }
 
 static void begin(void)
