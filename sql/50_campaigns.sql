@@ -33,7 +33,7 @@ COMMENT ON COLUMN campaign.campaigns.message IS 'Text that every recipient gets.
 COMMENT ON COLUMN campaign.campaigns.ordered IS 'Stored strictly in file order (true), or by any number of senders at once (false).';
 COMMENT ON COLUMN campaign.campaigns.status IS 'draft, scheduled, queued, publishing, published, sent, paused, cancelled or failed.';
 COMMENT ON COLUMN campaign.campaigns.total IS 'Number of recipients, all classes.';
-COMMENT ON COLUMN campaign.campaigns.error IS 'Why the campaign failed.';
+COMMENT ON COLUMN campaign.campaigns.error IS 'Why the campaign fails: the first conflict in MongoDB.';
 COMMENT ON COLUMN campaign.campaigns.identifier_time IS 'Milliseconds since 1970 that go into the identifiers of its messages. Private.';
 COMMENT ON COLUMN campaign.campaigns.identifier_entropy IS 'Secret entropy that goes into the identifiers of its messages. Private: whoever knows it can compute them.';
 COMMENT ON COLUMN campaign.campaigns.identifier_fingerprint IS 'Secret fingerprint that goes into the identifiers of its messages. Private.';
@@ -59,6 +59,7 @@ CREATE TABLE campaign.progress (
     total bigint NOT NULL,
     published bigint NOT NULL DEFAULT 0,
     stored int8multirange NOT NULL DEFAULT '{}',
+    failed int8multirange NOT NULL DEFAULT '{}',
     rewinds integer NOT NULL DEFAULT 0,
     started_at timestamptz,
     stored_at timestamptz,
@@ -69,7 +70,8 @@ COMMENT ON COLUMN campaign.progress.campaign_id IS 'Campaign.';
 COMMENT ON COLUMN campaign.progress.class IS 'Class of recipients.';
 COMMENT ON COLUMN campaign.progress.total IS 'Recipients of the class: seq runs from 1 to this.';
 COMMENT ON COLUMN campaign.progress.published IS 'Highest seq up to which the broker confirmed everything.';
-COMMENT ON COLUMN campaign.progress.stored IS 'The seqs that MongoDB holds, as the consumer reported them; complete when it is {[1,total+1)}.';
+COMMENT ON COLUMN campaign.progress.stored IS 'The seqs that MongoDB holds, as the consumer reported them; the class is complete when it is {[1,total+1)}.';
+COMMENT ON COLUMN campaign.progress.failed IS 'The seqs among them in whose place MongoDB holds another message.';
 COMMENT ON COLUMN campaign.progress.rewinds IS 'How often publishing was set back because the broker lost confirmed messages.';
 COMMENT ON COLUMN campaign.progress.started_at IS 'When the first batch of the class was published.';
 COMMENT ON COLUMN campaign.progress.stored_at IS 'When the consumer last reported new messages.';
@@ -84,17 +86,19 @@ AS $$
     SELECT (source, target) IN (
         ('draft', 'queued'), ('draft', 'scheduled'), ('draft', 'cancelled'),
         ('scheduled', 'queued'), ('scheduled', 'cancelled'),
-        ('queued', 'publishing'), ('queued', 'paused'), ('queued', 'cancelled'), ('queued', 'failed'),
+        ('queued', 'publishing'), ('queued', 'sent'), ('queued', 'paused'), ('queued', 'cancelled'),
+        ('queued', 'failed'),
         ('publishing', 'published'), ('publishing', 'sent'), ('publishing', 'paused'),
         ('publishing', 'cancelled'), ('publishing', 'failed'),
         ('published', 'sent'), ('published', 'publishing'), ('published', 'cancelled'),
         ('published', 'failed'),
-        ('paused', 'queued'), ('paused', 'sent'), ('paused', 'cancelled'), ('paused', 'failed'))
+        ('paused', 'queued'), ('paused', 'published'), ('paused', 'sent'), ('paused', 'cancelled'), ('paused', 'failed'))
 $$;
 COMMENT ON FUNCTION campaign.transition_allowed(text, text) IS
 'Whether a campaign may go from one status to another.';
 
-CREATE FUNCTION campaign.campaign_lock(campaign_id text) RETURNS campaign.campaigns
+CREATE FUNCTION campaign.campaign_lock(campaign_id text, even_deleted boolean DEFAULT false)
+RETURNS campaign.campaigns
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -102,7 +106,7 @@ DECLARE
     found_campaign campaign.campaigns;
 BEGIN
     SELECT * INTO found_campaign FROM campaign.campaigns c
-    WHERE c.id = campaign_lock.campaign_id AND NOT c.deleted
+    WHERE c.id = campaign_lock.campaign_id AND (even_deleted OR NOT c.deleted)
     FOR NO KEY UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'campaign "%" does not exist', coalesce(left(campaign_id, 40), 'NULL')
@@ -111,8 +115,8 @@ BEGIN
     RETURN found_campaign;
 END
 $$;
-COMMENT ON FUNCTION campaign.campaign_lock(text) IS
-'The campaign, locked until the end of the transaction; an error if there is none.';
+COMMENT ON FUNCTION campaign.campaign_lock(text, boolean) IS
+'The campaign, locked until the end of the transaction; an error if there is none. Worker and consumer go on with one that is deleted meanwhile (even_deleted).';
 
 CREATE FUNCTION campaign.campaign_transition(campaign_id text, target text) RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -121,7 +125,7 @@ AS $$
 DECLARE
     source text;
 BEGIN
-    source := (campaign.campaign_lock(campaign_id)).status;
+    source := (campaign.campaign_lock(campaign_id, even_deleted => true)).status;
     IF NOT campaign.transition_allowed(source, target) THEN
         RAISE EXCEPTION 'campaign "%" is %: it cannot become %', campaign_id, source, target
             USING ERRCODE = 'object_not_in_prerequisite_state';

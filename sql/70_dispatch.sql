@@ -38,7 +38,7 @@ BEGIN
     SELECT jsonb_build_object(
         'id', c.id, 'name', c.name, 'status', c.status, 'ordered', c.ordered, 'total', c.total,
         'published', coalesce(p.published, 0), 'stored', coalesce(p.stored, 0),
-        'failed', 0, 'rewinds', coalesce(p.rewinds, 0),
+        'failed', coalesce(p.failed, 0), 'rewinds', coalesce(p.rewinds, 0),
         'progress_percent', CASE WHEN c.total > 0 THEN round(100.0 * coalesce(p.stored, 0) / c.total, 1) ELSE 0 END,
         'classes', coalesce(p.classes, '{}'),
         'error', c.error,
@@ -48,10 +48,12 @@ BEGIN
     FROM campaign.campaigns c
     LEFT JOIN LATERAL (
         SELECT sum(r.published)::bigint AS published,
-            sum(campaign.stored_count(r.stored))::bigint AS stored,
+            sum(campaign.stored_count(r.stored - r.failed))::bigint AS stored,
+            sum(campaign.stored_count(r.failed))::bigint AS failed,
             sum(r.rewinds) AS rewinds,
             jsonb_object_agg(r.class, jsonb_build_object('total', r.total, 'published', r.published,
-                'stored', campaign.stored_count(r.stored), 'started_at', r.started_at,
+                'stored', campaign.stored_count(r.stored - r.failed),
+                'failed', campaign.stored_count(r.failed), 'started_at', r.started_at,
                 'stored_at', r.stored_at)) AS classes
         FROM campaign.progress r WHERE r.campaign_id = c.id) AS p ON true
     WHERE c.id = campaign_status.campaign_id AND NOT c.deleted;
@@ -63,7 +65,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_status(text) IS
-'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), per class too, and the time of each step.';
+'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), failed (another message is in their place), per class too, and the time of each step.';
 
 CREATE FUNCTION @extschema@.campaign_dispatch(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -121,6 +123,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM campaign.campaign_lock(campaign_id);
     PERFORM campaign.campaign_transition(campaign_id, 'paused');
     PERFORM campaign.worker_wake();
     RETURN @extschema@.campaign_status(campaign_id);
@@ -141,7 +144,10 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     PERFORM campaign.worker_require();
-    PERFORM campaign.campaign_transition(campaign_id, 'queued');
+    PERFORM campaign.campaign_transition(campaign_id, CASE WHEN EXISTS (
+        SELECT FROM campaign.progress p
+        WHERE p.campaign_id = campaign_resume.campaign_id AND p.published < p.total)
+        THEN 'queued' ELSE 'published' END);
     PERFORM campaign.worker_wake();
     RETURN @extschema@.campaign_status(campaign_id);
 END
@@ -154,6 +160,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM campaign.campaign_lock(campaign_id);
     PERFORM campaign.campaign_transition(campaign_id, 'cancelled');
     PERFORM campaign.worker_wake();
     RETURN @extschema@.campaign_status(campaign_id);

@@ -52,7 +52,7 @@ BEGIN
     FROM campaign.campaigns c WHERE c.id = outbox_mark.campaign_id;
     IF source = 'queued' OR (source = 'publishing' AND finished) THEN
         -- Somebody may have paused or cancelled it meanwhile: look again under the lock.
-        source := (campaign.campaign_lock(campaign_id)).status;
+        source := (campaign.campaign_lock(campaign_id, even_deleted => true)).status;
         IF source = 'queued' THEN
             PERFORM campaign.campaign_transition(campaign_id, 'publishing');
             source := 'publishing';
@@ -121,7 +121,8 @@ DECLARE
     missing integer := 0;
     completed integer := 0;
     finished boolean;
-    source text;
+    target campaign.campaigns;
+    outcome text;
 BEGIN
     -- In the order of the primary key, so that two consumers cannot deadlock.
     FOR report IN
@@ -141,12 +142,13 @@ BEGIN
         ELSIF finished THEN
             -- The lock comes before the look at the other classes: of two consumers that finish
             -- one class each, the second one sees both.
-            source := (campaign.campaign_lock(report.campaign_id)).status;
-            IF campaign.transition_allowed(source, 'sent') AND NOT EXISTS (
+            target := campaign.campaign_lock(report.campaign_id, even_deleted => true);
+            outcome := CASE WHEN target.error IS NULL THEN 'sent' ELSE 'failed' END;
+            IF campaign.transition_allowed(target.status, outcome) AND NOT EXISTS (
                 SELECT FROM campaign.progress p
                 WHERE p.campaign_id = report.campaign_id
                   AND NOT p.stored @> int8range(1, p.total + 1)) THEN
-                PERFORM campaign.campaign_transition(report.campaign_id, 'sent');
+                PERFORM campaign.campaign_transition(report.campaign_id, outcome);
                 UPDATE campaign.progress p SET published = p.total
                 WHERE p.campaign_id = report.campaign_id AND p.published < p.total;
                 completed := completed + 1;
@@ -161,7 +163,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_stored(text[], text[], bigint[], bigint[]) IS
-'MongoDB holds these ranges of seqs, both ends included: element i of the four arrays belongs together. Idempotent. Marks campaigns that are complete as sent and returns how many.';
+'MongoDB holds these ranges of seqs, both ends included: element i of the four arrays belongs together. Idempotent. Marks campaigns that are complete as sent (or failed, after a conflict) and returns how many.';
 
 CREATE FUNCTION campaign.report_gap(campaign_id text, class text, next_seq bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -179,19 +181,18 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
-DECLARE
-    source text := (campaign.campaign_lock(campaign_id)).status;
 BEGIN
-    IF campaign.transition_allowed(source, 'failed') THEN
-        PERFORM campaign.campaign_transition(campaign_id, 'failed');
-    END IF;
+    UPDATE campaign.progress p
+    SET failed = p.failed + int8multirange(int8range(seq, seq, '[]'))
+    WHERE p.campaign_id = report_conflict.campaign_id
+      AND p.class = report_conflict.class::campaign.recipient_class;
     UPDATE campaign.campaigns c
     SET error = format('%s %s: %s', class, seq, left(reason, 500)), updated_at = clock_timestamp()
-    WHERE c.id = report_conflict.campaign_id;
+    WHERE c.id = report_conflict.campaign_id AND c.error IS NULL;
 END
 $$;
 COMMENT ON FUNCTION campaign.report_conflict(text, text, bigint, text) IS
-'MongoDB holds another message in the place of this one. Nothing was overwritten; the campaign fails with the reason.';
+'MongoDB holds another message in the place of this one. Nothing was overwritten; the others go on, and in the end the campaign is failed, with the reason of the first conflict.';
 
 CREATE FUNCTION campaign.worker_progress() RETURNS void
 LANGUAGE C VOLATILE
@@ -211,7 +212,7 @@ DECLARE
 BEGIN
     PERFORM @extschema@.campaign_status(campaign_id);
     SELECT count(*) INTO expected FROM campaign.recipients r WHERE r.campaign_id = campaign_verify.campaign_id;
-    SELECT coalesce(sum(campaign.stored_count(p.stored)), 0),
+    SELECT coalesce(sum(campaign.stored_count(p.stored - p.failed)), 0),
            coalesce(bool_and(p.stored = int8multirange(int8range(1, p.total + 1))), false)
     INTO stored, complete
     FROM campaign.progress p WHERE p.campaign_id = campaign_verify.campaign_id;

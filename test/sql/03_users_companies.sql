@@ -11,7 +11,7 @@ SELECT throws_ok($$ SELECT user_create('ANA@example.COM', 'other') $$, '23505',
 UPDATE campaign.users SET deleted = true WHERE lower(email) = 'ana@example.com';
 SELECT lives_ok($$ SELECT user_create('ana@example.com', 'other') $$, 'R0.1: unique among live users only');
 SELECT throws_ok('SELECT user_create(' || quote_literal(address) || ', ''secret'')', '22023',
-    'e-mail address is not valid', 'R0.1: not an address: ' || address)
+    'e-mail address is not valid', 'R0.1: not an address: ' || quote_ident(replace(address, E'\n', ' ')))
 FROM unnest(ARRAY['', 'ana', 'ana@', '@example.com', 'a b@example.com', E'a\nb@example.com']) AS address;
 SELECT throws_ok($$ SELECT user_create('b@example.com', NULL) $$, '22023', 'password is missing',
     'R0.1: no user without a password');

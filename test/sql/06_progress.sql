@@ -1,6 +1,6 @@
 -- What the worker marks and the consumer reports.
 BEGIN;
-SELECT plan(24);
+SELECT plan(29);
 
 CREATE FUNCTION pg_temp.running(count int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -45,6 +45,12 @@ SELECT is(pg_temp.status(id), 'sent', 'R0.17: and it is sent') FROM one;
 SELECT is(pg_temp.report(id, 1, 100), 0, 'R0.17: once') FROM one;
 SELECT is(campaign_verify(id) - 'checked_at', '{"ok": true, "expected": 100, "stored": 100, "digest": null}', 'R5.1: the counts agree') FROM one;
 
+CREATE TEMPORARY TABLE three AS SELECT pg_temp.running(10) AS id;
+SELECT campaign.outbox_mark(id, 'NORMAL', 0, 10), campaign_status(id) FROM three;
+UPDATE campaign.campaigns SET deleted = true WHERE id = (SELECT id FROM three);
+SELECT is(pg_temp.report(id, 1, 10), 1, 'a campaign that was deleted meanwhile is completed') FROM three;
+SELECT is((SELECT c.status FROM campaign.campaigns c WHERE c.id = three.id), 'sent', 'and sent') FROM three;
+
 CREATE TEMPORARY TABLE vip AS SELECT campaign_create('test', 'hello') AS id;
 SELECT campaign_upload(id, '5511987654321', class => 'VIP'), campaign_upload(id, '5511987654322') FROM vip;
 SELECT campaign_dispatch(id) FROM vip;
@@ -56,8 +62,12 @@ SELECT results_eq(
     $$ SELECT class, blocked FROM campaign.outbox_active() WHERE campaign_id = (SELECT id FROM vip) $$,
     $$ VALUES ('NORMAL', false) $$, 'R3.2: and then goes on');
 SELECT campaign.report_conflict(id, 'NORMAL', 1, 'another message is there') FROM vip;
-SELECT is(campaign_status(id) ->> 'status' || ' ' || (campaign_status(id) ->> 'error'),
-    'failed NORMAL 1: another message is there', 'a conflict fails the campaign with its reason') FROM vip;
+SELECT campaign.report_conflict(id, 'NORMAL', 1, 'again') FROM vip;
+SELECT is(pg_temp.status(id), 'queued', 'after a conflict the others go on') FROM vip;
+SELECT is(pg_temp.report(id, 1, 1), 1, 'until all are reported') FROM vip;
+SELECT is(campaign_status(id) - 'classes' @> '{"status": "failed", "stored": 1, "failed": 1, "error": "NORMAL 1: another message is there"}',
+    true, 'and then the campaign is failed, with the reason') FROM vip;
+SELECT is(campaign_verify(id) -> 'ok', 'false', 'R5.1: and not verified') FROM vip;
 
 SELECT * FROM finish();
 ROLLBACK;

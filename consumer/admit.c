@@ -1,0 +1,224 @@
+/*
+ * admit.c - what happens to one delivery; see admit.h.
+ *
+ * Must never let a document into the chunk before all those in front of it in
+ * its campaign are stored or in the chunk.
+ */
+#include "admit.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "counters.h"
+#include "envelope.h"
+#include "log.h"
+#include "readback.h"
+
+/* The servers are asked again, and a gap is reported again, not more often than this. */
+#define ASK_AGAIN_MS  2000
+#define REJECT_LOG_MS 1000
+
+/* The delivery needs nothing more but the ack. */
+static Outcome finish(Pipeline *pipeline)
+{
+	pipeline->chunk->tag = pipeline->delivery.tag;
+	pipeline->in_hand = false;
+	receive_done(pipeline->receive);
+	return OUTCOME_OK;
+}
+
+static bool step_reject(Pipeline *pipeline, Error *error)
+{
+	const Delivery *delivery = &pipeline->delivery;
+
+	return deadletter_publish(pipeline->dead, delivery->properties, delivery->body,
+							  delivery->length, pipeline->reason, error);
+}
+
+/* A queue full of rubbish must not fill the disk with log lines. */
+static void log_reject(Pipeline *pipeline)
+{
+	int64_t now_ms = retry_now_ms();
+
+	if (pipeline->reject_logged_ms != 0 && now_ms - pipeline->reject_logged_ms < REJECT_LOG_MS)
+	{
+		pipeline->rejects_unlogged++;
+		return;
+	}
+	admit_log_rest(pipeline);
+	log_line(LOG_WARNING, "sent to the dead letters", {"queue", pipeline->queue, 0},
+			 {"reason", pipeline->reason, 0});
+	pipeline->reject_logged_ms = now_ms;
+}
+
+void admit_log_rest(Pipeline *pipeline)
+{
+	if (pipeline->rejects_unlogged == 0)
+		return;
+	log_line(LOG_WARNING, "more sent to the dead letters", {"queue", pipeline->queue, 0},
+			 {"count", NULL, pipeline->rejects_unlogged});
+	pipeline->rejects_unlogged = 0;
+}
+
+static Outcome reject(Pipeline *pipeline, const char *reason)
+{
+	Outcome outcome;
+
+	pipeline->reason = reason;
+	outcome = pipeline_persist(pipeline, SERVER_RABBITMQ, step_reject);
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	counters.dead++;
+	log_reject(pipeline);
+	return finish(pipeline);
+}
+
+/* True if the body is decoded; else *outcome says what became of the delivery. */
+static bool decode(Pipeline *pipeline, Outcome *outcome)
+{
+	const Delivery *delivery = &pipeline->delivery;
+	Error *error = &pipeline->error;
+	bool done;
+
+	if (delivery->claimed > delivery->length)
+		done = error_set(error, ERROR_PROTOCOL,
+						 "body of %" PRIu64 " bytes, %zu are allowed: cut off here",
+						 delivery->claimed, delivery->length);
+	else
+	{
+		/* The decoder undoes escapes in place; a dead letter wants the original. */
+		memcpy(pipeline->body, delivery->body, delivery->length);
+		done = decode_batch(pipeline->body, delivery->length, &pipeline->batch, error) &&
+			   envelope_check(delivery->properties, &pipeline->batch, error);
+	}
+	if (!done)
+	{
+		*outcome = pipeline_delivery_outcome(error->code);
+		if (*outcome == OUTCOME_REJECT)
+			*outcome = reject(pipeline, error->text);
+		return false;
+	}
+	pipeline->decoded = true;
+	pipeline->place = 0;
+	chunk_use(pipeline->chunk, &pipeline->batch);
+	return true;
+}
+
+/* Puts what fits into the chunk. */
+static Outcome add(Pipeline *pipeline, OrderClass *class)
+{
+	const DecodedBatch *batch = &pipeline->batch;
+
+	pipeline->place = chunk_add(pipeline->chunk, pipeline->place);
+	if (pipeline->ordered)
+		class->next = batch->first_seq + pipeline->place;
+	return pipeline->place == batch->count ? finish(pipeline) : OUTCOME_OK;
+}
+
+static bool step_gap(Pipeline *pipeline, Error *error)
+{
+	const DecodedBatch *batch = &pipeline->batch;
+	const OrderCampaign *campaign = order_find(pipeline->order, batch->campaign_id);
+
+	return report_gap(pipeline->report, batch->campaign_id, batch->class,
+					  campaign->classes[batch->class].next, error);
+}
+
+/*
+ * Something in front of the batch is missing, so it cannot be stored. It is
+ * dropped: PostgreSQL publishes again from what is missing, this one included.
+ */
+static Outcome drop_behind_gap(Pipeline *pipeline, OrderClass *class, bool *flush)
+{
+	int64_t now_ms = retry_now_ms();
+	Outcome outcome;
+
+	if (class->gap_next == class->next && now_ms - class->gap_ms < ASK_AGAIN_MS)
+		return finish(pipeline);
+
+	/* PostgreSQL must know what is stored before it hears what is missing. */
+	if (pipeline->chunk->count > 0)
+	{
+		*flush = true;
+		return OUTCOME_OK;
+	}
+	outcome = pipeline_settle(pipeline);
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	if (!receive_is_open(pipeline->receive))
+	{
+		*flush = true;
+		return OUTCOME_OK;
+	}
+	outcome = pipeline_persist(pipeline, SERVER_POSTGRESQL, step_gap);
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	log_line(LOG_INFO, "a gap: asked for what is missing",
+			 {"campaign", pipeline->batch.campaign_id, 0},
+			 {"class", message_class_name(pipeline->batch.class), 0}, {"next", NULL, class->next},
+			 {"arrived", NULL, pipeline->batch.first_seq});
+	class->gap_next = class->next;
+	class->gap_ms = now_ms;
+	return finish(pipeline);
+}
+
+/*
+ * The memory of the campaign does not fit the batch and may be the one that is
+ * wrong (the campaign was reset, a server restored): asks the servers, then the
+ * batch is looked at again.
+ */
+static Outcome refresh(Pipeline *pipeline, bool *flush)
+{
+	if (pipeline->chunk->count == 0)
+		return readback_campaign(pipeline, flush);
+	*flush = true;
+	return OUTCOME_OK;
+}
+
+static Outcome admit_known(Pipeline *pipeline, OrderCampaign *campaign, bool *flush)
+{
+	const DecodedBatch *batch = &pipeline->batch;
+	OrderClass *class = &campaign->classes[batch->class];
+	int64_t last_seq = batch->first_seq + batch->count - 1;
+	int64_t from = batch->first_seq + pipeline->place;
+	bool fits = class->known && last_seq <= class->total;
+	OrderVerdict verdict = ORDER_STORE;
+
+	if (fits && pipeline->ordered)
+		verdict = order_decide(class->next, batch->first_seq, last_seq, &from);
+	if (fits && verdict == ORDER_STORE)
+	{
+		pipeline->place = (int) (from - batch->first_seq);
+		return add(pipeline, class);
+	}
+	if (retry_now_ms() - campaign->read_ms >= ASK_AGAIN_MS)
+		return refresh(pipeline, flush);
+	if (!class->known)
+		return reject(pipeline, "the campaign has no recipients of this class");
+	if (!fits)
+		return reject(pipeline, "more recipients than the campaign has");
+	if (verdict == ORDER_DONE)
+		return finish(pipeline);
+	return drop_behind_gap(pipeline, class, flush);
+}
+
+Outcome admit_delivery(Pipeline *pipeline, bool *flush)
+{
+	Outcome outcome = OUTCOME_OK;
+	OrderCampaign *campaign;
+
+	if (!pipeline->decoded && !decode(pipeline, &outcome))
+		return outcome;
+	campaign = order_find(pipeline->order, pipeline->batch.campaign_id);
+	if (campaign == NULL)
+	{
+		outcome = readback_campaign(pipeline, flush);
+		if (outcome != OUTCOME_OK || *flush)
+			return outcome;
+		campaign = order_find(pipeline->order, pipeline->batch.campaign_id);
+	}
+	if (campaign == NULL)
+		return reject(pipeline, "unknown campaign");
+	return admit_known(pipeline, campaign, flush);
+}

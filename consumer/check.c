@@ -1,0 +1,167 @@
+/*
+ * check.c - `--check`; see check.h.
+ *
+ * Must never leave anything behind but the queues, which are declared as the
+ * consumer would: only so a queue with other arguments shows.
+ */
+#include "check.h"
+
+#include <libpq-fe.h>
+#include <mongoc/mongoc.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "health.h"
+#include "report.h"
+#include "store.h"
+
+#define DETAIL_SIZE 600
+
+static bool check_broker(const Config *config, const BrokerUrl *url, char *detail, Error *error)
+{
+	BrokerOptions options = {.connection_name = "campaign-consumer --check",
+							 .heartbeat = config->heartbeat_s,
+							 .timeout_ms = config->timeout_s * 1000};
+	amqp_connection_state_t connection;
+	bool done;
+
+	if (*config->ca_file != '\0')
+		options.ca_file = config->ca_file;
+	connection = broker_open(url, &options, error);
+	if (connection == NULL)
+		return false;
+	done = broker_declare(connection, 1, NULL, error);
+	broker_close(connection, done);
+	if (done)
+	{
+		size_t length;
+
+		broker_url_describe(url, detail, DETAIL_SIZE);
+		length = strlen(detail);
+		snprintf(detail + length, DETAIL_SIZE - length, ", exchanges and queues are in place");
+	}
+	return done;
+}
+
+/* What the server says of itself. */
+static bool check_hello(const bson_t *reply, const char *database, char *detail, Error *error)
+{
+	bson_iter_t iter;
+	const char *set = NULL;
+
+	if (bson_iter_init_find(&iter, reply, "setName") && BSON_ITER_HOLDS_UTF8(&iter))
+		set = bson_iter_utf8(&iter, NULL);
+	if (set == NULL && !(bson_iter_init_find(&iter, reply, "msg") && BSON_ITER_HOLDS_UTF8(&iter) &&
+						 strcmp(bson_iter_utf8(&iter, NULL), "isdbgrid") == 0))
+		return error_set(error, ERROR_REFUSED,
+						 "not a replica set: start it with --replSet, even if it has one node");
+	snprintf(detail, DETAIL_SIZE, "%s %s, database %s, writes wait for the majority's journal",
+			 set != NULL ? "replica set" : "sharded cluster", set != NULL ? set : "", database);
+	return true;
+}
+
+/* A majority read fails if there is no majority to read from. */
+static bool check_majority(Store *store, Error *error)
+{
+	int64_t through;
+
+	return store_prepare(store, error) &&
+		   store_through(store, "check", MESSAGE_CLASS_NORMAL, 0, &through, error);
+}
+
+static bool check_mongodb(const Config *config, char *detail, Error *error)
+{
+	mongoc_uri_t *uri = store_uri(config, error);
+	mongoc_client_t *client = uri == NULL ? NULL : mongoc_client_new_from_uri(uri);
+	bson_t *command = BCON_NEW("isMaster", BCON_INT32(1));
+	bson_t reply = BSON_INITIALIZER;
+	bson_error_t reason;
+	Store *store = NULL;
+	bool done = false;
+
+	if (client == NULL)
+	{
+		if (uri != NULL)
+			error_set(error, ERROR_MEMORY, "out of memory");
+	}
+	else
+	{
+		bson_destroy(&reply);
+		if (!mongoc_client_command_simple(client, "admin", command, NULL, &reply, &reason))
+			error_set(error, ERROR_UNREACHABLE, "%s", reason.message);
+		else if (check_hello(&reply, store_database(uri), detail, error))
+		{
+			store = store_new(config, error);
+			done = store != NULL && check_majority(store, error);
+		}
+	}
+	store_free(store);
+	bson_destroy(&reply);
+	bson_destroy(command);
+	mongoc_client_destroy(client);
+	mongoc_uri_destroy(uri);
+	return done;
+}
+
+static bool check_function(PGconn *connection, const char *signature, Error *error)
+{
+	static const char sql[] = "SELECT has_schema_privilege('campaign', 'USAGE') AND "
+							  "has_function_privilege(($1::regprocedure)::oid, 'EXECUTE')";
+	const char *values[] = {signature};
+	PGresult *result = PQexecParams(connection, sql, 1, NULL, values, NULL, NULL, 0);
+	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	bool done = false;
+
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		error_set(error, ERROR_REFUSED, "%s", text != NULL ? text : PQerrorMessage(connection));
+	else if (strcmp(PQgetvalue(result, 0, 0), "t") != 0)
+		error_set(error, ERROR_REFUSED, "%s may not execute %s: log in as campaign_consumer",
+				  PQuser(connection), signature);
+	else
+		done = true;
+	PQclear(result);
+	return done;
+}
+
+static bool check_postgresql(const Config *config, char *detail, Error *error)
+{
+	static const char *const signatures[] = {
+		"campaign.report_open(text)", "campaign.report_stored(text[],text[],bigint[],bigint[])",
+		"campaign.report_gap(text,text,bigint)", "campaign.report_conflict(text,text,bigint,text)"};
+	PGconn *connection = report_connect(config, error);
+	bool done = connection != NULL;
+
+	for (size_t i = 0; done && i < sizeof(signatures) / sizeof(*signatures); i++)
+		done = check_function(connection, signatures[i], error);
+	if (done)
+		snprintf(detail, DETAIL_SIZE, "%s:%s/%s as %s, may report", PQhost(connection),
+				 PQport(connection), PQdb(connection), PQuser(connection));
+	PQfinish(connection);
+	return done;
+}
+
+static void print_result(Server server, bool done, const char *detail, const Error *error,
+						 ErrorCode *worst)
+{
+	printf("%-5s  %-10s  %s\n", done ? "ok" : "wrong", health_server_name(server),
+		   done ? detail : error->text);
+	if (done || *worst == ERROR_UNREACHABLE)
+		return;
+	*worst = error->code == ERROR_UNREACHABLE ? ERROR_UNREACHABLE : ERROR_REFUSED;
+}
+
+ErrorCode check_all(const Config *config, const BrokerUrl *url)
+{
+	ErrorCode worst = ERROR_NONE;
+	char detail[DETAIL_SIZE];
+	Error error = {0};
+	bool done;
+
+	done = check_broker(config, url, detail, &error);
+	print_result(SERVER_RABBITMQ, done, detail, &error, &worst);
+	done = check_mongodb(config, detail, &error);
+	print_result(SERVER_MONGODB, done, detail, &error, &worst);
+	done = check_postgresql(config, detail, &error);
+	print_result(SERVER_POSTGRESQL, done, detail, &error, &worst);
+	return worst;
+}

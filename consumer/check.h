@@ -1,0 +1,17 @@
+/*
+ * check.h - `--check`: tries all three connections and prints a line each.
+ */
+#ifndef CAMPAIGN_CONSUMER_CHECK_H
+#define CAMPAIGN_CONSUMER_CHECK_H
+
+#include "../src/broker.h"
+#include "../src/error.h"
+#include "config.h"
+
+/*
+ * Prints to standard output, without passwords. ERROR_NONE if all is well,
+ * ERROR_UNREACHABLE if a server is away, else ERROR_REFUSED.
+ */
+ErrorCode check_all(const Config *config, const BrokerUrl *url);
+
+#endif /* CAMPAIGN_CONSUMER_CHECK_H */

@@ -1,0 +1,89 @@
+/*
+ * chunk.h - what is stored by one insert: the BSON documents of some batches,
+ * and which ranges of which campaigns they are.
+ *
+ * Belongs to one lane and takes its memory once; filled by pipeline.c, stored
+ * by store.c. Must never allocate per document.
+ */
+#ifndef CAMPAIGN_CONSUMER_CHUNK_H
+#define CAMPAIGN_CONSUMER_CHUNK_H
+
+#include <mongoc/mongoc.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../src/message.h"
+#include "decode.h"
+
+/*
+ * BSON bytes of a chunk. More gains nothing, and five lanes (with libmongoc's
+ * own copy of each) must stay below 64 MB even if every text is the longest.
+ */
+#define CHUNK_BYTES_MAX (2 * 1024 * 1024)
+
+/* Neighbouring seqs of one campaign and class. */
+typedef struct Range
+{
+	char campaign_id[MESSAGE_ID_MAX + 1];
+	MessageClass class;
+	int64_t first_seq;
+	int64_t last_seq;
+	int first_document; /* place of first_seq's document in the chunk */
+} Range;
+
+typedef struct RangeList
+{
+	Range *items;
+	int count;
+} RangeList;
+
+/* What became of a document. */
+typedef enum ChunkState
+{
+	CHUNK_MISSING = 0,
+	CHUNK_PRESENT, /* found in MongoDB with the same content */
+	CHUNK_CONFLICT /* found in MongoDB with other content */
+} ChunkState;
+
+typedef struct Chunk
+{
+	int capacity; /* documents */
+	int count;
+	int stored;	   /* documents before this one are done; store.c's */
+	int conflicts; /* documents in CHUNK_CONFLICT */
+	uint64_t tag;  /* last delivery that ends in this chunk; 0: none */
+	size_t used;   /* bytes */
+	RangeList ranges;
+	bson_t *documents;
+	uint8_t *states; /* ChunkState of each document */
+	uint8_t *bytes;
+	uint8_t *shared; /* the fields that a batch's documents share */
+	size_t shared_length;
+	uint8_t dates[64]; /* created_at, updated_at, deleted and the end */
+	size_t dates_length;
+	const DecodedBatch *batch;
+	uint8_t prefix[MESSAGE_DOCUMENT_PREFIX_SIZE];
+} Chunk;
+
+/* `capacity`: documents. NULL when out of memory. */
+Chunk *chunk_new(int capacity);
+void chunk_free(Chunk *chunk);
+
+/* Empties it for the next turn. */
+void chunk_reset(Chunk *chunk);
+
+/* The next documents come from this batch, which must stay valid until then. */
+void chunk_use(Chunk *chunk, const DecodedBatch *batch);
+
+/*
+ * Adds the recipients of the batch in use from place `from` on, until it ends
+ * or the chunk is full. Returns the place of the first one not added.
+ */
+int chunk_add(Chunk *chunk, int from);
+
+bool chunk_is_full(const Chunk *chunk);
+
+/* Copies the ranges of `from` into `to`, which has the same capacity. */
+void chunk_copy_ranges(RangeList *to, const RangeList *from);
+
+#endif /* CAMPAIGN_CONSUMER_CHUNK_H */

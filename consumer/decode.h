@@ -1,0 +1,46 @@
+/*
+ * decode.h - from the body of an AMQP message to a checked batch of recipients.
+ *
+ * Second step of the flow (receive → decode → store → report → ack). A body
+ * comes from the network and is believed in nothing: what passes here fits all
+ * limits of src/message.h.
+ */
+#ifndef CAMPAIGN_CONSUMER_DECODE_H
+#define CAMPAIGN_CONSUMER_DECODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "../src/error.h"
+#include "../src/message.h"
+
+typedef struct DecodedRecipient
+{
+	const char *identifier; /* points into the body, not NUL-terminated */
+	const char *phone_number;
+	uint8_t identifier_length;
+	uint8_t phone_length;
+} DecodedRecipient;
+
+typedef struct DecodedBatch
+{
+	char campaign_id[MESSAGE_ID_MAX + 1];
+	MessageClass class;
+	int64_t total;
+	int64_t first_seq; /* the others follow: first_seq + count - 1 <= total */
+	const char *text;  /* points into the body, not NUL-terminated */
+	size_t text_length;
+	int count; /* 1 .. MESSAGE_BATCH_MAX */
+	DecodedRecipient recipients[MESSAGE_BATCH_MAX];
+} DecodedBatch;
+
+/*
+ * Decodes a body. `body` is changed (escapes are undone in place) and must
+ * outlive `batch`. Unknown fields are ignored, so that a newer publisher can
+ * add some. False with ERROR_PROTOCOL and the reason, which holds positions
+ * and field names but nothing of the content.
+ */
+bool decode_batch(char *body, size_t length, DecodedBatch *batch, Error *error);
+
+#endif /* CAMPAIGN_CONSUMER_DECODE_H */

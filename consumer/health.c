@@ -1,0 +1,67 @@
+/*
+ * health.c - which of the three servers is away; see health.h.
+ */
+#include "health.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+
+#include "log.h"
+#include "retry.h"
+
+static const char *const NAMES[SERVER_COUNT] = {
+	[SERVER_RABBITMQ] = "RabbitMQ",
+	[SERVER_MONGODB] = "MongoDB",
+	[SERVER_POSTGRESQL] = "PostgreSQL",
+};
+
+static struct
+{
+	atomic_uint away; /* a bit for each lane */
+	ErrorCode code;
+	int64_t since_ms;
+} servers[SERVER_COUNT];
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+
+const char *health_server_name(Server server)
+{
+	return NAMES[server];
+}
+
+void health_away(Server server, int lane, const Error *error)
+{
+	unsigned before;
+
+	pthread_mutex_lock(&mutex);
+	before = atomic_fetch_or(&servers[server].away, 1U << lane);
+	/* "Refused" after "unreachable" is news: somebody has to act on it. */
+	if (before == 0 || servers[server].code != error->code)
+	{
+		char message[ERROR_TEXT_SIZE + 64];
+
+		if (before == 0)
+			servers[server].since_ms = retry_now_ms();
+		servers[server].code = error->code;
+		snprintf(message, sizeof(message), "%s is away, retrying: %s", NAMES[server], error->text);
+		log_line(LOG_WARNING, message, {"server", NAMES[server], 0});
+	}
+	pthread_mutex_unlock(&mutex);
+}
+
+void health_back(Server server, int lane)
+{
+	if (!(atomic_load_explicit(&servers[server].away, memory_order_relaxed) & 1U << lane))
+		return;
+	pthread_mutex_lock(&mutex);
+	if (atomic_fetch_and(&servers[server].away, ~(1U << lane)) == 1U << lane)
+	{
+		char message[64];
+
+		snprintf(message, sizeof(message), "%s is back", NAMES[server]);
+		log_line(LOG_INFO, message, {"server", NAMES[server], 0},
+				 {"away_ms", NULL, retry_now_ms() - servers[server].since_ms});
+	}
+	pthread_mutex_unlock(&mutex);
+}

@@ -1,0 +1,188 @@
+/*
+ * log.c - the consumer's log on standard error; see log.h.
+ *
+ * Must never fail nor block the flow: a line that cannot be written is lost,
+ * a line that is too long is cut.
+ */
+#include "log.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LINE_SIZE 4096
+
+static const char *const LEVELS[] = {"debug", "info", "warning", "error"};
+
+static struct
+{
+	pthread_mutex_t mutex; /* a line and the progress line below it change together */
+	LogLevel level;
+	bool json;
+	bool terminal;
+	char progress[256];
+} logger = {.mutex = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO};
+
+typedef struct Line
+{
+	size_t length;
+	char bytes[LINE_SIZE];
+} Line;
+
+void log_setup(LogFormat format, LogLevel level)
+{
+	bool tty = isatty(STDERR_FILENO) == 1;
+
+	logger.level = level;
+	logger.json = format == LOG_JSON || (format == LOG_AUTO && !tty);
+	logger.terminal = tty && !logger.json;
+}
+
+bool log_is_terminal(void)
+{
+	return logger.terminal;
+}
+
+/* Room for the closing of the line is always kept. */
+static void put(Line *line, const char *bytes, size_t length)
+{
+	size_t room = LINE_SIZE - 8 - line->length;
+
+	if (length > room)
+		length = room;
+	memcpy(line->bytes + line->length, bytes, length);
+	line->length += length;
+}
+
+static void put_text(Line *line, const char *text)
+{
+	put(line, text, strlen(text));
+}
+
+static void put_number(Line *line, int64_t number)
+{
+	char digits[24];
+	int length = snprintf(digits, sizeof(digits), "%lld", (long long) number);
+
+	put(line, digits, (size_t) length);
+}
+
+/* What a server said may hold anything: no control character gets through. */
+static void put_plain(Line *line, const char *text)
+{
+	for (; *text != '\0'; text++)
+		put(line, (unsigned char) *text < 0x20 || *text == 0x7F ? " " : text, 1);
+}
+
+static void put_quoted(Line *line, const char *text)
+{
+	put(line, "\"", 1);
+	for (; *text != '\0' && line->length < LINE_SIZE - 64; text++)
+	{
+		if (*text == '"' || *text == '\\')
+			put(line, "\\", 1);
+		put(line, (unsigned char) *text < 0x20 || *text == 0x7F ? " " : text, 1);
+	}
+	put(line, "\"", 1);
+}
+
+static void put_time(Line *line, bool date)
+{
+	struct timespec now;
+	struct tm parts;
+	char text[40];
+	size_t length;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &parts);
+	length = strftime(text, sizeof(text), date ? "%Y-%m-%dT%H:%M:%S" : "%H:%M:%S", &parts);
+	length += (size_t) snprintf(text + length, sizeof(text) - length, ".%03d%s",
+								(int) (now.tv_nsec / 1000000), date ? "Z" : "");
+	put(line, text, length);
+}
+
+static void format_json(Line *line, LogLevel level, const char *message, const LogField *fields)
+{
+	put_text(line, "{\"ts\":\"");
+	put_time(line, true);
+	put_text(line, "\",\"level\":");
+	put_quoted(line, LEVELS[level]);
+	put_text(line, ",\"msg\":");
+	put_quoted(line, message);
+	for (; fields->name != NULL && line->length < LINE_SIZE - 256; fields++)
+	{
+		put_text(line, ",");
+		put_quoted(line, fields->name);
+		put_text(line, ":");
+		if (fields->text != NULL)
+			put_quoted(line, fields->text);
+		else
+			put_number(line, fields->number);
+	}
+	put_text(line, "}\n");
+}
+
+static void format_text(Line *line, LogLevel level, const char *message, const LogField *fields)
+{
+	if (logger.terminal)
+		put_text(line, "\r\033[K");
+	put_time(line, false);
+	put_text(line, " ");
+	if (level != LOG_INFO)
+	{
+		put_text(line, LEVELS[level]);
+		put_text(line, ": ");
+	}
+	put_plain(line, message);
+	for (; fields->name != NULL; fields++)
+	{
+		put_text(line, "  ");
+		put_text(line, fields->name);
+		put_text(line, "=");
+		if (fields->text != NULL)
+			put_plain(line, fields->text);
+		else
+			put_number(line, fields->number);
+	}
+	/* put() keeps room for the line's end, whatever was cut before. */
+	line->bytes[line->length++] = '\n';
+	put_text(line, logger.progress);
+}
+
+static void flush(const Line *line)
+{
+	ssize_t written = write(STDERR_FILENO, line->bytes, line->length);
+
+	(void) written; /* nowhere to complain */
+}
+
+void log_write(LogLevel level, const char *message, const LogField *fields)
+{
+	Line line = {0};
+
+	if (level < logger.level)
+		return;
+	pthread_mutex_lock(&logger.mutex);
+	if (logger.json)
+		format_json(&line, level, message, fields);
+	else
+		format_text(&line, level, message, fields);
+	flush(&line);
+	pthread_mutex_unlock(&logger.mutex);
+}
+
+void log_progress(const char *text)
+{
+	Line line = {0};
+
+	if (!logger.terminal)
+		return;
+	pthread_mutex_lock(&logger.mutex);
+	snprintf(logger.progress, sizeof(logger.progress), "%s", text);
+	put_text(&line, "\r\033[K");
+	put_text(&line, logger.progress);
+	flush(&line);
+	pthread_mutex_unlock(&logger.mutex);
+}

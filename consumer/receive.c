@@ -1,0 +1,259 @@
+/*
+ * receive.c - the lane's AMQP connection; see receive.h.
+ *
+ * Must never hand out a delivery twice on one connection, nor reject one back
+ * to the queue: a quorum queue would reorder it.
+ */
+#include "receive.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "stop.h"
+
+#define CHANNEL 1
+
+/* What the next frame of the channel has to be. */
+typedef enum Expected
+{
+	EXPECT_METHOD,
+	EXPECT_HEADER,
+	EXPECT_BODY,
+	EXPECT_RELEASE /* a whole delivery is handed out */
+} Expected;
+
+struct Receive
+{
+	const Config *config;
+	const BrokerUrl *url;
+	const char *queue;
+	amqp_connection_state_t connection;
+	Expected expected;
+	Delivery delivery;
+	uint64_t arrived; /* bytes of the body, also of those not kept */
+	char body[MESSAGE_BODY_MAX];
+};
+
+Receive *receive_new(const Config *config, const BrokerUrl *url, const char *queue)
+{
+	Receive *receive = calloc(1, sizeof(*receive));
+
+	if (receive == NULL)
+		return NULL;
+	receive->config = config;
+	receive->url = url;
+	receive->queue = queue;
+	return receive;
+}
+
+static void drop(Receive *receive)
+{
+	broker_close(receive->connection, false);
+	receive->connection = NULL;
+}
+
+void receive_close(Receive *receive)
+{
+	broker_close(receive->connection, true);
+	receive->connection = NULL;
+}
+
+void receive_free(Receive *receive)
+{
+	if (receive == NULL)
+		return;
+	drop(receive);
+	free(receive);
+}
+
+bool receive_is_open(const Receive *receive)
+{
+	return receive->connection != NULL;
+}
+
+static bool consume(Receive *receive, Error *error)
+{
+	amqp_connection_state_t connection = receive->connection;
+	char what[MESSAGE_QUEUE_NAME_MAX + 32];
+
+	snprintf(what, sizeof(what), "cannot consume %s", receive->queue);
+	if (!broker_declare(connection, CHANNEL, stop_requested, error))
+		return false;
+	if (amqp_basic_qos(connection, CHANNEL, 0, (uint16_t) receive->config->prefetch, false) == NULL)
+		return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
+	if (amqp_basic_consume(connection, CHANNEL, amqp_cstring_bytes(receive->queue),
+						   amqp_empty_bytes, false, false, false, amqp_empty_table) == NULL)
+		return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
+	return true;
+}
+
+bool receive_open(Receive *receive, Error *error)
+{
+	char name[MESSAGE_QUEUE_NAME_MAX + 32];
+	BrokerOptions options = {.connection_name = name,
+							 .heartbeat = receive->config->heartbeat_s,
+							 .timeout_ms = receive->config->timeout_s * 1000};
+
+	drop(receive);
+	snprintf(name, sizeof(name), "campaign-consumer %s", receive->queue);
+	if (*receive->config->ca_file != '\0')
+		options.ca_file = receive->config->ca_file;
+	receive->expected = EXPECT_METHOD;
+	receive->connection = broker_open(receive->url, &options, error);
+	if (receive->connection == NULL)
+		return false;
+	if (consume(receive, error))
+		return true;
+	drop(receive);
+	return false;
+}
+
+static ReceiveStatus lost(Receive *receive, Error *error, const char *text)
+{
+	error_set(error, ERROR_UNREACHABLE, "%s: %s", receive->queue, text);
+	drop(receive);
+	return RECEIVE_LOST;
+}
+
+static const char *close_text(const amqp_bytes_t text, char *out, size_t size)
+{
+	snprintf(out, size, "the broker closed: %.*s", (int) (text.len < 300 ? text.len : 300),
+			 (const char *) text.bytes);
+	return out;
+}
+
+/* A method: a delivery begins, or the broker ends something. */
+static ReceiveStatus take_method(Receive *receive, const amqp_method_t *method, Error *error)
+{
+	char text[400];
+
+	switch (method->id)
+	{
+		case AMQP_BASIC_DELIVER_METHOD:
+			memset(&receive->delivery, 0, sizeof(receive->delivery));
+			receive->delivery.tag = ((const amqp_basic_deliver_t *) method->decoded)->delivery_tag;
+			receive->expected = EXPECT_HEADER;
+			return RECEIVE_NOTHING;
+		case AMQP_BASIC_CANCEL_METHOD:
+			return lost(receive, error, "the queue was deleted or moved");
+		case AMQP_CHANNEL_CLOSE_METHOD:
+			return lost(receive, error,
+						close_text(((const amqp_channel_close_t *) method->decoded)->reply_text,
+								   text, sizeof(text)));
+		case AMQP_CONNECTION_CLOSE_METHOD:
+			return lost(receive, error,
+						close_text(((const amqp_connection_close_t *) method->decoded)->reply_text,
+								   text, sizeof(text)));
+		default:
+			/* connection.blocked and its like concern publishers. */
+			return RECEIVE_NOTHING;
+	}
+}
+
+static ReceiveStatus whole(Receive *receive)
+{
+	receive->delivery.body = receive->body;
+	receive->expected = EXPECT_RELEASE;
+	return RECEIVE_DELIVERY;
+}
+
+static ReceiveStatus take_frame(Receive *receive, const amqp_frame_t *frame, Error *error)
+{
+	Delivery *delivery = &receive->delivery;
+
+	if (frame->frame_type == AMQP_FRAME_METHOD)
+	{
+		if (receive->expected != EXPECT_METHOD &&
+			frame->payload.method.id == AMQP_BASIC_DELIVER_METHOD)
+			return lost(receive, error, "a delivery inside a delivery");
+		return take_method(receive, &frame->payload.method, error);
+	}
+	if (frame->frame_type == AMQP_FRAME_HEADER && receive->expected == EXPECT_HEADER)
+	{
+		delivery->properties = frame->payload.properties.decoded;
+		delivery->claimed = frame->payload.properties.body_size;
+		receive->arrived = 0;
+		receive->expected = EXPECT_BODY;
+		return delivery->claimed == 0 ? whole(receive) : RECEIVE_NOTHING;
+	}
+	if (frame->frame_type == AMQP_FRAME_BODY && receive->expected == EXPECT_BODY)
+	{
+		size_t fragment = frame->payload.body_fragment.len;
+		size_t room = MESSAGE_BODY_MAX - delivery->length;
+		size_t kept = fragment < room ? fragment : room;
+
+		memcpy(receive->body + delivery->length, frame->payload.body_fragment.bytes, kept);
+		delivery->length += kept;
+		receive->arrived += fragment;
+		return receive->arrived >= delivery->claimed ? whole(receive) : RECEIVE_NOTHING;
+	}
+	return lost(receive, error, "an unexpected frame");
+}
+
+/* Takes the frames that are there until a delivery is whole. */
+static ReceiveStatus take_available(Receive *receive, Error *error)
+{
+	struct timeval at_once = {0, 0};
+	ReceiveStatus status;
+
+	do
+	{
+		amqp_frame_t frame;
+		int result = amqp_simple_wait_frame_noblock(receive->connection, &frame, &at_once);
+
+		if (result == AMQP_STATUS_TIMEOUT)
+			return RECEIVE_NOTHING;
+		if (result != AMQP_STATUS_OK)
+			return lost(receive, error, amqp_error_string2(result));
+		status = take_frame(receive, &frame, error);
+		/* Between two deliveries nothing of the last frame is needed any more. */
+		if (receive->connection != NULL && receive->expected == EXPECT_METHOD)
+			amqp_maybe_release_buffers(receive->connection);
+	} while (status == RECEIVE_NOTHING);
+	return status;
+}
+
+ReceiveStatus receive_next(Receive *receive, int wait_ms, Delivery *delivery, Error *error)
+{
+	ReceiveStatus status = take_available(receive, error);
+
+	if (status == RECEIVE_NOTHING && wait_ms > 0)
+	{
+		struct pollfd wait[2] = {{.fd = amqp_get_sockfd(receive->connection), .events = POLLIN},
+								 {.fd = stop_descriptor(), .events = POLLIN}};
+
+		(void) poll(wait, 2, wait_ms); /* whatever it says, the next read decides */
+		status = take_available(receive, error);
+	}
+	if (status == RECEIVE_DELIVERY)
+		*delivery = receive->delivery;
+	return status;
+}
+
+void receive_done(Receive *receive)
+{
+	if (receive->connection == NULL)
+		return;
+	receive->expected = EXPECT_METHOD;
+	amqp_maybe_release_buffers(receive->connection);
+}
+
+bool receive_ack(Receive *receive, uint64_t tag, Error *error)
+{
+	int result = amqp_basic_ack(receive->connection, CHANNEL, tag, true);
+
+	if (result == AMQP_STATUS_OK)
+		return true;
+	(void) lost(receive, error, amqp_error_string2(result));
+	return false;
+}
+
+void receive_heartbeat(Receive *receive)
+{
+	amqp_frame_t heartbeat = {.frame_type = AMQP_FRAME_HEARTBEAT, .channel = 0};
+
+	if (receive->connection != NULL && amqp_get_heartbeat(receive->connection) > 0)
+		(void) amqp_send_frame(receive->connection, &heartbeat);
+}

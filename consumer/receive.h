@@ -1,0 +1,63 @@
+/*
+ * receive.h - RabbitMQ: the deliveries of one queue, one after the other.
+ *
+ * First and last step of the flow. Reads frame by frame instead of through
+ * amqp_consume_message(): that one waits without a deadline for the rest of a
+ * delivery and takes memory for any size a publisher claims.
+ */
+#ifndef CAMPAIGN_CONSUMER_RECEIVE_H
+#define CAMPAIGN_CONSUMER_RECEIVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../src/broker.h"
+#include "../src/error.h"
+#include "../src/message.h"
+#include "config.h"
+
+typedef struct Receive Receive;
+
+/* Valid until receive_done(). */
+typedef struct Delivery
+{
+	uint64_t tag;
+	const amqp_basic_properties_t *properties;
+	const char *body;
+	size_t length;	  /* of what is in `body`: at most MESSAGE_BODY_MAX */
+	uint64_t claimed; /* of what was sent; more than `length`: the rest is gone */
+} Delivery;
+
+typedef enum ReceiveStatus
+{
+	RECEIVE_DELIVERY,
+	RECEIVE_NOTHING, /* none there (yet) */
+	RECEIVE_LOST	 /* *error says why; open again */
+} ReceiveStatus;
+
+/* `queue` and `url` must outlive it. NULL when out of memory. */
+Receive *receive_new(const Config *config, const BrokerUrl *url, const char *queue);
+void receive_free(Receive *receive);
+
+/* Connects, declares the topology and consumes; drops an older connection first. */
+bool receive_open(Receive *receive, Error *error);
+
+/* True from receive_open() until the connection is lost or closed. */
+bool receive_is_open(const Receive *receive);
+
+/* Says goodbye, which also makes sure that the broker has seen the last ack. */
+void receive_close(Receive *receive);
+
+/* The next delivery; waits for it up to `wait_ms` or until a stop is requested. */
+ReceiveStatus receive_next(Receive *receive, int wait_ms, Delivery *delivery, Error *error);
+
+/* The delivery is used up: its memory goes. */
+void receive_done(Receive *receive);
+
+/* Everything up to `tag` is stored and reported. */
+bool receive_ack(Receive *receive, uint64_t tag, Error *error);
+
+/* Keeps the connection alive while something else is waited for. Never fails: the next use does. */
+void receive_heartbeat(Receive *receive);
+
+#endif /* CAMPAIGN_CONSUMER_RECEIVE_H */

@@ -1,0 +1,71 @@
+/*
+ * report.h - PostgreSQL: which ranges of a campaign are stored.
+ *
+ * Fifth step of the flow: only after MongoDB acknowledged, and before the
+ * broker is told. Every report is idempotent, so it may be sent again after any
+ * failure. One connection per lane; its login may execute these functions and
+ * nothing else.
+ */
+#ifndef CAMPAIGN_CONSUMER_REPORT_H
+#define CAMPAIGN_CONSUMER_REPORT_H
+
+#include <libpq-fe.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../src/error.h"
+#include "chunk.h"
+#include "config.h"
+
+typedef struct Report Report;
+
+/* What PostgreSQL knows of a campaign's class. */
+typedef struct ReportClass
+{
+	bool known;
+	int64_t total;
+	int64_t stored_through; /* end of the unbroken stored range from 1; 0: none */
+} ReportClass;
+
+/* Opens a connection with the consumer's settings (blocks up to its timeout). NULL and *error. */
+PGconn *report_connect(const Config *config, Error *error);
+
+/*
+ * `tick` is called about every second while PostgreSQL is waited for (the
+ * broker wants heartbeats meanwhile). Connects with the first use. NULL when
+ * out of memory.
+ */
+Report *report_new(const Config *config, void (*tick)(void *), void *tick_argument);
+void report_free(Report *report);
+
+/* Connects if that is not done. */
+bool report_ready(Report *report, Error *error);
+
+/* What is known of a campaign, by class; all unknown if there is no such campaign. */
+bool report_open(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
+				 Error *error);
+
+/*
+ * Sends a report without waiting for the answer, which report_collect() waits
+ * for. `ranges` must stay until then.
+ */
+bool report_send(Report *report, const RangeList *ranges, Error *error);
+
+/* *completed: how many campaigns this report finished. */
+bool report_collect(Report *report, int64_t *completed, Error *error);
+
+/* The answer of report_send() is still to be collected. */
+bool report_is_pending(const Report *report);
+
+/* Send and collect in one. */
+bool report_stored(Report *report, const RangeList *ranges, int64_t *completed, Error *error);
+
+/* `next` is missing although later ones arrived: asks for it to be published again. */
+bool report_gap(Report *report, const char *campaign_id, MessageClass class, int64_t next,
+				Error *error);
+
+/* A recipient that MongoDB already holds with other content. */
+bool report_conflict(Report *report, const char *campaign_id, MessageClass class, int64_t seq,
+					 const char *reason, Error *error);
+
+#endif /* CAMPAIGN_CONSUMER_REPORT_H */

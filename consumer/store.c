@@ -1,0 +1,287 @@
+/*
+ * store.c - the lane's MongoDB client and its inserts; see store.h.
+ *
+ * Must never overwrite a document, nor call one stored that a majority did not
+ * acknowledge.
+ */
+#include "store.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "existing.h"
+
+#define DATABASE_DEFAULT	 "campaign"
+#define WRITE_TIMEOUT_MS	 20000
+#define SOCKET_TIMEOUT_MS	 25000
+#define SELECTION_TIMEOUT_MS 3000
+
+/* Codes of the server (error_codes.yml). */
+#define CODE_UNAUTHORIZED		   13
+#define CODE_AUTHENTICATION_FAILED 18
+#define CODE_NAMESPACE_EXISTS	   48
+#define CODE_DUPLICATE_KEY		   11000
+
+struct Store
+{
+	mongoc_client_t *client;
+	mongoc_collection_t *collection;
+	char *database;
+	const bson_t **pending; /* documents of the attempt */
+	int *places;			/* and their places in the chunk */
+	bson_t *options;		/* of insert_many */
+};
+
+const char *store_database(const mongoc_uri_t *uri)
+{
+	const char *name = mongoc_uri_get_database(uri);
+
+	return name != NULL && *name != '\0' ? name : DATABASE_DEFAULT;
+}
+
+static void set_default(mongoc_uri_t *uri, const char *option, int value)
+{
+	if (!mongoc_uri_has_option(uri, option))
+		(void) mongoc_uri_set_option_as_int32(uri, option, value);
+}
+
+mongoc_uri_t *store_uri(const Config *config, Error *error)
+{
+	bson_error_t reason;
+	mongoc_uri_t *uri = mongoc_uri_new_with_error(config->mongodb_uri, &reason);
+
+	if (uri == NULL)
+	{
+		error_set(error, ERROR_CONFIG, "MONGODB_URI: %s", reason.message);
+		return NULL;
+	}
+	/* Waits must end before the broker misses our heartbeats, and soon after a stop. */
+	set_default(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, SELECTION_TIMEOUT_MS);
+	set_default(uri, MONGOC_URI_CONNECTTIMEOUTMS, config->timeout_s * 1000);
+	set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, SOCKET_TIMEOUT_MS);
+	(void) mongoc_uri_set_option_as_bool(uri, MONGOC_URI_SERVERSELECTIONTRYONCE, false);
+	/* Our own retry finds out what is there; the driver's costs a session for each insert. */
+	(void) mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false);
+	(void) mongoc_uri_set_appname(uri, "campaign-consumer");
+	if (*config->ca_file != '\0' && mongoc_uri_get_tls(uri) &&
+		!mongoc_uri_has_option(uri, MONGOC_URI_TLSCAFILE))
+		(void) mongoc_uri_set_option_as_utf8(uri, MONGOC_URI_TLSCAFILE, config->ca_file);
+	return uri;
+}
+
+static bool failed(Error *error, const char *what, const bson_error_t *reason)
+{
+	bool refused =
+		reason->code == CODE_UNAUTHORIZED || reason->code == CODE_AUTHENTICATION_FAILED ||
+		(reason->domain == MONGOC_ERROR_CLIENT && reason->code == MONGOC_ERROR_CLIENT_AUTHENTICATE);
+
+	return error_set(error, refused ? ERROR_REFUSED : ERROR_UNREACHABLE, "%s: %s", what,
+					 reason->message);
+}
+
+static bool set_concerns(Store *store)
+{
+	mongoc_write_concern_t *write = mongoc_write_concern_new();
+	mongoc_read_concern_t *read = mongoc_read_concern_new();
+
+	mongoc_write_concern_set_wmajority(write, WRITE_TIMEOUT_MS);
+	mongoc_write_concern_set_journal(write, true);
+	(void) mongoc_read_concern_set_level(read, MONGOC_READ_CONCERN_LEVEL_MAJORITY);
+	mongoc_collection_set_write_concern(store->collection, write);
+	mongoc_collection_set_read_concern(store->collection, read);
+	mongoc_write_concern_destroy(write);
+	mongoc_read_concern_destroy(read);
+
+	/* The documents are ours: checking their UTF-8 again costs a tenth of the time. */
+	return BSON_APPEND_BOOL(store->options, "ordered", true) &&
+		   BSON_APPEND_BOOL(store->options, "validate", false);
+}
+
+Store *store_new(const Config *config, Error *error)
+{
+	mongoc_uri_t *uri = store_uri(config, error);
+	Store *store;
+
+	if (uri == NULL)
+		return NULL;
+	store = calloc(1, sizeof(*store));
+	if (store == NULL)
+		goto no_memory;
+	store->options = bson_new();
+	store->client = mongoc_client_new_from_uri(uri);
+	store->pending = malloc((size_t) config->batch_documents * sizeof(*store->pending));
+	store->places = malloc((size_t) config->batch_documents * sizeof(*store->places));
+	store->database = strdup(store_database(uri));
+	if (store->client == NULL || store->pending == NULL || store->places == NULL ||
+		store->database == NULL)
+		goto no_memory;
+	(void) mongoc_client_set_error_api(store->client, MONGOC_ERROR_API_VERSION_2);
+	store->collection =
+		mongoc_client_get_collection(store->client, store->database, config->collection);
+	if (store->collection == NULL || !set_concerns(store))
+		goto no_memory;
+	mongoc_uri_destroy(uri);
+	return store;
+
+no_memory:
+	mongoc_uri_destroy(uri);
+	store_free(store);
+	error_set(error, ERROR_MEMORY, "out of memory");
+	return NULL;
+}
+
+void store_free(Store *store)
+{
+	if (store == NULL)
+		return;
+	mongoc_collection_destroy(store->collection);
+	mongoc_client_destroy(store->client);
+	bson_destroy(store->options);
+	free(store->pending);
+	free(store->places);
+	free(store->database);
+	free(store);
+}
+
+/* Clustered collections came with 5.3. */
+static bool knows_clustered(Store *store, bool *clustered, Error *error)
+{
+	bson_t *command = BCON_NEW("buildInfo", BCON_INT32(1));
+	bson_t reply;
+	bson_error_t reason;
+	bson_iter_t iter;
+	bson_iter_t part;
+	int version = 0;
+	bool done =
+		mongoc_client_command_simple(store->client, "admin", command, NULL, &reply, &reason);
+
+	if (done && bson_iter_init_find(&iter, &reply, "versionArray") &&
+		bson_iter_recurse(&iter, &part))
+	{
+		for (int i = 0; i < 2 && bson_iter_next(&part); i++)
+			version = version * 100 + (int) bson_iter_as_int64(&part);
+	}
+	*clustered = version >= 503;
+	bson_destroy(command);
+	bson_destroy(&reply);
+	return done || failed(error, "cannot ask the version", &reason);
+}
+
+bool store_prepare(Store *store, Error *error)
+{
+	const char *name = mongoc_collection_get_name(store->collection);
+	bson_t command = BSON_INITIALIZER;
+	bson_error_t reason;
+	bool clustered;
+	bool done;
+
+	if (!knows_clustered(store, &clustered, error))
+		return false;
+	BSON_APPEND_UTF8(&command, "create", name);
+	if (clustered)
+	{
+		bson_t *index = BCON_NEW("key", "{", "_id", BCON_INT32(1), "}", "unique", BCON_BOOL(true));
+
+		BSON_APPEND_DOCUMENT(&command, "clusteredIndex", index);
+		bson_destroy(index);
+	}
+	done = mongoc_client_command_simple(store->client, store->database, &command, NULL, NULL,
+										&reason) ||
+		   reason.code == CODE_NAMESPACE_EXISTS;
+	bson_destroy(&command);
+	return done || failed(error, "cannot create the collection", &reason);
+}
+
+bool store_through(Store *store, const char *campaign_id, MessageClass class, int64_t known,
+				   int64_t *through, Error *error)
+{
+	bson_error_t reason;
+
+	if (existing_through(store->collection, campaign_id, class, known, through, &reason))
+		return true;
+	return failed(error, "cannot read what is stored", &reason);
+}
+
+/* Collects what is still missing; returns how many. */
+static int collect(Store *store, const Chunk *chunk)
+{
+	int count = 0;
+
+	for (int place = chunk->stored; place < chunk->count; place++)
+	{
+		if (chunk->states[place] != CHUNK_MISSING)
+			continue;
+		store->pending[count] = &chunk->documents[place];
+		store->places[count] = place;
+		count++;
+	}
+	return count;
+}
+
+/* The first write error of a reply, if it is a duplicate key and nothing else went wrong. */
+static bool duplicate_at(const bson_t *reply, int *index)
+{
+	bson_iter_t iter;
+	bson_iter_t item;
+	bson_iter_t code;
+
+	if (bson_iter_init_find(&iter, reply, "writeConcernErrors"))
+		return false;
+	if (!bson_iter_init_find(&iter, reply, "writeErrors") || !BSON_ITER_HOLDS_ARRAY(&iter) ||
+		!bson_iter_recurse(&iter, &item) || !bson_iter_next(&item) ||
+		!BSON_ITER_HOLDS_DOCUMENT(&item))
+		return false;
+	if (!bson_iter_recurse(&item, &code) || !bson_iter_find(&code, "code") ||
+		bson_iter_as_int64(&code) != CODE_DUPLICATE_KEY)
+		return false;
+	if (!bson_iter_recurse(&item, &code) || !bson_iter_find(&code, "index"))
+		return false;
+	*index = (int) bson_iter_as_int64(&code);
+	return true;
+}
+
+/* A document of the chunk is there already: finds all that are, from there on. */
+static bool skip_existing(Store *store, Chunk *chunk, Error *error)
+{
+	bson_error_t reason;
+
+	if (!existing_compare(store->collection, chunk, chunk->stored, &reason))
+		return failed(error, "cannot read what is stored", &reason);
+	/* A write of somebody else that no majority has yet: it will, or it goes away. */
+	if (chunk->states[chunk->stored] == CHUNK_MISSING)
+		return error_set(error, ERROR_UNREACHABLE,
+						 "a duplicate key that no majority shows under its _id");
+	return true;
+}
+
+bool store_insert(Store *store, Chunk *chunk, bool *retried, Error *error)
+{
+	for (;;)
+	{
+		int count = collect(store, chunk);
+		int index = -1;
+		bson_t reply;
+		bson_error_t reason;
+		bool done;
+
+		if (count == 0)
+			break;
+		done = mongoc_collection_insert_many(store->collection, store->pending, (size_t) count,
+											 store->options, &reply, &reason);
+		if (!done && (!duplicate_at(&reply, &index) || index < 0 || index >= count))
+			index = -1;
+		bson_destroy(&reply);
+		if (done)
+			break;
+		if (index < 0)
+		{
+			*retried = true;
+			return failed(error, "cannot insert", &reason);
+		}
+		chunk->stored = store->places[index];
+		if (!skip_existing(store, chunk, error))
+			return false;
+	}
+	chunk->stored = chunk->count;
+	return true;
+}

@@ -1,0 +1,47 @@
+/*
+ * store.h - MongoDB: each document exactly once, in order.
+ *
+ * Fourth step of the flow. What it reports as stored is on the disk of a
+ * majority (w=majority, j=true). Every function here may be repeated after any
+ * failure. ERROR_UNREACHABLE and ERROR_REFUSED go away by waiting or by
+ * somebody's help, without anything being lost.
+ */
+#ifndef CAMPAIGN_CONSUMER_STORE_H
+#define CAMPAIGN_CONSUMER_STORE_H
+
+#include <mongoc/mongoc.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../src/error.h"
+#include "chunk.h"
+#include "config.h"
+
+typedef struct Store Store;
+
+/* The URI with the defaults a consumer needs; NULL and ERROR_CONFIG if it is wrong. */
+mongoc_uri_t *store_uri(const Config *config, Error *error);
+
+/* The database that a URI names, or the default. */
+const char *store_database(const mongoc_uri_t *uri);
+
+/* One lane's own client; connects with the first use. NULL and *error on failure. */
+Store *store_new(const Config *config, Error *error);
+void store_free(Store *store);
+
+/* Creates the collection if it is not there: clustered by _id if the server can. */
+bool store_prepare(Store *store, Error *error);
+
+/* existing_through() of existing.h, of what a majority has. */
+bool store_through(Store *store, const char *campaign_id, MessageClass class, int64_t known,
+				   int64_t *through, Error *error);
+
+/*
+ * Stores what of the chunk is not stored yet; goes on where it stopped if it is
+ * called again. Documents that are there already are compared, never written:
+ * those with other content are left in CHUNK_CONFLICT. *retried becomes true if
+ * the outcome of an attempt was unknown.
+ */
+bool store_insert(Store *store, Chunk *chunk, bool *retried, Error *error);
+
+#endif /* CAMPAIGN_CONSUMER_STORE_H */
