@@ -66,6 +66,10 @@ typedef struct Pipeline
 	Retry retry;
 	Error error; /* why the outcome was REJECT or FATAL */
 
+	int deliveries;			 /* taken in this turn */
+	bool flowing;			 /* many were taken in the last turn: more will come at once */
+	int64_t linger_until_ms; /* the chunk may wait for them until then */
+
 	/* The delivery in hand; part of it may already be in an earlier chunk. */
 	bool in_hand;
 	bool decoded;

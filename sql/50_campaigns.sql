@@ -134,7 +134,7 @@ BEGIN
     SET status = target,
         updated_at = clock_timestamp(),
         queued_at = CASE WHEN target = 'queued' THEN coalesce(c.queued_at, clock_timestamp()) ELSE c.queued_at END,
-        started_at = CASE WHEN target = 'publishing' THEN coalesce(c.started_at, clock_timestamp()) ELSE c.started_at END,
+        started_at = CASE WHEN target IN ('publishing', 'published', 'sent') THEN coalesce(c.started_at, clock_timestamp()) ELSE c.started_at END,
         published_at = CASE WHEN target IN ('published', 'sent') THEN coalesce(c.published_at, clock_timestamp()) ELSE c.published_at END,
         sent_at = CASE WHEN target = 'sent' THEN clock_timestamp() ELSE c.sent_at END
     WHERE c.id = campaign_id;

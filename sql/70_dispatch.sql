@@ -12,20 +12,30 @@ AS 'MODULE_PATHNAME', 'campaign_worker_require';
 COMMENT ON FUNCTION campaign.worker_require() IS
 'An error with a hint if no worker is set up for this database.';
 
+-- In plpgsql, which keeps its plans: an SQL function with a pinned search_path is planned anew at
+-- every call, and worker and consumer call these many times a second.
 CREATE FUNCTION campaign.stored_through(stored int8multirange) RETURNS bigint
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce((SELECT upper(r) - 1 FROM unnest(stored) WITH ORDINALITY AS ranges (r, place)
-                     WHERE place = 1 AND lower(r) = 1), 0)
+BEGIN
+    IF stored @> 1::bigint THEN
+        RETURN (SELECT upper(r) - 1 FROM unnest(stored) AS r LIMIT 1);
+    END IF;
+    RETURN 0;
+END
 $$;
 COMMENT ON FUNCTION campaign.stored_through(int8multirange) IS
 'The last seq up to which nothing is missing; 0 if the first one is.';
 
 CREATE FUNCTION campaign.stored_count(stored int8multirange) RETURNS bigint
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM unnest(stored) AS r $$;
+AS $$
+BEGIN
+    RETURN (SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM unnest(stored) AS r);
+END
+$$;
 COMMENT ON FUNCTION campaign.stored_count(int8multirange) IS 'How many seqs a multirange holds.';
 
 CREATE FUNCTION @extschema@.campaign_status(campaign_id text) RETURNS jsonb

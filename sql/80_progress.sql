@@ -5,9 +5,12 @@
 CREATE FUNCTION campaign.outbox_active()
 RETURNS TABLE (campaign_id text, class text, class_number integer, ordered boolean, status text,
     total bigint, published bigint, stored_through bigint, rewinds integer, blocked boolean)
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT c.id, p.class::text, CASE p.class WHEN 'VIP' THEN 0 ELSE 1 END, c.ordered, c.status,
         p.total, p.published, campaign.stored_through(p.stored), p.rewinds,
         EXISTS (SELECT FROM campaign.progress earlier
@@ -17,18 +20,23 @@ AS $$
     JOIN campaign.progress p ON p.campaign_id = c.id
     WHERE c.status IN ('queued', 'publishing', 'published') AND NOT c.deleted
       AND p.total > 0 AND NOT p.stored @> int8range(1, p.total + 1)
-    ORDER BY c.queued_at, c.id, p.class
+    ORDER BY c.queued_at, c.id, p.class;
+END
 $$;
 COMMENT ON FUNCTION campaign.outbox_active() IS
 'What the worker has to publish or to watch: a row per class of an unfinished campaign. blocked: an earlier class is not stored completely.';
 
 CREATE FUNCTION campaign.outbox_template(campaign_id text)
 RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text)
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT c.message, c.identifier_time, c.identifier_entropy, c.identifier_fingerprint
-    FROM campaign.campaigns c WHERE c.id = outbox_template.campaign_id
+    FROM campaign.campaigns c WHERE c.id = outbox_template.campaign_id;
+END
 $$;
 COMMENT ON FUNCTION campaign.outbox_template(text) IS 'What all batches of a campaign share.';
 
@@ -100,12 +108,16 @@ COMMENT ON FUNCTION campaign.outbox_rewind(text, text, bigint) IS
 
 CREATE FUNCTION campaign.report_open(campaign_id text)
 RETURNS TABLE (class text, total bigint, stored_through bigint)
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
     SELECT p.class::text, p.total, campaign.stored_through(p.stored)
     FROM campaign.progress p WHERE p.campaign_id = report_open.campaign_id
-    ORDER BY p.class
+    ORDER BY p.class;
+END
 $$;
 COMMENT ON FUNCTION campaign.report_open(text) IS
 'The classes of a campaign with their totals and the seq up to which everything was reported; no rows if there is no such campaign.';
@@ -149,8 +161,10 @@ BEGIN
                 WHERE p.campaign_id = report.campaign_id
                   AND NOT p.stored @> int8range(1, p.total + 1)) THEN
                 PERFORM campaign.campaign_transition(report.campaign_id, outcome);
-                UPDATE campaign.progress p SET published = p.total
-                WHERE p.campaign_id = report.campaign_id AND p.published < p.total;
+                UPDATE campaign.progress p
+                SET published = p.total, started_at = coalesce(p.started_at, p.stored_at)
+                WHERE p.campaign_id = report.campaign_id
+                  AND (p.published < p.total OR p.started_at IS NULL);
                 completed := completed + 1;
             END IF;
         END IF;

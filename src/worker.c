@@ -22,6 +22,7 @@
 #include "wake.h"
 #include "worker.h"
 
+#define WORKER_LOOK_MS		10 /* looks at the tables are this far apart */
 #define WORKER_MARK_MS		50 /* marks of a stream that goes on are this far apart */
 #define WORKER_HELD_BACK_MS 20 /* look again whether the socket has room */
 
@@ -83,6 +84,7 @@ void worker_look(Worker *worker)
 	int count;
 	ListCell *cell;
 
+	worker->looked_at = now;
 	worker->look_at = TimestampTzPlusMilliseconds(now, settings_poll_interval * 1000L);
 	if (!outbox_installed())
 		return;
@@ -177,7 +179,8 @@ static void worker_sleep(Worker *worker, TimestampTz wake_at)
 	if (occurred & WL_LATCH_SET)
 	{
 		ResetLatch(MyLatch);
-		worker->look_at = 0;
+		/* Reports come by the hundred; a dispatch after a pause is seen at once. */
+		worker->look_at = TimestampTzPlusMilliseconds(worker->looked_at, WORKER_LOOK_MS);
 	}
 	CHECK_FOR_INTERRUPTS();
 }

@@ -29,6 +29,7 @@ typedef struct Worker
 
 	List *streams;
 	TimestampTz look_at;   /* when to look at the tables next */
+	TimestampTz looked_at; /* when it last did */
 	TimestampTz marked_at; /* when confirms were last written down */
 	bool held_back;		   /* the publisher had no room for what could be published */
 	MemoryContext turn;	   /* reset at every turn */

@@ -1,6 +1,6 @@
 -- What the worker marks and the consumer reports.
 BEGIN;
-SELECT plan(29);
+SELECT plan(31);
 
 CREATE FUNCTION pg_temp.running(count int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -50,6 +50,14 @@ SELECT campaign.outbox_mark(id, 'NORMAL', 0, 10), campaign_status(id) FROM three
 UPDATE campaign.campaigns SET deleted = true WHERE id = (SELECT id FROM three);
 SELECT is(pg_temp.report(id, 1, 10), 1, 'a campaign that was deleted meanwhile is completed') FROM three;
 SELECT is((SELECT c.status FROM campaign.campaigns c WHERE c.id = three.id), 'sent', 'and sent') FROM three;
+
+CREATE TEMPORARY TABLE four AS SELECT pg_temp.running(10) AS id;
+SELECT is(pg_temp.report(id, 1, 10), 1, 'a report may come before the first mark') FROM four;
+SELECT results_eq(
+    $$ SELECT c.status, c.started_at IS NOT NULL, c.published_at IS NOT NULL, p.published
+       FROM campaign.campaigns c JOIN campaign.progress p ON p.campaign_id = c.id
+       WHERE c.id = (SELECT id FROM four) $$,
+    $$ VALUES ('sent', true, true, 10::bigint) $$, 'and completes the campaign with all its times');
 
 CREATE TEMPORARY TABLE vip AS SELECT campaign_create('test', 'hello') AS id;
 SELECT campaign_upload(id, '5511987654321', class => 'VIP'), campaign_upload(id, '5511987654322') FROM vip;
