@@ -47,7 +47,7 @@ typedef struct Pending
 typedef struct Standing
 {
 	ReportClass classes[MESSAGE_CLASSES];
-	int64_t through[MESSAGE_CLASSES]; /* seq up to which MongoDB has everything */
+	int64_t highest[MESSAGE_CLASSES]; /* seq in MongoDB */
 } Standing;
 
 typedef struct Pipeline

@@ -51,7 +51,7 @@ BEGIN
         'failed', coalesce(p.failed, 0), 'rewinds', coalesce(p.rewinds, 0),
         'progress_percent', CASE WHEN c.total > 0 THEN round(100.0 * coalesce(p.stored, 0) / c.total, 1) ELSE 0 END,
         'classes', coalesce(p.classes, '{}'),
-        'error', c.error,
+        'error', coalesce(c.error, p.error),
         'created_at', c.created_at, 'queued_at', c.queued_at, 'started_at', c.started_at,
         'published_at', c.published_at, 'sent_at', c.sent_at, 'updated_at', c.updated_at)
     INTO answer
@@ -60,7 +60,7 @@ BEGIN
         SELECT sum(r.published)::bigint AS published,
             sum(campaign.stored_count(r.stored - r.failed))::bigint AS stored,
             sum(campaign.stored_count(r.failed))::bigint AS failed,
-            sum(r.rewinds) AS rewinds,
+            sum(r.rewinds) AS rewinds, min(r.error) AS error,
             jsonb_object_agg(r.class, jsonb_build_object('total', r.total, 'published', r.published,
                 'stored', campaign.stored_count(r.stored - r.failed),
                 'failed', campaign.stored_count(r.failed), 'started_at', r.started_at,

@@ -19,10 +19,11 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#define PUBLISH_CHANNEL			1
-#define PUBLISH_SOCKET_BUFFER	(1024 * 1024)
-#define PUBLISH_UNCONFIRMED_MAX (4 * 1024 * 1024) /* bytes that the broker has to remember for us  \
-												   */
+#define PUBLISH_CHANNEL		  1
+#define PUBLISH_SOCKET_BUFFER (1024 * 1024)
+#define PUBLISH_UNCONFIRMED_MAX                                                                    \
+	(4 * 1024 * 1024)		  /* bytes that the broker has to remember for us                      \
+							   */
 #define PUBLISH_OVERHEAD 400  /* bytes around a body: method, properties, headers, frame ends */
 #define PUBLISH_WINDOW	 4096 /* unsettled batches at most; a power of two */
 #define PUBLISH_HEADERS	 5

@@ -1,6 +1,6 @@
 -- What the worker marks and the consumer reports.
 BEGIN;
-SELECT plan(31);
+SELECT plan(32);
 
 CREATE FUNCTION pg_temp.running(count int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -43,6 +43,8 @@ SELECT is(pg_temp.status(id), 'publishing', 'and is publishing again') FROM one;
 SELECT is(pg_temp.report(id, 46, 100), 1, 'R0.17: the last report completes it') FROM one;
 SELECT is(pg_temp.status(id), 'sent', 'R0.17: and it is sent') FROM one;
 SELECT is(pg_temp.report(id, 1, 100), 0, 'R0.17: once') FROM one;
+SELECT campaign.report_gap(id, 'NORMAL', 46) FROM one;
+SELECT is(pg_temp.stored(id), '{[1,101)}', 'a gap that is reported too late changes nothing') FROM one;
 SELECT is(campaign_verify(id) - 'checked_at', '{"ok": true, "expected": 100, "stored": 100, "digest": null}', 'R5.1: the counts agree') FROM one;
 
 CREATE TEMPORARY TABLE three AS SELECT pg_temp.running(10) AS id;
