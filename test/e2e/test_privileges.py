@@ -9,7 +9,7 @@ from stack import execute
 REPORTS = {"report_open(text)", "report_stored(text[],text[],bigint[],bigint[])",
            "report_gap(text,text,bigint)", "report_conflict(text,text,bigint,text)"}
 OUTBOX = {"outbox_active()", "outbox_template(text)", "outbox_mark(text,text,integer,bigint)",
-          "outbox_rewind(text,text,bigint)"}
+          "outbox_rewind(text,text,bigint)", "outbox_finish()"}
 # Of the public functions, those that give nothing away and change nothing.
 HARMLESS = {"cuid2(integer)"}
 
