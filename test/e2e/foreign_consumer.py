@@ -247,9 +247,7 @@ class Session:
         for name, total, stored_through in rows:
             totals[name] = total
             highest = self.highest(campaign_id, name) if ordered else 0
-            following[name] = highest + 1
-            if highest > stored_through:
-                self.report_stored(campaign_id, name, 1, highest)
+            following[name] = min(highest, stored_through) + 1
         self.campaigns[campaign_id] = Campaign(totals, following)
         return self.campaigns[campaign_id]
 
