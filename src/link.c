@@ -15,7 +15,7 @@
 #include "stream.h"
 #include "worker.h"
 
-#define LINK_BACKOFF_MAX_MS 5000
+#define LINK_BACKOFF_MAX_MS 2000
 #define LINK_NACK_MS		200 /* pause of a stream that the broker refused */
 
 static bool shutdown_requested(void)

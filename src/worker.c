@@ -48,6 +48,8 @@ static void add_stream(Worker *worker, const OutboxClass *class, TimestampTz now
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 
 	worker->streams = lappend(worker->streams, stream_create(class, now));
+	/* Somebody waits: do not sit out the backoff of an idle hour. */
+	earlier(&worker->connect_at, TimestampTzPlusMilliseconds(now, WORKER_BACKOFF_MIN_MS));
 	MemoryContextSwitchTo(old);
 }
 
