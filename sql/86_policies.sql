@@ -1,0 +1,25 @@
+-- Row-level security: what a request may see, whatever it asks for. Writing goes through the
+-- functions of 84_api_writes.sql and 85_api_campaigns.sql; no role of a request may write a row.
+
+-- IN (SELECT ...) makes the planner ask once a statement, not once a row.
+CREATE POLICY user_read ON campaign.users FOR SELECT TO campaign_user
+    USING (NOT deleted AND id IN (SELECT campaign.request_people()));
+COMMENT ON POLICY user_read ON campaign.users IS 'Oneself, and the members of one''s companies.';
+CREATE POLICY user_read ON campaign.companies FOR SELECT TO campaign_user
+    USING (NOT deleted AND id IN (SELECT campaign.request_companies()));
+COMMENT ON POLICY user_read ON campaign.companies IS 'One''s companies.';
+CREATE POLICY user_read ON campaign.company_members FOR SELECT TO campaign_user
+    USING (NOT deleted AND company_id IN (SELECT campaign.request_companies()));
+COMMENT ON POLICY user_read ON campaign.company_members IS 'The members of one''s companies.';
+CREATE POLICY user_read ON campaign.campaigns FOR SELECT TO campaign_user
+    USING (NOT deleted AND company_id IN (SELECT campaign.request_companies()));
+COMMENT ON POLICY user_read ON campaign.campaigns IS 'The campaigns of one''s companies.';
+CREATE POLICY user_read ON campaign.recipients FOR SELECT TO campaign_user
+    USING (campaign_id IN (SELECT campaign.request_campaigns()));
+COMMENT ON POLICY user_read ON campaign.recipients IS 'The recipients of one''s campaigns.';
+CREATE POLICY user_read ON campaign.progress FOR SELECT TO campaign_user
+    USING (campaign_id IN (SELECT campaign.request_campaigns()));
+COMMENT ON POLICY user_read ON campaign.progress IS 'The progress of one''s campaigns.';
+CREATE POLICY user_read ON campaign.uploads FOR SELECT TO campaign_user
+    USING (campaign_id IN (SELECT campaign.request_campaigns()));
+COMMENT ON POLICY user_read ON campaign.uploads IS 'The uploads of one''s campaigns.';
