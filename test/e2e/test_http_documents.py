@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from http_client import unique
 from http_fixtures import *  # noqa: F401,F403  pylint: disable=wildcard-import,unused-wildcard-import
 from stack import REPOSITORY, run
 
@@ -53,6 +54,22 @@ def test_newman_runs_the_collection(stack):
                   "--environment", ENVIRONMENT, "--env-var", f"base_url={stack.env['HTTP_URL']}",
                   "--color", "off", "--disable-unicode"], timeout=180)
     assert "AssertionError" not in answer.stdout
+
+
+def test_readme_lines_work(stack):
+    """R0.19: the shell lines of "Use it over HTTP", as they stand there, in one go."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    section = text.split("## Use it over HTTP\n")[1].split("\n## ")[0]
+    first, lines = re.search(r"```sh\n(.*?)\n(.*?)```", section, re.DOTALL).groups()
+    assert first.startswith("test/stack/up && . .stack/env")
+    # A stack that stays has seen these before.
+    lines = lines.replace("ana@example.com", f"{unique()}@example.com")
+    lines = lines.replace("12.345.678/0001-95", unique())
+    script = f"set -e -o pipefail\n. {stack.directory}/env\n{lines}"
+    answer = run(["bash", "-c", script], timeout=60).stdout
+    assert '"status": "sent"' in answer and '"ok": true' in answer
+    assert '"phone_number":"+5511987654321"' in answer and '"message":' not in answer.lower()
+    assert re.search(r'"total": 1\b', answer), answer
 
 
 def test_collection_has_every_route():

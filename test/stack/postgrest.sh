@@ -27,6 +27,7 @@ postgrest_role()
 	local password=${AUTHENTICATOR_URL#*:*:}
 
 	postgres_sql <<-END
+		SET client_min_messages = warning;
 		SELECT 'CREATE ROLE campaign_authenticator'
 		WHERE to_regrole('campaign_authenticator') IS NULL \\gexec
 		ALTER ROLE campaign_authenticator LOGIN NOINHERIT PASSWORD '${password%%@*}';
