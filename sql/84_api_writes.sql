@@ -22,7 +22,8 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT campaign.statement_has_filter(current_query()) THEN
+    IF current_setting('request.method', true) IN ('PATCH', 'DELETE')
+       AND NOT campaign.statement_has_filter(current_query()) THEN
         PERFORM campaign.api_raise('PT400', format('%s without a filter is refused',
             CASE TG_OP WHEN 'UPDATE' THEN 'PATCH' ELSE 'DELETE' END), NULL,
             'Name the rows, for example with ?id=eq.ID.');
@@ -31,7 +32,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.api_filter_required() IS
-'Refuses an UPDATE or DELETE of every row that one can see.';
+'Refuses a PATCH or DELETE of every row that one can see.';
 
 CREATE FUNCTION campaign.api_users_write() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

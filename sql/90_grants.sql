@@ -22,6 +22,7 @@ FROM PUBLIC;
 GRANT USAGE ON SCHEMA campaign TO campaign_worker, campaign_consumer;
 GRANT SELECT ON campaign.recipients TO campaign_worker;
 CREATE POLICY worker_read ON campaign.recipients FOR SELECT TO campaign_worker USING (true);
+COMMENT ON POLICY worker_read ON campaign.recipients IS 'The worker publishes them all.';
 GRANT EXECUTE ON FUNCTION
     campaign.outbox_active(),
     campaign.outbox_template(text),
