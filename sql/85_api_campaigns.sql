@@ -136,13 +136,35 @@ X-Class: VIP or NORMAL (default).
 
 200 with {"accepted", "duplicates", "invalid", "errors"}, and "repeated": true if the same file was sent before and nothing changed; 404, 403 for campaigns that are not there or not yours; 409 if the campaign is no draft any more; 413 if the file is too long; 422 if lines are invalid.$$;
 
+-- PostgREST hands text over as a C string: what follows a NUL byte would be lost without a word.
+CREATE FUNCTION campaign.request_text(body text) RETURNS bytea
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    expected text := campaign.request_header('Content-Length');
+    bytes bytea := convert_to(body, 'UTF8');
+BEGIN
+    IF expected IS NULL THEN
+        PERFORM campaign.api_raise('PT411', 'text needs the header Content-Length', NULL,
+            'Send it, or send the file as Content-Type: application/octet-stream.');
+    ELSIF expected <> octet_length(bytes)::text THEN
+        PERFORM campaign.api_raise('PT422',
+            'numbers file refused, nothing was stored: it holds a NUL byte: not a text file');
+    END IF;
+    RETURN bytes;
+END
+$$;
+COMMENT ON FUNCTION campaign.request_text(text) IS
+'The body of a text/plain request, if all of it has arrived; an error otherwise.';
+
 CREATE FUNCTION campaign_api.campaign_upload(text) RETURNS jsonb
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT campaign.api_upload_raw(convert_to($1, 'UTF8')) $$;
+AS $$ SELECT campaign.api_upload_raw(campaign.request_text($1)) $$;
 COMMENT ON FUNCTION campaign_api.campaign_upload(text) IS
 $$Send a numbers file as text
-As with application/octet-stream, for Content-Type: text/plain.$$;
+As with application/octet-stream, for Content-Type: text/plain. Needs the header Content-Length: 411 without.$$;
 
 CREATE FUNCTION campaign.numbers_from_json(numbers json) RETURNS bytea
 LANGUAGE plpgsql IMMUTABLE
@@ -158,7 +180,8 @@ BEGIN
         WHEN 'array' THEN
             SELECT string_agg(value #>> '{}', E'\n' ORDER BY place),
                 min(place) FILTER (WHERE json_typeof(value) NOT IN ('string', 'number')
-                                      OR value #>> '{}' ~ '[\r\n]')
+                                      OR strpos(value #>> '{}', E'\n') > 0
+                                      OR strpos(value #>> '{}', E'\r') > 0)
             INTO lines, unfit
             FROM json_array_elements(numbers) WITH ORDINALITY AS elements (value, place);
             IF unfit IS NOT NULL THEN

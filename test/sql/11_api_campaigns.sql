@@ -1,6 +1,6 @@
 -- What a client does: companies, campaigns, uploads and verbs, with the answers that it gets.
 BEGIN;
-SELECT plan(69);
+SELECT plan(71);
 
 -- Each request begins with empty answers.
 CREATE FUNCTION pg_temp.request(id text, headers jsonb DEFAULT '{}') RETURNS void LANGUAGE plpgsql AS $$
@@ -80,14 +80,17 @@ SELECT throws_ok($$ INSERT INTO campaign_api.campaigns (name) VALUES ('x') $$, '
 SELECT results_eq(format('UPDATE campaign_api.campaigns SET message = ''ola'', ordered = false WHERE id = %L RETURNING message', :'pao'),
     ARRAY['ola'], 'R0.10: a draft can be changed');
 
-SELECT throws_ok($$ SELECT campaign_api.campaign_upload('5511987654321'::text) $$, 'PT400', 'header X-Campaign-Id is missing', 'R0.10: 400: to which campaign?');
+SELECT throws_ok($$ SELECT campaign_api.campaign_upload('5511987654321'::bytea) $$, 'PT400', 'header X-Campaign-Id is missing', 'R0.10: 400: to which campaign?');
 SELECT pg_temp.request(:'ana', jsonb_build_object('x-campaign-id', :'pao', 'x-skip-invalid', 'maybe'));
-SELECT throws_ok($$ SELECT campaign_api.campaign_upload('5511987654321'::text) $$, 'PT400', NULL, 'R0.10: 400: a flag is true or false');
+SELECT throws_ok($$ SELECT campaign_api.campaign_upload('5511987654321'::bytea) $$, 'PT400', NULL, 'R0.10: 400: a flag is true or false');
 SELECT pg_temp.request(:'ana', jsonb_build_object('x-campaign-id', :'pao'));
-SELECT throws_matching($$ SELECT campaign_api.campaign_upload(E'5511987654321\nbad'::text) $$, 'line 2', 'R0.10: 422: a bad line is named');
+SELECT throws_matching($$ SELECT campaign_api.campaign_upload(E'5511987654321\nbad'::bytea) $$, 'line 2', 'R0.10: 422: a bad line is named');
 SELECT is(campaign_api.campaign_upload(E'5511987654321\n5511987654322\n'::bytea) -> 'accepted', '2', 'R0.10: bytes');
+SELECT throws_ok($$ SELECT campaign_api.campaign_upload('5511987654321'::text) $$, 'PT411', NULL, 'R0.10: 411: text of unknown length');
+SELECT pg_temp.request(:'ana', jsonb_build_object('x-campaign-id', :'pao', 'content-length', '28'));
+SELECT throws_ok($$ SELECT campaign_api.campaign_upload('5511987654321'::text) $$, 'PT422', NULL, 'R0.11: 422: text that was cut off at a NUL byte');
 SELECT is(campaign_api.campaign_upload(E'5511987654321\n5511987654322\n'::text) -> 'repeated', 'true', 'R0.10: the same as text is the same file');
-SELECT pg_temp.request(:'ana', jsonb_build_object('x-campaign-id', :'pao', 'x-skip-invalid', 'TRUE', 'x-allow-duplicates', '1'));
+SELECT pg_temp.request(:'ana', jsonb_build_object('x-campaign-id', :'pao', 'x-skip-invalid', 'TRUE', 'x-allow-duplicates', '1', 'content-length', '18'));
 SELECT is(campaign_api.campaign_upload(E'bad\n5511987654322\n'::text) - 'errors', '{"accepted": 1, "duplicates": 0, "invalid": 1}', 'R0.10: options');
 SELECT is(campaign_api.campaign_upload_json(:'pao', '["5511987654323", 5511987654324]') -> 'accepted', '2', 'R0.10: JSON');
 SELECT is(campaign_api.campaign_upload_json(:'pao', '"5511987654325\n5511987654326"', class => 'VIP') -> 'accepted', '2', 'R0.10: JSON text, VIP');

@@ -77,7 +77,7 @@ CREATE FUNCTION pg_temp.attempt(statement text, claims text DEFAULT NULL, who te
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 BEGIN
     PERFORM pg_catalog.set_config('request.jwt.claims', claims, true), pg_catalog.set_config('role', who, true),
-        pg_catalog.set_config('request.headers', pg_catalog.jsonb_build_object('x-campaign-id', pg_catalog.current_setting('test.campaign', true))::text, true),
+        pg_catalog.set_config('request.headers', pg_catalog.jsonb_build_object('content-length', '13', 'x-campaign-id', pg_catalog.current_setting('test.campaign', true))::text, true),
         pg_catalog.set_config('search_path', 'pg_temp, public, pg_catalog', true);
     EXECUTE statement;
     PERFORM pg_catalog.set_config('role', 'none', true);
