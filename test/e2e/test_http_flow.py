@@ -83,6 +83,38 @@ def test_raw_file(ana, method, content_type):
     assert [one["phone_number"] for one in rows] == ["+5511955500101", "+12025550102"]
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+def test_json_numbers(ana, chunked):
+    """R0.10: the same address takes JSON, with or without a length."""
+    campaign_id = ana.api.create_campaign(ana.company_id)
+    body = json.dumps({"numbers": FIVE + ["nonsense"], "skip_invalid": True, "campaign_id": "x"})
+    headers = {"Content-Type": "application/json; charset=utf-8"}
+    if chunked:
+        headers["Transfer-Encoding"] = "chunked"
+        body = f"{len(body):x}\r\n{body}\r\n0\r\n\r\n"
+    answer = ana.api.request("PUT", f"/campaigns/{campaign_id}/numbers", body.encode(), headers)
+    assert (answer.expect(200).json["accepted"], answer.json["invalid"]) == (5, 1)
+    assert ana.api.status(campaign_id)["total"] == 5
+
+
+def test_vip_numbers(stack, ana):
+    """R0.11: X-Class puts a file before the others."""
+    campaign_id = ana.api.create_campaign(ana.company_id)
+    ana.api.upload(campaign_id, numbers_file(FIVE).encode()).expect(200)
+    ana.api.upload(campaign_id, b"+393331234567\n", X_Class="VIP").expect(200)
+    ana.api.post(f"/campaigns/{campaign_id}/dispatch").expect(202)
+    ana.api.wait_for_status(campaign_id, "sent")
+    assert_delivered(stack, campaign_id, ["+393331234567"], class_name="VIP")
+    assert_delivered_after(stack, campaign_id)
+
+
+def assert_delivered_after(stack, campaign_id):
+    """The VIP was stored before any other was published."""
+    vip, *others = campaigns.documents_of(stack, campaign_id)
+    assert vip["class"] == "VIP" and len(others) == len(FIVE)
+    assert all(one["created_at"] >= vip["created_at"] for one in others)
+
+
 def test_options_of_an_upload(ana):
     """R0.11: X-Skip-Invalid and X-Allow-Duplicates."""
     numbers = b"+5511955500101\nnonsense\n+5511955500101\n"
@@ -139,6 +171,8 @@ def test_too_large_a_file(stack, ana):
     campaign_id = ana.api.create_campaign(ana.company_id)
     connection = Api(stack.env["HTTP_URL"], ana.api.token)
     too_large = {"Content-Length": str(LIMIT + 1), "Content-Type": TEXT}
+    connection.request("PUT", f"/campaigns/{campaign_id}/numbers", b"", too_large).refused(413)
+    too_large = {"Content-Length": str(LIMIT // 2 + 1), "Content-Type": "application/json"}
     connection.request("PUT", f"/campaigns/{campaign_id}/numbers", b"", too_large).refused(413)
     with stack.settings(campaign__upload_max_bytes="1kB"):
         numbers = numbers_file(make_numbers(200)).encode()
