@@ -27,25 +27,23 @@ Datum campaign_jwt_sign(PG_FUNCTION_ARGS)
 	char *token = palloc(jwt_size(header_length, payload_length));
 	const char *problem = NULL;
 	char *secret = settings_read_jwt_secret(&problem);
-	size_t secret_length;
-	JwtResult result;
 
-	if (secret == NULL)
+	if (secret != NULL)
+	{
+		size_t secret_length = strlen(secret);
+		JwtResult result = jwt_sign(JWT_HEADER, header_length, payload, payload_length, secret,
+									secret_length, token);
+
+		explicit_bzero(secret, secret_length);
+		pfree(secret);
+		if (result != JWT_OK)
+			problem = jwt_result_text(result);
+	}
+	if (problem != NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_CONFIG_FILE_ERROR), errmsg("tokens cannot be signed: %s", problem),
-				 errhint("Set campaign.jwt_secret or campaign.jwt_secret_file to the secret of "
+				 errhint("Set campaign.jwt_secret or campaign.jwt_secret_file to the jwt-secret of "
 						 "PostgREST, at least %d bytes, and reload.",
 						 JWT_KEY_MIN)));
-	secret_length = strlen(secret);
-	result =
-		jwt_sign(JWT_HEADER, header_length, payload, payload_length, secret, secret_length, token);
-	explicit_bzero(secret, secret_length);
-	pfree(secret);
-	if (result != JWT_OK)
-		ereport(ERROR, (errcode(ERRCODE_CONFIG_FILE_ERROR),
-						errmsg("tokens cannot be signed: %s", jwt_result_text(result)),
-						result == JWT_KEY_SHORT
-							? errhint("Give campaign.jwt_secret at least %d bytes.", JWT_KEY_MIN)
-							: 0));
 	PG_RETURN_TEXT_P(cstring_to_text(token));
 }
