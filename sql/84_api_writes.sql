@@ -66,12 +66,25 @@ $$;
 COMMENT ON FUNCTION campaign.api_users_write() IS
 'PATCH and DELETE of /users: the user of the request, and nobody else.';
 
+-- For what must not happen in a company that is being deleted: waits for that, and then looks.
+CREATE FUNCTION campaign.api_company_lock(company_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM campaign.companies c WHERE c.id = api_company_lock.company_id FOR KEY SHARE;
+    PERFORM campaign.api_company_check(company_id);
+END
+$$;
+COMMENT ON FUNCTION campaign.api_company_lock(text) IS
+'As campaign.api_company_check(), and keeps the company from being deleted until the end of the transaction.';
+
 CREATE FUNCTION campaign.api_company_delete(company_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- The lock keeps campaign_create() from adding one meanwhile: its foreign key waits for it.
+    -- Nobody creates or dispatches a campaign meanwhile: campaign.api_company_lock() waits for this.
     PERFORM FROM campaign.companies c WHERE c.id = api_company_delete.company_id FOR UPDATE;
     IF EXISTS (SELECT FROM campaign.campaigns c
                WHERE c.company_id = api_company_delete.company_id AND NOT c.deleted
@@ -127,14 +140,14 @@ COMMENT ON FUNCTION campaign.api_companies_write() IS
 'POST, PATCH and DELETE of /companies.';
 
 CREATE FUNCTION campaign.api_company_choose(company_id text) RETURNS text
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     mine text[];
 BEGIN
     IF company_id IS NOT NULL THEN
-        PERFORM campaign.api_company_check(company_id);
+        PERFORM campaign.api_company_lock(company_id);
         RETURN company_id;
     END IF;
     PERFORM campaign.api_user();
@@ -144,11 +157,12 @@ BEGIN
             ELSE 'company_id is missing, and you have several companies' END, NULL,
             CASE cardinality(mine) WHEN 0 THEN 'Create one with POST /companies.' END);
     END IF;
+    PERFORM campaign.api_company_lock(mine[1]);
     RETURN mine[1];
 END
 $$;
 COMMENT ON FUNCTION campaign.api_company_choose(text) IS
-'The company of a new campaign: the given one if it is the user''s, or the only one that they have.';
+'The company of a new campaign: the given one if it is the user''s, or the only one that they have; locked as by campaign.api_company_lock().';
 
 CREATE FUNCTION campaign.api_campaign_update(campaign_id text, name text, message text, ordered boolean)
 RETURNS void
