@@ -7,8 +7,9 @@ import re
 import pytest
 
 from http_client import unique
-from http_fixtures import *  # noqa: F401,F403  pylint: disable=wildcard-import,unused-wildcard-import
 from stack import REPOSITORY, run
+
+pytest_plugins = ["http_fixtures"]
 
 POSTMAN = REPOSITORY / "docs" / "postman"
 COLLECTION = POSTMAN / "campaign.postman_collection.json"
@@ -91,7 +92,8 @@ def test_routes_are_those_of_nginx(nobody):
         assert answer.json["code"] not in ("HTTP404", "HTTP405"), (route, answer)
     text = (REPOSITORY / "docker" / "nginx.conf").read_text(encoding="utf-8")
     words = {word for route in ROUTES for word in re.findall(r"[a-z]{2,}", route)}
-    for location in re.findall(r"^\s+location (?!@|= /errors|= /numbers)(.*) \{", text, re.MULTILINE):
+    public = re.compile(r"^\s+location (?!@|= /errors|= /numbers)(.*) \{", re.MULTILINE)
+    for location in public.findall(text):
         names = set(re.findall(r"[a-z]{2,}", re.sub(r"\(\?<\w+>", "", location)))
         assert names <= words | {"rpc", "company"}, (location, names - words)
 

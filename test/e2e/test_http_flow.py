@@ -6,7 +6,8 @@ import pytest
 import campaigns
 from campaigns import assert_delivered, make_numbers, numbers_file
 from http_client import BYTES, TEXT, Api, unique
-from http_fixtures import *  # noqa: F401,F403  pylint: disable=wildcard-import,unused-wildcard-import
+
+pytest_plugins = ["http_fixtures"]
 
 FIVE = ["+5511955500101", "+12025550102", "+442079460103", "+351915550104", "+4930555010500"]
 MILLION = 1_000_000
@@ -149,10 +150,11 @@ def test_pause_resume_cancel(ana):
     for verb in ("pause", "resume"):
         ana.api.post(f"/campaigns/{campaign_id}/{verb}").refused(409)
     ana.api.post(f"/campaigns/{campaign_id}/dispatch").expect(202)
-    assert ana.api.post(f"/campaigns/{campaign_id}/pause").expect(200, 202).json["status"] == "paused"
+    paused = ana.api.post(f"/campaigns/{campaign_id}/pause").expect(200).json
+    assert paused["status"] == "paused"
     assert ana.api.status(campaign_id)["status"] == "paused"
-    ana.api.post(f"/campaigns/{campaign_id}/resume").expect(200, 202)
-    ana.api.post(f"/campaigns/{campaign_id}/cancel").expect(200, 202)
+    ana.api.post(f"/campaigns/{campaign_id}/resume").expect(202)
+    ana.api.post(f"/campaigns/{campaign_id}/cancel").expect(200)
     assert ana.api.status(campaign_id)["status"] == "cancelled"
     ana.api.post(f"/campaigns/{campaign_id}/resume").refused(409)
 

@@ -1,4 +1,7 @@
-"""test_http_hostile.py - what no honest client sends: one 4xx each, nothing stored, server alive."""
+"""test_http_hostile.py - what no honest client sends.
+
+One 4xx each, nothing is stored, and the servers stay.
+"""
 import itertools
 import json
 import socket
@@ -6,7 +9,8 @@ import socket
 import pytest
 
 from http_client import BYTES, JSON, TEXT, Api, unique
-from http_fixtures import *  # noqa: F401,F403  pylint: disable=wildcard-import,unused-wildcard-import
+
+pytest_plugins = ["http_fixtures"]
 
 SQL = ["'; DROP TABLE campaign.users; --", "' OR '1'='1", "\\'; SELECT pg_sleep(60); --",
        "$$; DELETE FROM campaign.campaigns; $$", "%s %d %n", "{{7*7}}", "\u202e\ufeff", "${jndi:x}"]
@@ -60,14 +64,17 @@ def test_sql_is_no_address(nobody, ana, target, stored_nothing, text):
     ana.api.upload(target, text.encode()).refused(422)
     for name in ("campaign_status", "campaign_dispatch", "campaign_cancel"):
         ana.api.post(f"/rpc/{name}", {"campaign_id": text}).refused(404)
-    ana.api.post("/campaigns", {"name": "n", "message": "m", "company_id": text}).refused(403, 404, 422)
+    body = {"name": "n", "message": "m", "company_id": text}
+    ana.api.post("/campaigns", body).refused(403, 404, 422)
     headers = {"Content-Type": TEXT, "X-Campaign-Id": text.encode("ascii", "ignore").decode()}
-    ana.api.post("/rpc/campaign_upload", b"+5511955500101\n", headers=headers).refused(400, 404, 422)
+    answer = ana.api.post("/rpc/campaign_upload", b"+5511955500101\n", headers=headers)
+    answer.refused(400, 404, 422)
 
 
 def test_sql_in_the_question(ana, target, stored_nothing):
     """R0.8: filters, orders and selections take names, not SQL."""
-    for question in ("id=eq.x'%20OR%20true--", "order=id%3Bdrop%20table%20x", "select=id,(select%201)",
+    for question in ("id=eq.x'%20OR%20true--", "order=id%3Bdrop%20table%20x",
+                     "select=id,(select%201)",
                      "id=eq.x)%20or%20(1=1", "or=(id.eq.x,id.is.null))--",
                      "select=pg_sleep(60)", "id=fts.x%27%27", "select=id::regclass"):
         answer = ana.api.get(f"/users?{question}")
@@ -105,11 +112,12 @@ def test_characters_that_cannot_be(ana, nobody, target, stored_nothing, value):
 def test_bytes_that_are_no_text(ana, target, stored_nothing):
     """R0.10: NUL and invalid UTF-8 in a file, as text and as bytes; in JSON too."""
     for junk, kind in itertools.product((b"+551195550\x000101\n", b"\xff\xfe+\x005\x005\n",
-                                         b"+5511955500101\n\xc3\x28\n", b"\x00" * 1000), (TEXT, BYTES)):
+                                         b"+5511955500101\n\xc3\x28\n", b"\x00" * 1000),
+                                        (TEXT, BYTES)):
         ana.api.upload(target, junk, kind).refused(400, 422)
     for method in ("PUT", "POST"):
-        ana.api.request(method, f"/campaigns/{target}/numbers", b"+5511955500101\x00\n+442079460103\n",
-                        headers={"Content-Type": "text/plain; charset=utf-8"}).refused(400, 422)
+        ana.api.upload(target, b"+5511955500101\x00\n+442079460103\n",
+                       "text/plain; charset=utf-8", method).refused(400, 422)
     for junk in (b"\xff\xfe", b'{"name": "\xc3\x28"}', b'{"name": "x\x00"}'):
         ana.api.post("/companies", junk, headers={"Content-Type": JSON}).refused(400, 422)
 
@@ -170,15 +178,18 @@ def test_broken_json(ana, nobody, target, stored_nothing, body):
 
 def test_huge_json(ana, nobody, stored_nothing):
     """R0.7: 30 MB of name; a million fields; the server answers and stays."""
-    ana.api.post("/companies", {"name": "x" * 30 * MIB, "document": unique()}).refused(400, 413, 422)
+    body = {"name": "x" * 30 * MIB, "document": unique()}
+    ana.api.post("/companies", body).refused(400, 413, 422)
     many = json.dumps({f"f{n}": n for n in range(200_000)}).encode()
     ana.api.post("/companies", many, headers={"Content-Type": JSON}).refused(400, 413, 422)
-    nobody.patient("POST", "/signup", many, headers={"Content-Type": JSON}).refused(400, 404, 413, 422)
+    answer = nobody.patient("POST", "/signup", many, headers={"Content-Type": JSON})
+    answer.refused(400, 404, 413, 422)
 
 
 def test_other_content_types(ana, target, stored_nothing):
     """R0.7: XML, CSV and forms where JSON is expected."""
-    for kind in ("application/xml", "text/html", "application/vnd.pgrst.plan+json", "x/y", "\"", "a"):
+    for kind in ("application/xml", "text/html", "application/vnd.pgrst.plan+json", "x/y", "\"",
+                 "a"):
         ana.api.post("/companies", b"<name>x</name>", headers={"Content-Type": kind}
                      ).refused(400, 415, 422)
         ana.api.post("/rpc/campaign_dispatch", b"<x/>", headers={"Content-Type": kind}
@@ -258,5 +269,6 @@ def test_errors_tell_no_rows(ana, nobody, stored_nothing):
     for answer in answers:
         answer.refused(400, 401, 409, 422)
         text = answer.body.decode()
-        for secret in ("Failing row", "argon2", "users_email_key", "campaign.", "sql", "wrong password 1"):
+        for secret in ("Failing row", "argon2", "users_email_key", "campaign.", "sql",
+                       "wrong password 1"):
             assert secret not in text, text

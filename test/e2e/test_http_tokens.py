@@ -9,7 +9,8 @@ import time
 import pytest
 
 from http_client import logged_in, unique
-from http_fixtures import *  # noqa: F401,F403  pylint: disable=wildcard-import,unused-wildcard-import
+
+pytest_plugins = ["http_fixtures"]
 
 HS256 = {"alg": "HS256", "typ": "JWT"}
 HOUR_S = 3600
@@ -82,8 +83,8 @@ def test_algorithm_none(nobody, claims):
     for name in ("none", "None", "NONE", "nOnE", ""):
         header = {"alg": name, "typ": "JWT"}
         parts = [encode(json.dumps(part).encode()).decode() for part in (header, claims)]
-        for token in (f"{parts[0]}.{parts[1]}.", f"{parts[0]}.{parts[1]}", f"{parts[0]}.{parts[1]}.AA"):
-            assert_useless(nobody, token, 401)
+        for end in (".", "", ".AA"):
+            assert_useless(nobody, ".".join(parts) + end, 401)
 
 
 def test_another_key_or_digest(nobody, claims, key):
@@ -118,7 +119,8 @@ def test_another_role(nobody, claims, key, role):
     assert_useless(nobody, forge({**claims, "role": role}, key), 400, 401, 403)
 
 
-@pytest.mark.parametrize("user", ["", None, 7, "x", {"id": 1}, "' OR true --", "a" * 10_000, "\u0000"])
+@pytest.mark.parametrize("user", ["", None, 7, "x", {"id": 1}, "' OR true --", "\u0000",
+                                  pytest.param("a" * 10_000, id="long")])
 def test_nobodys_token(nobody, claims, key, user):
     """R0.8: a signed token without a user that lives."""
     assert_useless(nobody, forge({**claims, "user_id": user}, key), 400, 401, 403)
