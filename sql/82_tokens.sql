@@ -96,10 +96,14 @@ BEGIN
         PERFORM campaign.api_raise('PT401', 'this token is no longer valid', NULL,
             'Log in again with POST /rpc/login.');
     END IF;
+    -- Estimates are made of everybody's rows.
+    IF campaign.request_header('Prefer') ~* 'count=(planned|estimated)' THEN
+        PERFORM campaign.api_raise('PT400', 'counts are exact or none', NULL, 'Send "Prefer: count=exact".');
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION campaign.api_check() IS
-'The db-pre-request of PostgREST: refuses tokens that were revoked, have expired, or whose user is deleted.';
+'The db-pre-request of PostgREST: refuses tokens that were revoked, have expired, or whose user is deleted, and counts that are estimates.';
 
 -- Logging in ---------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 -- Row-level security: whatever a request tries, it sees and touches what is its own.
 -- Ana and Bea share a company; Eva has one for herself; Ida has none.
 BEGIN;
-SELECT plan(51);
+SELECT plan(54);
 
 CREATE FUNCTION pg_temp.person(name text) RETURNS text LANGUAGE sql AS
 $$ SELECT campaign_api.signup(name || '@example.com', 'secret') ->> 'id' $$;
@@ -89,6 +89,25 @@ FROM unnest(ARRAY[
     'INSERT INTO campaign_api.campaigns (name, message, user_id) VALUES (''x'', ''x'', %3$L)',
     'UPDATE campaign_api.users SET email = ''x@example.com'' WHERE id = %3$L',
     'DELETE FROM campaign_api.users WHERE id = %3$L']) AS statement;
+
+-- Estimates are made of everybody's rows: none may follow from what somebody wrote.
+RESET ROLE;
+INSERT INTO campaign.campaigns (name, message, company_id, identifier_time, identifier_entropy, identifier_fingerprint)
+SELECT 'same', 'secret of Eva', :'estudio', 1, '', '' FROM generate_series(1, 1000);
+ANALYZE campaign.campaigns, campaign.users, campaign.companies, campaign.recipients;
+CREATE FUNCTION pg_temp.estimate(filter text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE plan json;
+BEGIN
+    EXECUTE 'EXPLAIN (FORMAT JSON) SELECT FROM campaign_api.campaigns WHERE ' || filter INTO plan;
+    RETURN plan #>> '{0,Plan,Plan Rows}';
+END $$;
+SET LOCAL ROLE campaign_user;
+SELECT is(pg_temp.estimate('message = ''secret of Eva'''), pg_temp.estimate('message = ''nothing'''),
+    'R0.8: an estimate does not tell what another company wrote');
+SET LOCAL ROLE campaign_anon;
+SELECT throws_ok('SELECT campaign.api_check()', 'PT400', NULL, 'R0.8: and is not given: ' || prefer)
+FROM unnest(ARRAY['count=planned', 'return=minimal, Count=Estimated']) AS prefer,
+    set_config('request.headers', jsonb_build_object('prefer', prefer)::text, true);
 
 RESET ROLE;
 SELECT is((SELECT count(*) FROM campaign.campaigns WHERE deleted OR name = 'x'), 0::bigint, 'R0.8: and all is as it was');
