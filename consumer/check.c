@@ -63,10 +63,10 @@ static bool check_hello(const bson_t *reply, const char *database, char *detail,
 /* A majority read fails if there is no majority to read from. */
 static bool check_majority(Store *store, Error *error)
 {
-	int64_t through;
+	int64_t highest;
 
 	return store_prepare(store, error) &&
-		   store_through(store, "check", MESSAGE_CLASS_NORMAL, 0, &through, error);
+		   store_highest(store, "check", MESSAGE_CLASS_NORMAL, &highest, error);
 }
 
 static bool check_mongodb(const Config *config, char *detail, Error *error)

@@ -95,12 +95,18 @@ void chunk_use(Chunk *chunk, const DecodedBatch *batch)
 static void add_range(Chunk *chunk, int64_t seq)
 {
 	const DecodedBatch *batch = chunk->batch;
-	Range *last = chunk->ranges.count > 0 ? &chunk->ranges.items[chunk->ranges.count - 1] : NULL;
+	RangeList *ranges = &chunk->ranges;
+	Range *last;
 
-	if (last != NULL && last->class == batch->class && last->last_seq + 1 == seq &&
-		strcmp(last->campaign_id, batch->campaign_id) == 0)
-		return;
-	last = &chunk->ranges.items[chunk->ranges.count++];
+	if (ranges->count > 0)
+	{
+		last = &ranges->items[ranges->count - 1];
+		if (last->class == batch->class && last->last_seq + 1 == seq &&
+			strcmp(last->campaign_id, batch->campaign_id) == 0)
+			return;
+	}
+	last = &ranges->items[ranges->count];
+	ranges->count++;
 	memcpy(last->campaign_id, batch->campaign_id, sizeof(last->campaign_id));
 	last->class = batch->class;
 	last->first_seq = seq;

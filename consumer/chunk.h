@@ -41,8 +41,9 @@ typedef struct RangeList
 typedef enum ChunkState
 {
 	CHUNK_MISSING = 0,
-	CHUNK_PRESENT, /* found in MongoDB with the same content */
-	CHUNK_CONFLICT /* found in MongoDB with other content */
+	CHUNK_PRESENT,	/* found in MongoDB with the same content */
+	CHUNK_CONFLICT, /* found in MongoDB with other content */
+	CHUNK_REFUSED	/* MongoDB will never take it */
 } ChunkState;
 
 typedef struct Chunk
@@ -50,7 +51,7 @@ typedef struct Chunk
 	int capacity; /* documents */
 	int count;
 	int stored;	   /* documents before this one are done; store.c's */
-	int conflicts; /* documents in CHUNK_CONFLICT */
+	int conflicts; /* documents in CHUNK_CONFLICT or CHUNK_REFUSED */
 	uint64_t tag;  /* last delivery that ends in this chunk; 0: none */
 	size_t used;   /* bytes */
 	RangeList ranges;

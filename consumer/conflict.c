@@ -15,7 +15,8 @@
 #include "envelope.h"
 #include "log.h"
 
-#define REASON "conflict: the document is stored with other content"
+#define REASON_CONFLICT "conflict: the document is stored with other content"
+#define REASON_REFUSED	"MongoDB refuses the document: a unique index or a validation rule"
 
 /* The recipient at `place` of the chunk. */
 typedef struct Conflict
@@ -23,11 +24,14 @@ typedef struct Conflict
 	const Range *range;
 	int64_t seq;
 	const bson_t *document;
+	const char *reason;
 } Conflict;
 
 static Conflict conflict_at(const Chunk *chunk, int place)
 {
-	Conflict conflict = {.document = &chunk->documents[place]};
+	Conflict conflict = {.document = &chunk->documents[place],
+						 .reason = chunk->states[place] == CHUNK_REFUSED ? REASON_REFUSED
+																		 : REASON_CONFLICT};
 	int at = chunk->ranges.count - 1;
 
 	while (chunk->ranges.items[at].first_document > place)
@@ -92,8 +96,8 @@ static bool step_publish(Pipeline *pipeline, Error *error)
 		error_set(error, ERROR_MEMORY, "out of memory");
 	else
 		done = compose(conflict, &body, escaped, error) &&
-			   deadletter_publish(pipeline->dead, &properties, body.buffer, body.length, REASON,
-								  error);
+			   deadletter_publish(pipeline->dead, &properties, body.buffer, body.length,
+								  conflict->reason, error);
 	free(body.buffer);
 	free(escaped);
 	return done;
@@ -104,21 +108,23 @@ static bool step_report(Pipeline *pipeline, Error *error)
 	const Conflict *conflict = pipeline->conflict;
 
 	return report_conflict(pipeline->report, conflict->range->campaign_id, conflict->range->class,
-						   conflict->seq, REASON, error);
+						   conflict->seq, conflict->reason, error);
 }
 
 Outcome conflict_park(Pipeline *pipeline)
 {
 	const Chunk *chunk = pipeline->chunk;
 	Outcome outcome = pipeline_settle(pipeline);
+	const char *reason = "";
 
 	for (int place = 0; outcome == OUTCOME_OK && place < chunk->count; place++)
 	{
 		Conflict conflict;
 
-		if (chunk->states[place] != CHUNK_CONFLICT)
+		if (chunk->states[place] != CHUNK_CONFLICT && chunk->states[place] != CHUNK_REFUSED)
 			continue;
 		conflict = conflict_at(chunk, place);
+		reason = conflict.reason;
 		pipeline->conflict = &conflict;
 		outcome = pipeline_persist(pipeline, SERVER_RABBITMQ, step_publish);
 		if (outcome == OUTCOME_OK)
@@ -129,6 +135,6 @@ Outcome conflict_park(Pipeline *pipeline)
 	}
 	if (outcome == OUTCOME_OK)
 		log_line(LOG_WARNING, "sent to the dead letters", {"queue", pipeline->queue, 0},
-				 {"reason", REASON, 0}, {"count", NULL, chunk->conflicts});
+				 {"reason", reason, 0}, {"count", NULL, chunk->conflicts});
 	return outcome;
 }

@@ -153,6 +153,14 @@ bool deadletter_publish(DeadLetter *dead, const amqp_basic_properties_t *origina
 	/* Mandatory: an unroutable message is confirmed like any other. */
 	result = amqp_basic_publish(dead->connection, CHANNEL, amqp_cstring_bytes(MESSAGE_DEAD),
 								amqp_cstring_bytes(dead->queue), true, false, &properties, bytes);
+	if (result == AMQP_STATUS_TABLE_TOO_BIG)
+	{
+		/* Foreign headers that leave no room for ours: the body and the reason matter more. */
+		envelope_dead(NULL, reason, dead->queue, entries, &properties);
+		result =
+			amqp_basic_publish(dead->connection, CHANNEL, amqp_cstring_bytes(MESSAGE_DEAD),
+							   amqp_cstring_bytes(dead->queue), true, false, &properties, bytes);
+	}
 	if (result != AMQP_STATUS_OK)
 		return lost(dead, error, amqp_error_string2(result));
 	return await_confirm(dead, error);

@@ -10,49 +10,27 @@ static const char *const COMPARED[] = {"identifier", "phone_number", "message", 
 
 #define COMPARED_COUNT (sizeof(COMPARED) / sizeof(*COMPARED))
 
-/* `filter` must be empty; the caller destroys it. */
-static void filter_range(bson_t *filter, const char *campaign_id, MessageClass class,
-						 int64_t first_seq, int64_t last_seq)
-{
-	uint8_t prefix[MESSAGE_DOCUMENT_PREFIX_SIZE];
-	uint8_t first[MESSAGE_DOCUMENT_ID_SIZE];
-	uint8_t last[MESSAGE_DOCUMENT_ID_SIZE];
-	bson_t bounds;
-
-	message_document_prefix(campaign_id, prefix);
-	message_document_id(prefix, class, first_seq, first);
-	message_document_id(prefix, class, last_seq, last);
-	BSON_APPEND_DOCUMENT_BEGIN(filter, "_id", &bounds);
-	BSON_APPEND_BINARY(&bounds, "$gte", BSON_SUBTYPE_BINARY, first, sizeof(first));
-	BSON_APPEND_BINARY(&bounds, "$lte", BSON_SUBTYPE_BINARY, last, sizeof(last));
-	bson_append_document_end(filter, &bounds);
-}
-
 static mongoc_cursor_t *find_range(mongoc_collection_t *collection, const char *campaign_id,
 								   MessageClass class, int64_t first_seq, int64_t last_seq,
 								   const bson_t *options)
 {
+	uint8_t prefix[MESSAGE_DOCUMENT_PREFIX_SIZE];
+	uint8_t first[MESSAGE_DOCUMENT_ID_SIZE];
+	uint8_t last[MESSAGE_DOCUMENT_ID_SIZE];
 	bson_t filter = BSON_INITIALIZER;
+	bson_t bounds;
 	mongoc_cursor_t *cursor;
 
-	filter_range(&filter, campaign_id, class, first_seq, last_seq);
+	message_document_prefix(campaign_id, prefix);
+	message_document_id(prefix, class, first_seq, first);
+	message_document_id(prefix, class, last_seq, last);
+	BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &bounds);
+	BSON_APPEND_BINARY(&bounds, "$gte", BSON_SUBTYPE_BINARY, first, sizeof(first));
+	BSON_APPEND_BINARY(&bounds, "$lte", BSON_SUBTYPE_BINARY, last, sizeof(last));
+	bson_append_document_end(&filter, &bounds);
 	cursor = mongoc_collection_find_with_opts(collection, &filter, options, NULL);
 	bson_destroy(&filter);
 	return cursor;
-}
-
-/* Documents of a range; -1 and *reason on failure. */
-static int64_t count_range(mongoc_collection_t *collection, const char *campaign_id,
-						   MessageClass class, int64_t first_seq, int64_t last_seq,
-						   bson_error_t *reason)
-{
-	bson_t filter = BSON_INITIALIZER;
-	int64_t count;
-
-	filter_range(&filter, campaign_id, class, first_seq, last_seq);
-	count = mongoc_collection_count_documents(collection, &filter, NULL, NULL, NULL, reason);
-	bson_destroy(&filter);
-	return count;
 }
 
 /* The seq in the last five bytes of a document's _id; 0 if it is none of ours. */
@@ -74,8 +52,8 @@ static int64_t document_seq(const bson_t *document)
 	return seq;
 }
 
-static bool find_highest(mongoc_collection_t *collection, const char *campaign_id,
-						 MessageClass class, int64_t *highest, bson_error_t *reason)
+bool existing_highest(mongoc_collection_t *collection, const char *campaign_id, MessageClass class,
+					  int64_t *highest, bson_error_t *reason)
 {
 	bson_t *options = BCON_NEW("sort", "{", "_id", BCON_INT32(-1), "}", "limit", BCON_INT64(1),
 							   "projection", "{", "_id", BCON_INT32(1), "}");
@@ -91,23 +69,6 @@ static bool find_highest(mongoc_collection_t *collection, const char *campaign_i
 	mongoc_cursor_destroy(cursor);
 	bson_destroy(options);
 	return !failed;
-}
-
-bool existing_through(mongoc_collection_t *collection, const char *campaign_id, MessageClass class,
-					  int64_t known, int64_t *through, bson_error_t *reason)
-{
-	int64_t count;
-
-	if (!find_highest(collection, campaign_id, class, through, reason))
-		return false;
-	if (*through <= known)
-		return true;
-	count = count_range(collection, campaign_id, class, known + 1, *through, reason);
-	if (count < 0)
-		return false;
-	if (count != *through - known)
-		*through = known;
-	return true;
 }
 
 static const char *text_of(const bson_t *document, const char *name, uint32_t *length)

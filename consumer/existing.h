@@ -13,14 +13,9 @@
 
 #include "chunk.h"
 
-/*
- * The seq up to which nothing of a campaign and class is missing, if PostgreSQL
- * knows of everything up to `known`: the highest one, unless there are holes
- * between the two (a document that is not ours in the place of one that is to
- * come); then `known`. Less than `known` if MongoDB has lost what it had.
- */
-bool existing_through(mongoc_collection_t *collection, const char *campaign_id, MessageClass class,
-					  int64_t known, int64_t *through, bson_error_t *reason);
+/* Highest seq of a campaign and class; 0 if none. */
+bool existing_highest(mongoc_collection_t *collection, const char *campaign_id, MessageClass class,
+					  int64_t *highest, bson_error_t *reason);
 
 /*
  * Looks up every document of the chunk from place `from` on, with one query per

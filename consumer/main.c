@@ -47,12 +47,32 @@ static void log_mongoc(mongoc_log_level_t level, const char *domain, const char 
 }
 
 /* Everything about the URLs that can be known without connecting. */
+/* An unescaped '@' in a password would make its tail a host name, which ends up in the log. */
+static bool check_escaped(const char *name, const char *url, Error *error)
+{
+	const char *authority = strstr(url, "://");
+	const char *at;
+
+	if (authority == NULL)
+		return true;
+	authority += 3;
+	at = memchr(authority, '@', strcspn(authority, "/?#"));
+	if (at == NULL || memchr(at + 1, '@', strcspn(at + 1, "/?#")) == NULL)
+		return true;
+	return error_set(error, ERROR_CONFIG,
+					 "%s: user and password must be percent-encoded ('@' is %%40)", name);
+}
+
 static bool check_urls(const Config *config, BrokerUrl *url, Error *error)
 {
 	mongoc_uri_t *uri;
 	PQconninfoOption *options;
 	char *reason = NULL;
 
+	if (!check_escaped("AMQP_URL", config->amqp_url, error) ||
+		!check_escaped("MONGODB_URI", config->mongodb_uri, error) ||
+		!check_escaped("DATABASE_URL", config->database_url, error))
+		return false;
 	if (!broker_url_parse(config->amqp_url, url, error))
 		return false;
 	uri = store_uri(config, error);

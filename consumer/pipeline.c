@@ -20,6 +20,14 @@
 #define IDLE_WAIT_MS  1000 /* a stop wakes earlier; heartbeats want to be sent */
 #define CAMPAIGNS_MIN 1024
 
+/*
+ * Where bodies are small, an insert for each handful of them would spend more on journal, report
+ * and ack than on the documents. While they keep coming, a small chunk waits a little for more.
+ */
+#define LINGER_MS		  5
+#define LINGER_DELIVERIES 4	  /* in a turn: they keep coming */
+#define LINGER_DOCUMENTS  500 /* a chunk of so many is not small */
+
 /* The one place that says what follows from an error. */
 static const struct
 {
@@ -216,15 +224,33 @@ static void rest(Pipeline *pipeline)
 	admit_log_rest(pipeline);
 }
 
+/* How long to wait for the next delivery, in milliseconds. */
+static int patience(Pipeline *pipeline)
+{
+	const Chunk *chunk = pipeline->chunk;
+	int64_t left_ms;
+
+	if (!pipeline->pending.active && chunk->tag == 0 && chunk->count == 0)
+		return IDLE_WAIT_MS;
+	if (!pipeline->flowing || chunk->count >= LINGER_DOCUMENTS)
+		return 0;
+	if (pipeline->linger_until_ms == 0)
+		pipeline->linger_until_ms = retry_now_ms() + LINGER_MS;
+	left_ms = pipeline->linger_until_ms - retry_now_ms();
+	return left_ms > 0 ? (int) left_ms : 0;
+}
+
 /* Takes deliveries into the chunk until it is full or none is waiting. */
 static Outcome fill(Pipeline *pipeline)
 {
 	bool flush = false;
 
+	pipeline->deliveries = 0;
+	pipeline->linger_until_ms = 0;
+
 	while (!flush && !chunk_is_full(pipeline->chunk))
 	{
-		bool idle =
-			!pipeline->pending.active && pipeline->chunk->tag == 0 && pipeline->chunk->count == 0;
+		int wait_ms = patience(pipeline);
 		Outcome outcome;
 
 		if (!pipeline->in_hand)
@@ -234,16 +260,16 @@ static Outcome fill(Pipeline *pipeline)
 
 			if (stop_requested())
 				break;
-			status = receive_next(pipeline->receive, idle ? IDLE_WAIT_MS : 0, &pipeline->delivery,
-								  &error);
+			status = receive_next(pipeline->receive, wait_ms, &pipeline->delivery, &error);
 			if (status == RECEIVE_LOST)
 				broker_lost(pipeline, &error);
-			else if (status == RECEIVE_NOTHING && idle)
+			else if (status == RECEIVE_NOTHING && wait_ms == IDLE_WAIT_MS)
 				rest(pipeline);
 			if (status != RECEIVE_DELIVERY)
 				break;
 			pipeline->in_hand = true;
 			pipeline->decoded = false;
+			pipeline->deliveries++;
 		}
 		outcome = admit_delivery(pipeline, &flush);
 		if (outcome != OUTCOME_OK)
@@ -294,6 +320,7 @@ static Outcome turn(Pipeline *pipeline)
 	int64_t times_us[4] = {retry_now_us()};
 	Outcome outcome = fill(pipeline);
 
+	pipeline->flowing = pipeline->deliveries >= LINGER_DELIVERIES;
 	times_us[1] = retry_now_us();
 	if (outcome == OUTCOME_OK && chunk->count > 0)
 		outcome = store_chunk(pipeline);

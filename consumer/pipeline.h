@@ -47,7 +47,7 @@ typedef struct Pending
 typedef struct Standing
 {
 	ReportClass classes[MESSAGE_CLASSES];
-	int64_t through[MESSAGE_CLASSES]; /* seq up to which MongoDB has everything */
+	int64_t highest[MESSAGE_CLASSES]; /* seq in MongoDB */
 } Standing;
 
 typedef struct Pipeline
@@ -65,6 +65,10 @@ typedef struct Pipeline
 	Pending pending;
 	Retry retry;
 	Error error; /* why the outcome was REJECT or FATAL */
+
+	int deliveries;			 /* taken in this turn */
+	bool flowing;			 /* many were taken in the last turn: more will come at once */
+	int64_t linger_until_ms; /* the chunk may wait for them until then */
 
 	/* The delivery in hand; part of it may already be in an earlier chunk. */
 	bool in_hand;

@@ -14,49 +14,32 @@ static bool step_open(Pipeline *pipeline, Error *error)
 					   error);
 }
 
-static bool step_through(Pipeline *pipeline, Error *error)
+static bool step_highest(Pipeline *pipeline, Error *error)
 {
 	Standing *standing = &pipeline->standing;
 
 	for (int class = 0; class < MESSAGE_CLASSES; class ++)
 	{
-		standing->through[class] = 0;
+		standing->highest[class] = 0;
 		if (standing->classes[class].known &&
-			!store_through(pipeline->store, pipeline->batch.campaign_id, (MessageClass) class,
-						   standing->classes[class].stored_through, &standing->through[class],
-						   error))
+			!store_highest(pipeline->store, pipeline->batch.campaign_id, (MessageClass) class,
+						   &standing->highest[class], error))
 			return false;
 	}
 	return true;
 }
 
-/* What MongoDB has and PostgreSQL does not know of. */
-static bool step_report_through(Pipeline *pipeline, Error *error)
+/*
+ * The first seq that has to be stored. What was reported is stored, unless MongoDB has lost it.
+ * What MongoDB has beyond that (a crash between store and report, or somebody else's documents) is
+ * inserted once more: only the duplicate key and the comparison that follows tell which it is.
+ */
+static int64_t next_seq(const Standing *standing, int class)
 {
-	const Standing *standing = &pipeline->standing;
-	Range items[MESSAGE_CLASSES];
-	RangeList ranges = {.items = items};
-	int64_t completed = 0;
+	int64_t reported = standing->classes[class].stored_through;
+	int64_t highest = standing->highest[class];
 
-	for (int class = 0; class < MESSAGE_CLASSES; class ++)
-	{
-		Range *range = &items[ranges.count];
-
-		if (standing->through[class] <= standing->classes[class].stored_through)
-			continue;
-		memcpy(range->campaign_id, pipeline->batch.campaign_id, sizeof(range->campaign_id));
-		range->class = (MessageClass) class;
-		range->first_seq = 1;
-		range->last_seq = standing->through[class];
-		range->first_document = 0;
-		ranges.count++;
-	}
-	if (ranges.count == 0)
-		return true;
-	if (!report_stored(pipeline->report, &ranges, &completed, error))
-		return false;
-	pipeline_completed(pipeline, completed);
-	return true;
+	return (highest < reported ? highest : reported) + 1;
 }
 
 static bool is_known(const Standing *standing)
@@ -81,7 +64,7 @@ static void remember(Pipeline *pipeline)
 	{
 		campaign->classes[class].known = standing->classes[class].known;
 		campaign->classes[class].total = standing->classes[class].total;
-		campaign->classes[class].next = standing->through[class] + 1;
+		campaign->classes[class].next = next_seq(standing, class);
 	}
 }
 
@@ -105,11 +88,7 @@ Outcome readback_campaign(Pipeline *pipeline, bool *flush)
 		return OUTCOME_OK;
 	}
 	if (pipeline->ordered)
-	{
-		outcome = pipeline_persist(pipeline, SERVER_MONGODB, step_through);
-		if (outcome == OUTCOME_OK)
-			outcome = pipeline_persist(pipeline, SERVER_POSTGRESQL, step_report_through);
-	}
+		outcome = pipeline_persist(pipeline, SERVER_MONGODB, step_highest);
 	if (outcome == OUTCOME_OK)
 		remember(pipeline);
 	return outcome;

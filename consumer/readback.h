@@ -9,9 +9,8 @@
 
 /*
  * Reads back the campaign of the delivery in hand into pipeline->order; a
- * campaign that PostgreSQL does not know is not there afterwards. What MongoDB
- * holds but PostgreSQL does not know of (a crash between store and report) is
- * reported at once. *flush becomes true if the broker was lost meanwhile.
+ * campaign that PostgreSQL does not know is not there afterwards. *flush becomes
+ * true if the broker was lost meanwhile.
  */
 Outcome readback_campaign(Pipeline *pipeline, bool *flush);
 

@@ -16,8 +16,9 @@
 #include "retry.h"
 #include "stop.h"
 
-#define ANSWER_TIMEOUT_MS 60000 /* a lock may be held for a while */
-#define STOP_TIMEOUT_MS	  5000	/* once a stop was requested */
+#define ANSWER_TIMEOUT_MS	 60000 /* a lock may be held for a while */
+#define STATEMENT_TIMEOUT_MS "50000"
+#define STOP_TIMEOUT_MS		 5000 /* once a stop was requested */
 
 typedef struct Statement
 {
@@ -86,6 +87,8 @@ PGconn *report_connect(const Config *config, Error *error)
 	if (connection != NULL && PQstatus(connection) == CONNECTION_OK)
 	{
 		(void) PQsetNoticeProcessor(connection, ignore_notice, NULL);
+		/* A statement that we have given up must not go on waiting in the server with its locks. */
+		PQclear(PQexec(connection, "SET statement_timeout = " STATEMENT_TIMEOUT_MS));
 		return connection;
 	}
 	if (connection == NULL)
@@ -96,7 +99,8 @@ PGconn *report_connect(const Config *config, Error *error)
 		const char *text = PQerrorMessage(connection);
 
 		bool refused = strstr(text, "FATAL:") != NULL && strstr(text, "starting up") == NULL &&
-					   strstr(text, "shutting down") == NULL;
+					   strstr(text, "shutting down") == NULL &&
+					   strstr(text, "recovery mode") == NULL;
 
 		(void) failed(error, refused ? ERROR_REFUSED : ERROR_UNREACHABLE, "cannot connect", text);
 	}

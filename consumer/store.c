@@ -20,6 +20,7 @@
 #define CODE_UNAUTHORIZED		   13
 #define CODE_AUTHENTICATION_FAILED 18
 #define CODE_NAMESPACE_EXISTS	   48
+#define CODE_VALIDATION			   121
 #define CODE_DUPLICATE_KEY		   11000
 
 struct Store
@@ -52,7 +53,10 @@ mongoc_uri_t *store_uri(const Config *config, Error *error)
 
 	if (uri == NULL)
 	{
-		error_set(error, ERROR_CONFIG, "MONGODB_URI: %s", reason.message);
+		/* The driver's reason may quote the password. */
+		error_set(error, ERROR_CONFIG,
+				  "MONGODB_URI is no MongoDB URI (mongodb://user:password@host:port/database, user "
+				  "and password percent-encoded)");
 		return NULL;
 	}
 	/* Waits must end before the broker misses our heartbeats, and soon after a stop. */
@@ -192,12 +196,12 @@ bool store_prepare(Store *store, Error *error)
 	return done || failed(error, "cannot create the collection", &reason);
 }
 
-bool store_through(Store *store, const char *campaign_id, MessageClass class, int64_t known,
-				   int64_t *through, Error *error)
+bool store_highest(Store *store, const char *campaign_id, MessageClass class, int64_t *highest,
+				   Error *error)
 {
 	bson_error_t reason;
 
-	if (existing_through(store->collection, campaign_id, class, known, through, &reason))
+	if (existing_highest(store->collection, campaign_id, class, highest, &reason))
 		return true;
 	return failed(error, "cannot read what is stored", &reason);
 }
@@ -218,26 +222,45 @@ static int collect(Store *store, const Chunk *chunk)
 	return count;
 }
 
-/* The first write error of a reply, if it is a duplicate key and nothing else went wrong. */
-static bool duplicate_at(const bson_t *reply, int *index)
+typedef enum Refusal
+{
+	REFUSAL_NONE,	   /* something else went wrong */
+	REFUSAL_DUPLICATE, /* a document with this _id is there */
+	REFUSAL_FOR_EVER   /* another unique index, or a validation rule, forbids the document */
+} Refusal;
+
+static bool descend(const bson_iter_t *from, const char *name, bson_iter_t *to)
+{
+	return bson_iter_recurse(from, to) && bson_iter_find(to, name);
+}
+
+/* What the first write error of a reply says, if nothing else went wrong; and its place. */
+static Refusal refusal_of(const bson_t *reply, int *index)
 {
 	bson_iter_t iter;
 	bson_iter_t item;
-	bson_iter_t code;
+	bson_iter_t field;
+	bson_iter_t key;
+	int64_t code;
 
 	if (bson_iter_init_find(&iter, reply, "writeConcernErrors"))
-		return false;
+		return REFUSAL_NONE;
 	if (!bson_iter_init_find(&iter, reply, "writeErrors") || !BSON_ITER_HOLDS_ARRAY(&iter) ||
 		!bson_iter_recurse(&iter, &item) || !bson_iter_next(&item) ||
-		!BSON_ITER_HOLDS_DOCUMENT(&item))
-		return false;
-	if (!bson_iter_recurse(&item, &code) || !bson_iter_find(&code, "code") ||
-		bson_iter_as_int64(&code) != CODE_DUPLICATE_KEY)
-		return false;
-	if (!bson_iter_recurse(&item, &code) || !bson_iter_find(&code, "index"))
-		return false;
-	*index = (int) bson_iter_as_int64(&code);
-	return true;
+		!BSON_ITER_HOLDS_DOCUMENT(&item) || !descend(&item, "index", &field))
+		return REFUSAL_NONE;
+	*index = (int) bson_iter_as_int64(&field);
+	if (!descend(&item, "code", &field))
+		return REFUSAL_NONE;
+	code = bson_iter_as_int64(&field);
+	if (code == CODE_VALIDATION)
+		return REFUSAL_FOR_EVER;
+	if (code != CODE_DUPLICATE_KEY)
+		return REFUSAL_NONE;
+	if (descend(&item, "keyPattern", &field) && BSON_ITER_HOLDS_DOCUMENT(&field) &&
+		!descend(&field, "_id", &key))
+		return REFUSAL_FOR_EVER;
+	return REFUSAL_DUPLICATE;
 }
 
 /* A document of the chunk is there already: finds all that are, from there on. */
@@ -259,7 +282,8 @@ bool store_insert(Store *store, Chunk *chunk, bool *retried, Error *error)
 	for (;;)
 	{
 		int count = collect(store, chunk);
-		int index = -1;
+		Refusal refusal = REFUSAL_NONE;
+		int index = 0;
 		bson_t reply;
 		bson_error_t reason;
 		bool done;
@@ -268,18 +292,23 @@ bool store_insert(Store *store, Chunk *chunk, bool *retried, Error *error)
 			break;
 		done = mongoc_collection_insert_many(store->collection, store->pending, (size_t) count,
 											 store->options, &reply, &reason);
-		if (!done && (!duplicate_at(&reply, &index) || index < 0 || index >= count))
-			index = -1;
+		if (!done)
+			refusal = refusal_of(&reply, &index);
 		bson_destroy(&reply);
 		if (done)
 			break;
-		if (index < 0)
+		if (refusal == REFUSAL_NONE || index < 0 || index >= count)
 		{
 			*retried = true;
 			return failed(error, "cannot insert", &reason);
 		}
 		chunk->stored = store->places[index];
-		if (!skip_existing(store, chunk, error))
+		if (refusal == REFUSAL_FOR_EVER)
+		{
+			chunk->states[chunk->stored] = CHUNK_REFUSED;
+			chunk->conflicts++;
+		}
+		else if (!skip_existing(store, chunk, error))
 			return false;
 	}
 	chunk->stored = chunk->count;

@@ -32,9 +32,9 @@ void store_free(Store *store);
 /* Creates the collection if it is not there: clustered by _id if the server can. */
 bool store_prepare(Store *store, Error *error);
 
-/* existing_through() of existing.h, of what a majority has. */
-bool store_through(Store *store, const char *campaign_id, MessageClass class, int64_t known,
-				   int64_t *through, Error *error);
+/* Highest seq of a campaign and class that a majority has; 0 if none. */
+bool store_highest(Store *store, const char *campaign_id, MessageClass class, int64_t *highest,
+				   Error *error);
 
 /*
  * Stores what of the chunk is not stored yet; goes on where it stopped if it is

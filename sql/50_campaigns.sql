@@ -20,6 +20,8 @@ CREATE TABLE campaign.campaigns (
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     deleted boolean NOT NULL DEFAULT false,
+    -- Ids go into queue messages and document ids as they are.
+    CONSTRAINT campaigns_id_check CHECK (id ~ '^[a-z][a-z0-9]{1,31}$'),
     CONSTRAINT campaigns_status_check CHECK (status IN (
         'draft', 'scheduled', 'queued', 'publishing', 'published', 'sent',
         'paused', 'cancelled', 'failed'))
@@ -33,7 +35,7 @@ COMMENT ON COLUMN campaign.campaigns.message IS 'Text that every recipient gets.
 COMMENT ON COLUMN campaign.campaigns.ordered IS 'Stored strictly in file order (true), or by any number of senders at once (false).';
 COMMENT ON COLUMN campaign.campaigns.status IS 'draft, scheduled, queued, publishing, published, sent, paused, cancelled or failed.';
 COMMENT ON COLUMN campaign.campaigns.total IS 'Number of recipients, all classes.';
-COMMENT ON COLUMN campaign.campaigns.error IS 'Why the campaign fails: the first conflict in MongoDB.';
+COMMENT ON COLUMN campaign.campaigns.error IS 'Why the campaign failed: its first conflict in MongoDB.';
 COMMENT ON COLUMN campaign.campaigns.identifier_time IS 'Milliseconds since 1970 that go into the identifiers of its messages. Private.';
 COMMENT ON COLUMN campaign.campaigns.identifier_entropy IS 'Secret entropy that goes into the identifiers of its messages. Private: whoever knows it can compute them.';
 COMMENT ON COLUMN campaign.campaigns.identifier_fingerprint IS 'Secret fingerprint that goes into the identifiers of its messages. Private.';
@@ -47,7 +49,7 @@ COMMENT ON COLUMN campaign.campaigns.deleted IS 'Soft delete: the row stays, the
 
 -- What the worker asks for at every turn; small, however many campaigns are done.
 CREATE INDEX campaigns_active_index ON campaign.campaigns (queued_at, id)
-    WHERE status IN ('queued', 'publishing', 'published') AND NOT deleted;
+    WHERE status IN ('queued', 'publishing', 'published', 'paused');
 ALTER TABLE campaign.campaigns ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.campaigns', '');
 
@@ -60,6 +62,7 @@ CREATE TABLE campaign.progress (
     published bigint NOT NULL DEFAULT 0,
     stored int8multirange NOT NULL DEFAULT '{}',
     failed int8multirange NOT NULL DEFAULT '{}',
+    error text,
     rewinds integer NOT NULL DEFAULT 0,
     started_at timestamptz,
     stored_at timestamptz,
@@ -72,6 +75,7 @@ COMMENT ON COLUMN campaign.progress.total IS 'Recipients of the class: seq runs 
 COMMENT ON COLUMN campaign.progress.published IS 'Highest seq up to which the broker confirmed everything.';
 COMMENT ON COLUMN campaign.progress.stored IS 'The seqs that MongoDB holds, as the consumer reported them; the class is complete when it is {[1,total+1)}.';
 COMMENT ON COLUMN campaign.progress.failed IS 'The seqs among them in whose place MongoDB holds another message.';
+COMMENT ON COLUMN campaign.progress.error IS 'Why the first of them failed.';
 COMMENT ON COLUMN campaign.progress.rewinds IS 'How often publishing was set back because the broker lost confirmed messages.';
 COMMENT ON COLUMN campaign.progress.started_at IS 'When the first batch of the class was published.';
 COMMENT ON COLUMN campaign.progress.stored_at IS 'When the consumer last reported new messages.';
@@ -134,7 +138,7 @@ BEGIN
     SET status = target,
         updated_at = clock_timestamp(),
         queued_at = CASE WHEN target = 'queued' THEN coalesce(c.queued_at, clock_timestamp()) ELSE c.queued_at END,
-        started_at = CASE WHEN target = 'publishing' THEN coalesce(c.started_at, clock_timestamp()) ELSE c.started_at END,
+        started_at = CASE WHEN target IN ('publishing', 'published', 'sent') THEN coalesce(c.started_at, clock_timestamp()) ELSE c.started_at END,
         published_at = CASE WHEN target IN ('published', 'sent') THEN coalesce(c.published_at, clock_timestamp()) ELSE c.published_at END,
         sent_at = CASE WHEN target = 'sent' THEN clock_timestamp() ELSE c.sent_at END
     WHERE c.id = campaign_id;
@@ -160,7 +164,7 @@ COMMENT ON FUNCTION campaign.campaign_name_check(text) IS
 'The name of a campaign as it is stored; an error if it cannot be one.';
 
 CREATE FUNCTION campaign.campaign_message_check(message text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -168,6 +172,8 @@ BEGIN
         RAISE EXCEPTION 'campaign message is missing or longer than 4096 characters'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    -- An error in a database that does not check its texts (SQL_ASCII): the worker could not send it.
+    PERFORM convert_to(message, 'UTF8');
     RETURN message;
 END
 $$;

@@ -12,20 +12,30 @@ AS 'MODULE_PATHNAME', 'campaign_worker_require';
 COMMENT ON FUNCTION campaign.worker_require() IS
 'An error with a hint if no worker is set up for this database.';
 
+-- In plpgsql, which keeps its plans: an SQL function with a pinned search_path is planned anew at
+-- every call, and worker and consumer call these many times a second.
 CREATE FUNCTION campaign.stored_through(stored int8multirange) RETURNS bigint
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce((SELECT upper(r) - 1 FROM unnest(stored) WITH ORDINALITY AS ranges (r, place)
-                     WHERE place = 1 AND lower(r) = 1), 0)
+BEGIN
+    IF stored @> 1::bigint THEN
+        RETURN (SELECT upper(r) - 1 FROM unnest(stored) AS r LIMIT 1);
+    END IF;
+    RETURN 0;
+END
 $$;
 COMMENT ON FUNCTION campaign.stored_through(int8multirange) IS
 'The last seq up to which nothing is missing; 0 if the first one is.';
 
 CREATE FUNCTION campaign.stored_count(stored int8multirange) RETURNS bigint
-LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM unnest(stored) AS r $$;
+AS $$
+BEGIN
+    RETURN (SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM unnest(stored) AS r);
+END
+$$;
 COMMENT ON FUNCTION campaign.stored_count(int8multirange) IS 'How many seqs a multirange holds.';
 
 CREATE FUNCTION @extschema@.campaign_status(campaign_id text) RETURNS jsonb
@@ -41,7 +51,7 @@ BEGIN
         'failed', coalesce(p.failed, 0), 'rewinds', coalesce(p.rewinds, 0),
         'progress_percent', CASE WHEN c.total > 0 THEN round(100.0 * coalesce(p.stored, 0) / c.total, 1) ELSE 0 END,
         'classes', coalesce(p.classes, '{}'),
-        'error', c.error,
+        'error', coalesce(c.error, p.error),
         'created_at', c.created_at, 'queued_at', c.queued_at, 'started_at', c.started_at,
         'published_at', c.published_at, 'sent_at', c.sent_at, 'updated_at', c.updated_at)
     INTO answer
@@ -50,7 +60,7 @@ BEGIN
         SELECT sum(r.published)::bigint AS published,
             sum(campaign.stored_count(r.stored - r.failed))::bigint AS stored,
             sum(campaign.stored_count(r.failed))::bigint AS failed,
-            sum(r.rewinds) AS rewinds,
+            sum(r.rewinds) AS rewinds, min(r.error) AS error,
             jsonb_object_agg(r.class, jsonb_build_object('total', r.total, 'published', r.published,
                 'stored', campaign.stored_count(r.stored - r.failed),
                 'failed', campaign.stored_count(r.failed), 'started_at', r.started_at,

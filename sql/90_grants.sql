@@ -27,7 +27,8 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_active(),
     campaign.outbox_template(text),
     campaign.outbox_mark(text, text, integer, bigint),
-    campaign.outbox_rewind(text, text, bigint)
+    campaign.outbox_rewind(text, text, bigint),
+    campaign.outbox_finish()
 TO campaign_worker;
 
 -- The consumer reports, and nothing else.

@@ -25,5 +25,7 @@ void _PG_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	wake_request_shared_memory();
-	launcher_register();
+	/* pg_upgrade wants nobody to write. */
+	if (!IsBinaryUpgrade)
+		launcher_register();
 }

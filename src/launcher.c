@@ -24,6 +24,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/timestamp.h"
 #include "utils/varlena.h"
 #include "utils/wait_event.h"
 
@@ -32,14 +33,19 @@
 #include "wake.h"
 #include "worker.h"
 
-#define LAUNCHER_RESTART_S 5
-#define LAUNCHER_RETRY_MS  2000 /* between two starts of a worker that dies at once */
+#define LAUNCHER_RESTART_S	   5
+#define LAUNCHER_STABLE_S	   10 /* a worker that lived so long is not one that dies at once */
+#define LAUNCHER_BACKOFF_MIN_S 1
+#define LAUNCHER_BACKOFF_MAX_S 60
 
 typedef struct Launched
 {
 	char database[NAMEDATALEN];
 	BackgroundWorkerHandle *handle;
 	bool wanted;
+	TimestampTz started_at;
+	TimestampTz start_at; /* not before */
+	int backoff_s;
 } Launched;
 
 /* In TopMemoryContext, as long as the launcher lives. */
@@ -108,6 +114,7 @@ static Launched *find_launched(const char *database)
 	}
 	old = MemoryContextSwitchTo(TopMemoryContext);
 	launched = palloc0(sizeof(Launched));
+	launched->backoff_s = LAUNCHER_BACKOFF_MIN_S;
 	strlcpy(launched->database, database, NAMEDATALEN);
 	launched_list = lappend(launched_list, launched);
 	MemoryContextSwitchTo(old);
@@ -125,6 +132,12 @@ static bool is_running(Launched *launched)
 		return true;
 	pfree(launched->handle);
 	launched->handle = NULL;
+	/* One that dies at once will do so again: no right to connect, an extension that is damaged. */
+	if (GetCurrentTimestamp() - launched->started_at > LAUNCHER_STABLE_S * USECS_PER_SEC)
+		launched->backoff_s = LAUNCHER_BACKOFF_MIN_S;
+	launched->start_at =
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), launched->backoff_s * INT64CONST(1000));
+	launched->backoff_s = Min(2 * launched->backoff_s, LAUNCHER_BACKOFF_MAX_S);
 	return false;
 }
 
@@ -138,6 +151,7 @@ static void start_worker(Launched *launched)
 	strlcpy(worker.bgw_extra, launched->database, sizeof(worker.bgw_extra));
 	worker.bgw_restart_time = BGW_NEVER_RESTART;
 	worker.bgw_notify_pid = MyProcPid;
+	launched->started_at = GetCurrentTimestamp();
 	if (!RegisterDynamicBackgroundWorker(&worker, &launched->handle))
 	{
 		launched->handle = NULL;
@@ -172,17 +186,16 @@ static bool catalog_has_name(Oid catalog, AttrNumber column, const char *name)
 	return found;
 }
 
-/* True if a wanted database has no worker though it could have one. */
-static bool launch_missing(void)
+/* Starts what is missing, ends what is not wanted any more; returns when to look again. */
+static TimestampTz launch_missing(void)
 {
-	bool role_exists;
-	bool missing = false;
+	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz again = TimestampTzPlusMilliseconds(now, settings_poll_interval * INT64CONST(1000));
+	bool role_exists = catalog_has_name(AuthIdRelationId, Anum_pg_authid_rolname, WORKER_ROLE);
 	ListCell *cell;
 
 	foreach (cell, launched_list)
 		((Launched *) lfirst(cell))->wanted = false;
-
-	role_exists = catalog_has_name(AuthIdRelationId, Anum_pg_authid_rolname, WORKER_ROLE);
 	foreach (cell, wanted_databases())
 	{
 		Launched *launched = find_launched(lfirst(cell));
@@ -191,10 +204,11 @@ static bool launch_missing(void)
 		if (is_running(launched) || !role_exists ||
 			!catalog_has_name(DatabaseRelationId, Anum_pg_database_datname, launched->database))
 			continue;
-		start_worker(launched);
-		missing = true;
+		if (launched->start_at <= now)
+			start_worker(launched);
+		else
+			again = Min(again, launched->start_at);
 	}
-
 	foreach (cell, launched_list)
 	{
 		Launched *launched = lfirst(cell);
@@ -202,7 +216,7 @@ static bool launch_missing(void)
 		if (!launched->wanted && is_running(launched))
 			TerminateBackgroundWorker(launched->handle);
 	}
-	return missing;
+	return again;
 }
 
 void campaign_launcher_main(Datum argument)
@@ -218,24 +232,18 @@ void campaign_launcher_main(Datum argument)
 
 	for (;;)
 	{
-		bool started;
+		TimestampTz again;
 
 		StartTransactionCommand();
 		MemoryContextSwitchTo(turn);
-		started = launch_missing();
+		again = launch_missing();
 		CommitTransactionCommand();
 		MemoryContextReset(turn);
 		pgstat_report_activity(STATE_IDLE, NULL);
 
-		/* A worker that dies at once is not started in a tight loop. */
-		if (started)
-		{
-			(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, LAUNCHER_RETRY_MS,
-							 PG_WAIT_EXTENSION);
-			CHECK_FOR_INTERRUPTS();
-		}
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 settings_poll_interval * 1000L, PG_WAIT_EXTENSION);
+						 TimestampDifferenceMilliseconds(GetCurrentTimestamp(), again),
+						 PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)

@@ -15,7 +15,7 @@
 #include "stream.h"
 #include "worker.h"
 
-#define LINK_BACKOFF_MAX_MS 5000
+#define LINK_BACKOFF_MAX_MS 2000
 #define LINK_NACK_MS		200 /* pause of a stream that the broker refused */
 
 static bool shutdown_requested(void)
@@ -39,16 +39,17 @@ void worker_disconnect(Worker *worker, bool polite)
 	}
 }
 
-void worker_lost_broker(Worker *worker, const char *problem)
+void worker_lost_broker(Worker *worker, const Error *problem)
 {
 	int jitter_ms = pg_prng_uint64_range(&pg_global_prng_state, 0, WORKER_BACKOFF_MIN_MS);
 
 	worker_disconnect(worker, false);
-	if (!worker->away)
+	if (!worker->away || worker->away_code != problem->code)
 		ereport(WARNING, (errcode(ERRCODE_CONNECTION_FAILURE),
-						  errmsg("campaign worker: no connection to RabbitMQ: %s", problem),
+						  errmsg("campaign worker: no connection to RabbitMQ: %s", problem->text),
 						  errhint("Campaigns wait until it is back.")));
 	worker->away = true;
+	worker->away_code = problem->code;
 	worker->connect_at =
 		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), worker->backoff_ms + jitter_ms);
 	worker->backoff_ms = Min(2 * worker->backoff_ms, LINK_BACKOFF_MAX_MS);
@@ -72,6 +73,7 @@ void worker_connect(Worker *worker)
 		.ca_file = settings_amqp_ca_file[0] != '\0' ? settings_amqp_ca_file : NULL,
 	};
 	const char *problem = NULL;
+	char *configured;
 	BrokerUrl url;
 	Error error = {0};
 
@@ -79,20 +81,21 @@ void worker_connect(Worker *worker)
 		return;
 
 	worker_forget_url(worker);
-	MemoryContextSwitchTo(TopMemoryContext);
-	worker->url = settings_read_amqp_url(&problem);
-	MemoryContextSwitchTo(worker->turn);
-	if (worker->url == NULL)
+	configured = settings_read_amqp_url(&problem);
+	if (configured == NULL)
 	{
-		worker_lost_broker(worker, problem);
+		error_set(&error, ERROR_CONFIG, "%s", problem);
+		worker_lost_broker(worker, &error);
 		return;
 	}
+	worker->url = MemoryContextStrdup(TopMemoryContext, configured);
+	explicit_bzero(configured, strlen(configured));
 	if (broker_url_parse(worker->url, &url, &error))
 		worker->publisher = publish_open(&url, &options, shutdown_requested, &error);
 	broker_url_wipe(&url);
 	CHECK_FOR_INTERRUPTS();
 	if (worker->publisher == NULL)
-		worker_lost_broker(worker, error.text);
+		worker_lost_broker(worker, &error);
 	else if (worker->away)
 	{
 		ereport(LOG, (errmsg("campaign worker: connected to RabbitMQ")));
@@ -127,11 +130,17 @@ void worker_listen(Worker *worker)
 	if (worker->publisher == NULL)
 		return;
 	alive = publish_poll(worker->publisher, &error);
+	if (publish_unsettled(worker->publisher) == 0)
+		worker->heard_at = GetCurrentTimestamp();
 	while (publish_settled(worker->publisher, &ticket, &confirmed))
+	{
 		note_settled(worker, &ticket, confirmed);
+		worker->heard_at = GetCurrentTimestamp();
+		worker->silent = false;
+	}
 	if (!alive)
 	{
-		worker_lost_broker(worker, error.text);
+		worker_lost_broker(worker, &error);
 		return;
 	}
 	if (worker->blocked != publish_blocked(worker->publisher))

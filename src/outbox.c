@@ -50,6 +50,7 @@ static OutboxQuery read_query = {"SELECT seq, phone_number FROM campaign.recipie
 								 NULL};
 static OutboxQuery mark_query = {
 	"SELECT campaign.outbox_mark($1, $2, $3, $4)", 4, {TEXTOID, TEXTOID, INT4OID, INT8OID}, NULL};
+static OutboxQuery finish_query = {"SELECT campaign.outbox_finish()", 0, {0}, NULL};
 static OutboxQuery rewind_query = {
 	"SELECT campaign.outbox_rewind($1, $2)", 2, {TEXTOID, TEXTOID}, NULL};
 
@@ -73,6 +74,7 @@ void outbox_prepare_session(void)
 		{"statement_timeout", "0"},
 		{"lock_timeout", "0"},
 		{"idle_in_transaction_session_timeout", "0"},
+		{"row_security", "on"},
 		{"search_path", "pg_catalog, pg_temp"},
 	};
 
@@ -80,8 +82,12 @@ void outbox_prepare_session(void)
 		SetConfigOption(settings[i][0], settings[i][1], PGC_USERSET, PGC_S_SESSION);
 }
 
+/* A commit leaves the current memory context at the top: what the caller allocates belongs here. */
+static MemoryContext caller_context;
+
 static void begin(void)
 {
+	caller_context = CurrentMemoryContext;
 	SetCurrentStatementStartTimestamp();
 	StartTransactionCommand();
 	PushActiveSnapshot(GetTransactionSnapshot());
@@ -93,6 +99,7 @@ static void finish(void)
 	SPI_finish();
 	PopActiveSnapshot();
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(caller_context);
 	pgstat_report_stat(false);
 }
 
@@ -135,11 +142,13 @@ static void column_text(uint64 row, int number, char *out, size_t size)
 
 bool outbox_installed(void)
 {
+	MemoryContext caller = CurrentMemoryContext;
 	bool installed;
 
 	StartTransactionCommand();
 	installed = OidIsValid(get_extension_oid("campaign", true));
 	CommitTransactionCommand();
+	MemoryContextSwitchTo(caller);
 	return installed;
 }
 
@@ -221,23 +230,36 @@ int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limi
 	return count;
 }
 
-void outbox_mark(const char *campaign_id, MessageClass class, int32 rewinds, int64 published)
+bool outbox_mark(const char *campaign_id, MessageClass class, int32 rewinds, int64 published)
 {
+	bool done;
+
 	begin();
 	execute(&mark_query, (Datum[]){CStringGetTextDatum(campaign_id),
 								   CStringGetTextDatum(message_class_name(class)),
 								   Int32GetDatum(rewinds), Int64GetDatum(published)});
+	done = DatumGetBool(column(0, 1));
+	finish();
+	return done;
+}
+
+void outbox_finish(void)
+{
+	begin();
+	execute(&finish_query, NULL);
 	finish();
 }
 
 int64 outbox_rewind(const char *campaign_id, MessageClass class)
 {
 	int64 restart;
+	bool is_null;
 
 	begin();
 	execute(&rewind_query, (Datum[]){CStringGetTextDatum(campaign_id),
 									 CStringGetTextDatum(message_class_name(class))});
-	restart = DatumGetInt64(column(0, 1));
+	restart =
+		DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
 	finish();
-	return restart;
+	return is_null ? -1 : restart;
 }

@@ -57,10 +57,17 @@ bool outbox_template(const char *campaign_id, OutboxTemplate *template);
 int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limit,
 				OutboxPhone *phones);
 
-/* The broker confirmed everything up to `published`. */
-void outbox_mark(const char *campaign_id, MessageClass class, int32 rewinds, int64 published);
+/*
+ * The broker confirmed everything up to `published`. False if a client holds the
+ * campaign's lock, so that its status could not follow: call again.
+ */
+bool outbox_mark(const char *campaign_id, MessageClass class, int32 rewinds, int64 published);
 
-/* Publish again from the end of what is stored; returns the seq before it. */
+/* Ends campaigns that are stored completely but were locked when the last report came. */
+void outbox_finish(void);
+
+/* Publish again from the end of what is stored; returns the seq before it, -1 if it is not running.
+ */
 int64 outbox_rewind(const char *campaign_id, MessageClass class);
 
 #endif /* CAMPAIGN_OUTBOX_H */

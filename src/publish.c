@@ -3,25 +3,30 @@
  *
  * amqp_basic_publish() blocks without a deadline once the socket's buffer is
  * full, which would make PostgreSQL deaf to SIGTERM. So nothing is sent unless
- * all that is unconfirmed fits that buffer (publish_room()): even a broker
- * that has stopped reading can then not block us.
+ * it fits what is free of that buffer (publish_room()): even a broker that has
+ * stopped reading can then not block us.
  *
  * Must never wait for the broker outside publish_open() and
  * publish_queue_drained(), and never include a PostgreSQL header.
  */
 #include "publish.h"
 
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 
 #define PUBLISH_CHANNEL		  1
 #define PUBLISH_SOCKET_BUFFER (1024 * 1024)
-#define PUBLISH_OVERHEAD	  400 /* bytes around a body: method, properties, headers, frame ends */
-#define PUBLISH_WINDOW		  4096 /* unsettled batches at most; a power of two */
-#define PUBLISH_HEADERS		  5
+#define PUBLISH_UNCONFIRMED_MAX                                                                    \
+	(4 * 1024 * 1024)		  /* bytes that the broker has to remember for us                      \
+							   */
+#define PUBLISH_OVERHEAD 400  /* bytes around a body: method, properties, headers, frame ends */
+#define PUBLISH_WINDOW	 4096 /* unsettled batches at most; a power of two */
+#define PUBLISH_HEADERS	 5
 
 typedef enum SentState
 {
@@ -43,7 +48,7 @@ struct Publisher
 	amqp_connection_state_t connection;
 	bool blocked;
 	size_t unconfirmed; /* bytes */
-	size_t capacity;	/* bytes that may be unconfirmed */
+	size_t capacity;	/* bytes that the socket's buffer holds */
 	uint64_t oldest;	/* tag of the oldest unsettled batch */
 	uint64_t next;		/* tag of the next batch */
 	Sent ring[PUBLISH_WINDOW];
@@ -111,16 +116,29 @@ size_t publish_size(size_t length)
 	return length + PUBLISH_OVERHEAD;
 }
 
+/* Bytes that the kernel still has to send or to see acknowledged by the broker's kernel. */
+static size_t socket_queued(int socket, size_t otherwise)
+{
+	int queued = 0;
+
+	if (ioctl(socket, SIOCOUTQ, &queued) != 0)
+		return otherwise;
+	return (size_t) queued;
+}
+
 size_t publish_room(const Publisher *publisher)
 {
-	struct pollfd writable = {.fd = publish_socket(publisher), .events = POLLOUT};
+	int socket = publish_socket(publisher);
+	struct pollfd writable = {.fd = socket, .events = POLLOUT};
+	size_t queued;
 
 	if (publisher->blocked || publish_unsettled(publisher) >= PUBLISH_WINDOW ||
-		publisher->unconfirmed >= publisher->capacity)
+		publisher->unconfirmed >= PUBLISH_UNCONFIRMED_MAX)
 		return 0;
 	if (poll(&writable, 1, 0) != 1 || (writable.revents & POLLOUT) == 0)
 		return 0;
-	return publisher->capacity - publisher->unconfirmed;
+	queued = socket_queued(socket, publisher->unconfirmed);
+	return queued < publisher->capacity ? publisher->capacity - queued : 0;
 }
 
 bool publish_blocked(const Publisher *publisher)

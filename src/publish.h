@@ -52,8 +52,8 @@ int publish_socket(const Publisher *publisher);
 
 /*
  * How many bytes of batches (publish_size()) can be sent now without blocking:
- * 0 while the broker blocks us; else what is left of the socket's buffer after
- * all that is unconfirmed.
+ * 0 while the broker blocks us or has too much to confirm; else what is free of
+ * the socket's buffer.
  */
 size_t publish_room(const Publisher *publisher);
 

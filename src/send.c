@@ -15,9 +15,8 @@
 #include "stream.h"
 #include "worker.h"
 
-#define SEND_BATCH_HEAD 256	  /* bytes of a body around text and recipients */
-#define SEND_RECIPIENT	80	  /* bytes of a recipient in a body, at most */
-#define SEND_MISSING_MS 10000 /* before rows that should be there are looked for again */
+#define SEND_BATCH_HEAD 256 /* bytes of a body around text and recipients */
+#define SEND_RECIPIENT	80	/* bytes of a recipient in a body, at most */
 
 static int send_batch(Worker *worker, Stream *stream, int first, int count)
 {
@@ -54,7 +53,9 @@ static int send_batch(Worker *worker, Stream *stream, int first, int count)
 		.stream = stream, .epoch = stream->epoch, .last_seq = stream->next + added - 1};
 	if (added == 0 || !publish_send(worker->publisher, &batch, ticket, &error))
 	{
-		worker_lost_broker(worker, added == 0 ? "a recipient does not fit a batch" : error.text);
+		if (added == 0)
+			error_set(&error, ERROR_CONFIG, "a recipient does not fit a batch");
+		worker_lost_broker(worker, &error);
 		return 0;
 	}
 	stream->in_flight++;
@@ -72,8 +73,6 @@ static int sendable(Worker *worker, const Stream *stream)
 	/* No small batches only because the store is a little behind. */
 	if (room < settings_batch_size && stream->next + room <= stream->total)
 		return 0;
-	if (room == 0 || GetCurrentTimestamp() < stream->retry_at)
-		return 0;
 	batch_bytes = publish_size(SEND_BATCH_HEAD + stream->escaped_length +
 							   SEND_RECIPIENT * (size_t) Min(room, settings_batch_size));
 	batches = publish_room(worker->publisher) / batch_bytes;
@@ -86,48 +85,64 @@ static int sendable(Worker *worker, const Stream *stream)
 	return (int) Min(room, lengthof(worker->phones));
 }
 
+/* Loads what all batches of the campaign share. */
+static void prepare(Stream *stream)
+{
+	OutboxTemplate template = {0};
+	bool prepared =
+		outbox_template(stream->campaign_id, &template) && stream_prepare(stream, &template);
+
+	explicit_bzero(&template, sizeof(template));
+	if (!prepared)
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("its message makes no sense")));
+}
+
 /* One turn of a stream: at most MESSAGE_BATCH_MAX recipients. True if anything was sent. */
 static bool publish_stream(Worker *worker, Stream *stream)
 {
-	int limit = sendable(worker, stream);
+	int limit;
 	int count;
 	int sent = 0;
 
+	if (stream_room(stream) == 0 || GetCurrentTimestamp() < stream->retry_at)
+		return false;
+	if (stream->escaped_text == NULL)
+		prepare(stream);
+	limit = sendable(worker, stream);
 	if (limit == 0)
 		return false;
 	count =
 		outbox_read(stream->campaign_id, stream->class, stream->next - 1, limit, worker->phones);
+	/* A restore that is not finished, or damage. */
 	if (count == 0)
-	{
-		/* A restore that is not finished, or damage: the other campaigns go on. */
-		ereport(WARNING,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("campaign \"%s\" waits: its %s recipient " INT64_FORMAT " is missing",
-						stream->campaign_id, message_class_name(stream->class), stream->next)));
-		stream->retry_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), SEND_MISSING_MS);
-	}
+		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+						errmsg("%s recipient " INT64_FORMAT " is missing",
+							   message_class_name(stream->class), stream->next)));
 	while (sent < count && worker->publisher != NULL)
 		sent += send_batch(worker, stream, sent, Min(count - sent, settings_batch_size));
 	return sent > 0;
 }
 
-/* The streams take turns until none of them can go on: five numbers do not wait for a million. */
+/*
+ * The streams take turns until none of them can go on, and each is the first one in its turn: five
+ * numbers do not wait for a million, nor the second million for the first.
+ */
 void worker_publish(Worker *worker)
 {
 	bool sent = true;
-	ListCell *cell;
 
 	worker->held_back = false;
 	if (worker->publisher == NULL || publish_blocked(worker->publisher))
 		return;
 	while (sent)
 	{
+		int count = list_length(worker->streams);
+
 		sent = false;
-		foreach (cell, worker->streams)
-		{
-			if (worker->publisher != NULL)
-				sent |= publish_stream(worker, lfirst(cell));
-		}
+		for (int i = 0; i < count && worker->publisher != NULL; i++)
+			sent |= worker_guard(worker, list_nth(worker->streams, (worker->first + i) % count),
+								 publish_stream);
+		worker->first = count > 0 ? (worker->first + 1) % count : 0;
 		MemoryContextReset(worker->turn);
 		CHECK_FOR_INTERRUPTS();
 	}

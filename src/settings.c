@@ -2,8 +2,8 @@
  * settings.c - each campaign.* setting: its limits, its default, and why it
  * exists.
  *
- * Secrets are GUC_SUPERUSER_ONLY and have a *_file form; neither may ever
- * appear in a log line.
+ * Secrets are GUC_SUPERUSER_ONLY and have a *_file form: PostgreSQL itself logs
+ * the new value of a setting that a reload has changed.
  */
 #include "postgres.h"
 
@@ -41,6 +41,7 @@ typedef struct TextSetting
 	const char *detail;
 	char **value;
 	const char *initial;
+	GucContext context;
 	int flags;
 } TextSetting;
 
@@ -56,22 +57,24 @@ typedef struct NumberSetting
 	int flags;
 } NumberSetting;
 
+/* Those of the broker are PGC_SUSET, so that ALTER DATABASE ... SET can give each database its own.
+ */
 static const TextSetting text_settings[] = {
 	{"campaign.database", "Databases whose campaigns are published, separated by commas.",
-	 "Each has a worker of its own.", &settings_database, "campaign", 0},
+	 "Each has a worker of its own.", &settings_database, "campaign", PGC_SIGHUP, 0},
 	{"campaign.amqp_url", "RabbitMQ, as amqp://user:password@host:port/vhost or amqps://...", NULL,
-	 &settings_amqp_url, "", GUC_SUPERUSER_ONLY},
+	 &settings_amqp_url, "", PGC_SUSET, GUC_SUPERUSER_ONLY},
 	{"campaign.amqp_url_file", "File whose first line is the URL of RabbitMQ.",
 	 "Wins over campaign.amqp_url; keeps the password out of postgresql.conf.",
-	 &settings_amqp_url_file, "", GUC_SUPERUSER_ONLY},
+	 &settings_amqp_url_file, "", PGC_SUSET, GUC_SUPERUSER_ONLY},
 	{"campaign.amqp_ca_file", "Certificates that may have signed RabbitMQ's (PEM).",
-	 "Empty: those of the system.", &settings_amqp_ca_file, "", 0},
+	 "Empty: those of the system.", &settings_amqp_ca_file, "", PGC_SUSET, 0},
 	{"campaign.jwt_secret", "Secret that signs the tokens of logins, at least 32 bytes.",
-	 "The jwt-secret of PostgREST, which verifies them.", &settings_jwt_secret, "",
+	 "The jwt-secret of PostgREST, which verifies them.", &settings_jwt_secret, "", PGC_SIGHUP,
 	 GUC_SUPERUSER_ONLY},
 	{"campaign.jwt_secret_file", "File whose first line is that secret.",
 	 "Wins over campaign.jwt_secret; PostgREST reads the same file as jwt-secret = \"@FILE\".",
-	 &settings_jwt_secret_file, "", GUC_SUPERUSER_ONLY},
+	 &settings_jwt_secret_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY},
 };
 
 static const NumberSetting number_settings[] = {
@@ -111,8 +114,8 @@ void settings_define(void)
 		const TextSetting *setting = &text_settings[i];
 
 		DefineCustomStringVariable(setting->name, setting->description, setting->detail,
-								   setting->value, setting->initial, PGC_SIGHUP, setting->flags,
-								   NULL, NULL, NULL);
+								   setting->value, setting->initial, setting->context,
+								   setting->flags, NULL, NULL, NULL);
 	}
 	for (int i = 0; i < lengthof(number_settings); i++)
 	{

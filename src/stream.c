@@ -16,28 +16,16 @@
 #define STREAM_AHEAD_MAX	   500000 /* recipients, however fast the store is */
 #define STREAM_STALL_DOUBLINGS 5
 
-Stream *stream_create(const OutboxClass *class, const OutboxTemplate *template, TimestampTz now)
+Stream *stream_create(const OutboxClass *class, TimestampTz now)
 {
 	MemoryContext context =
 		AllocSetContextCreate(TopMemoryContext, "campaign stream", ALLOCSET_SMALL_SIZES);
-	size_t text_length = strlen(template->message);
-	size_t capacity = 6 * text_length + 3; /* \u00XX for each byte, quotes, NUL */
 	Stream *stream = MemoryContextAllocZero(context, sizeof(Stream));
 
 	stream->context = context;
-	stream->escaped_text = MemoryContextAlloc(context, capacity);
-	stream->escaped_length =
-		message_escape(template->message, text_length, stream->escaped_text, capacity);
 	strlcpy(stream->campaign_id, class->campaign_id, sizeof(stream->campaign_id));
 	stream->class = class->class;
 	message_queue_name(class->campaign_id, class->ordered, stream->queue);
-	if (stream->escaped_length == 0 ||
-		!cuid2_series_init(&stream->series, template->identifier_time, template->identifier_entropy,
-						   template->identifier_fingerprint))
-	{
-		stream_free(stream);
-		return NULL;
-	}
 	stream->total = class->total;
 	stream->rewinds = class->rewinds;
 	stream->stored_through = class->stored_through;
@@ -47,6 +35,21 @@ Stream *stream_create(const OutboxClass *class, const OutboxTemplate *template, 
 	stream_postpone_stall(stream, now);
 	stream_update(stream, class, now);
 	return stream;
+}
+
+bool stream_prepare(Stream *stream, const OutboxTemplate *template)
+{
+	size_t text_length = strlen(template->message);
+	size_t capacity = 6 * text_length + 3; /* \u00XX for each byte, quotes, NUL */
+	char *escaped_text = MemoryContextAlloc(stream->context, capacity);
+
+	stream->escaped_length = message_escape(template->message, text_length, escaped_text, capacity);
+	if (stream->escaped_length == 0 ||
+		!cuid2_series_init(&stream->series, template->identifier_time, template->identifier_entropy,
+						   template->identifier_fingerprint))
+		return false;
+	stream->escaped_text = escaped_text;
+	return true;
 }
 
 void stream_free(Stream *stream)

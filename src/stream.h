@@ -36,13 +36,17 @@ typedef struct Stream
 	TimestampTz retry_at; /* not before: after a failure of this stream alone */
 
 	MemoryContext context; /* holds the stream and its template */
-	char *escaped_text;
+	char *escaped_text;	   /* NULL before stream_prepare() */
 	size_t escaped_length;
 	Cuid2Series series;
 } Stream;
 
-/* The stream of a class, from a template; NULL if the template makes no sense. */
-Stream *stream_create(const OutboxClass *class, const OutboxTemplate *template, TimestampTz now);
+/* The stream of a class. Nothing can be published before stream_prepare(). */
+Stream *stream_create(const OutboxClass *class, TimestampTz now);
+
+/* Takes what all batches share; false if it makes no sense. */
+bool stream_prepare(Stream *stream, const OutboxTemplate *template);
+
 void stream_free(Stream *stream);
 
 /* Takes over what the table says now. */

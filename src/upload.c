@@ -12,8 +12,6 @@
 #include "access/table.h"
 #include "catalog/pg_type.h"
 #include "commands/copy.h"
-#include "common/hashfn.h"
-#include "common/pg_prng.h"
 #include "executor/spi.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
@@ -32,46 +30,22 @@
 
 #include "message.h"
 #include "numbers.h"
+#include "phones.h"
 
 #define UPLOAD_ERRORS_MAX	1000  /* reported one by one; all are counted */
 #define UPLOAD_ERRORS_SHOWN 20	  /* in the detail of an error */
 #define UPLOAD_BUFFER		65536 /* bytes made ready for COPY at a time */
 #define UPLOAD_ROW_MAX		256	  /* bytes of one row in COPY's binary format */
 #define UPLOAD_PRESENT_ROWS 10000
-
-/* The numbers that the campaign has already. A random seed: nobody can send a file of collisions.
- */
-typedef struct PhoneEntry
-{
-	uint64 digits;
-	char status;
-} PhoneEntry;
-
-typedef struct PhoneHash
-{
-	uint64 seed;
-} PhoneHash;
-
-#define SH_PREFIX		phones
-#define SH_ELEMENT_TYPE PhoneEntry
-#define SH_KEY_TYPE		uint64
-#define SH_KEY			digits
-#define SH_HASH_KEY(table, key)                                                                    \
-	((uint32) hash_bytes_extended((const unsigned char *) &(key), sizeof(key),                     \
-								  ((PhoneHash *) (table)->private_data)->seed))
-#define SH_EQUAL(table, a, b) ((a) == (b))
-#define SH_SCOPE			  static inline
-#define SH_DECLARE
-#define SH_DEFINE
-#include "lib/simplehash.h"
+#define UPLOAD_LINE_TYPICAL 14 /* bytes of a line, to guess how many there are */
 
 typedef struct Upload
 {
 	NumbersParser parser;
 	Number number;
 	bool skip_invalid;
-	phones_hash *phones; /* NULL: duplicates are allowed */
-	PhoneHash hash;
+	bool allow_duplicates;
+	PhoneSet phones; /* that the campaign has, unless duplicates are allowed */
 
 	char prefix[UPLOAD_ROW_MAX]; /* of every row: field count, campaign_id, class */
 	int prefix_length;
@@ -163,12 +137,7 @@ static void note_invalid(Upload *upload)
 
 static bool is_duplicate(Upload *upload, uint64 digits)
 {
-	bool found;
-
-	if (upload->phones == NULL)
-		return false;
-	phones_insert(upload->phones, digits, &found);
-	return found;
+	return !upload->allow_duplicates && !phones_add(&upload->phones, digits);
 }
 
 /*
@@ -266,9 +235,8 @@ static void load_present(Upload *upload, Datum campaign_id)
 		for (uint64 i = 0; i < SPI_processed; i++)
 		{
 			char *phone = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
-			bool found;
 
-			phones_insert(upload->phones, strtou64(phone + 1, NULL, 10), &found);
+			(void) phones_add(&upload->phones, strtou64(phone + 1, NULL, 10));
 			pfree(phone);
 		}
 		SPI_freetuptable(SPI_tuptable);
@@ -311,7 +279,6 @@ Datum campaign_recipients_import(PG_FUNCTION_ARGS)
 	char *id = TextDatumGetCString(campaign_id);
 	char *class = DatumGetCString(DirectFunctionCall1(enum_out, PG_GETARG_DATUM(1)));
 	bytea *numbers = PG_GETARG_BYTEA_PP(3);
-	bool allow_duplicates = PG_GETARG_BOOL(5);
 	Upload *upload = palloc0(sizeof(Upload));
 
 	if (strlen(id) > MESSAGE_ID_MAX)
@@ -327,10 +294,10 @@ Datum campaign_recipients_import(PG_FUNCTION_ARGS)
 		put_field(upload->prefix + upload->prefix_length, class, strlen(class));
 	initStringInfo(&upload->errors);
 	initStringInfo(&upload->detail);
-	if (!allow_duplicates)
+	upload->allow_duplicates = PG_GETARG_BOOL(5);
+	if (!upload->allow_duplicates)
 	{
-		upload->hash.seed = pg_prng_uint64(&pg_global_prng_state);
-		upload->phones = phones_create(CurrentMemoryContext, 1024, &upload->hash);
+		phones_create(&upload->phones, VARSIZE_ANY_EXHDR(numbers) / UPLOAD_LINE_TYPICAL);
 		load_present(upload, campaign_id);
 	}
 

@@ -4,22 +4,31 @@
  * has them published again from the end of what is stored.
  *
  * Suspects only a stream that has not moved for campaign.stall_timeout, and
- * only if the broker says that nothing is left for its consumer: a consumer
- * that is away, or slow, is no reason to fill the queue again and again.
+ * only if the broker says that nothing is left for its consumer: one that is
+ * away is no reason to fill the queue again and again. A consumer that holds
+ * all messages because its store is away looks the same as a loss; then the
+ * waits double, and what the consumer gets twice it stores once.
  */
 #include "postgres.h"
 
+#include "settings.h"
 #include "stream.h"
 #include "worker.h"
 
-static void republish(Stream *stream)
+#define WATCH_SILENCE_FACTOR 3 /* times campaign.stall_timeout */
+
+static bool republish(Worker *worker, Stream *stream)
 {
 	int64 restart = outbox_rewind(stream->campaign_id, stream->class);
 
-	ereport(LOG, (errmsg("campaign \"%s\": the queue is empty but not everything is stored; "
-						 "publishing again from %s recipient " INT64_FORMAT,
-						 stream->campaign_id, message_class_name(stream->class), restart + 1)));
+	worker->look_at = 0;
+	/* Said once: as long as nothing moves, it is the same loss, or a store that is away. */
+	if (restart >= 0 && stream->stall_count == 0)
+		ereport(LOG, (errmsg("campaign \"%s\": nothing is stored any more and its queue is empty; "
+							 "publishing again from %s recipient " INT64_FORMAT,
+							 stream->campaign_id, message_class_name(stream->class), restart + 1)));
 	stream->stall_count++;
+	return true;
 }
 
 static bool any_stalled(const Worker *worker, TimestampTz now)
@@ -45,15 +54,34 @@ static bool suspect(Worker *worker, Stream *stream, TimestampTz now)
 		return true;
 	if (!publish_queue_drained(worker->publisher, stream->queue, &drained, &error))
 	{
-		worker_lost_broker(worker, error.text);
+		worker_lost_broker(worker, &error);
 		return false;
 	}
 	if (drained)
-	{
-		republish(stream);
-		worker->look_at = now;
-	}
+		(void) worker_guard(worker, stream, republish);
 	return true;
+}
+
+/* A broker that is there but confirms nothing: a queue without its leader, a full disk. */
+static void check_silence(Worker *worker, TimestampTz now, TimestampTz *wake_at)
+{
+	TimestampTz patience_ends = TimestampTzPlusMilliseconds(
+		worker->heard_at, WATCH_SILENCE_FACTOR * INT64CONST(1000) * settings_stall_timeout);
+
+	if (worker->publisher == NULL || publish_unsettled(worker->publisher) == 0 ||
+		publish_blocked(worker->publisher) || worker->silent)
+		return;
+	if (now < patience_ends)
+	{
+		earlier(wake_at, patience_ends);
+		return;
+	}
+	ereport(WARNING,
+			(errcode(ERRCODE_CONNECTION_FAILURE),
+			 errmsg("campaign worker: RabbitMQ has confirmed nothing for %d s",
+					WATCH_SILENCE_FACTOR * settings_stall_timeout),
+			 errhint("Look at the state of its queues: rabbitmqctl list_queues name state.")));
+	worker->silent = true;
 }
 
 void worker_check_stalls(Worker *worker, TimestampTz *wake_at)
@@ -61,6 +89,7 @@ void worker_check_stalls(Worker *worker, TimestampTz *wake_at)
 	TimestampTz now = GetCurrentTimestamp();
 	ListCell *cell;
 
+	check_silence(worker, now, wake_at);
 	/* Reports wake the worker only while it publishes: what it knows may be old. */
 	if (any_stalled(worker, now))
 		worker_look(worker);
@@ -68,8 +97,13 @@ void worker_check_stalls(Worker *worker, TimestampTz *wake_at)
 	{
 		Stream *stream = lfirst(cell);
 
-		if (stream_stalled(stream, now) && !suspect(worker, stream, now))
-			return;
+		if (stream_stalled(stream, now))
+		{
+			if (!suspect(worker, stream, now))
+				return;
+			/* Confirms of others may have come with the answer: the socket does not tell. */
+			*wake_at = now;
+		}
 		if (stream->active && stream->confirmed > stream->stored_through)
 			earlier(wake_at, stream->stall_at);
 	}

@@ -22,8 +22,10 @@
 #include "wake.h"
 #include "worker.h"
 
-#define WORKER_MARK_MS		50 /* marks of a stream that goes on are this far apart */
-#define WORKER_HELD_BACK_MS 20 /* look again whether the socket has room */
+#define WORKER_LOOK_MS		10	 /* looks at the tables are this far apart */
+#define WORKER_FINISH_MS	1000 /* so are searches for campaigns that nobody could finish */
+#define WORKER_MARK_MS		50	 /* marks of a stream that goes on are this far apart */
+#define WORKER_HELD_BACK_MS 20	 /* look again whether the socket has room */
 
 /* Looking at the tables --------------------------------------------------------------------- */
 
@@ -43,21 +45,12 @@ static Stream *find_stream(Worker *worker, const OutboxClass *class)
 
 static void add_stream(Worker *worker, const OutboxClass *class, TimestampTz now)
 {
-	OutboxTemplate template = {0};
-	Stream *stream = NULL;
+	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 
-	if (outbox_template(class->campaign_id, &template))
-		stream = stream_create(class, &template, now);
-	explicit_bzero(template.identifier_entropy, sizeof(template.identifier_entropy));
-	if (stream == NULL)
-	{
-		elog(WARNING, "campaign \"%s\" cannot be published: its message is malformed",
-			 class->campaign_id);
-		return;
-	}
-	MemoryContextSwitchTo(TopMemoryContext);
-	worker->streams = lappend(worker->streams, stream);
-	MemoryContextSwitchTo(worker->turn);
+	worker->streams = lappend(worker->streams, stream_create(class, now));
+	/* Somebody waits: do not sit out the backoff of an idle hour. */
+	earlier(&worker->connect_at, TimestampTzPlusMilliseconds(now, WORKER_BACKOFF_MIN_MS));
+	MemoryContextSwitchTo(old);
 }
 
 static void drop_inactive_streams(Worker *worker)
@@ -83,9 +76,15 @@ void worker_look(Worker *worker)
 	int count;
 	ListCell *cell;
 
+	worker->looked_at = now;
 	worker->look_at = TimestampTzPlusMilliseconds(now, settings_poll_interval * 1000L);
 	if (!outbox_installed())
 		return;
+	if (now >= worker->finish_at)
+	{
+		outbox_finish();
+		worker->finish_at = TimestampTzPlusMilliseconds(now, WORKER_FINISH_MS);
+	}
 	classes = outbox_active(&count);
 	foreach (cell, worker->streams)
 		((Stream *) lfirst(cell))->active = false;
@@ -108,25 +107,33 @@ void worker_look(Worker *worker)
 	wake_set_waiting_for_progress(publishing);
 }
 
+static bool mark_stream(Worker *worker, Stream *stream)
+{
+	return outbox_mark(stream->campaign_id, stream->class, stream->rewinds, stream->confirmed);
+}
+
 static void worker_mark(Worker *worker, TimestampTz *wake_at)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	TimestampTz due = TimestampTzPlusMilliseconds(worker->marked_at, WORKER_MARK_MS);
+	TimestampTz again = TimestampTzPlusMilliseconds(now, WORKER_MARK_MS);
 	ListCell *cell;
 
 	foreach (cell, worker->streams)
 	{
 		Stream *stream = lfirst(cell);
 
-		if (stream->confirmed <= stream->marked)
+		if (stream->confirmed <= stream->marked || now < stream->retry_at)
 			continue;
 		if (stream->in_flight > 0 && now < due)
 		{
 			earlier(wake_at, due);
 			continue;
 		}
-		outbox_mark(stream->campaign_id, stream->class, stream->rewinds, stream->confirmed);
-		stream->marked = stream->confirmed;
+		if (worker_guard(worker, stream, mark_stream))
+			stream->marked = stream->confirmed;
+		else
+			earlier(wake_at, again);
 		worker->marked_at = now;
 	}
 }
@@ -157,6 +164,7 @@ static void worker_sleep(Worker *worker, TimestampTz wake_at)
 	int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
 	TimestampTz now = GetCurrentTimestamp();
 	pgsocket socket = PGINVALID_SOCKET;
+	ListCell *cell;
 	int occurred;
 
 	earlier(&wake_at, worker->look_at);
@@ -171,13 +179,21 @@ static void worker_sleep(Worker *worker, TimestampTz wake_at)
 	}
 	if (worker->held_back)
 		earlier(&wake_at, TimestampTzPlusMilliseconds(now, WORKER_HELD_BACK_MS));
+	foreach (cell, worker->streams)
+	{
+		Stream *stream = lfirst(cell);
+
+		if (stream->active && stream->retry_at > now)
+			earlier(&wake_at, stream->retry_at);
+	}
 
 	occurred = WaitLatchOrSocket(MyLatch, events, socket,
 								 TimestampDifferenceMilliseconds(now, wake_at), PG_WAIT_EXTENSION);
 	if (occurred & WL_LATCH_SET)
 	{
 		ResetLatch(MyLatch);
-		worker->look_at = 0;
+		/* Reports come by the hundred; a dispatch after a pause is seen at once. */
+		earlier(&worker->look_at, TimestampTzPlusMilliseconds(worker->looked_at, WORKER_LOOK_MS));
 	}
 	CHECK_FOR_INTERRUPTS();
 }
@@ -207,6 +223,7 @@ void campaign_worker_main(Datum argument)
 	{
 		TimestampTz wake_at = DT_NOEND;
 
+		MemoryContextSwitchTo(worker->turn);
 		worker_reload(worker);
 		if (GetCurrentTimestamp() >= worker->look_at)
 			worker_look(worker);

@@ -1,6 +1,6 @@
 -- What the worker marks and the consumer reports.
 BEGIN;
-SELECT plan(29);
+SELECT plan(32);
 
 CREATE FUNCTION pg_temp.running(count int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -43,6 +43,8 @@ SELECT is(pg_temp.status(id), 'publishing', 'and is publishing again') FROM one;
 SELECT is(pg_temp.report(id, 46, 100), 1, 'R0.17: the last report completes it') FROM one;
 SELECT is(pg_temp.status(id), 'sent', 'R0.17: and it is sent') FROM one;
 SELECT is(pg_temp.report(id, 1, 100), 0, 'R0.17: once') FROM one;
+SELECT campaign.report_gap(id, 'NORMAL', 46) FROM one;
+SELECT is(pg_temp.stored(id), '{[1,101)}', 'a gap that is reported too late changes nothing') FROM one;
 SELECT is(campaign_verify(id) - 'checked_at', '{"ok": true, "expected": 100, "stored": 100, "digest": null}', 'R5.1: the counts agree') FROM one;
 
 CREATE TEMPORARY TABLE three AS SELECT pg_temp.running(10) AS id;
@@ -50,6 +52,14 @@ SELECT campaign.outbox_mark(id, 'NORMAL', 0, 10), campaign_status(id) FROM three
 UPDATE campaign.campaigns SET deleted = true WHERE id = (SELECT id FROM three);
 SELECT is(pg_temp.report(id, 1, 10), 1, 'a campaign that was deleted meanwhile is completed') FROM three;
 SELECT is((SELECT c.status FROM campaign.campaigns c WHERE c.id = three.id), 'sent', 'and sent') FROM three;
+
+CREATE TEMPORARY TABLE four AS SELECT pg_temp.running(10) AS id;
+SELECT is(pg_temp.report(id, 1, 10), 1, 'a report may come before the first mark') FROM four;
+SELECT results_eq(
+    $$ SELECT c.status, c.started_at IS NOT NULL, c.published_at IS NOT NULL, p.published
+       FROM campaign.campaigns c JOIN campaign.progress p ON p.campaign_id = c.id
+       WHERE c.id = (SELECT id FROM four) $$,
+    $$ VALUES ('sent', true, true, 10::bigint) $$, 'and completes the campaign with all its times');
 
 CREATE TEMPORARY TABLE vip AS SELECT campaign_create('test', 'hello') AS id;
 SELECT campaign_upload(id, '5511987654321', class => 'VIP'), campaign_upload(id, '5511987654322') FROM vip;

@@ -22,8 +22,8 @@ SELECT is(
 SELECT is(
     (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
      WHERE proname <> 'cuid2' AND has_function_privilege('campaign_worker', oid, 'execute')),
-    'outbox_active outbox_mark outbox_rewind outbox_template',
-    'R0.15: campaign_worker may execute the four functions of the outbox');
+    'outbox_active outbox_finish outbox_mark outbox_rewind outbox_template',
+    'R0.15: campaign_worker may execute the functions of the outbox');
 SELECT is_empty(
     $$ SELECT r, c.relname, privilege FROM pg_class c,
            unnest(ARRAY['campaign_consumer', 'campaign_anon', 'campaign_user', 'campaign_app', 'public']) AS r,

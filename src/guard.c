@@ -1,0 +1,46 @@
+/*
+ * guard.c - errors of one campaign (a text that cannot be converted, a damaged
+ * row) stay its own: without this the worker would die of them, be started
+ * again, and die of them again, while every other campaign waits.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "utils/memutils.h"
+
+#include "worker.h"
+
+#define GUARD_ASIDE_S 10
+
+static void set_aside(Worker *worker, Stream *stream)
+{
+	ErrorData *error;
+
+	MemoryContextSwitchTo(worker->turn);
+	error = CopyErrorData();
+	FlushErrorState();
+	AbortOutOfAnyTransaction();
+	MemoryContextSwitchTo(worker->turn);
+	stream->retry_at =
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), GUARD_ASIDE_S * INT64CONST(1000));
+	ereport(WARNING, (errcode(error->sqlerrcode),
+					  errmsg("campaign \"%s\" is set aside for %d s: %s", stream->campaign_id,
+							 GUARD_ASIDE_S, error->message)));
+	FreeErrorData(error);
+}
+
+bool worker_guard(Worker *worker, Stream *stream, WorkerAction action)
+{
+	volatile bool done = false;
+
+	PG_TRY();
+	{
+		done = action(worker, stream);
+	}
+	PG_CATCH();
+	{
+		set_aside(worker, stream);
+	}
+	PG_END_TRY();
+	return done;
+}

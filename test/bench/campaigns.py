@@ -1,0 +1,90 @@
+"""campaigns.py - campaigns of the benchmark: made, dispatched, watched, and how much
+memory the two programs take meanwhile.
+
+Must never start the clock before everything that belongs to the import is over.
+"""
+import pathlib
+import time
+
+from private_stack import Unmeasured
+
+TEXT = "Olá! Sua fatura vence amanhã. Responda SAIR para não receber mais mensagens."
+POLL_MIN_S = 0.001
+POLL_MAX_S = 0.02
+POLL_SHARE = 0.01       # of the time so far: exact enough, and looking costs the machine, too
+SAMPLE_S = 0.02
+PATIENCE_S = 20
+SLOWEST_RATE = 1000     # numbers a second; a campaign that is slower counts as stuck
+KIB_IN_MIB = 1024
+
+
+def phone(seq):
+    """The same numbers as test/bench/sample.h."""
+    return f"+{5511900000000 + seq * 61803399 % 100000000}"
+
+
+def make(stack, count):
+    """A draft of so many numbers; its id."""
+    campaign_id = stack.value("SELECT campaign_create('bench', %s)", TEXT)
+    numbers = "\n".join(phone(seq) for seq in range(1, count + 1))
+    answer = stack.value("SELECT campaign_upload(%s, %s::text)", campaign_id, numbers)
+    if answer["accepted"] != count:
+        raise Unmeasured(f"{answer['accepted']} of {count} numbers were accepted")
+    return campaign_id
+
+
+def resident(pid):
+    """Memory of a process by name of /proc/PID/status, in MiB."""
+    fields = {}
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text(encoding="ascii").splitlines():
+        name, _, text = line.partition(":")
+        if name in ("VmHWM", "RssAnon", "RssShmem", "RssFile"):
+            fields[name] = int(text.split()[0]) / KIB_IN_MIB
+    return fields
+
+
+class Memory:
+    """Peaks of worker and consumer. The kernel keeps VmHWM; RssAnon is sampled."""
+
+    def __init__(self, stack):
+        self.pids = {"worker": stack.worker_pid(), "consumer": stack.consumer_pid()}
+        self.peaks = {name: {} for name in self.pids}
+        self.sampled_at = 0
+
+    def sample(self):
+        now = time.monotonic()
+        if now - self.sampled_at < SAMPLE_S:
+            return
+        self.sampled_at = now
+        for name, pid in self.pids.items():
+            for field, value in resident(pid).items():
+                self.peaks[name][field] = max(value, self.peaks[name].get(field, 0))
+
+
+def dispatch(stack, campaign_id, until="sent", memory=None):
+    """Seconds from asking for dispatch and commit until a client sees the status."""
+    total = stack.value("SELECT total FROM campaign.campaigns WHERE id = %s", campaign_id)
+    patience_s = PATIENCE_S + total / SLOWEST_RATE
+    started = time.monotonic()
+    stack.sql("SELECT campaign_dispatch(%s)", campaign_id)
+    while True:
+        status = stack.value("SELECT status FROM campaign.campaigns WHERE id = %s", campaign_id)
+        now = time.monotonic()
+        if status == until:
+            return now - started
+        if status not in ("queued", "publishing", "published"):
+            raise Unmeasured(f"campaign {campaign_id} is {status}")
+        if now > started + patience_s:
+            raise Unmeasured(f"campaign {campaign_id} is still {status} after {patience_s:.0f} s")
+        if memory is not None:
+            memory.sample()
+        time.sleep(min(max(POLL_SHARE * (now - started), POLL_MIN_S), POLL_MAX_S))
+
+
+def queue_of(stack, campaign_id):
+    """The queue that a campaign's messages go to: src/message.h says how it is found."""
+    return stack.value(
+        "SELECT 'campaign.messages.' ||"
+        " (('x' || left(encode(sha256(%s::bytea), 'hex'), 8))::bit(32)::bigint %% 4)",
+        campaign_id,
+    )

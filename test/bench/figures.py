@@ -1,0 +1,234 @@
+"""figures.py - what is measured, and against what.
+
+Every measurement yields its figures, then fills them. Product and ceiling take turns, so that a
+noisy neighbour hits both; the best round of each makes the ratio. What a ratio
+leaves out of the clock and why is said here and in docs/performance.md.
+"""
+import time
+
+import campaigns
+from private_stack import Unmeasured
+from report import Figure, percentile
+
+CONSUMER_BATCH = 2000       # documents of an insert, the consumer's default
+WORKER_BATCH = 250          # recipients of a body, campaign.batch_size's default
+LATENCY_CAMPAIGNS = 120
+LATENCY_NUMBERS = 5
+WARM_UP = 1_000             # numbers of a campaign that nobody measures
+MEMORY_SMALL = 10_000
+MEMORY_LIMIT_MIB = 64
+HASHES = 16
+
+
+def shape(document):
+    """Names, types and sizes of a document's fields, in order."""
+    return [
+        (name, type(value).__name__, len(value) if isinstance(value, (str, bytes)) else None)
+        for name, value in document.items()
+    ]
+
+
+def check_same_documents(stack, campaign_id):
+    """The ceiling inserts what the product stores, or the ratio means nothing."""
+    stack.tool("raw_mongo", stack.mongo.name, "raw", campaign_id, campaigns.TEXT, 1, 1)
+    ceiling = stack.mongo["raw"].find_one()
+    product = stack.mongo["messages"].find_one({"_id": ceiling["_id"]})
+    if product is None or shape(product) != shape(ceiling):
+        raise Unmeasured(f"documents differ: {product} and {ceiling}")
+
+
+def run_campaign(stack, count, memory=None):
+    """Rate of one campaign from dispatch to `sent`, into an empty collection."""
+    stack.fresh_collection("messages")
+    campaign_id = campaigns.make(stack, count)
+    stack.settle()
+    seconds = campaigns.dispatch(stack, campaign_id, memory=memory)
+    stored = stack.mongo["messages"].estimated_document_count()
+    if stored != count:
+        raise Unmeasured(f"{stored} documents of {count} are stored")
+    return campaign_id, count / seconds
+
+
+def run_raw_mongo(stack, campaign_id, count):
+    stack.fresh_collection("raw")
+    stack.settle()
+    return count / stack.tool(
+        "raw_mongo", stack.mongo.name, "raw", campaign_id, campaigns.TEXT, count, CONSUMER_BATCH
+    )
+
+
+def end_to_end(stack, count, rounds):
+    figure = Figure(f"end to end, {count:,} numbers", "msg/s", goal=0.80)
+    yield figure
+    run_campaign(stack, WARM_UP)
+    for place in range(rounds):
+        campaign_id, rate = run_campaign(stack, count)
+        if place == 0:
+            stack.fresh_collection("raw")
+            check_same_documents(stack, campaign_id)
+        figure.product.append(rate)
+        figure.ceiling.append(run_raw_mongo(stack, campaign_id, count))
+    figure.note = f"best {count / figure.best:.2f} s from dispatch to `sent`"
+
+
+def singles(count):
+    """Fewer of the messages that take the broker's time one by one."""
+    return max(count // 5, min(count, 20_000))
+
+
+def one_per_body(stack, count, rounds):
+    count = singles(count)
+    figure = Figure(f"one recipient per body, {count:,}", "msg/s", goal=0.72)
+    yield figure
+    stack.set("campaign.batch_size", 1)
+    try:
+        run_campaign(stack, WARM_UP)
+        for _ in range(rounds):
+            figure.product.append(run_campaign(stack, count)[1])
+            figure.ceiling.append(count / stack.tool("raw_amqp", "flow", count, 1, campaigns.TEXT))
+    finally:
+        stack.set("campaign.batch_size", WORKER_BATCH)
+
+
+def run_publishing(stack, count, batch):
+    """
+    Nothing consumes, as with the ceiling. All but the last number are reported as
+    stored beforehand: that lifts the limit on publishing ahead of the store, and
+    the campaign cannot become `sent`, so that `published` is seen.
+    """
+    campaign_id = campaigns.make(stack, count)
+    report = "SELECT campaign.report_stored(%s, '{NORMAL}', %s::bigint[], %s::bigint[])"
+    stack.sql(report, [campaign_id], [1], [count - 1])
+    stack.settle()
+    seconds = campaigns.dispatch(stack, campaign_id, until="published")
+    bodies = stack.purge(campaigns.queue_of(stack, campaign_id))
+    stack.sql(report, [campaign_id], [count], [count])
+    if bodies != -(-count // batch):
+        raise Unmeasured(f"{bodies} bodies of {count} numbers are in the queue")
+    return count / seconds
+
+
+def publishing(stack, count, rounds):
+    sizes = ((WORKER_BATCH, count), (1, singles(count)))
+    rows = [
+        (batch, size, Figure(f"worker publishing, {batch} a body, {size:,}", "msg/s", goal=0.85))
+        for batch, size in sizes
+    ]
+    yield from (figure for _, _, figure in rows)
+    stack.stop("consumer")
+    try:
+        for batch, size, figure in rows:
+            bodies = -(-size // batch)
+            stack.set("campaign.batch_size", batch)
+            for _ in range(rounds):
+                figure.product.append(run_publishing(stack, size, batch))
+                seconds = stack.tool("raw_amqp", "publish", bodies, batch, campaigns.TEXT)
+                figure.ceiling.append(size / seconds)
+    finally:
+        stack.set("campaign.batch_size", WORKER_BATCH)
+        stack.start("consumer")
+
+
+def empty_recipients(stack):
+    stack.sql("TRUNCATE campaign.recipients, campaign.uploads")
+    stack.sql("CHECKPOINT")
+
+
+def importing(stack, count, rounds):
+    figure = Figure(f"import, {count:,} numbers", "rows/s", goal=0.90)
+    yield figure
+    for _ in range(rounds):
+        campaign_id = stack.value("SELECT campaign_create('bench', %s)", campaigns.TEXT)
+        empty_recipients(stack)
+        figure.product.append(count / stack.tool("import", "upload", campaign_id, count))
+        empty_recipients(stack)
+        figure.ceiling.append(count / stack.tool("import", "copy", campaign_id, count))
+        stored = stack.value("SELECT count(*) FROM campaign.recipients")
+        if stored != count:
+            raise Unmeasured(f"COPY stored {stored} of {count} rows")
+    empty_recipients(stack)
+
+
+def timed(stack, query, *values):
+    """Seconds of a query that a client waits for; what the network adds is nothing here."""
+    started = time.monotonic()
+    stack.sql(query, *values)
+    return time.monotonic() - started
+
+
+def identifiers(stack, count, rounds):
+    in_sql = Figure("cuid2() in SQL ÷ in C", "ids/s")
+    series = Figure("recipients' ids ÷ bare SHA3-512", "ids/s")
+    yield from (in_sql, series)
+    count = max(20_000, min(count, 300_000))
+    query = "SELECT count(cuid2()) FROM generate_series(1, %s)"
+    for _ in range(rounds):
+        in_sql.product.append(count / timed(stack, query, count))
+        in_sql.ceiling.append(count / stack.tool("raw_hashes", "generate", count))
+        series.product.append(count / stack.tool("raw_hashes", "series", count))
+        series.ceiling.append(count / stack.tool("raw_hashes", "sha3", count))
+
+
+def passwords(stack, _count, rounds):
+    figure = Figure("password_hash() ÷ libargon2", "hashes/s")
+    yield figure
+    query = "SELECT count(password_hash('correct horse ' || i)) FROM generate_series(1, %s) AS i"
+    for _ in range(rounds):
+        figure.product.append(HASHES / timed(stack, query, HASHES))
+        figure.ceiling.append(HASHES / stack.tool("raw_hashes", "argon2id", HASHES))
+
+
+def latency(stack, _count, _rounds):
+    figures = [
+        Figure(f"commit to `sent`, {LATENCY_NUMBERS} numbers, p{share}", "ms", limit=limit)
+        for share, limit in ((50, 100), (99, None))
+    ]
+    yield from figures
+    stack.settle()
+    times = []
+    for _ in range(LATENCY_CAMPAIGNS):
+        campaign_id = campaigns.make(stack, LATENCY_NUMBERS)
+        times.append(1000 * campaigns.dispatch(stack, campaign_id))
+    figures[0].product.append(percentile(times, 50))
+    figures[1].product.append(percentile(times, 99))
+    figures[0].note = (
+        f"{LATENCY_CAMPAIGNS} campaigns one after the other, {min(times):.1f}..{max(times):.1f} ms"
+    )
+
+
+def memory(stack, count, _rounds):
+    sizes = (MEMORY_SMALL, count)
+    rows = [
+        (name, field, size, Figure(f"{name} {text}, {size:,}", "MiB", limit=limit))
+        for name, field, text, limit in (
+            ("worker", "RssAnon", "own memory, peak", MEMORY_LIMIT_MIB),
+            ("worker", "VmHWM", "with shared memory, peak", None),
+            ("consumer", "VmHWM", "memory, peak", MEMORY_LIMIT_MIB),
+        )
+        for size in sizes
+    ]
+    yield from (figure for _, _, _, figure in rows)
+    # New processes: their peaks are those of these campaigns alone.
+    stack.stop("consumer")
+    stack.start("consumer")
+    stack.stop("worker")
+    stack.start("worker")
+    for size in sizes:
+        watch = campaigns.Memory(stack)
+        run_campaign(stack, size, memory=watch)
+        watch.sample()
+        for name, field, of_size, figure in rows:
+            if of_size == size:
+                figure.product.append(watch.peaks[name][field])
+
+
+ALL = {
+    "import": importing,
+    "identifiers": identifiers,
+    "passwords": passwords,
+    "memory": memory,
+    "end-to-end": end_to_end,
+    "one-per-body": one_per_body,
+    "publishing": publishing,
+    "latency": latency,
+}

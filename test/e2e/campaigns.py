@@ -1,0 +1,215 @@
+"""campaigns.py - campaigns as the tests make them and look at them in all three servers.
+
+Must never correct what it sees: it reads, and fails.
+"""
+import contextlib
+import hashlib
+import random
+import re
+from dataclasses import dataclass
+
+import pika
+from bson import Timestamp
+
+from stack import DEAD, EXCHANGE, QUEUES
+from waiting import wait_until
+
+CUID2 = re.compile(r"[a-z][0-9a-z]{23}")
+CLASS_NUMBER = {"VIP": 0, "NORMAL": 1}
+
+
+def make_numbers(n, seed=1):
+    """n different numbers in a seeded random order, under a country code that nobody has."""
+    return [f"+999{number:08d}" for number in random.Random(seed).sample(range(10 ** 8), n)]
+
+
+def numbers_file(numbers):
+    return "\n".join(numbers) + "\n"
+
+
+def create(stack, numbers, *, name="test", message="Hello", ordered=True):
+    """A draft with these numbers; its id."""
+    campaign_id = stack.one("SELECT campaign_create(%s, %s, ordered => %s)", name, message, ordered)
+    stack.one("SELECT campaign_upload(%s, %s::text)", campaign_id, numbers_file(numbers))
+    return campaign_id
+
+
+def dispatch(stack, campaign_id):
+    return stack.one("SELECT campaign_dispatch(%s)", campaign_id)
+
+
+def send(stack, numbers, **options):
+    """A dispatched campaign with these numbers; its id."""
+    campaign_id = create(stack, numbers, **options)
+    dispatch(stack, campaign_id)
+    return campaign_id
+
+
+def status(stack, campaign_id):
+    return stack.one("SELECT campaign_status(%s)", campaign_id)
+
+
+def wait_for_status(stack, campaign_id, wanted, timeout=60, ignoring=()):
+    """Waits for a status that lasts; answers campaign_status()."""
+    def reached():
+        answer = status(stack, campaign_id)
+        seen.update(answer)
+        return answer if answer["status"] == wanted else None
+    seen = {}
+    try:
+        return wait_until(f"campaign {campaign_id} is {wanted}", reached, timeout,
+                          ignoring=ignoring)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; status: {seen}") from None
+
+
+def wait_for_stored(stack, campaign_id, count, timeout=60):
+    """Waits until MongoDB holds at least this many documents of the campaign."""
+    wait_until(f"{count} documents of {campaign_id}",
+               lambda: count_documents(stack, campaign_id) >= count, timeout, interval=0.01)
+
+
+def count_documents(stack, campaign_id):
+    return stack.messages.count_documents(of_campaign(campaign_id))
+
+
+def of_campaign(campaign_id):
+    """A filter by the range of document ids: fast without an index on campaign_id."""
+    prefix = hashlib.sha256(campaign_id.encode()).digest()[:10]
+    return {"_id": {"$gte": prefix + b"\0" * 6, "$lte": prefix + b"\xff" * 6}}
+
+
+def document_id(campaign_id, seq, class_name="NORMAL"):
+    """The _id that docs/contract gives to a message."""
+    prefix = hashlib.sha256(campaign_id.encode()).digest()[:10]
+    return prefix + bytes([CLASS_NUMBER[class_name]]) + seq.to_bytes(5, "big")
+
+
+def queue_of(campaign_id):
+    """The queue of an ordered campaign."""
+    number = int.from_bytes(hashlib.sha256(campaign_id.encode()).digest()[:4], "big")
+    return QUEUES[number % (len(QUEUES) - 1)]
+
+
+def documents_of(stack, campaign_id):
+    """All documents whose campaign_id it is, wherever they stand, by class and seq."""
+    documents = list(stack.messages.find({"campaign_id": campaign_id}))
+    return sorted(documents, key=lambda one: (CLASS_NUMBER[one["class"]], one["seq"]))
+
+
+def oplog_inserts(entry):
+    """The inserts of an oplog entry; a server may group several in one."""
+    if entry["op"] == "i":
+        yield entry["ns"], entry["o"]
+    elif entry["op"] == "c" and "applyOps" in entry["o"]:
+        for inner in entry["o"]["applyOps"]:
+            yield from oplog_inserts(inner)
+
+
+def insertion_order(stack, campaign_id):
+    """(class, seq) of the campaign's documents in the order in which MongoDB wrote them."""
+    oplog = stack.mongo["local"]["oplog.rs"]
+    created = stack.one("SELECT extract(epoch FROM created_at)::bigint FROM campaign.campaigns"
+                        " WHERE id = %s", campaign_id)
+    # The server finds the start by time: older entries are not read.
+    candidates = {"ts": {"$gte": Timestamp(created - 1, 0)},
+                  "$or": [{"op": "i", "o.campaign_id": campaign_id},
+                          {"op": "c", "o.applyOps.o.campaign_id": campaign_id}]}
+    order = []
+    for entry in oplog.find(candidates).sort("$natural", 1):
+        for namespace, inserted in oplog_inserts(entry):
+            if namespace == "campaign.messages" and inserted["campaign_id"] == campaign_id:
+                order.append((inserted["class"], inserted["seq"]))
+    return order
+
+
+def assert_delivered(stack, campaign_id, numbers, *, class_name="NORMAL", ordered=True):
+    """Each number is one document, in order; MongoDB wrote them once, in order; it is sent."""
+    documents = [one for one in documents_of(stack, campaign_id) if one["class"] == class_name]
+    assert [one["seq"] for one in documents] == list(range(1, len(numbers) + 1))
+    assert [one["phone_number"] for one in documents] == numbers
+    identifiers = {one["identifier"] for one in documents}
+    assert len(identifiers) == len(numbers), "identifiers repeat"
+    assert all(map(CUID2.fullmatch, identifiers))
+    written = [seq for kind, seq in insertion_order(stack, campaign_id) if kind == class_name]
+    if not ordered:
+        written.sort()
+    assert written == list(range(1, len(numbers) + 1)), "not written once each, in order"
+    assert status(stack, campaign_id)["status"] == "sent"
+    answer = stack.one("SELECT campaign_verify(%s)", campaign_id)
+    assert answer["ok"] and answer["expected"] == answer["stored"], answer
+
+
+# Messages of the broker ---------------------------------------------------------------------
+
+
+@dataclass
+class Captured:
+    """A message as the broker had it."""
+    routing_key: str
+    properties: pika.BasicProperties
+    body: bytes
+
+
+def drain(channel, queue):
+    """Takes all messages out of a queue."""
+    taken = []
+    while True:
+        method, properties, body = channel.basic_get(queue, auto_ack=True)
+        if method is None:
+            return taken
+        taken.append(Captured(method.routing_key, properties, body))
+
+
+def dead_letters(stack):
+    """Takes all dead letters: what a test does not take fails it."""
+    with stack.channel() as channel:
+        return drain(channel, DEAD)
+
+
+def dead_letter_count(stack):
+    with stack.channel() as channel:
+        return channel.queue_declare(DEAD, passive=True).method.message_count
+
+
+def wait_for_dead_letters(stack, count, timeout=20):
+    wait_until(f"{count} dead letters", lambda: dead_letter_count(stack) >= count, timeout)
+    return dead_letters(stack)
+
+
+def publish(stack, messages):
+    """Publishes Captured messages again, as they were."""
+    with stack.channel() as channel:
+        for one in messages:
+            channel.basic_publish(EXCHANGE, one.routing_key, one.body, one.properties,
+                                  mandatory=True)
+
+
+@contextlib.contextmanager
+def capture(stack):
+    """A queue that gets a copy of all that the worker publishes; yields a function that
+    takes what is in it."""
+    name = f"test.capture.{random.getrandbits(48):x}"
+    with stack.channel() as channel:
+        channel.queue_declare(name, durable=True)
+        for queue in QUEUES:
+            channel.queue_bind(name, EXCHANGE, queue)
+
+    def take():
+        with stack.channel() as channel:
+            return drain(channel, name)
+    try:
+        yield take
+    finally:
+        with stack.channel() as channel:
+            channel.queue_delete(name)
+
+
+def wait_for_empty_queues(stack, timeout=30):
+    """Waits until the broker holds no message for the consumer, unacknowledged ones included:
+    a queue with one consumer shows those it has not acknowledged only in the management."""
+    def empty():
+        table = stack.rabbitmqctl("-q", "list_queues", "--no-table-headers", "name", "messages")
+        rows = dict(line.split("\t") for line in table.splitlines() if "\t" in line)
+        return all(rows[queue] == "0" for queue in QUEUES)
+    wait_until("all queues are empty", empty, timeout)

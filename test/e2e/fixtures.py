@@ -1,0 +1,31 @@
+"""fixtures.py - the fixtures of test/e2e and test/fault: both conftest.py take them here."""
+import os
+
+import pytest
+
+import campaigns
+from stack import Stack
+
+# stall_timeout: rule 7 within a test's patience. poll_interval: longer than what a test of
+# a wake-up waits, and short enough for the test of what only polling finds.
+SETTINGS = ["max_prepared_transactions=10", "campaign.stall_timeout=2s",
+            "campaign.poll_interval=5s"]
+
+
+@pytest.fixture(scope="session")
+def stack():
+    """All servers: those of CAMPAIGN_STACK=DIR, which stay, or own ones for this session."""
+    directory = os.environ.get("CAMPAIGN_STACK")
+    running = Stack(directory) if directory else Stack.up(settings=SETTINGS)
+    try:
+        yield running
+    finally:
+        running.down()
+
+
+@pytest.fixture
+def no_dead_letters(stack):
+    """Fails a test that leaves dead letters which it did not expect."""
+    yield
+    left = campaigns.dead_letters(stack)
+    assert not left, [one.properties.headers for one in left]

@@ -1,0 +1,222 @@
+"""stack.py - a private stack (test/stack) as the tests see it: its parts, its clients
+and its logs.
+
+Must never act on anything but the servers of its own directory.
+"""
+import contextlib
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+
+import pika
+import psycopg2
+import pymongo
+from psycopg2 import sql as names
+
+from waiting import wait_until
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+COMMANDS = REPOSITORY / "test" / "stack"
+PARTITIONS = 4
+EXCHANGE = "campaign"
+DEAD = "campaign.dead"
+QUEUES = [f"campaign.messages.{n}" for n in range(PARTITIONS)] + ["campaign.parallel"]
+UP_TIMEOUT_S = 300
+
+
+def run(command, timeout=120, check=True, **options):
+    """A command's result with its output as text; its output is shown when it fails."""
+    done = subprocess.run([str(word) for word in command], stdin=subprocess.DEVNULL,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                          timeout=timeout, check=False, **options)
+    if check and done.returncode != 0:
+        raise AssertionError(f"{command[0]} ended with {done.returncode}:\n{done.stdout}")
+    return done
+
+
+class Stack:
+    """Servers in one directory, started by test/stack/up."""
+
+    def __init__(self, directory):
+        self.directory = pathlib.Path(directory)
+        self._temporary = None
+        self._connection = None
+        self._mongo = None
+        self.env = {}
+        self.reload()
+
+    def reload(self):
+        for line in (self.directory / "env").read_text(encoding="utf-8").splitlines():
+            name, _, value = line.partition("=")
+            self.env[name] = shlex.split(value)[0] if value else ""
+
+    @classmethod
+    def up(cls, settings=(), without=()):
+        """Starts a stack in a temporary directory; down() takes both away."""
+        temporary = tempfile.mkdtemp(prefix="campaign-test.")
+        os.chmod(temporary, 0o755)
+        command = [COMMANDS / "up"]
+        if without:
+            command += ["--without", ",".join(without)]
+        for setting in settings:
+            command += ["--set", setting]
+        try:
+            run(command + [f"{temporary}/stack"], timeout=UP_TIMEOUT_S)
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        stack = cls(f"{temporary}/stack")
+        stack._temporary = temporary
+        return stack
+
+    def down(self):
+        self.close()
+        if self._temporary is not None:
+            run([COMMANDS / "down", self.directory])
+            shutil.rmtree(self._temporary, ignore_errors=True)
+
+    def _disconnect(self):
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def close(self):
+        self._disconnect()
+        if self._mongo is not None:
+            self._mongo.close()
+            self._mongo = None
+
+    def part(self, verb, name, timeout=150):
+        """`verb` is kill, start or stop; `name` postgres, worker, rabbitmq, mongod, consumer."""
+        if name in ("postgres", "worker"):
+            # A killed worker makes the server end all sessions, ours too.
+            self._disconnect()
+        run([COMMANDS / verb, name, self.directory], timeout=timeout)
+        if (verb, name) == ("kill", "worker"):
+            wait_until("PostgreSQL has recovered from the killed worker", self.worker_pids,
+                       ignoring=(psycopg2.Error,))
+
+    # PostgreSQL --------------------------------------------------------------------------
+
+    def connect(self, database=None, autocommit=True, **options):
+        url = options.pop("url", self.env["DATABASE_URL"])
+        if database is not None:
+            options["dbname"] = database
+        connection = psycopg2.connect(url, connect_timeout=10, **options)
+        connection.autocommit = autocommit
+        return connection
+
+    def sql(self, query, *values):
+        """The rows of a statement, each its own transaction, as a superuser."""
+        if self._connection is None or self._connection.closed:
+            self._connection = self.connect()
+        return execute(self._connection, query, *values)
+
+    def one(self, query, *values):
+        """The only value of a statement."""
+        rows = self.sql(query, *values)
+        assert len(rows) == 1, rows
+        return rows[0][0]
+
+    @contextlib.contextmanager
+    def settings(self, **changes):
+        """Settings of postgresql.conf for a while; `campaign__x` stands for campaign.x."""
+        changed = {name.replace("__", "."): value for name, value in changes.items()}
+        for name, value in changed.items():
+            self.set(name, value)
+        try:
+            yield
+        finally:
+            for name in changed:
+                self.set(name, None)
+
+    def set(self, name, value):
+        """ALTER SYSTEM and reload; None goes back to postgresql.conf."""
+        place = names.SQL(".").join(map(names.Identifier, name.split(".")))
+        if value is None:
+            self.sql(names.SQL("ALTER SYSTEM RESET {}").format(place))
+        else:
+            self.sql(names.SQL("ALTER SYSTEM SET {} = {}").format(place, names.Literal(value)))
+        self.sql("SELECT pg_reload_conf()")
+
+    # MongoDB -----------------------------------------------------------------------------
+
+    @property
+    def mongo(self):
+        if self._mongo is None:
+            self._mongo = pymongo.MongoClient(self.env["MONGODB_URI"], tz_aware=True,
+                                              serverSelectionTimeoutMS=10000)
+        return self._mongo
+
+    @property
+    def messages(self):
+        """The collection of documents, read as a majority has it."""
+        concern = pymongo.read_concern.ReadConcern("majority")
+        return self.mongo["campaign"].get_collection("messages", read_concern=concern)
+
+    # RabbitMQ ----------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def channel(self):
+        """An AMQP channel with confirms, for a moment."""
+        connection = pika.BlockingConnection(pika.URLParameters(self.env["AMQP_URL"]))
+        try:
+            channel = connection.channel()
+            channel.confirm_delivery()
+            yield channel
+        finally:
+            if connection.is_open:
+                connection.close()
+
+    def rabbitmqctl(self, *arguments, timeout=60):
+        return run([self.env["RABBITMQCTL"], *arguments], timeout=timeout).stdout
+
+    # Processes ---------------------------------------------------------------------------
+
+    def consumer_pid(self):
+        return int((self.directory / "run" / "consumer.pid").read_text().split()[0])
+
+    def worker_pids(self, database="campaign"):
+        rows = self.sql("SELECT pid FROM pg_stat_activity WHERE datname = %s"
+                        " AND backend_type LIKE 'campaign worker%%'", database)
+        return [row[0] for row in rows]
+
+    def worker_pid(self):
+        (pid,) = self.worker_pids()
+        return pid
+
+    # Logs --------------------------------------------------------------------------------
+
+    def log_mark(self, name):
+        """Where the log of a part ends now, for log_since()."""
+        path = self.directory / f"{name}.log"
+        return path.stat().st_size if path.exists() else 0
+
+    def log_since(self, name, mark):
+        with open(self.directory / f"{name}.log", "rb") as file:
+            file.seek(mark)
+            return file.read().decode("utf-8", "replace")
+
+
+def execute(connection, query, *values):
+    """The rows of a statement on this connection; [] if it has none."""
+    with connection.cursor() as cursor:
+        cursor.execute(query, values or None)
+        return cursor.fetchall() if cursor.description else []
+
+
+def memory_kb(pid):
+    """Memory of its own of a process: shared buffers belong to the server."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return int(re.search(r"^RssAnon:\s+(\d+) kB", file.read(), re.MULTILINE).group(1))
+
+
+def cpu_seconds(pid):
+    """Processor time that a process has used."""
+    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+        fields = file.read().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")

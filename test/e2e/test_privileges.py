@@ -1,0 +1,138 @@
+"""test_privileges.py - the two roles can do their work and nothing else."""
+import psycopg2
+import pytest
+
+import campaigns
+from campaigns import make_numbers
+from stack import execute
+
+REPORTS = {"report_open(text)", "report_stored(text[],text[],bigint[],bigint[])",
+           "report_gap(text,text,bigint)", "report_conflict(text,text,bigint,text)"}
+OUTBOX = {"outbox_active()", "outbox_template(text)", "outbox_mark(text,text,integer,bigint)",
+          "outbox_rewind(text,text,bigint)", "outbox_finish()"}
+# Of the public functions, those that give nothing away and change nothing.
+HARMLESS = {"cuid2(integer)"}
+
+EXECUTABLE = """
+    SELECT replace(p.oid::regprocedure::text, 'campaign.', '')
+    FROM pg_proc p JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass
+    JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'campaign'
+    WHERE d.deptype = 'e' AND has_function_privilege(%s, p.oid, 'EXECUTE')
+        AND has_schema_privilege(%s, p.pronamespace, 'USAGE')
+"""
+RELATIONS = """
+    SELECT c.oid::regclass::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname LIKE 'campaign%%' AND c.relkind IN ('r', 'v', 'm', 'S', 'p') AND (
+        CASE c.relkind WHEN 'S' THEN has_sequence_privilege(%s, c.oid, 'USAGE, SELECT, UPDATE')
+        ELSE has_table_privilege(%s, c.oid,
+            'SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER')
+            OR has_any_column_privilege(%s, c.oid, 'SELECT, INSERT, UPDATE, REFERENCES') END)
+"""
+
+
+def executable(stack, role):
+    return {row[0] for row in stack.sql(EXECUTABLE, role, role)} - HARMLESS
+
+
+def relations(stack, role):
+    return {row[0] for row in stack.sql(RELATIONS, role, role, role)}
+
+
+@pytest.fixture
+def consumer(stack):
+    connection = stack.connect(url=stack.env["CONSUMER_DATABASE_URL"])
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize("role", ["campaign_worker", "campaign_consumer", "campaign_anon",
+                                  "campaign_user", "campaign_app"])
+def test_no_role_is_special(stack, role):
+    """R0.15 R0.16: not a superuser, nothing that goes beyond a plain login."""
+    assert stack.sql("SELECT rolsuper, rolcreaterole, rolcreatedb, rolreplication, rolbypassrls"
+                     " FROM pg_roles WHERE rolname = %s", role) == [(False,) * 5]
+
+
+def test_consumer_may_report_and_nothing_else(stack):
+    """R0.16: four functions; no table, no sequence, no other function."""
+    assert executable(stack, "campaign_consumer") == REPORTS
+    assert relations(stack, "campaign_consumer") == set()
+
+
+def test_worker_may_read_recipients_and_mark(stack):
+    """R0.15: four functions and one table."""
+    assert executable(stack, "campaign_worker") == OUTBOX
+    assert relations(stack, "campaign_worker") == {"campaign.recipients"}
+    assert stack.one("SELECT has_table_privilege('campaign_worker', 'campaign.recipients',"
+                     " 'INSERT, UPDATE, DELETE, TRUNCATE')") is False
+
+
+@pytest.mark.parametrize("role", ["campaign_anon", "campaign_user", "campaign_app"])
+def test_other_roles_have_nothing_private(stack, role):
+    """R0.8: nothing is granted to the roles of the API in the private schema."""
+    assert executable(stack, role) == set()
+    assert relations(stack, role) == set()
+
+
+@pytest.mark.parametrize("query", [
+    "SELECT * FROM campaign.recipients", "SELECT * FROM campaign.campaigns",
+    "SELECT password FROM campaign.users", "DELETE FROM campaign.progress",
+    "SELECT campaign_dispatch('x')", "SELECT campaign_status('x')", "SELECT campaign_cancel('x')",
+    "SELECT campaign_send('a', 'b', 'c')", "SELECT user_create('a@example.com', 'b')",
+    "SELECT password_hash('x')", "SELECT campaign.outbox_active()",
+    "SELECT campaign.campaign_transition('x', 'sent')",
+    "SELECT campaign.outbox_template('x')", "CREATE TABLE public.x ()",
+    "CREATE FUNCTION campaign.x() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+    "SET ROLE campaign_worker", "SET ROLE postgres", "SHOW campaign.amqp_url"])
+def test_consumer_login_is_refused(consumer, query):
+    """R0.16: what it may not do is refused by PostgreSQL itself."""
+    with pytest.raises(psycopg2.Error) as caught:
+        execute(consumer, query)
+    assert caught.value.pgcode == "42501", caught.value
+
+
+def test_worker_session_is_the_worker_role(stack):
+    """R0.15: the background worker's session is no superuser's."""
+    rows = stack.sql("SELECT usename FROM pg_stat_activity"
+                     " WHERE backend_type LIKE 'campaign worker%%'")
+    assert rows == [("campaign_worker",)]
+
+
+def test_reports_of_other_campaigns_are_harmless(stack, consumer):
+    """R0.16 R0.17: reports about what is not there or out of range change nothing."""
+    campaign_id = campaigns.create(stack, make_numbers(5, seed=70))
+    report = "SELECT campaign.report_stored(%s::text[], %s::text[], %s::bigint[], %s::bigint[])"
+    for ids, first, last in (([campaign_id], [6], [900]), (["nosuchcampaign"], [1], [5]),
+                             ([], [], [])):
+        classes = ["NORMAL"] * len(ids)
+        assert execute(consumer, report, ids, classes, first, last) == [(0,)]
+    answer = campaigns.status(stack, campaign_id)
+    assert (answer["stored"], answer["status"]) == (0, "draft")
+    assert execute(consumer, "SELECT * FROM campaign.report_open('nosuchcampaign')") == []
+
+
+def test_definer_functions_pin_their_search_path(stack):
+    """R0.14: a caller's search_path never reaches code with other rights."""
+    assert stack.sql("""
+        SELECT p.oid::regprocedure::text FROM pg_proc p
+        JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+        JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'campaign'
+        WHERE p.prosecdef AND NOT EXISTS (
+            SELECT FROM unnest(p.proconfig) AS setting WHERE setting LIKE 'search_path=%%')
+    """) == []
+
+
+def test_everything_has_a_comment(stack):
+    """R0.19: functions, tables and columns explain themselves."""
+    assert stack.sql("""
+        SELECT p.oid::regprocedure::text FROM pg_proc p
+        JOIN pg_depend d ON d.objid = p.oid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+        JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'campaign'
+        WHERE obj_description(p.oid, 'pg_proc') IS NULL
+        UNION ALL
+        SELECT a.attrelid::regclass || '.' || a.attname FROM pg_attribute a
+        JOIN pg_class c ON c.oid = a.attrelid AND c.relkind = 'r'
+        JOIN pg_namespace n ON n.oid = c.relnamespace AND n.nspname = 'campaign'
+        WHERE a.attnum > 0 AND NOT a.attisdropped
+            AND col_description(a.attrelid, a.attnum) IS NULL
+    """) == []

@@ -1,0 +1,61 @@
+"""conftest.py - kill and recovery tests on real servers.
+
+    pytest test/fault                                         the short form
+    FAULT_N=100000 FAULT_ROUNDS=20 FAULT_SEED=7 pytest test/fault   a long one
+
+FAULT_N numbers in each campaign, FAULT_ROUNDS kills in the random series, whose seed is
+printed. The helpers are those of test/e2e.
+"""
+import os
+import pathlib
+import random
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
+
+from fixtures import no_dead_letters, stack  # noqa: E402,F401
+
+SEED = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(1, 10 ** 6))
+
+
+def pytest_report_header():
+    return f"FAULT_SEED={SEED} FAULT_N={fault_n()} FAULT_ROUNDS={fault_rounds()}"
+
+
+def fault_n():
+    return int(os.environ.get("FAULT_N") or 20_000)
+
+
+def fault_rounds():
+    return int(os.environ.get("FAULT_ROUNDS") or 5)
+
+
+@pytest.fixture
+def n():
+    return fault_n()
+
+
+@pytest.fixture
+def rounds():
+    return fault_rounds()
+
+
+@pytest.fixture
+def chance():
+    """The same random choices for the same FAULT_SEED, whatever tests run before."""
+    print(f"FAULT_SEED={SEED}")
+    return random.Random(SEED)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def unhurried(stack):  # noqa: F811
+    """Publishing little ahead of storing: a short campaign lasts long enough to be killed in."""
+    with stack.settings(campaign__publish_ahead="20ms", campaign__batch_size="100"):
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _clean(no_dead_letters):  # noqa: F811
+    """Every test, whether it asks for it or not."""
