@@ -26,6 +26,7 @@ struct DeadLetter
 	const BrokerUrl *url;
 	const char *queue;
 	amqp_connection_state_t connection;
+	bool bare; /* without the headers that the message came with */
 };
 
 DeadLetter *deadletter_new(const Config *config, const BrokerUrl *url, const char *queue)
@@ -149,18 +150,15 @@ bool deadletter_publish(DeadLetter *dead, const amqp_basic_properties_t *origina
 
 	if (!ready(dead, error))
 		return false;
-	envelope_dead(original, reason, dead->queue, entries, &properties);
+	envelope_dead(dead->bare ? NULL : original, reason, dead->queue, entries, &properties);
 	/* Mandatory: an unroutable message is confirmed like any other. */
 	result = amqp_basic_publish(dead->connection, CHANNEL, amqp_cstring_bytes(MESSAGE_DEAD),
 								amqp_cstring_bytes(dead->queue), true, false, &properties, bytes);
-	if (result == AMQP_STATUS_TABLE_TOO_BIG)
-	{
-		/* Foreign headers that leave no room for ours: the body and the reason matter more. */
-		envelope_dead(NULL, reason, dead->queue, entries, &properties);
-		result =
-			amqp_basic_publish(dead->connection, CHANNEL, amqp_cstring_bytes(MESSAGE_DEAD),
-							   amqp_cstring_bytes(dead->queue), true, false, &properties, bytes);
-	}
+	/*
+	 * Foreign headers that leave no room for ours: the body and the reason matter more, so the next
+	 * attempt goes without them. On a new connection: half of this one's message is sent already.
+	 */
+	dead->bare = result == AMQP_STATUS_TABLE_TOO_BIG;
 	if (result != AMQP_STATUS_OK)
 		return lost(dead, error, amqp_error_string2(result));
 	return await_confirm(dead, error);

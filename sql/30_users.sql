@@ -20,13 +20,12 @@ CREATE UNIQUE INDEX users_email_key ON campaign.users (lower(email)) WHERE NOT d
 ALTER TABLE campaign.users ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.users', '');
 
-CREATE FUNCTION @extschema@.user_create(email text, password text) RETURNS text
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+CREATE FUNCTION campaign.email_check(email text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    address text := btrim(user_create.email);
-    new_id text;
+    address text := btrim(email_check.email);
 BEGIN
     IF address IS NULL OR length(address) > 254
        OR address !~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+\.[^@[:space:][:cntrl:].]+$' THEN
@@ -34,6 +33,20 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'Give an address such as name@example.com, of at most 254 characters.';
     END IF;
+    RETURN address;
+END
+$$;
+COMMENT ON FUNCTION campaign.email_check(text) IS
+'The address as it is stored; an error if it cannot be one.';
+
+CREATE FUNCTION @extschema@.user_create(email text, password text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    address text := campaign.email_check(user_create.email);
+    new_id text;
+BEGIN
     IF user_create.password IS NULL THEN
         RAISE EXCEPTION 'password is missing' USING ERRCODE = 'invalid_parameter_value';
     END IF;

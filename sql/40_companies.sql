@@ -27,24 +27,48 @@ AS $$ SELECT upper(regexp_replace(document, '[^[:alnum:]]', '', 'g')) $$;
 COMMENT ON FUNCTION campaign.document_normalize(text) IS
 'A document as it is stored: letters and digits only, in upper case.';
 
+CREATE FUNCTION campaign.company_name_check(name text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF coalesce(btrim(name), '') = '' OR length(name) > 200 THEN
+        RAISE EXCEPTION 'company name is missing or longer than 200 characters'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN btrim(name);
+END
+$$;
+COMMENT ON FUNCTION campaign.company_name_check(text) IS
+'The name of a company as it is stored; an error if it cannot be one.';
+
+CREATE FUNCTION campaign.company_document_check(document text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    characters text := campaign.document_normalize(document);
+BEGIN
+    IF coalesce(length(characters), 0) NOT BETWEEN 1 AND 40 THEN
+        RAISE EXCEPTION 'company document must have 1 to 40 letters or digits'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN characters;
+END
+$$;
+COMMENT ON FUNCTION campaign.company_document_check(text) IS
+'The document of a company as it is stored; an error if it cannot be one.';
+
 CREATE FUNCTION @extschema@.company_create(name text, document text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    characters text := campaign.document_normalize(company_create.document);
     new_id text;
 BEGIN
-    IF coalesce(btrim(company_create.name), '') = '' OR length(company_create.name) > 200 THEN
-        RAISE EXCEPTION 'company name is missing or longer than 200 characters'
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    IF coalesce(length(characters), 0) NOT BETWEEN 1 AND 40 THEN
-        RAISE EXCEPTION 'company document must have 1 to 40 letters or digits'
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
     INSERT INTO campaign.companies (name, document)
-    VALUES (btrim(company_create.name), characters)
+    VALUES (campaign.company_name_check(company_create.name),
+        campaign.company_document_check(company_create.document))
     RETURNING id INTO new_id;
     RETURN new_id;
 EXCEPTION

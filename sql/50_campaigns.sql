@@ -148,6 +148,38 @@ $$;
 COMMENT ON FUNCTION campaign.campaign_transition(text, text) IS
 'Moves a campaign to another status and returns the one it had; a step that is not allowed is an error. The only place that changes a status.';
 
+CREATE FUNCTION campaign.campaign_name_check(name text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF coalesce(btrim(name), '') = '' OR length(name) > 200 THEN
+        RAISE EXCEPTION 'campaign name is missing or longer than 200 characters'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN btrim(name);
+END
+$$;
+COMMENT ON FUNCTION campaign.campaign_name_check(text) IS
+'The name of a campaign as it is stored; an error if it cannot be one.';
+
+CREATE FUNCTION campaign.campaign_message_check(message text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF coalesce(message, '') = '' OR length(message) > 4096 THEN
+        RAISE EXCEPTION 'campaign message is missing or longer than 4096 characters'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- An error in a database that does not check its texts (SQL_ASCII): the worker could not send it.
+    PERFORM convert_to(message, 'UTF8');
+    RETURN message;
+END
+$$;
+COMMENT ON FUNCTION campaign.campaign_message_check(text) IS
+'The message of a campaign; an error if it cannot be one.';
+
 CREATE FUNCTION @extschema@.campaign_create(
     name text,
     message text,
@@ -161,16 +193,6 @@ AS $$
 DECLARE
     new_id text;
 BEGIN
-    IF coalesce(btrim(campaign_create.name), '') = '' OR length(campaign_create.name) > 200 THEN
-        RAISE EXCEPTION 'campaign name is missing or longer than 200 characters'
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    IF coalesce(campaign_create.message, '') = '' OR length(campaign_create.message) > 4096 THEN
-        RAISE EXCEPTION 'campaign message is missing or longer than 4096 characters'
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    -- An error in a database that does not check its texts (SQL_ASCII): the worker could not send it.
-    PERFORM convert_to(campaign_create.message, 'UTF8');
     IF campaign_create.company_id IS NOT NULL AND NOT EXISTS (
         SELECT FROM campaign.companies c WHERE c.id = campaign_create.company_id AND NOT c.deleted) THEN
         RAISE EXCEPTION 'company "%" does not exist', left(campaign_create.company_id, 40)
@@ -183,7 +205,8 @@ BEGIN
     END IF;
     INSERT INTO campaign.campaigns (name, message, company_id, user_id, ordered,
         identifier_time, identifier_entropy, identifier_fingerprint)
-    VALUES (btrim(campaign_create.name), campaign_create.message, campaign_create.company_id,
+    VALUES (campaign.campaign_name_check(campaign_create.name),
+        campaign.campaign_message_check(campaign_create.message), campaign_create.company_id,
         campaign_create.user_id, coalesce(campaign_create.ordered, true),
         (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
         @extschema@.cuid2(24), @extschema@.cuid2(32))

@@ -120,7 +120,7 @@ DECLARE
     new_id text;
 BEGIN
     new_id := @extschema@.campaign_create(name, message, company_id, user_id, ordered);
-    PERFORM @extschema@.campaign_upload(new_id, numbers, skip_invalid, allow_duplicates);
+    PERFORM @extschema@.campaign_upload(new_id, numbers, skip_invalid, allow_duplicates, 'NORMAL'::text);
     PERFORM @extschema@.campaign_dispatch(new_id);
     RETURN new_id;
 END

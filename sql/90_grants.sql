@@ -1,6 +1,6 @@
 -- Who may do what. Nothing here is PUBLIC.
 
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA campaign FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA campaign, campaign_api FROM PUBLIC;
 REVOKE ALL ON FUNCTION
     @extschema@.user_create(text, text),
     @extschema@.company_create(text, text),
@@ -22,6 +22,7 @@ FROM PUBLIC;
 GRANT USAGE ON SCHEMA campaign TO campaign_worker, campaign_consumer;
 GRANT SELECT ON campaign.recipients TO campaign_worker;
 CREATE POLICY worker_read ON campaign.recipients FOR SELECT TO campaign_worker USING (true);
+COMMENT ON POLICY worker_read ON campaign.recipients IS 'The worker publishes them all.';
 GRANT EXECUTE ON FUNCTION
     campaign.outbox_active(),
     campaign.outbox_template(text),
@@ -37,6 +38,57 @@ GRANT EXECUTE ON FUNCTION
     campaign.report_gap(text, text, bigint),
     campaign.report_conflict(text, text, bigint, text)
 TO campaign_consumer;
+
+-- Without a token: sign-up and login. PostgREST calls campaign.api_check() before everything.
+GRANT USAGE ON SCHEMA campaign, campaign_api TO campaign_anon, campaign_user;
+GRANT EXECUTE ON FUNCTION
+    campaign.api_check(),
+    campaign_api.signup(text, text),
+    campaign_api.login(text, text)
+TO campaign_anon, campaign_user;
+
+-- With a token: every function of the API.
+GRANT EXECUTE ON FUNCTION
+    campaign_api.logout(),
+    campaign_api.password_change(text, text),
+    campaign_api.me(),
+    campaign_api.company_member_add(text, text),
+    campaign_api.company_member_remove(text, text),
+    campaign_api.campaign_upload(bytea),
+    campaign_api.campaign_upload(text),
+    campaign_api.campaign_upload_json(text, json, boolean, boolean, text),
+    campaign_api.campaign_dispatch(text),
+    campaign_api.campaign_send(text, text, json, text, boolean, boolean, boolean),
+    campaign_api.campaign_status(text),
+    campaign_api.campaign_pause(text),
+    campaign_api.campaign_resume(text),
+    campaign_api.campaign_cancel(text),
+    campaign_api.campaign_verify(text)
+TO campaign_user;
+
+-- The views read with the rights of the request: the columns that they show, the rows that the
+-- policies leave, which ask whose they are.
+GRANT SELECT (id, email, created_at, updated_at, deleted) ON campaign.users TO campaign_user;
+GRANT SELECT (id, name, document, created_at, updated_at, deleted) ON campaign.companies TO campaign_user;
+GRANT SELECT (company_id, user_id, created_at, deleted) ON campaign.company_members TO campaign_user;
+GRANT SELECT (id, name, company_id, user_id, message, ordered, status, total, error, queued_at,
+    started_at, published_at, sent_at, created_at, updated_at, deleted)
+ON campaign.campaigns TO campaign_user;
+GRANT SELECT (campaign_id, class, seq, phone_number) ON campaign.recipients TO campaign_user;
+GRANT EXECUTE ON FUNCTION
+    campaign.request_user(),
+    campaign.request_companies(),
+    campaign.request_people(),
+    campaign.request_campaigns()
+TO campaign_user;
+
+-- Writing to the views runs their triggers; ids, owners, status and times are not the client's.
+GRANT SELECT, DELETE, UPDATE (email) ON campaign_api.users TO campaign_user;
+GRANT SELECT, DELETE, INSERT (name, document), UPDATE (name, document)
+ON campaign_api.companies TO campaign_user;
+GRANT SELECT, DELETE, INSERT (name, message, company_id, user_id, ordered), UPDATE (name, message, ordered)
+ON campaign_api.campaigns TO campaign_user;
+GRANT SELECT ON campaign_api.company_members, campaign_api.recipients TO campaign_user;
 
 -- A worker that was started before the extension was created sleeps until now.
 SELECT campaign.worker_wake();

@@ -15,7 +15,7 @@
 #include "message.h"
 #include "settings.h"
 
-#define AMQP_URL_FILE_MAX 4096
+#define SECRET_LINE_MAX 4096 /* of a *_file */
 
 char *settings_database;
 char *settings_amqp_url;
@@ -29,6 +29,10 @@ int settings_stall_timeout;
 int settings_poll_interval;
 int settings_argon2_memory;
 int settings_argon2_iterations;
+char *settings_jwt_secret;
+char *settings_jwt_secret_file;
+int settings_jwt_expiry;
+int settings_upload_max_bytes;
 
 typedef struct TextSetting
 {
@@ -53,7 +57,8 @@ typedef struct NumberSetting
 	int flags;
 } NumberSetting;
 
-/* Those of the broker are PGC_SUSET, so that ALTER DATABASE ... SET can give each database its own. */
+/* Those of the broker are PGC_SUSET, so that ALTER DATABASE ... SET can give each database its own.
+ */
 static const TextSetting text_settings[] = {
 	{"campaign.database", "Databases whose campaigns are published, separated by commas.",
 	 "Each has a worker of its own.", &settings_database, "campaign", PGC_SIGHUP, 0},
@@ -64,6 +69,12 @@ static const TextSetting text_settings[] = {
 	 &settings_amqp_url_file, "", PGC_SUSET, GUC_SUPERUSER_ONLY},
 	{"campaign.amqp_ca_file", "Certificates that may have signed RabbitMQ's (PEM).",
 	 "Empty: those of the system.", &settings_amqp_ca_file, "", PGC_SUSET, 0},
+	{"campaign.jwt_secret", "Secret that signs the tokens of logins, at least 32 bytes.",
+	 "The jwt-secret of PostgREST, which verifies them.", &settings_jwt_secret, "", PGC_SIGHUP,
+	 GUC_SUPERUSER_ONLY},
+	{"campaign.jwt_secret_file", "File whose first line is that secret.",
+	 "Wins over campaign.jwt_secret; PostgREST reads the same file as jwt-secret = \"@FILE\".",
+	 &settings_jwt_secret_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY},
 };
 
 static const NumberSetting number_settings[] = {
@@ -88,6 +99,12 @@ static const NumberSetting number_settings[] = {
 	 &settings_argon2_memory, 19456, 19456, 1048576, GUC_UNIT_KB},
 	{"campaign.argon2_iterations", "Passes of a password hash over its memory.",
 	 "Not below OWASP's minimum of 2.", &settings_argon2_iterations, 2, 2, 64, 0},
+	{"campaign.jwt_expiry", "How long the token of a login is valid.",
+	 "A token can be revoked before that by logging out.", &settings_jwt_expiry, 3600, 60,
+	 30 * 86400, GUC_UNIT_S},
+	{"campaign.upload_max_bytes", "Longest numbers file that is taken over HTTP.",
+	 "A longer one is answered with 413.", &settings_upload_max_bytes, 64 * 1024 * 1024, 1024,
+	 1000 * 1024 * 1024, GUC_UNIT_BYTE},
 };
 
 void settings_define(void)
@@ -97,8 +114,8 @@ void settings_define(void)
 		const TextSetting *setting = &text_settings[i];
 
 		DefineCustomStringVariable(setting->name, setting->description, setting->detail,
-								   setting->value, setting->initial, setting->context, setting->flags,
-								   NULL, NULL, NULL);
+								   setting->value, setting->initial, setting->context,
+								   setting->flags, NULL, NULL, NULL);
 	}
 	for (int i = 0; i < lengthof(number_settings); i++)
 	{
@@ -111,34 +128,47 @@ void settings_define(void)
 	MarkGUCPrefixReserved("campaign");
 }
 
-char *settings_read_amqp_url(const char **problem)
+/* The file's first line if a file is named, else the value: see settings.h. */
+static char *read_secret(const char *name, const char *value, const char *path,
+						 const char **problem)
 {
-	char line[AMQP_URL_FILE_MAX];
-	char *url = NULL;
+	char line[SECRET_LINE_MAX];
+	char *secret = NULL;
 	FILE *file;
 
-	if (settings_amqp_url_file[0] == '\0')
+	if (path[0] == '\0')
 	{
-		if (settings_amqp_url[0] != '\0')
-			return pstrdup(settings_amqp_url);
-		*problem = "campaign.amqp_url is not set";
+		if (value[0] != '\0')
+			return pstrdup(value);
+		*problem = psprintf("%s is not set", name);
 		return NULL;
 	}
 
-	file = AllocateFile(settings_amqp_url_file, "r");
+	file = AllocateFile(path, "r");
 	if (file == NULL)
 	{
-		*problem = psprintf("campaign.amqp_url_file \"%s\": %m", settings_amqp_url_file);
+		*problem = psprintf("%s_file \"%s\": %m", name, path);
 		return NULL;
 	}
 	if (fgets(line, sizeof(line), file) != NULL)
 	{
 		line[strcspn(line, "\r\n")] = '\0';
-		url = pstrdup(line);
+		secret = pstrdup(line);
 	}
 	else
-		*problem = psprintf("campaign.amqp_url_file \"%s\" is empty", settings_amqp_url_file);
+		*problem = psprintf("%s_file \"%s\" is empty", name, path);
 	explicit_bzero(line, sizeof(line));
 	FreeFile(file);
-	return url;
+	return secret;
+}
+
+char *settings_read_amqp_url(const char **problem)
+{
+	return read_secret("campaign.amqp_url", settings_amqp_url, settings_amqp_url_file, problem);
+}
+
+char *settings_read_jwt_secret(const char **problem)
+{
+	return read_secret("campaign.jwt_secret", settings_jwt_secret, settings_jwt_secret_file,
+					   problem);
 }

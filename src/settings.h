@@ -18,6 +18,10 @@ extern int settings_stall_timeout;	/* seconds */
 extern int settings_poll_interval;	/* seconds */
 extern int settings_argon2_memory;	/* KiB */
 extern int settings_argon2_iterations;
+extern char *settings_jwt_secret;
+extern char *settings_jwt_secret_file;
+extern int settings_jwt_expiry;		  /* seconds */
+extern int settings_upload_max_bytes; /* bytes */
 
 /* Defines them; called once, by _PG_init(). */
 void settings_define(void);
@@ -28,5 +32,8 @@ void settings_define(void);
  * palloc'd) when none is configured or the file cannot be read.
  */
 char *settings_read_amqp_url(const char **problem);
+
+/* The secret of the tokens, from campaign.jwt_secret_file if that is set: likewise. */
+char *settings_read_jwt_secret(const char **problem);
 
 #endif /* CAMPAIGN_SETTINGS_H */

@@ -121,6 +121,7 @@ postgres_configure()
 		log_line_prefix = '%m [%p] %a '
 		campaign.database = 'campaign'
 		campaign.amqp_url = '$AMQP_URL'
+		campaign.jwt_secret = '$JWT_SECRET'
 	END
 	if [ "$STACK_EXTENSION" = yes ]
 	then

@@ -7,6 +7,8 @@ that a new mongod is made a replica set, which it needs before it answers.
 import argparse
 import sys
 import time
+import urllib.error
+import urllib.request
 
 import pika
 import psycopg2
@@ -91,6 +93,24 @@ def consumer(url):
             connection.close()
 
 
+def postgrest(url):
+    """Its own word for having read the schema."""
+    try:
+        urllib.request.urlopen(url, timeout=2).close()
+    except OSError as error:
+        raise NotYet(error) from error
+
+
+def nginx(url):
+    """Any answer: whether PostgREST is behind it is another question."""
+    try:
+        urllib.request.urlopen(url, timeout=2).close()
+    except urllib.error.HTTPError:
+        pass
+    except OSError as error:
+        raise NotYet(error) from error
+
+
 def process_alive(pid):
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
@@ -115,7 +135,7 @@ def wait(part, argument, pid, timeout_s):
 
 
 STARTED = time.monotonic()
-PARTS = {part.__name__: part for part in (postgres, rabbitmq, mongod, consumer)}
+PARTS = {part.__name__: part for part in (postgres, rabbitmq, mongod, consumer, postgrest, nginx)}
 
 
 def main():

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # stack.sh - what all commands of the private stack share: where it lives, its
-# settings file DIR/env, and how a part (postgres, rabbitmq, mongod, consumer) is
-# found and waited for. Sourced by up, down, kill, start and stop.
+# settings file DIR/env, and how a part (postgres, rabbitmq, mongod, consumer,
+# postgrest, nginx) is found and waited for. Sourced by up, down, kill, start and stop.
 #
 # Must never touch a directory that `up` did not make, nor a process that was not
 # started by this stack.
@@ -25,6 +25,12 @@ unset PGHOST PGHOSTADDR PGPORT PGDATABASE PGUSER PGPASSWORD PGPASSFILE PGSERVICE
 . "$STACK_HOME/mongod.sh"
 # shellcheck source=test/stack/consumer.sh
 . "$STACK_HOME/consumer.sh"
+# shellcheck source=test/stack/postgrest.sh
+. "$STACK_HOME/postgrest.sh"
+# shellcheck source=test/stack/nginx.sh
+. "$STACK_HOME/nginx.sh"
+
+STACK_PARTS="postgres, worker, rabbitmq, mongod, consumer, postgrest or nginx"
 
 die()
 {
@@ -111,8 +117,8 @@ env_line()
 part_check()
 {
 	case "${1:-}" in
-		postgres | worker | rabbitmq | mongod | consumer) ;;
-		'') usage_error "a name is needed: postgres, worker, rabbitmq, mongod or consumer" ;;
-		*) usage_error "no part is called $1: postgres, worker, rabbitmq, mongod or consumer" ;;
+		postgres | worker | rabbitmq | mongod | consumer | postgrest | nginx) ;;
+		'') usage_error "a name is needed: $STACK_PARTS" ;;
+		*) usage_error "no part is called $1: $STACK_PARTS" ;;
 	esac
 }

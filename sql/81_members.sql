@@ -1,0 +1,186 @@
+-- Who is asking, and what is theirs: the ground of everything that PostgREST exposes.
+
+CREATE SCHEMA campaign_api;
+COMMENT ON SCHEMA campaign_api IS
+$$Campaign API
+SMS campaigns over HTTP: sign up, log in, register a company, create a campaign, send its numbers, dispatch it and watch it until it is sent. Every request but POST /rpc/signup and POST /rpc/login needs the header "Authorization: Bearer TOKEN".$$;
+
+CREATE TABLE campaign.company_members (
+    company_id text COLLATE "C" NOT NULL REFERENCES campaign.companies (id),
+    user_id text COLLATE "C" NOT NULL REFERENCES campaign.users (id),
+    created_at timestamptz NOT NULL DEFAULT now(),
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    deleted boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (company_id, user_id)
+);
+COMMENT ON TABLE campaign.company_members IS 'Which users belong to which company: they see and touch what is its own, and nobody else does.';
+COMMENT ON COLUMN campaign.company_members.company_id IS 'Company.';
+COMMENT ON COLUMN campaign.company_members.user_id IS 'Member.';
+COMMENT ON COLUMN campaign.company_members.created_at IS 'When the user first became a member.';
+COMMENT ON COLUMN campaign.company_members.updated_at IS 'When the row last changed.';
+COMMENT ON COLUMN campaign.company_members.deleted IS 'Soft delete: a member no longer.';
+CREATE INDEX company_members_user_index ON campaign.company_members (user_id) WHERE NOT deleted;
+CREATE INDEX campaigns_company_index ON campaign.campaigns (company_id) WHERE NOT deleted;
+ALTER TABLE campaign.company_members ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.company_members', '');
+
+-- The request --------------------------------------------------------------------------------
+
+CREATE FUNCTION campaign.request_user() RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT nullif(current_setting('request.jwt.claims', true), '')::jsonb ->> 'user_id' $$;
+COMMENT ON FUNCTION campaign.request_user() IS
+'The user of the token that PostgREST verified; NULL without one.';
+
+CREATE FUNCTION campaign.request_header(name text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT nullif(btrim(nullif(current_setting('request.headers', true), '')::jsonb ->> lower(name)), '') $$;
+COMMENT ON FUNCTION campaign.request_header(text) IS
+'A header of the HTTP request; NULL if it is missing or empty.';
+
+CREATE FUNCTION campaign.request_companies() RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT m.company_id
+    FROM campaign.company_members m
+    JOIN campaign.companies c ON c.id = m.company_id AND NOT c.deleted
+    JOIN campaign.users u ON u.id = m.user_id AND NOT u.deleted
+    WHERE m.user_id = campaign.request_user() AND NOT m.deleted
+$$;
+COMMENT ON FUNCTION campaign.request_companies() IS
+'The companies of the user of the request.';
+
+CREATE FUNCTION campaign.request_people() RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT m.user_id FROM campaign.company_members m
+    WHERE m.company_id IN (SELECT campaign.request_companies()) AND NOT m.deleted
+    UNION SELECT campaign.request_user()
+$$;
+COMMENT ON FUNCTION campaign.request_people() IS
+'The user of the request and the members of their companies.';
+
+CREATE FUNCTION campaign.request_campaigns() RETURNS SETOF text
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.id FROM campaign.campaigns c
+    WHERE c.company_id IN (SELECT campaign.request_companies()) AND NOT c.deleted
+$$;
+COMMENT ON FUNCTION campaign.request_campaigns() IS
+'The campaigns of the companies of the user of the request.';
+
+-- The answer ---------------------------------------------------------------------------------
+
+CREATE FUNCTION campaign.api_raise(code text, message text, detail text DEFAULT NULL, hint text DEFAULT NULL)
+RETURNS void
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'campaign_api_raise';
+COMMENT ON FUNCTION campaign.api_raise(text, text, text, text) IS
+'Raises an error. PostgREST makes an HTTP status of an SQLSTATE such as PT404.';
+
+-- Constraint violations name the row that failed in their detail: nothing of those gets out,
+-- nor of any other error that was not written for the client.
+CREATE FUNCTION campaign.api_raise_mapped(code text, message text, detail text, hint text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    mapped text := CASE
+        WHEN code LIKE 'PT%' THEN code
+        WHEN code IN ('22023', '23503', '54000') THEN 'PT422'
+        WHEN code IN ('23505', '55000') THEN 'PT409'
+        WHEN code = 'P0002' THEN 'PT404' END;
+BEGIN
+    IF mapped IS NULL THEN
+        PERFORM campaign.api_raise(code, message);
+    ELSE
+        PERFORM campaign.api_raise(mapped, message, detail, hint);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_raise_mapped(text, text, text, text) IS
+'Raises an error of the SQL functions again, with the code that PostgREST turns into the fitting HTTP status.';
+
+CREATE FUNCTION campaign.api_respond(status integer, header text DEFAULT NULL, value text DEFAULT NULL)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM set_config('response.status', status::text, true);
+    IF header IS NOT NULL THEN
+        -- The header of one row is no header of several: a request that makes more has none.
+        PERFORM set_config('response.headers',
+            CASE WHEN coalesce(current_setting('response.headers', true), '') = ''
+                 THEN jsonb_build_array(jsonb_build_object(header, value))::text ELSE '[]' END, true);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_respond(integer, text, text) IS
+'Sets the HTTP status and a header of PostgREST''s answer.';
+
+-- Whose it is --------------------------------------------------------------------------------
+
+CREATE FUNCTION campaign.api_user() RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    user_id text := campaign.request_user();
+BEGIN
+    IF user_id IS NULL THEN
+        PERFORM campaign.api_raise('PT401', 'a token is needed', NULL, 'Log in with POST /rpc/login.');
+    END IF;
+    RETURN user_id;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_user() IS 'The user of the request; 401 without one.';
+
+CREATE FUNCTION campaign.api_company_check(company_id text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.api_user();
+    IF NOT EXISTS (SELECT FROM campaign.companies c
+                   WHERE c.id = api_company_check.company_id AND NOT c.deleted) THEN
+        PERFORM campaign.api_raise('PT404',
+            format('company "%s" does not exist', coalesce(left(company_id, 40), 'NULL')));
+    END IF;
+    IF NOT api_company_check.company_id IN (SELECT campaign.request_companies()) THEN
+        PERFORM campaign.api_raise('PT403', 'you are no member of this company', NULL,
+            'A member can add you with POST /rpc/company_member_add.');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_company_check(text) IS
+'404 if there is no such company, 403 if the user of the request is no member of it.';
+
+CREATE FUNCTION campaign.api_campaign_check(campaign_id text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner_id text;
+BEGIN
+    PERFORM campaign.api_user();
+    SELECT c.company_id INTO owner_id FROM campaign.campaigns c
+    LEFT JOIN campaign.companies o ON o.id = c.company_id
+    WHERE c.id = api_campaign_check.campaign_id AND NOT c.deleted AND o.deleted IS NOT TRUE;
+    IF NOT FOUND THEN
+        PERFORM campaign.api_raise('PT404',
+            format('campaign "%s" does not exist', coalesce(left(campaign_id, 40), 'NULL')));
+    END IF;
+    IF owner_id IS NULL OR NOT owner_id IN (SELECT campaign.request_companies()) THEN
+        PERFORM campaign.api_raise('PT403', 'this campaign belongs to another company');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_campaign_check(text) IS
+'404 if there is no such campaign, 403 if it belongs to a company of which the user of the request is no member.';

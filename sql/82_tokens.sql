@@ -1,0 +1,310 @@
+-- Logins: tokens that PostgREST verifies, their revocation, and guessing made slow.
+
+CREATE TABLE campaign.revoked_tokens (
+    jti text COLLATE "C" PRIMARY KEY,
+    expires_at timestamptz NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE campaign.revoked_tokens IS 'Tokens that were logged out before they expired. Rows go once the token has expired.';
+COMMENT ON COLUMN campaign.revoked_tokens.jti IS 'Claim jti of the token.';
+COMMENT ON COLUMN campaign.revoked_tokens.expires_at IS 'When the token expires by itself.';
+COMMENT ON COLUMN campaign.revoked_tokens.created_at IS 'When it was revoked.';
+CREATE INDEX revoked_tokens_expires_index ON campaign.revoked_tokens (expires_at);
+ALTER TABLE campaign.revoked_tokens ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.revoked_tokens', '');
+
+CREATE TABLE campaign.password_changes (
+    user_id text COLLATE "C" PRIMARY KEY REFERENCES campaign.users (id),
+    changed_at timestamptz NOT NULL
+);
+COMMENT ON TABLE campaign.password_changes IS 'When users changed their passwords: older tokens are refused.';
+COMMENT ON COLUMN campaign.password_changes.user_id IS 'User.';
+COMMENT ON COLUMN campaign.password_changes.changed_at IS 'When the password last changed, in whole seconds as tokens have it.';
+ALTER TABLE campaign.password_changes ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.password_changes', '');
+
+-- Keyed by the address and not by the user: an address that nobody has is slowed the same way,
+-- so that the answers do not tell which addresses exist.
+CREATE TABLE campaign.login_attempts (
+    account bytea NOT NULL,
+    failures integer NOT NULL,
+    failed_at timestamptz NOT NULL,
+    next_at timestamptz NOT NULL,
+    CONSTRAINT login_attempts_pkey PRIMARY KEY (account)
+);
+COMMENT ON TABLE campaign.login_attempts IS 'Failed logins since the last good one, per e-mail address. Rows go an hour after the last failure.';
+COMMENT ON COLUMN campaign.login_attempts.account IS 'SHA-256 of the address in lower case.';
+COMMENT ON COLUMN campaign.login_attempts.failures IS 'Failures without a good login between them.';
+COMMENT ON COLUMN campaign.login_attempts.failed_at IS 'When the last one was.';
+COMMENT ON COLUMN campaign.login_attempts.next_at IS 'Before this time, attempts are refused without looking at the password.';
+CREATE INDEX login_attempts_failed_index ON campaign.login_attempts (failed_at);
+ALTER TABLE campaign.login_attempts ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.login_attempts', '');
+
+-- Tokens -------------------------------------------------------------------------------------
+
+CREATE FUNCTION campaign.jwt_sign(payload jsonb) RETURNS text
+LANGUAGE C VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'campaign_jwt_sign';
+COMMENT ON FUNCTION campaign.jwt_sign(jsonb) IS
+'The claims as a JSON Web Token, signed (HS256) with campaign.jwt_secret.';
+
+CREATE FUNCTION campaign.token_issue(user_id text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    issued bigint := floor(extract(epoch FROM clock_timestamp()));
+    expires bigint := issued + extract(epoch FROM current_setting('campaign.jwt_expiry')::interval)::bigint;
+BEGIN
+    RETURN jsonb_build_object(
+        'token', campaign.jwt_sign(jsonb_build_object('role', 'campaign_user', 'user_id', user_id,
+            'jti', @extschema@.cuid2(24), 'iat', issued, 'exp', expires)),
+        'expires_at', to_timestamp(expires),
+        'user_id', user_id);
+END
+$$;
+COMMENT ON FUNCTION campaign.token_issue(text) IS
+'A new token of a user: {"token", "expires_at", "user_id"}.';
+
+CREATE FUNCTION campaign.token_valid(claims jsonb) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(
+        jsonb_typeof(claims -> 'jti') = 'string'
+        AND jsonb_typeof(claims -> 'iat') = 'number' AND jsonb_typeof(claims -> 'exp') = 'number'
+        -- PostgREST lets a token live half a minute longer than it says.
+        AND (claims ->> 'exp')::numeric > extract(epoch FROM clock_timestamp())
+        AND NOT EXISTS (SELECT FROM campaign.revoked_tokens r WHERE r.jti = claims ->> 'jti')
+        AND NOT EXISTS (SELECT FROM campaign.password_changes p WHERE p.user_id = claims ->> 'user_id'
+                        AND extract(epoch FROM p.changed_at) > (claims ->> 'iat')::numeric)
+        AND EXISTS (SELECT FROM campaign.users u WHERE u.id = claims ->> 'user_id' AND NOT u.deleted),
+        false)
+$$;
+COMMENT ON FUNCTION campaign.token_valid(jsonb) IS
+'Whether a token whose signature PostgREST has verified still counts: not expired, not revoked, of a user who exists.';
+
+CREATE FUNCTION campaign.api_check() RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- The role that PostgREST took from the token; this function itself runs as its owner.
+    IF current_setting('role') IS DISTINCT FROM 'campaign_anon'
+       AND NOT campaign.token_valid(nullif(current_setting('request.jwt.claims', true), '')::jsonb) THEN
+        PERFORM campaign.api_raise('PT401', 'this token is no longer valid', NULL,
+            'Log in again with POST /rpc/login.');
+    END IF;
+    -- Estimates are made of everybody's rows.
+    IF campaign.request_header('Prefer') ~* 'count=(planned|estimated)' THEN
+        PERFORM campaign.api_raise('PT400', 'counts are exact or none', NULL, 'Send "Prefer: count=exact".');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_check() IS
+'The db-pre-request of PostgREST: refuses tokens that were revoked, have expired, or whose user is deleted, and counts that are estimates.';
+
+-- Logging in ---------------------------------------------------------------------------------
+
+-- Counts the attempt as failed before the password is looked at, and keeps the row locked:
+-- a hundred attempts at the same time are a hundred attempts one after the other.
+CREATE FUNCTION campaign.login_attempt(account bytea) RETURNS integer
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wait integer;
+BEGIN
+    DELETE FROM campaign.login_attempts a WHERE a.account IN (
+        SELECT old.account FROM campaign.login_attempts old
+        WHERE old.failed_at < now() - interval '1 hour' LIMIT 100 FOR UPDATE SKIP LOCKED);
+    INSERT INTO campaign.login_attempts AS a (account, failures, failed_at, next_at)
+    VALUES (login_attempt.account, 1, clock_timestamp(), clock_timestamp())
+    ON CONFLICT ON CONSTRAINT login_attempts_pkey DO UPDATE
+    SET failures = a.failures + 1, failed_at = clock_timestamp(),
+        next_at = clock_timestamp() + CASE WHEN a.failures < 4 THEN interval '0'
+            ELSE least(interval '1 second' * 2 ^ least(a.failures - 4, 20), interval '5 minutes') END
+    WHERE a.next_at <= clock_timestamp();
+    IF FOUND THEN
+        RETURN 0;
+    END IF;
+    SELECT ceil(extract(epoch FROM a.next_at - clock_timestamp())) INTO wait
+    FROM campaign.login_attempts a WHERE a.account = login_attempt.account;
+    RETURN greatest(wait, 1);
+END
+$$;
+COMMENT ON FUNCTION campaign.login_attempt(bytea) IS
+'Seconds until another login to this account may be tried; 0 if it may be tried now, which is counted as a failure until campaign.login_success() says otherwise. From the fifth failure on each one doubles the wait: 1, 2, 4 seconds and so on, up to 5 minutes.';
+
+CREATE FUNCTION campaign.password_dummy() RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT format('$argon2id$v=19$m=%s,t=%s,p=1$bm9ib2R5aGFzdGhpc29uZQ$%s',
+        pg_size_bytes(current_setting('campaign.argon2_memory')) / 1024,
+        current_setting('campaign.argon2_iterations'), repeat('A', 43))
+$$;
+COMMENT ON FUNCTION campaign.password_dummy() IS
+'A hash that no password has and that costs as much to verify as a real one: a login of nobody takes as long as a login of somebody.';
+
+CREATE FUNCTION campaign.password_matches(password text, hash text) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- What cannot be a password is just wrong, not an error that looks different.
+    IF password IS NULL OR octet_length(password) NOT BETWEEN 1 AND 1024 THEN
+        RETURN false;
+    END IF;
+    RETURN @extschema@.password_verify(password, coalesce(hash, campaign.password_dummy()))
+        AND hash IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION campaign.password_matches(text, text) IS
+'Whether the password is the one of the hash; without a hash it takes as long and is false.';
+
+CREATE FUNCTION campaign_api.signup(email text, password text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    new_id text;
+    code text; message text; detail text; hint text;
+BEGIN
+    new_id := @extschema@.user_create(signup.email, signup.password);
+    PERFORM campaign.api_respond(201, 'Location', '/users?id=eq.' || new_id);
+    RETURN (SELECT to_jsonb(u) FROM campaign_api.users u WHERE u.id = new_id);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.signup(text, text) IS
+$$Sign up
+Creates a user. Needs no token.
+
+email: address, unique among users whatever its case.
+password: 1 to 1024 bytes; only its Argon2id hash is kept.
+
+201 with the user and its Location; 409 if somebody has this address; 422 if the address or the password cannot be one.$$;
+
+CREATE FUNCTION campaign_api.login(email text, password text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    address text := lower(btrim(coalesce(login.email, '')));
+    account_key bytea := sha256(convert_to(address, 'UTF8'));
+    wait integer := campaign.login_attempt(account_key);
+    person_id text;
+    user_hash text;
+BEGIN
+    -- Refusals are answers and not errors: an error would roll the count back.
+    IF wait > 0 THEN
+        PERFORM campaign.api_respond(429, 'Retry-After', wait::text);
+        RETURN jsonb_build_object('code', 'PT429', 'message', 'too many failed logins to this account',
+            'details', NULL, 'hint', format('Try again in %s seconds.', wait));
+    END IF;
+    SELECT u.id, u.password INTO person_id, user_hash FROM campaign.users u
+    WHERE lower(u.email) = address AND NOT u.deleted;
+    IF NOT campaign.password_matches(login.password, user_hash) THEN
+        PERFORM campaign.api_respond(401, 'WWW-Authenticate', 'Bearer');
+        RETURN jsonb_build_object('code', 'PT401', 'message', 'e-mail address or password is wrong',
+            'details', NULL, 'hint', NULL);
+    END IF;
+    DELETE FROM campaign.login_attempts a WHERE a.account = account_key;
+    IF campaign.password_needs_rehash(user_hash) THEN
+        UPDATE campaign.users u SET password = @extschema@.password_hash(login.password)
+        WHERE u.id = person_id;
+    END IF;
+    RETURN campaign.token_issue(person_id);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.login(text, text) IS
+$$Log in
+Gives a token for the header "Authorization: Bearer TOKEN". Needs none itself.
+
+email: address of the user.
+password: their password.
+
+200 with {"token", "expires_at", "user_id"}; 401 if the address is unknown or the password is wrong, without saying which; 429 with Retry-After after five failures in a row, for 1, 2, 4 and so on up to 300 seconds.$$;
+
+CREATE FUNCTION campaign_api.logout() RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+BEGIN
+    PERFORM campaign.api_user();
+    DELETE FROM campaign.revoked_tokens r WHERE r.expires_at < now() - interval '1 hour';
+    INSERT INTO campaign.revoked_tokens (jti, expires_at)
+    VALUES (claims ->> 'jti', to_timestamp((claims ->> 'exp')::double precision))
+    ON CONFLICT DO NOTHING;
+END
+$$;
+COMMENT ON FUNCTION campaign_api.logout() IS
+$$Log out
+Revokes the token of the request: every later request with it is answered with 401.
+
+204.$$;
+
+CREATE FUNCTION campaign_api.password_change(old_password text, new_password text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    person_id text := campaign.api_user();
+    user_hash text;
+    code text; message text; detail text; hint text;
+BEGIN
+    SELECT u.password INTO user_hash FROM campaign.users u
+    WHERE u.id = person_id AND NOT u.deleted FOR NO KEY UPDATE;
+    IF NOT campaign.password_matches(old_password, user_hash) THEN
+        PERFORM campaign.api_raise('PT403', 'the old password is wrong');
+    END IF;
+    IF new_password IS NULL THEN
+        PERFORM campaign.api_raise('PT422', 'password is missing');
+    END IF;
+    UPDATE campaign.users u
+    SET password = @extschema@.password_hash(new_password), updated_at = clock_timestamp()
+    WHERE u.id = person_id;
+    INSERT INTO campaign.password_changes AS p (user_id, changed_at)
+    VALUES (person_id, date_trunc('second', clock_timestamp()))
+    ON CONFLICT ON CONSTRAINT password_changes_pkey DO UPDATE SET changed_at = excluded.changed_at;
+    RETURN campaign.token_issue(person_id);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.password_change(text, text) IS
+$$Change the password
+Tokens from before the change are refused; the answer holds a new one.
+
+old_password: the one so far.
+new_password: 1 to 1024 bytes.
+
+200 with {"token", "expires_at", "user_id"}; 403 if the old password is wrong; 422 if the new one cannot be one.$$;
+
+CREATE FUNCTION campaign_api.me() RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    user_id text := campaign.api_user();
+BEGIN
+    RETURN (SELECT to_jsonb(u) || jsonb_build_object('companies', coalesce(
+                (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.created_at, c.id) FROM campaign_api.companies c
+                 WHERE c.id IN (SELECT campaign.request_companies())), '[]'))
+            FROM campaign_api.users u WHERE u.id = user_id);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.me() IS
+$$Who am I
+The user of the token, with their companies.
+
+200.$$;

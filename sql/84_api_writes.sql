@@ -1,0 +1,263 @@
+-- Writing through the views. The role of a request has no right to write to any table: these
+-- functions check, write, and delete softly. They are triggers of views, which hold no data; a
+-- restore does not run them.
+
+-- PostgREST does not tell the query string, but the statement that it made of it: what stands
+-- between its first word and RETURNING is the request's own, once names and literals are out of
+-- it, and so is the join to the rows that ?limit= has chosen.
+CREATE FUNCTION campaign.statement_has_filter(statement text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT regexp_replace(
+        split_part(regexp_replace(statement, $regexp$"([^"]|"")*"|'([^']|'')*'$regexp$, 'x', 'g'),
+            ' RETURNING ', 1),
+        '(FROM|USING) pgrst_affected_rows WHERE', '') ~ '\sWHERE\s'
+$$;
+COMMENT ON FUNCTION campaign.statement_has_filter(text) IS
+'Whether an UPDATE or DELETE has a WHERE of its own.';
+
+CREATE FUNCTION campaign.api_filter_required() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('request.method', true) IN ('PATCH', 'DELETE')
+       AND NOT campaign.statement_has_filter(current_query()) THEN
+        PERFORM campaign.api_raise('PT400', format('%s without a filter is refused',
+            CASE TG_OP WHEN 'UPDATE' THEN 'PATCH' ELSE 'DELETE' END), NULL,
+            'Name the rows, for example with ?id=eq.ID.');
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_filter_required() IS
+'Refuses a PATCH or DELETE of every row that one can see.';
+
+CREATE FUNCTION campaign.api_users_write() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    code text; message text; detail text; hint text;
+BEGIN
+    IF OLD.id IS DISTINCT FROM campaign.api_user() THEN
+        PERFORM campaign.api_raise('PT403', 'you can change only yourself');
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        UPDATE campaign.users u SET deleted = true, updated_at = clock_timestamp()
+        WHERE u.id = OLD.id AND NOT u.deleted;
+        RETURN OLD;
+    END IF;
+    UPDATE campaign.users u
+    SET email = campaign.email_check(NEW.email), updated_at = clock_timestamp()
+    WHERE u.id = OLD.id AND NOT u.deleted;
+    SELECT * INTO NEW FROM campaign_api.users v WHERE v.id = OLD.id;
+    RETURN NEW;
+EXCEPTION
+    WHEN unique_violation THEN
+        PERFORM campaign.api_raise('PT409', 'a user with this e-mail address already exists');
+    WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+            detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+        PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+END
+$$;
+COMMENT ON FUNCTION campaign.api_users_write() IS
+'PATCH and DELETE of /users: the user of the request, and nobody else.';
+
+-- For what must not happen in a company that is being deleted: waits for that, and then looks.
+CREATE FUNCTION campaign.api_company_lock(company_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM campaign.companies c WHERE c.id = api_company_lock.company_id FOR KEY SHARE;
+    PERFORM campaign.api_company_check(company_id);
+END
+$$;
+COMMENT ON FUNCTION campaign.api_company_lock(text) IS
+'As campaign.api_company_check(), and keeps the company from being deleted until the end of the transaction.';
+
+CREATE FUNCTION campaign.api_company_delete(company_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Nobody creates or dispatches a campaign meanwhile: campaign.api_company_lock() waits for this.
+    PERFORM FROM campaign.companies c WHERE c.id = api_company_delete.company_id FOR UPDATE;
+    IF EXISTS (SELECT FROM campaign.campaigns c
+               WHERE c.company_id = api_company_delete.company_id AND NOT c.deleted
+                 AND c.status IN ('scheduled', 'queued', 'publishing', 'published', 'paused')) THEN
+        PERFORM campaign.api_raise('PT409', 'a campaign of this company is not finished', NULL,
+            'Wait for it, or end it with POST /rpc/campaign_cancel.');
+    END IF;
+    UPDATE campaign.companies c SET deleted = true, updated_at = clock_timestamp()
+    WHERE c.id = api_company_delete.company_id AND NOT c.deleted;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_company_delete(text) IS
+'Soft delete of a company; its campaigns are hidden with it.';
+
+CREATE FUNCTION campaign.api_companies_write() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target_id text := OLD.id;
+    user_id text := campaign.api_user();
+    code text; message text; detail text; hint text;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        target_id := @extschema@.company_create(NEW.name, NEW.document);
+        INSERT INTO campaign.company_members (company_id, user_id) VALUES (target_id, user_id);
+        PERFORM campaign.api_respond(201, 'Location', '/companies?id=eq.' || target_id);
+    ELSE
+        PERFORM campaign.api_company_check(target_id);
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        PERFORM campaign.api_company_delete(target_id);
+        RETURN OLD;
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        UPDATE campaign.companies c
+        SET name = campaign.company_name_check(NEW.name),
+            document = campaign.company_document_check(NEW.document), updated_at = clock_timestamp()
+        WHERE c.id = target_id AND NOT c.deleted;
+    END IF;
+    SELECT * INTO NEW FROM campaign_api.companies v WHERE v.id = target_id;
+    RETURN NEW;
+EXCEPTION
+    WHEN unique_violation THEN
+        PERFORM campaign.api_raise('PT409', 'a company with this document already exists');
+    WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+            detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+        PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+END
+$$;
+COMMENT ON FUNCTION campaign.api_companies_write() IS
+'POST, PATCH and DELETE of /companies.';
+
+CREATE FUNCTION campaign.api_company_choose(company_id text) RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    mine text[];
+BEGIN
+    IF company_id IS NOT NULL THEN
+        PERFORM campaign.api_company_lock(company_id);
+        RETURN company_id;
+    END IF;
+    PERFORM campaign.api_user();
+    mine := ARRAY(SELECT campaign.request_companies());
+    IF cardinality(mine) <> 1 THEN
+        PERFORM campaign.api_raise('PT422', CASE cardinality(mine) WHEN 0 THEN 'you have no company'
+            ELSE 'company_id is missing, and you have several companies' END, NULL,
+            CASE cardinality(mine) WHEN 0 THEN 'Create one with POST /companies.' END);
+    END IF;
+    PERFORM campaign.api_company_lock(mine[1]);
+    RETURN mine[1];
+END
+$$;
+COMMENT ON FUNCTION campaign.api_company_choose(text) IS
+'The company of a new campaign: the given one if it is the user''s, or the only one that they have; locked as by campaign.api_company_lock().';
+
+CREATE FUNCTION campaign.api_campaign_update(campaign_id text, name text, message text, ordered boolean)
+RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    target campaign.campaigns := campaign.campaign_lock(campaign_id);
+BEGIN
+    IF target.status <> 'draft' AND (message, ordered) IS DISTINCT FROM (target.message, target.ordered) THEN
+        PERFORM campaign.api_raise('PT409', format(
+            'campaign "%s" is %s: message and ordered can be changed in a draft only',
+            target.id, target.status));
+    END IF;
+    UPDATE campaign.campaigns c
+    SET name = campaign.campaign_name_check(name), message = campaign.campaign_message_check(message),
+        ordered = coalesce(ordered, target.ordered), updated_at = clock_timestamp()
+    WHERE c.id = target.id;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_campaign_update(text, text, text, boolean) IS
+'Changes a campaign: the name at any time, the rest in a draft only.';
+
+CREATE FUNCTION campaign.api_campaign_delete(campaign_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target campaign.campaigns := campaign.campaign_lock(campaign_id);
+BEGIN
+    IF target.status <> 'draft' AND campaign.transition_allowed(target.status, 'cancelled') THEN
+        PERFORM campaign.campaign_transition(target.id, 'cancelled');
+        PERFORM campaign.worker_wake();
+    END IF;
+    UPDATE campaign.campaigns c SET deleted = true, updated_at = clock_timestamp()
+    WHERE c.id = target.id;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_campaign_delete(text) IS
+'Soft delete of a campaign; one that runs is cancelled.';
+
+CREATE FUNCTION campaign.api_campaigns_write() RETURNS trigger
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target_id text := OLD.id;
+    user_id text := campaign.api_user();
+    code text; message text; detail text; hint text;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NEW.user_id <> user_id THEN
+            PERFORM campaign.api_raise('PT403', 'user_id is another user''s');
+        END IF;
+        target_id := @extschema@.campaign_create(NEW.name, NEW.message,
+            campaign.api_company_choose(NEW.company_id), user_id, NEW.ordered);
+        PERFORM campaign.api_respond(201, 'Location', '/campaigns?id=eq.' || target_id);
+    ELSE
+        PERFORM campaign.api_campaign_check(target_id);
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        PERFORM campaign.api_campaign_delete(target_id);
+        RETURN OLD;
+    END IF;
+    IF TG_OP = 'UPDATE' THEN
+        PERFORM campaign.api_campaign_update(target_id, NEW.name, NEW.message, NEW.ordered);
+    END IF;
+    SELECT * INTO NEW FROM campaign_api.campaigns v WHERE v.id = target_id;
+    RETURN NEW;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+END
+$$;
+COMMENT ON FUNCTION campaign.api_campaigns_write() IS
+'POST, PATCH and DELETE of /campaigns.';
+
+CREATE TRIGGER api_filter_required BEFORE UPDATE OR DELETE ON campaign_api.users
+    FOR EACH STATEMENT EXECUTE FUNCTION campaign.api_filter_required();
+COMMENT ON TRIGGER api_filter_required ON campaign_api.users IS 'No PATCH or DELETE without a filter.';
+CREATE TRIGGER api_filter_required BEFORE UPDATE OR DELETE ON campaign_api.companies
+    FOR EACH STATEMENT EXECUTE FUNCTION campaign.api_filter_required();
+COMMENT ON TRIGGER api_filter_required ON campaign_api.companies IS 'No PATCH or DELETE without a filter.';
+CREATE TRIGGER api_filter_required BEFORE UPDATE OR DELETE ON campaign_api.campaigns
+    FOR EACH STATEMENT EXECUTE FUNCTION campaign.api_filter_required();
+COMMENT ON TRIGGER api_filter_required ON campaign_api.campaigns IS 'No PATCH or DELETE without a filter.';
+
+CREATE TRIGGER api_write INSTEAD OF UPDATE OR DELETE ON campaign_api.users
+    FOR EACH ROW EXECUTE FUNCTION campaign.api_users_write();
+COMMENT ON TRIGGER api_write ON campaign_api.users IS 'Writes to campaign.users.';
+CREATE TRIGGER api_write INSTEAD OF INSERT OR UPDATE OR DELETE ON campaign_api.companies
+    FOR EACH ROW EXECUTE FUNCTION campaign.api_companies_write();
+COMMENT ON TRIGGER api_write ON campaign_api.companies IS 'Writes to campaign.companies.';
+CREATE TRIGGER api_write INSTEAD OF INSERT OR UPDATE OR DELETE ON campaign_api.campaigns
+    FOR EACH ROW EXECUTE FUNCTION campaign.api_campaigns_write();
+COMMENT ON TRIGGER api_write ON campaign_api.campaigns IS 'Writes to campaign.campaigns.';

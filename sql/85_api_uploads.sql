@@ -1,0 +1,174 @@
+-- Numbers files over HTTP, as raw bodies and as JSON: for campaigns of the user of the request,
+-- up to campaign.upload_max_bytes.
+
+CREATE FUNCTION campaign.request_flag(header text) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    value text := lower(campaign.request_header(header));
+BEGIN
+    IF value IS NULL OR value IN ('false', '0', 'no') THEN
+        RETURN false;
+    ELSIF value IN ('true', '1', 'yes') THEN
+        RETURN true;
+    END IF;
+    PERFORM campaign.api_raise('PT400', format('header %s must be true or false', header));
+END
+$$;
+COMMENT ON FUNCTION campaign.request_flag(text) IS 'A header of the HTTP request that is true or false; false without it.';
+
+CREATE FUNCTION campaign.api_upload(
+    campaign_id text, numbers bytea, skip_invalid boolean, allow_duplicates boolean, class text
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    longest bigint := pg_size_bytes(
+        regexp_replace(current_setting('campaign.upload_max_bytes'), '(\d)B$', '\1 bytes'));
+BEGIN
+    PERFORM campaign.api_campaign_check(campaign_id);
+    IF octet_length(numbers) > longest THEN
+        PERFORM campaign.api_raise('PT413', format('numbers file is longer than %s bytes', longest),
+            NULL, 'Send it in parts: a further file is added to a draft.');
+    END IF;
+    RETURN @extschema@.campaign_upload(campaign_id, numbers, skip_invalid, allow_duplicates, class);
+END
+$$;
+COMMENT ON FUNCTION campaign.api_upload(text, bytea, boolean, boolean, text) IS
+'campaign_upload() for a campaign of the user of the request, up to campaign.upload_max_bytes.';
+
+CREATE FUNCTION campaign.api_upload_raw(numbers bytea) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    campaign_id text := campaign.request_header('X-Campaign-Id');
+    code text; message text; detail text; hint text;
+BEGIN
+    PERFORM campaign.api_user();
+    IF campaign_id IS NULL THEN
+        PERFORM campaign.api_raise('PT400', 'header X-Campaign-Id is missing', NULL,
+            'Name the campaign that gets the numbers in the request header X-Campaign-Id.');
+    END IF;
+    RETURN campaign.api_upload(campaign_id, numbers, campaign.request_flag('X-Skip-Invalid'),
+        campaign.request_flag('X-Allow-Duplicates'),
+        upper(coalesce(campaign.request_header('X-Class'), 'NORMAL')));
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise_mapped(code, message, detail,
+        replace(hint, 'pass skip_invalid => true', 'send "X-Skip-Invalid: true"'));
+END
+$$;
+COMMENT ON FUNCTION campaign.api_upload_raw(bytea) IS
+'An upload whose campaign and options are in the headers of the request.';
+
+CREATE FUNCTION campaign_api.campaign_upload(bytea) RETURNS jsonb
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT campaign.api_upload_raw($1) $$;
+COMMENT ON FUNCTION campaign_api.campaign_upload(bytea) IS
+$$Send a numbers file
+The body is the file, one phone number a line, with Content-Type: application/octet-stream or text/plain. Request headers:
+
+X-Campaign-Id: the campaign.
+X-Skip-Invalid: true to leave invalid lines out instead of refusing the file.
+X-Allow-Duplicates: true to keep repeated numbers.
+X-Class: VIP or NORMAL (default).
+
+200 with {"accepted", "duplicates", "invalid", "errors"}, and "repeated": true if the same file was sent before and nothing changed; 404, 403 for campaigns that are not there or not yours; 409 if the campaign is no draft any more; 413 if the file is too long; 422 if lines are invalid.$$;
+
+-- PostgREST hands text over as a C string: what follows a NUL byte would be lost without a word.
+CREATE FUNCTION campaign.request_text(body text) RETURNS bytea
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    expected text := campaign.request_header('Content-Length');
+    bytes bytea := convert_to(body, 'UTF8');
+BEGIN
+    IF expected IS NULL THEN
+        PERFORM campaign.api_raise('PT411', 'text needs the header Content-Length', NULL,
+            'Send it, or send the file as Content-Type: application/octet-stream.');
+    ELSIF expected <> octet_length(bytes)::text THEN
+        PERFORM campaign.api_raise('PT422',
+            'numbers file refused, nothing was stored: it holds a NUL byte: not a text file');
+    END IF;
+    RETURN bytes;
+END
+$$;
+COMMENT ON FUNCTION campaign.request_text(text) IS
+'The body of a text/plain request, if all of it has arrived; an error otherwise.';
+
+CREATE FUNCTION campaign_api.campaign_upload(text) RETURNS jsonb
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT campaign.api_upload_raw(campaign.request_text($1)) $$;
+COMMENT ON FUNCTION campaign_api.campaign_upload(text) IS
+$$Send a numbers file as text
+As with application/octet-stream, for Content-Type: text/plain. Needs the header Content-Length: 411 without.$$;
+
+CREATE FUNCTION campaign.numbers_from_json(numbers json) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lines text;
+    unfit bigint;
+BEGIN
+    CASE json_typeof(numbers)
+        WHEN 'string' THEN
+            lines := numbers #>> '{}';
+        WHEN 'array' THEN
+            SELECT string_agg(value #>> '{}', E'\n' ORDER BY place),
+                min(place) FILTER (WHERE json_typeof(value) NOT IN ('string', 'number')
+                                      OR strpos(value #>> '{}', E'\n') > 0
+                                      OR strpos(value #>> '{}', E'\r') > 0)
+            INTO lines, unfit
+            FROM json_array_elements(numbers) WITH ORDINALITY AS elements (value, place);
+            IF unfit IS NOT NULL THEN
+                PERFORM campaign.api_raise('PT422', format('element %s of numbers is no phone number', unfit));
+            END IF;
+        ELSE
+            PERFORM campaign.api_raise('PT422', 'numbers must be an array of phone numbers, or text with one a line');
+    END CASE;
+    RETURN convert_to(coalesce(lines, ''), 'UTF8');
+END
+$$;
+COMMENT ON FUNCTION campaign.numbers_from_json(json) IS
+'Phone numbers given as a JSON array, or as one string, in the form of a numbers file: element n is line n.';
+
+CREATE FUNCTION campaign_api.campaign_upload_json(
+    campaign_id text,
+    numbers json,
+    skip_invalid boolean DEFAULT false,
+    allow_duplicates boolean DEFAULT false,
+    class text DEFAULT 'NORMAL'
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    code text; message text; detail text; hint text;
+BEGIN
+    PERFORM campaign.api_campaign_check(campaign_id);
+    RETURN campaign.api_upload(campaign_id, campaign.numbers_from_json(numbers), skip_invalid,
+        allow_duplicates, class);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise_mapped(code, message, detail,
+        replace(hint, 'pass skip_invalid => true', 'send "skip_invalid": true'));
+END
+$$;
+COMMENT ON FUNCTION campaign_api.campaign_upload_json(text, json, boolean, boolean, text) IS
+$$Send numbers as JSON
+campaign_id: the campaign.
+numbers: array of phone numbers, or a string with one a line.
+skip_invalid: leave invalid numbers out instead of refusing them all.
+allow_duplicates: keep repeated numbers.
+class: VIP or NORMAL.
+
+Answers as POST /rpc/campaign_upload.$$;

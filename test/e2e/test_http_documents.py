@@ -1,0 +1,138 @@
+"""test_http_documents.py - what tells people about the API: OpenAPI and the Postman collection."""
+import json
+import os
+import pathlib
+import re
+
+import pytest
+
+from http_client import unique
+from stack import REPOSITORY, run
+
+pytest_plugins = ["http_fixtures"]
+
+POSTMAN = REPOSITORY / "docs" / "postman"
+COLLECTION = POSTMAN / "campaign.postman_collection.json"
+ENVIRONMENT = POSTMAN / "campaign.postman_environment.json"
+TOOLS = pathlib.Path(os.environ.get("CAMPAIGN_TOOLS", REPOSITORY / ".tools"))
+ID = "00000000"
+VARIABLE = re.compile(r"\{\{(?!base_url)\w+\}\}")
+# Everything that docker/nginx.conf maps.
+ROUTES = {"POST /signup", "POST /login", "POST /logout", "GET /me", "POST /me/password", "GET /",
+          "GET /users", f"GET /users/{ID}", f"PATCH /users/{ID}", f"DELETE /users/{ID}",
+          "GET /companies", "POST /companies", f"GET /companies/{ID}", f"PATCH /companies/{ID}",
+          f"DELETE /companies/{ID}", f"GET /companies/{ID}/members",
+          f"POST /companies/{ID}/members",
+          f"DELETE /companies/{ID}/members/{ID}",
+          "GET /campaigns", "POST /campaigns", "POST /campaigns/send", f"GET /campaigns/{ID}",
+          f"PATCH /campaigns/{ID}", f"DELETE /campaigns/{ID}", f"PUT /campaigns/{ID}/numbers",
+          f"POST /campaigns/{ID}/numbers", f"GET /campaigns/{ID}/recipients",
+          f"GET /campaigns/{ID}/status", f"GET /campaigns/{ID}/verify",
+          f"POST /campaigns/{ID}/dispatch", f"POST /campaigns/{ID}/pause",
+          f"POST /campaigns/{ID}/resume", f"POST /campaigns/{ID}/cancel"}
+
+
+def requests_of(items):
+    for item in items:
+        if "item" in item:
+            yield from requests_of(item["item"])
+        else:
+            yield item["request"], item
+
+
+def collection():
+    return list(requests_of(json.loads(COLLECTION.read_text(encoding="utf-8"))["item"]))
+
+
+@pytest.fixture(name="openapi", scope="module")
+def fixture_openapi(ana):
+    return ana.api.get("/", Accept="application/openapi+json").expect(200).json
+
+
+def test_newman_runs_the_collection(stack):
+    """R0.13: every request of the collection works against the real servers."""
+    answer = run([TOOLS / "npm" / "node_modules" / ".bin" / "newman", "run", COLLECTION,
+                  "--environment", ENVIRONMENT, "--env-var", f"base_url={stack.env['HTTP_URL']}",
+                  "--color", "off", "--disable-unicode"], timeout=180)
+    assert "AssertionError" not in answer.stdout
+
+
+def test_readme_lines_work(stack):
+    """R0.19: the shell lines of "Use it over HTTP", as they stand there, in one go."""
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    section = text.split("## Use it over HTTP\n")[1].split("\n## ")[0]
+    first, lines = re.search(r"```sh\n(.*?)\n(.*?)```", section, re.DOTALL).groups()
+    assert first.startswith("test/stack/up && . .stack/env")
+    # A stack that stays has seen these before.
+    lines = lines.replace("ana@example.com", f"{unique()}@example.com")
+    lines = lines.replace("12.345.678/0001-95", unique())
+    script = f"set -e -o pipefail\n. {stack.directory}/env\n{lines}"
+    answer = run(["bash", "-c", script], timeout=60).stdout
+    assert '"status": "sent"' in answer and '"ok": true' in answer
+    assert '"phone_number":"+5511987654321"' in answer and '"message":' not in answer.lower()
+    assert re.search(r'"total": 1\b', answer), answer
+
+
+def test_collection_has_every_route():
+    """R0.13: each endpoint with a working payload, and assertions for each."""
+    seen = set()
+    for request, item in collection():
+        path = VARIABLE.sub(ID, request["url"]["raw"].removeprefix("{{base_url}}"))
+        seen.add(f"{request['method']} {path.partition('?')[0]}")
+        assert any(event["listen"] == "test" for event in item["event"]), item["name"]
+    assert ROUTES - seen == set()
+    assert seen - ROUTES == set()
+
+
+def test_routes_are_those_of_nginx(nobody):
+    """R0.13: a route of the list exists; a route of the configuration is in the list."""
+    for route in ROUTES - {"GET /", "POST /login", "POST /signup"}:
+        method, path = route.split(" ")
+        answer = nobody.request(method, path, {}).refused(400, 401, 404)
+        assert answer.json["code"] not in ("HTTP404", "HTTP405"), (route, answer)
+    text = (REPOSITORY / "docker" / "nginx.conf").read_text(encoding="utf-8")
+    words = {word for route in ROUTES for word in re.findall(r"[a-z]{2,}", route)}
+    public = re.compile(r"^\s+location (?!@|= /errors|= /numbers)(.*) \{", re.MULTILINE)
+    for location in public.findall(text):
+        names = set(re.findall(r"[a-z]{2,}", re.sub(r"\(\?<\w+>", "", location)))
+        assert names <= words | {"rpc", "company"}, (location, names - words)
+
+
+def test_openapi_has_every_function_and_view(openapi):
+    """R0.7: all of the schema campaign_api, described."""
+    paths = openapi["paths"]
+    for name in ("users", "companies", "company_members", "campaigns", "recipients"):
+        assert openapi["definitions"][name]["description"], name
+        for column, described in openapi["definitions"][name]["properties"].items():
+            assert described["description"], (name, column)
+    for name in ("signup", "login", "logout", "me", "company_member_add", "company_member_remove",
+                 "password_change", "campaign_upload", "campaign_upload_json", "campaign_dispatch",
+                 "campaign_send", "campaign_status", "campaign_pause", "campaign_resume",
+                 "campaign_cancel", "campaign_verify"):
+        assert paths[f"/rpc/{name}"]["post"]["summary"], name
+    for path, verbs in paths.items():
+        for verb, described in verbs.items():
+            if path != "/" and verb != "parameters":
+                assert described.get("summary"), (verb, path)
+
+
+def test_openapi_is_valid(openapi, tmp_path):
+    """R0.7: by somebody else's reading of the specification, references included."""
+    assert openapi["swagger"] == "2.0" and openapi["info"]["title"]
+    (tmp_path / "api.json").write_text(json.dumps(openapi), encoding="utf-8")
+    script = ("require('@apidevtools/swagger-parser').validate(process.argv[1])"
+              ".catch((error) => { console.log(String(error)); process.exit(1); })")
+    run(["node", "-e", script, tmp_path / "api.json"], cwd=TOOLS / "npm")
+
+
+def test_openapi_tells_nobody_nothing_secret(nobody, openapi):
+    """R0.8: without a token only sign-up and login are described."""
+    text = json.dumps(openapi)
+    for secret in ("identifier_", "argon2", "revoked_tokens", "login_attempts"):
+        assert secret not in text, secret
+    answer = nobody.get("/")
+    if answer.status == 200:
+        paths = set(answer.json["paths"])
+        assert paths <= {"/", "/rpc/signup", "/rpc/login"}, paths
+    else:
+        answer.refused(401)

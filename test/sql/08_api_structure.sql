@@ -1,0 +1,136 @@
+-- What PostgREST exposes, to whom, and the rules that every object behind it keeps.
+BEGIN;
+SELECT plan(20);
+
+CREATE TEMPORARY VIEW owned AS
+SELECT d.classid, d.objid FROM pg_depend d
+JOIN pg_extension e ON d.refclassid = 'pg_extension'::regclass AND e.oid = d.refobjid
+WHERE e.extname = 'campaign' AND d.deptype = 'e';
+CREATE TEMPORARY VIEW owned_functions AS
+SELECT p.* FROM pg_proc p JOIN owned o ON o.classid = 'pg_proc'::regclass AND o.objid = p.oid;
+CREATE TEMPORARY VIEW owned_relations AS
+SELECT c.* FROM pg_class c JOIN owned o ON o.classid = 'pg_class'::regclass AND o.objid = c.oid;
+
+SELECT is(
+    (SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class
+     WHERE relnamespace = 'campaign_api'::regnamespace AND relkind = 'v'),
+    'campaigns companies company_members recipients users', 'the views of the API');
+SELECT is_empty(
+    $$ SELECT relname FROM pg_class WHERE relnamespace = 'campaign_api'::regnamespace AND relkind NOT IN ('v', 'c') $$,
+    'the API has views and no tables');
+SELECT is(
+    (SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'campaign_api'::regnamespace),
+    'campaign_cancel campaign_dispatch campaign_pause campaign_resume campaign_send campaign_status '
+    'campaign_upload campaign_upload_json campaign_verify company_member_add company_member_remove '
+    'login logout me password_change signup', 'the functions of the API');
+SELECT is_empty(
+    $$ SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+       WHERE c.relnamespace = 'campaign_api'::regnamespace
+         AND (a.attname ~ '^identifier_' OR a.attname IN ('password', 'deleted')) $$,
+    'R0.8: no secret is a column of the API');
+
+-- Lint -------------------------------------------------------------------------------------
+SELECT is_empty(
+    $$ SELECT oid::regprocedure FROM owned_functions WHERE prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
+         AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)
+         AND (prosecdef OR pronamespace IN ('campaign'::regnamespace, 'campaign_api'::regnamespace)) $$,
+    'every definer function, and every function of the private schemas, pins its search_path');
+SELECT is_empty(
+    $$ SELECT oid::regprocedure FROM owned_functions
+       WHERE prosecdef AND prolang = (SELECT oid FROM pg_language WHERE lanname = 'c') $$,
+    'no function in C runs as its definer');
+SELECT is(
+    (SELECT string_agg(oid::regprocedure::text, ' ') FROM owned_functions
+     WHERE has_function_privilege('public', oid, 'execute')),
+    'cuid2(integer)', 'PUBLIC may execute cuid2() and nothing else');
+SELECT is_empty(
+    $$ SELECT n.nspname FROM pg_namespace n JOIN owned o ON o.classid = 'pg_namespace'::regclass AND o.objid = n.oid
+       WHERE has_schema_privilege('public', n.oid, 'usage') OR has_schema_privilege('public', n.oid, 'create') $$,
+    'PUBLIC may not look into the schemas');
+SELECT is_empty(
+    $$ SELECT relname FROM owned_relations WHERE relkind IN ('r', 'p') AND NOT relrowsecurity $$,
+    'every table has row-level security');
+SELECT is_empty(
+    $$ SELECT relname FROM owned_relations WHERE relkind = 'v'
+         AND NOT coalesce('security_invoker=true' = ANY (reloptions), false) $$,
+    'every view runs with the rights of the request');
+SELECT is_empty(
+    $$ SELECT relname FROM owned_relations WHERE relkind IN ('r', 'p', 'S')
+         AND NOT oid = ANY (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'campaign') $$,
+    'every table and sequence is part of a dump');
+SELECT is_empty(
+    $$ SELECT pg_describe_object(classid, objid, 0) FROM owned
+       WHERE obj_description(objid, (SELECT relname FROM pg_class WHERE oid = classid)) IS NULL
+         AND classid IN ('pg_class'::regclass, 'pg_proc'::regclass, 'pg_namespace'::regclass)
+       UNION ALL
+       SELECT 'trigger ' || tgname FROM pg_trigger t JOIN owned_relations r ON r.oid = t.tgrelid
+       WHERE NOT t.tgisinternal AND obj_description(t.oid, 'pg_trigger') IS NULL
+       UNION ALL
+       SELECT 'policy ' || polname || ' on ' || r.relname FROM pg_policy p JOIN owned_relations r ON r.oid = p.polrelid
+       WHERE obj_description(p.oid, 'pg_policy') IS NULL
+       UNION ALL
+       SELECT r.relname || '.' || a.attname FROM owned_relations r
+       JOIN pg_attribute a ON a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
+       WHERE r.relkind IN ('r', 'v') AND col_description(r.oid, a.attnum) IS NULL $$,
+    'everything has a comment');
+SELECT is_empty(
+    $$ SELECT p.oid::regprocedure, argument FROM pg_proc p, unnest(p.proargnames) AS argument
+       WHERE p.pronamespace = 'campaign_api'::regnamespace
+         AND obj_description(p.oid, 'pg_proc') !~ ('\m' || argument || ': ') $$,
+    'every argument of a function of the API is explained in its comment');
+
+-- Privileges -------------------------------------------------------------------------------
+SELECT is(
+    (SELECT string_agg(oid::regprocedure::text, ' ' ORDER BY oid::regprocedure::text COLLATE "C") FROM owned_functions
+     WHERE proname <> 'cuid2' AND has_function_privilege('campaign_anon', oid, 'execute')),
+    'campaign.api_check() campaign_api.login(text,text) campaign_api.signup(text,text)',
+    'R0.8: sign-up and login are the only anonymous calls');
+SELECT is(
+    (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
+     WHERE pronamespace <> 'campaign_api'::regnamespace AND proname <> 'cuid2'
+       AND has_function_privilege('campaign_user', oid, 'execute')),
+    'api_check request_campaigns request_companies request_people request_user',
+    'a user executes what the policies need beside the API, and nothing else');
+SELECT is(
+    (SELECT count(*) FROM owned_functions WHERE pronamespace = 'campaign_api'::regnamespace
+       AND NOT has_function_privilege('campaign_user', oid, 'execute')),
+    0::bigint, 'a user executes every function of the API');
+SELECT is_empty(
+    $$ SELECT r, c.relname, privilege FROM owned_relations c,
+           unnest(ARRAY['campaign_anon', 'campaign_app', 'public']) AS r,
+           unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) AS privilege
+       WHERE c.relkind IN ('r', 'v') AND has_any_column_privilege(r, c.oid, privilege) $$,
+    'without a token there is nothing to see');
+SELECT is_empty(
+    $$ SELECT c.relname, privilege FROM owned_relations c,
+           unnest(ARRAY['INSERT', 'UPDATE', 'REFERENCES']) AS privilege
+       WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind = 'r'
+         AND has_any_column_privilege('campaign_user', c.oid, privilege)
+       UNION ALL
+       SELECT c.relname, privilege FROM owned_relations c,
+           unnest(ARRAY['SELECT', 'DELETE', 'TRUNCATE', 'TRIGGER']) AS privilege
+       WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind = 'r'
+         AND has_table_privilege('campaign_user', c.oid, privilege) $$,
+    'R0.9: a user writes and deletes no row of any table');
+SELECT is(
+    (SELECT string_agg(c.relname || '.' || a.attname, ' ' ORDER BY c.relname, a.attnum)
+     FROM owned_relations c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+     WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind = 'r'
+       AND NOT has_column_privilege('campaign_user', c.oid, a.attnum, 'SELECT')
+       AND has_any_column_privilege('campaign_user', c.oid, 'SELECT')),
+    'campaigns.identifier_time campaigns.identifier_entropy campaigns.identifier_fingerprint '
+    'company_members.updated_at users.password',
+    'R0.8: passwords and the secrets of identifiers are not readable');
+SELECT is(
+    (SELECT string_agg(c.relname || ' ' || privilege || ' ' || a.attname, ', ' ORDER BY c.relname, privilege, a.attnum)
+     FROM owned_relations c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0,
+         unnest(ARRAY['INSERT', 'UPDATE']) AS privilege
+     WHERE c.relnamespace = 'campaign_api'::regnamespace AND c.relkind = 'v'
+       AND has_column_privilege('campaign_user', c.oid, a.attnum, privilege)),
+    'campaigns INSERT name, campaigns INSERT company_id, campaigns INSERT user_id, campaigns INSERT message, '
+    'campaigns INSERT ordered, campaigns UPDATE name, campaigns UPDATE message, campaigns UPDATE ordered, '
+    'companies INSERT name, companies INSERT document, companies UPDATE name, companies UPDATE document, '
+    'users UPDATE email', 'what a client may write');
+
+SELECT * FROM finish();
+ROLLBACK;
