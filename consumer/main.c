@@ -46,23 +46,30 @@ static void log_mongoc(mongoc_log_level_t level, const char *domain, const char 
 	log_line(LOG_DEBUG, message, {"library", domain, 0});
 }
 
-/* Everything about the URLs that can be known without connecting. */
-/* An unescaped '@' in a password would make its tail a host name, which ends up in the log. */
+/*
+ * In a password an '@', '/', '?' or '#' that is not escaped would make a part of it a host name or
+ * a port, which ends up in the log. Each of them leaves an '@' where none belongs: a second one
+ * before the path, or one behind it.
+ */
 static bool check_escaped(const char *name, const char *url, Error *error)
 {
 	const char *authority = strstr(url, "://");
-	const char *at;
+	const char *last;
+	size_t length;
 
 	if (authority == NULL)
 		return true;
 	authority += 3;
-	at = memchr(authority, '@', strcspn(authority, "/?#"));
-	if (at == NULL || memchr(at + 1, '@', strcspn(at + 1, "/?#")) == NULL)
+	length = strcspn(authority, "/?#");
+	last = strrchr(authority, '@');
+	if (last == NULL || (last < authority + length && memchr(authority, '@', length) == last))
 		return true;
 	return error_set(error, ERROR_CONFIG,
-					 "%s: user and password must be percent-encoded ('@' is %%40)", name);
+					 "%s: user and password must be percent-encoded ('@' is %%40, '/' is %%2F)",
+					 name);
 }
 
+/* Everything about the URLs that can be known without connecting. */
 static bool check_urls(const Config *config, BrokerUrl *url, Error *error)
 {
 	mongoc_uri_t *uri;

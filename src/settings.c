@@ -81,7 +81,7 @@ static const NumberSetting number_settings[] = {
 	{"campaign.amqp_heartbeat", "How often the worker and RabbitMQ check that the other is alive.",
 	 NULL, &settings_amqp_heartbeat, 30, 5, 600, GUC_UNIT_S},
 	{"campaign.amqp_timeout", "Longest wait for each step of connecting to RabbitMQ.",
-	 "The worker answers to a shutdown only between two steps.", &settings_amqp_timeout, 3000, 100,
+	 "The worker answers to a shutdown only between two steps.", &settings_amqp_timeout, 2000, 100,
 	 60000, GUC_UNIT_MS},
 	{"campaign.batch_size", "Recipients in one AMQP message.",
 	 "1 suits consumers that want a message per recipient.", &settings_batch_size, 250, 1,

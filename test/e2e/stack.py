@@ -26,6 +26,8 @@ EXCHANGE = "campaign"
 DEAD = "campaign.dead"
 QUEUES = [f"campaign.messages.{n}" for n in range(PARTITIONS)] + ["campaign.parallel"]
 UP_TIMEOUT_S = 300
+# A consumer under AddressSanitizer takes several times the memory and the CPU.
+SANITIZER_FACTOR = 10 if "sanitize" in os.environ.get("CAMPAIGN_CONSUMER", "") else 1
 
 
 def run(command, timeout=120, check=True, **options):

@@ -28,6 +28,7 @@ BROKEN = [
     ("MONGODB_URI", f"mongodb://someone:{HALVES[0]}:{HALVES[1]}@127.0.0.1:9/campaign"),
     ("MONGODB_URI", f"mongodb://someone:{HALVES[0]}@127.0.0.1:{HALVES[1]}/campaign"),
     ("MONGODB_URI", f"mongodb://someone:{HALVES[0]}@"),
+    ("DATABASE_URL", f"postgresql://someone:{HALVES[0]}/{HALVES[1]}@127.0.0.1:9/campaign"),
 ]
 
 
