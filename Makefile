@@ -32,11 +32,13 @@ demo: setup
 	@$(MAKE) --no-print-directory -s all
 	@test/demo
 
-test: setup
+test:
+	@test/stack/install fuzz pg16 pg18
 	@$(MAKE) --no-print-directory -s all
 	@test/run
 
-unit fuzz sql e2e fault bench: setup
+unit fuzz sql e2e fault bench:
+	@test/stack/install fuzz
 	@$(MAKE) --no-print-directory -s all
 	@test/run $@
 
