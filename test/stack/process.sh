@@ -18,12 +18,23 @@ process_stat()
 	echo "${fields[0]} ${fields[19]}"
 }
 
+# The first thread of a killed process may be a zombie while another one still waits for a
+# disk write: until that ends, the process holds its files and locks.
+has_other_threads()
+{
+	local tasks
+
+	tasks=(/proc/"$1"/task/*)
+	[ "${#tasks[@]}" -gt 1 ]
+}
+
 process_alive()
 {
 	local state start
 
 	read -r state start < <(process_stat "$1") || return 1
-	[ "$state" != Z ] && [ "$start" = "$2" ]
+	[ "$start" = "$2" ] || return 1
+	[ "$state" != Z ] || has_other_threads "$1"
 }
 
 # Prints the pid of a part that runs; fails if it does not.
