@@ -165,7 +165,7 @@ static void acknowledge(Pipeline *pipeline, uint64_t tag)
 		broker_lost(pipeline, &error);
 }
 
-void pipeline_completed(const Pipeline *pipeline, int64_t campaigns)
+static void note_completed(const Pipeline *pipeline, int64_t campaigns)
 {
 	if (campaigns <= 0)
 		return;
@@ -182,7 +182,7 @@ static bool step_report(Pipeline *pipeline, Error *error)
 		return false;
 	if (!report_collect(pipeline->report, &completed, error))
 		return false;
-	pipeline_completed(pipeline, completed);
+	note_completed(pipeline, completed);
 	return true;
 }
 

@@ -101,9 +101,6 @@ Outcome pipeline_persist(Pipeline *pipeline, Server server, PipelineStep step);
 /* For the steps in other files: waits for the report on its way, then acks what it covers. */
 Outcome pipeline_settle(Pipeline *pipeline);
 
-/* For the steps in other files: a report finished so many campaigns. */
-void pipeline_completed(const Pipeline *pipeline, int64_t campaigns);
-
 /* For admit.c: the outcome of an error found in a delivery itself. */
 Outcome pipeline_delivery_outcome(ErrorCode code);
 

@@ -360,11 +360,6 @@ bool report_is_pending(const Report *report)
 	return report->pending;
 }
 
-bool report_stored(Report *report, const RangeList *ranges, int64_t *completed, Error *error)
-{
-	return report_send(report, ranges, error) && report_collect(report, completed, error);
-}
-
 bool report_gap(Report *report, const char *campaign_id, MessageClass class, int64_t next,
 				Error *error)
 {

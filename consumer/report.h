@@ -57,9 +57,6 @@ bool report_collect(Report *report, int64_t *completed, Error *error);
 /* The answer of report_send() is still to be collected. */
 bool report_is_pending(const Report *report);
 
-/* Send and collect in one. */
-bool report_stored(Report *report, const RangeList *ranges, int64_t *completed, Error *error);
-
 /* `next` is missing although later ones arrived: asks for it to be published again. */
 bool report_gap(Report *report, const char *campaign_id, MessageClass class, int64_t next,
 				Error *error);

@@ -18,7 +18,7 @@ REVOKE ALL ON FUNCTION
     @extschema@.password_verify(text, text)
 FROM PUBLIC;
 
--- The worker reads recipients and moves `published`; the rest goes through four functions.
+-- The worker reads recipients and moves `published`; the rest goes through the functions of the outbox.
 GRANT USAGE ON SCHEMA campaign TO campaign_worker, campaign_consumer;
 GRANT SELECT ON campaign.recipients TO campaign_worker;
 CREATE POLICY worker_read ON campaign.recipients FOR SELECT TO campaign_worker USING (true);
