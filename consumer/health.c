@@ -19,7 +19,7 @@ static const char *const NAMES[SERVER_COUNT] = {
 static struct
 {
 	atomic_uint away; /* a bit for each lane */
-	ErrorCode code;
+	unsigned said;	  /* a bit for each reason that this outage has given */
 	int64_t since_ms;
 } servers[SERVER_COUNT];
 
@@ -36,14 +36,18 @@ void health_away(Server server, int lane, const Error *error)
 
 	pthread_mutex_lock(&mutex);
 	before = atomic_fetch_or(&servers[server].away, 1U << lane);
-	/* "Refused" after "unreachable" is news: somebody has to act on it. */
-	if (before == 0 || servers[server].code != error->code)
+	if (before == 0)
+	{
+		servers[server].since_ms = retry_now_ms();
+		servers[server].said = 0;
+	}
+	/* "Refused" after "unreachable" is news: somebody has to act on it. A lane that finds its
+	 * old connection closed after another was refused is not. */
+	if (!(servers[server].said & 1U << error->code))
 	{
 		char message[ERROR_TEXT_SIZE + 64];
 
-		if (before == 0)
-			servers[server].since_ms = retry_now_ms();
-		servers[server].code = error->code;
+		servers[server].said |= 1U << error->code;
 		snprintf(message, sizeof(message), "%s is away, retrying: %s", NAMES[server], error->text);
 		log_line(LOG_WARNING, message, {"server", NAMES[server], 0});
 	}

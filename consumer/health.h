@@ -1,7 +1,7 @@
 /*
  * health.h - which of the three servers is away, for the log: one line when
- * the first lane loses it (or the reason changes), one when the last lane has
- * it back, none per retry.
+ * the first lane loses it, one for each other reason while it is away, one when
+ * the last lane has it back, none per retry.
  */
 #ifndef CAMPAIGN_CONSUMER_HEALTH_H
 #define CAMPAIGN_CONSUMER_HEALTH_H

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -210,6 +211,18 @@ static int check(const Config *config, const BrokerUrl *url)
 	}
 }
 
+/*
+ * The library has made a file of counters in shared memory, before main(). It would outlive a
+ * kill -9, and the next process with the same id would complain of it; nobody reads it.
+ */
+static void forget_mongoc_counters(void)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "/mongoc-%u", (unsigned) getpid());
+	shm_unlink(name);
+}
+
 static int start(ConfigAction action, Config *config)
 {
 	BrokerUrl url;
@@ -219,6 +232,7 @@ static int start(ConfigAction action, Config *config)
 	log_setup(config->log_format, config->log_level);
 	mongoc_init();
 	mongoc_log_set_handler(log_mongoc, NULL);
+	forget_mongoc_counters();
 	if (*config->unknown != '\0')
 		log_line(LOG_WARNING, "unknown setting in the environment", {"name", config->unknown, 0});
 	if (!check_urls(config, &url, &error))

@@ -1,5 +1,6 @@
 """test_consumer.py - the consumer's command line, settings and end."""
 import re
+import pathlib
 import signal
 import subprocess
 
@@ -211,6 +212,13 @@ def test_two_consumers(stack):
         assert second.terminate() == 0
     stack.part("start", "consumer")
     assert_delivered(stack, campaign_id, numbers)
+
+
+def test_nothing_in_shared_memory(stack):
+    """A kill -9 leaves nothing in /dev/shm that the next process with that id falls over."""
+    with Consumer(environment(stack)) as consumer:
+        consumer.wait_for_line("started")
+        assert not pathlib.Path(f"/dev/shm/mongoc-{consumer.pid}").exists()
 
 
 def test_log_lines_are_json(stack):
