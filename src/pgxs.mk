@@ -15,7 +15,7 @@ PG_CPPFLAGS = -I$(VPATH)/src -D_GNU_SOURCE -DCAMPAIGN_VERSION='"$(CAMPAIGN_VERSI
 # Declarations where they belong; PostgreSQL's own flags warn of that.
 PG_CFLAGS = -std=gnu11 -Wextra -Wno-declaration-after-statement -Wno-unused-parameter \
 	-Wno-sign-compare -Wno-missing-field-initializers $(WERROR)
-SHLIB_LINK = -lrabbitmq -largon2 -lssl -lcrypto
+SHLIB_LINK = -lrabbitmq -largon2 -lgmp -lssl -lcrypto
 
 # The Makefile passes with_llvm=no: bitcode for JIT inlining is of no use to functions like
 # these, and needs clang.

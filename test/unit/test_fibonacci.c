@@ -1,0 +1,236 @@
+/*
+ * test_fibonacci.c - Fibonacci numbers are exact, stop when told to, and stay within
+ * the memory they claim (R2.3).
+ *
+ * links: src/fibonacci.c src/computation.c gmp -Wl,--wrap=malloc
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <gmp.h>
+
+#include "fibonacci.h"
+
+#define SIZE FIBONACCI_SIZE(FIBONACCI_N_MAX)
+
+/* Computed with Python by adding. */
+#define F1000                                                                                      \
+	"43466557686937456435688527675040625802564660517371780402481729089536555417949051890403879840" \
+	"07925516929592259308032263477520968962323987332247116164299644090653318793829896964992851600" \
+	"3704476137795166849228875"
+
+/* A callback that says no at its question number `stop_at` (0: never). */
+typedef struct Questions
+{
+	int asked;
+	int stop_at;
+	int percent;
+} Questions;
+
+static bool malloc_fails;
+
+void *__real_malloc(size_t size);
+void *__wrap_malloc(size_t size);
+
+void *__wrap_malloc(size_t size)
+{
+	return malloc_fails ? NULL : __real_malloc(size);
+}
+
+static bool keep_going(void *context, int percent)
+{
+	Questions *questions = context;
+
+	assert_in_range(percent, questions->percent, 100);
+	questions->percent = percent;
+	questions->asked++;
+	return questions->asked != questions->stop_at;
+}
+
+static void assert_fibonacci(long n, const char *expected)
+{
+	char text[SIZE];
+	Questions questions = {0};
+
+	assert_int_equal(fibonacci(n, keep_going, &questions, text, FIBONACCI_SIZE(n)),
+					 COMPUTATION_DONE);
+	assert_string_equal(text, expected);
+	assert_int_equal(questions.percent, 100);
+}
+
+static void test_known_numbers(void **state)
+{
+	(void) state;
+	assert_fibonacci(0, "0");
+	assert_fibonacci(1, "1");
+	assert_fibonacci(2, "1");
+	assert_fibonacci(10, "55");
+	assert_fibonacci(93, "12200160415121876738");
+	assert_fibonacci(94, "19740274219868223167");
+	assert_fibonacci(100, "354224848179261915075");
+	assert_fibonacci(1000, F1000);
+}
+
+static void test_greatest_number(void **state)
+{
+	static const char first[] = "25974069347221724166155034021275915414880485386517";
+	static const char last[] = "74355609970015699780289236362349895374653428746875";
+	char text[SIZE];
+	Questions questions = {0};
+
+	(void) state;
+	assert_int_equal(fibonacci(FIBONACCI_N_MAX, keep_going, &questions, text, sizeof(text)),
+					 COMPUTATION_DONE);
+	assert_int_equal(strlen(text), 20899);
+	assert_memory_equal(text, first, 50);
+	assert_string_equal(text + 20899 - 50, last);
+}
+
+/*
+ * Against plain addition, which is another algorithm: each n up to 3,000, each buffer
+ * exactly as long as promised, and the last ones.
+ */
+static void test_each_number_is_the_sum_of_two(void **state)
+{
+	char expected[SIZE];
+	mpz_t number;
+	mpz_t next;
+
+	(void) state;
+	mpz_init_set_ui(number, 0);
+	mpz_init_set_ui(next, 1);
+	for (long n = 0; n <= FIBONACCI_N_MAX; n++)
+	{
+		if (n <= 3000 || n > FIBONACCI_N_MAX - 10)
+		{
+			(void) mpz_get_str(expected, 10, number);
+			assert_fibonacci(n, expected);
+		}
+		mpz_add(number, number, next);
+		mpz_swap(number, next);
+	}
+	mpz_clears(number, next, NULL);
+}
+
+static void test_limits(void **state)
+{
+	char text[SIZE];
+	Questions questions = {0};
+
+	(void) state;
+	assert_int_equal(fibonacci(-1, keep_going, &questions, text, sizeof(text)),
+					 COMPUTATION_OUT_OF_RANGE);
+	assert_int_equal(fibonacci(FIBONACCI_N_MAX + 1, keep_going, &questions, text, sizeof(text)),
+					 COMPUTATION_OUT_OF_RANGE);
+	assert_int_equal(fibonacci(INT32_MIN, keep_going, &questions, text, sizeof(text)),
+					 COMPUTATION_OUT_OF_RANGE);
+	assert_int_equal(fibonacci(100, keep_going, &questions, text, FIBONACCI_SIZE(100) - 1),
+					 COMPUTATION_OUT_OF_RANGE);
+	assert_int_equal(questions.asked, 0);
+}
+
+/* At whichever question the answer is no, the sanitizer finds nothing left behind. */
+static void test_stops_when_told_to(void **state)
+{
+	char text[SIZE];
+	Questions all = {0};
+
+	(void) state;
+	assert_int_equal(fibonacci(FIBONACCI_N_MAX, keep_going, &all, text, sizeof(text)),
+					 COMPUTATION_DONE);
+	assert_true(all.asked >= 3);
+	for (int stop_at = 1; stop_at <= all.asked; stop_at++)
+	{
+		Questions questions = {.stop_at = stop_at};
+
+		assert_int_equal(fibonacci(FIBONACCI_N_MAX, keep_going, &questions, text, sizeof(text)),
+						 COMPUTATION_STOPPED);
+		assert_int_equal(questions.asked, stop_at);
+	}
+}
+
+static void test_without_memory(void **state)
+{
+	char text[SIZE];
+	Questions questions = {0};
+	ComputationResult result;
+
+	(void) state;
+	malloc_fails = true;
+	result = fibonacci(1, keep_going, &questions, text, sizeof(text));
+	malloc_fails = false;
+	assert_int_equal(result, COMPUTATION_NO_MEMORY);
+	assert_int_equal(questions.asked, 0);
+}
+
+/* What GMP has, at the moment and at the most. */
+static size_t allocated;
+static size_t allocated_most;
+
+static void *count_allocate(size_t size)
+{
+	allocated += size;
+	if (allocated > allocated_most)
+		allocated_most = allocated;
+	return malloc(size);
+}
+
+/* For a moment both may exist. */
+static void *count_reallocate(void *block, size_t old_size, size_t new_size)
+{
+	allocated += new_size;
+	if (allocated > allocated_most)
+		allocated_most = allocated;
+	allocated -= old_size;
+	return realloc(block, new_size);
+}
+
+static void count_free(void *block, size_t size)
+{
+	allocated -= size;
+	free(block);
+}
+
+static void test_memory_is_bounded(void **state)
+{
+	char text[SIZE];
+	Questions questions = {0};
+
+	(void) state;
+	mp_set_memory_functions(count_allocate, count_reallocate, count_free);
+	assert_int_equal(fibonacci(FIBONACCI_N_MAX, keep_going, &questions, text, sizeof(text)),
+					 COMPUTATION_DONE);
+	mp_set_memory_functions(NULL, NULL, NULL);
+	assert_int_equal(allocated, 0);
+	assert_in_range(allocated_most, 1, FIBONACCI_MEMORY_MAX / 2);
+}
+
+static void test_every_result_has_a_text(void **state)
+{
+	(void) state;
+	for (int result = COMPUTATION_DONE; result <= COMPUTATION_NO_MEMORY; result++)
+		for (int other = result + 1; other <= COMPUTATION_NO_MEMORY + 1; other++)
+			assert_string_not_equal(computation_text((ComputationResult) result),
+									computation_text((ComputationResult) other));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_known_numbers),
+		cmocka_unit_test(test_greatest_number),
+		cmocka_unit_test(test_each_number_is_the_sum_of_two),
+		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_stops_when_told_to),
+		cmocka_unit_test(test_without_memory),
+		cmocka_unit_test(test_memory_is_bounded),
+		cmocka_unit_test(test_every_result_has_a_text),
+	};
+
+	return cmocka_run_group_tests_name("fibonacci", tests, NULL, NULL);
+}
