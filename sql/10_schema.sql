@@ -14,8 +14,9 @@ BEGIN
             ('campaign_anon', 'NOLOGIN', 'Requests without a token.'),
             ('campaign_user', 'NOLOGIN', 'Requests of a logged-in person.'),
             ('campaign_app', 'NOLOGIN', 'Requests of a program with an application token.'),
-            ('campaign_worker', 'LOGIN', 'The background worker that publishes campaigns.'),
-            ('campaign_consumer', 'LOGIN', 'The login of campaign-consumer: may report progress and nothing else.')
+            ('campaign_worker', 'LOGIN', 'The background workers that publish campaigns and run jobs.'),
+            ('campaign_consumer', 'LOGIN', 'The login of campaign-consumer: may report progress and nothing else.'),
+            ('campaign_mailer', 'LOGIN', 'The login of campaign-mailer: may take mails from the queue and nothing else.')
         ) AS roles (name, login, description)
     LOOP
         IF pg_catalog.to_regrole(wanted.name) IS NULL THEN

@@ -39,20 +39,20 @@ $$;
 COMMENT ON FUNCTION campaign.email_check(text) IS
 'The address as it is stored; an error if it cannot be one.';
 
-CREATE FUNCTION @extschema@.user_create(email text, password text) RETURNS text
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+CREATE FUNCTION campaign.user_insert(email text, password_hash text) RETURNS text
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    address text := campaign.email_check(user_create.email);
     new_id text;
 BEGIN
-    IF user_create.password IS NULL THEN
-        RAISE EXCEPTION 'password is missing' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    INSERT INTO campaign.users (email, password)
-    VALUES (address, @extschema@.password_hash(user_create.password))
+    INSERT INTO campaign.users (email, password) VALUES (user_insert.email, user_insert.password_hash)
     RETURNING id INTO new_id;
+    IF current_setting('campaign.welcome_email')::boolean THEN
+        PERFORM @extschema@.job_create('welcome_email'::text,
+            jsonb_build_object('user_id', new_id, 'email', user_insert.email),
+            now(), NULL::integer, new_id, NULL::text);
+    END IF;
     RETURN new_id;
 EXCEPTION
     WHEN unique_violation THEN
@@ -60,5 +60,21 @@ EXCEPTION
             USING ERRCODE = 'unique_violation';
 END
 $$;
+COMMENT ON FUNCTION campaign.user_insert(text, text) IS
+'Stores a user, of whom address and hash have been checked, and queues the welcome e-mail.';
+
+CREATE FUNCTION @extschema@.user_create(email text, password text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    address text := campaign.email_check(user_create.email);
+BEGIN
+    IF user_create.password IS NULL THEN
+        RAISE EXCEPTION 'password is missing' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN campaign.user_insert(address, @extschema@.password_hash(user_create.password));
+END
+$$;
 COMMENT ON FUNCTION @extschema@.user_create(text, text) IS
-'Creates a user and returns its id. The password is stored as an Argon2id hash; an address that a live user has is refused.';
+'Creates a user and returns its id. The password is stored as an Argon2id hash; an address that a live user has is refused. The welcome e-mail is sent afterwards.';

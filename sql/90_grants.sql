@@ -14,6 +14,12 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_resume(text),
     @extschema@.campaign_cancel(text),
     @extschema@.campaign_verify(text),
+    @extschema@.job_type_register(text, regproc, regproc, text, integer, interval, interval, integer, boolean, text[]),
+    @extschema@.job_create(text, jsonb, timestamptz, integer, text, text),
+    @extschema@.job_get(text),
+    @extschema@.job_cancel(text),
+    @extschema@.job_retry(text),
+    @extschema@.job_stats(),
     @extschema@.password_hash(text),
     @extschema@.password_verify(text, text)
 FROM PUBLIC;
@@ -30,6 +36,30 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_rewind(text, text, bigint),
     campaign.outbox_finish()
 TO campaign_worker;
+
+-- Jobs. What a handler may do is its owner's business.
+GRANT EXECUTE ON FUNCTION
+    campaign.job_session_start(),
+    campaign.job_take_over(boolean),
+    campaign.job_claim(boolean, timestamptz, text[], integer),
+    campaign.job_next(boolean),
+    campaign.job_begin(text, timestamptz),
+    campaign.job_finish(text, jsonb, timestamptz),
+    campaign.job_fail(text, text, text, timestamptz),
+    campaign.job_settle(text, timestamptz),
+    campaign.job_release(text, timestamptz)
+TO campaign_worker;
+
+-- The mailer takes mails, and nothing else.
+GRANT USAGE ON SCHEMA campaign TO campaign_mailer;
+GRANT EXECUTE ON FUNCTION
+    campaign.mail_claim(),
+    campaign.mail_begin(text),
+    campaign.mail_sent(text, text),
+    campaign.mail_failed(text, text),
+    campaign.mail_release(text),
+    campaign.mail_next()
+TO campaign_mailer;
 
 -- The consumer reports, and nothing else.
 GRANT EXECUTE ON FUNCTION

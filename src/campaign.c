@@ -13,7 +13,7 @@
 
 #include "launcher.h"
 #include "settings.h"
-#include "wake.h"
+#include "shared.h"
 
 PG_MODULE_MAGIC;
 
@@ -24,7 +24,7 @@ void _PG_init(void)
 	settings_define();
 	if (!process_shared_preload_libraries_in_progress)
 		return;
-	wake_request_shared_memory();
+	shared_request();
 	/* pg_upgrade wants nobody to write. */
 	if (!IsBinaryUpgrade)
 		launcher_register();

@@ -1,6 +1,6 @@
 /*
- * launcher.c - starts a worker in each database that campaign.database names,
- * and again when one has died.
+ * launcher.c - starts the campaign worker and the job workers in each database
+ * that campaign.database names, and again when one has died.
  *
  * A worker cannot be registered with the postmaster directly: before the first
  * CREATE EXTENSION its role does not exist, and a database may be created or
@@ -28,7 +28,9 @@
 #include "utils/varlena.h"
 #include "utils/wait_event.h"
 
+#include "job_worker.h"
 #include "launcher.h"
+#include "session.h"
 #include "settings.h"
 #include "wake.h"
 #include "worker.h"
@@ -41,6 +43,7 @@
 typedef struct Launched
 {
 	char database[NAMEDATALEN];
+	int number; /* 0: the campaign worker; else a job worker, from 1 */
 	BackgroundWorkerHandle *handle;
 	bool wanted;
 	TimestampTz started_at;
@@ -100,7 +103,7 @@ bool launcher_serves(const char *database)
 	return false;
 }
 
-static Launched *find_launched(const char *database)
+static Launched *find_launched(const char *database, int number)
 {
 	MemoryContext old;
 	Launched *launched;
@@ -109,16 +112,24 @@ static Launched *find_launched(const char *database)
 	foreach (cell, launched_list)
 	{
 		launched = lfirst(cell);
-		if (strcmp(launched->database, database) == 0)
+		if (launched->number == number && strcmp(launched->database, database) == 0)
 			return launched;
 	}
 	old = MemoryContextSwitchTo(TopMemoryContext);
 	launched = palloc0(sizeof(Launched));
+	launched->number = number;
 	launched->backoff_s = LAUNCHER_BACKOFF_MIN_S;
 	strlcpy(launched->database, database, NAMEDATALEN);
 	launched_list = lappend(launched_list, launched);
 	MemoryContextSwitchTo(old);
 	return launched;
+}
+
+static void back_off(Launched *launched)
+{
+	launched->start_at =
+		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), launched->backoff_s * INT64CONST(1000));
+	launched->backoff_s = Min(2 * launched->backoff_s, LAUNCHER_BACKOFF_MAX_S);
 }
 
 /* Forgets the handle of a worker that has ended; true while one is there. */
@@ -135,10 +146,27 @@ static bool is_running(Launched *launched)
 	/* One that dies at once will do so again: no right to connect, an extension that is damaged. */
 	if (GetCurrentTimestamp() - launched->started_at > LAUNCHER_STABLE_S * USECS_PER_SEC)
 		launched->backoff_s = LAUNCHER_BACKOFF_MIN_S;
-	launched->start_at =
-		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), launched->backoff_s * INT64CONST(1000));
-	launched->backoff_s = Min(2 * launched->backoff_s, LAUNCHER_BACKOFF_MAX_S);
+	back_off(launched);
 	return false;
+}
+
+static void describe_launched(BackgroundWorker *worker, const Launched *launched)
+{
+	if (launched->number == 0)
+	{
+		describe_worker(worker, WORKER_TYPE, "campaign_worker_main");
+		snprintf(worker->bgw_name, sizeof(worker->bgw_name), WORKER_TYPE " for %s",
+				 launched->database);
+	}
+	else
+	{
+		describe_worker(worker, JOB_WORKER_TYPE, "campaign_job_worker_main");
+		snprintf(worker->bgw_name, sizeof(worker->bgw_name), JOB_WORKER_TYPE " %d for %s",
+				 launched->number, launched->database);
+	}
+	strlcpy(worker->bgw_extra, launched->database, sizeof(worker->bgw_extra));
+	worker->bgw_restart_time = BGW_NEVER_RESTART;
+	worker->bgw_notify_pid = MyProcPid;
 }
 
 static void start_worker(Launched *launched)
@@ -146,18 +174,14 @@ static void start_worker(Launched *launched)
 	BackgroundWorker worker;
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 
-	describe_worker(&worker, WORKER_TYPE, "campaign_worker_main");
-	snprintf(worker.bgw_name, sizeof(worker.bgw_name), WORKER_TYPE " for %s", launched->database);
-	strlcpy(worker.bgw_extra, launched->database, sizeof(worker.bgw_extra));
-	worker.bgw_restart_time = BGW_NEVER_RESTART;
-	worker.bgw_notify_pid = MyProcPid;
+	describe_launched(&worker, launched);
 	launched->started_at = GetCurrentTimestamp();
 	if (!RegisterDynamicBackgroundWorker(&worker, &launched->handle))
 	{
 		launched->handle = NULL;
+		back_off(launched);
 		ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-						  errmsg("no background worker is free for campaigns of database \"%s\"",
-								 launched->database),
+						  errmsg("no background worker is free for the %s", worker.bgw_name),
 						  errhint("Increase max_worker_processes.")));
 	}
 	MemoryContextSwitchTo(old);
@@ -186,28 +210,37 @@ static bool catalog_has_name(Oid catalog, AttrNumber column, const char *name)
 	return found;
 }
 
+/* Starts a worker unless it runs or is to wait; lowers *again to when to look for it. */
+static void launch(Launched *launched, TimestampTz *again)
+{
+	launched->wanted = true;
+	if (is_running(launched))
+		return;
+	if (launched->start_at <= GetCurrentTimestamp())
+		start_worker(launched);
+	if (launched->handle == NULL)
+		*again = Min(*again, launched->start_at);
+}
+
 /* Starts what is missing, ends what is not wanted any more; returns when to look again. */
 static TimestampTz launch_missing(void)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz again = TimestampTzPlusMilliseconds(now, settings_poll_interval * INT64CONST(1000));
-	bool role_exists = catalog_has_name(AuthIdRelationId, Anum_pg_authid_rolname, WORKER_ROLE);
+	TimestampTz again = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+													settings_poll_interval * INT64CONST(1000));
+	bool role_exists = catalog_has_name(AuthIdRelationId, Anum_pg_authid_rolname, SESSION_ROLE);
 	ListCell *cell;
 
 	foreach (cell, launched_list)
 		((Launched *) lfirst(cell))->wanted = false;
 	foreach (cell, wanted_databases())
 	{
-		Launched *launched = find_launched(lfirst(cell));
+		const char *database = lfirst(cell);
 
-		launched->wanted = true;
-		if (is_running(launched) || !role_exists ||
-			!catalog_has_name(DatabaseRelationId, Anum_pg_database_datname, launched->database))
+		if (!role_exists ||
+			!catalog_has_name(DatabaseRelationId, Anum_pg_database_datname, database))
 			continue;
-		if (launched->start_at <= now)
-			start_worker(launched);
-		else
-			again = Min(again, launched->start_at);
+		for (int number = 0; number <= settings_job_workers; number++)
+			launch(find_launched(database, number), &again);
 	}
 	foreach (cell, launched_list)
 	{

@@ -41,9 +41,6 @@ typedef struct OutboxPhone
 /* Settings of the worker's session: plans that do not depend on statistics. */
 void outbox_prepare_session(void);
 
-/* Whether the extension is installed in this database. */
-bool outbox_installed(void);
-
 /* Everything unfinished, in the order of dispatch: palloc'd in the caller's context. */
 OutboxClass *outbox_active(int *count);
 

@@ -33,6 +33,8 @@ char *settings_jwt_secret;
 char *settings_jwt_secret_file;
 int settings_jwt_expiry;
 int settings_upload_max_bytes;
+int settings_job_workers;
+bool settings_welcome_email;
 
 typedef struct TextSetting
 {
@@ -105,6 +107,8 @@ static const NumberSetting number_settings[] = {
 	{"campaign.upload_max_bytes", "Longest numbers file that is taken over HTTP.",
 	 "A longer one is answered with 413.", &settings_upload_max_bytes, 64 * 1024 * 1024, 1024,
 	 1000 * 1024 * 1024, GUC_UNIT_BYTE},
+	{"campaign.job_workers", "Background workers that run jobs, in each database.",
+	 "Each takes one of max_worker_processes. 0: jobs wait.", &settings_job_workers, 2, 0, 64, 0},
 };
 
 void settings_define(void)
@@ -125,6 +129,9 @@ void settings_define(void)
 								setting->value, setting->initial, setting->minimum,
 								setting->maximum, PGC_SIGHUP, setting->flags, NULL, NULL, NULL);
 	}
+	DefineCustomBoolVariable("campaign.welcome_email", "Whether a new user gets a welcome e-mail.",
+							 "It is queued with the user and sent by campaign-mailer.",
+							 &settings_welcome_email, true, PGC_SUSET, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("campaign");
 }
 

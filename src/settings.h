@@ -6,6 +6,8 @@
 #ifndef CAMPAIGN_SETTINGS_H
 #define CAMPAIGN_SETTINGS_H
 
+#include <stdbool.h>
+
 extern char *settings_database; /* names, separated by commas */
 extern char *settings_amqp_url;
 extern char *settings_amqp_url_file;
@@ -22,6 +24,8 @@ extern char *settings_jwt_secret;
 extern char *settings_jwt_secret_file;
 extern int settings_jwt_expiry;		  /* seconds */
 extern int settings_upload_max_bytes; /* bytes */
+extern int settings_job_workers;
+extern bool settings_welcome_email;
 
 /* Defines them; called once, by _PG_init(). */
 void settings_define(void);

@@ -1,6 +1,7 @@
 /*
- * wake.c - latches of the launcher and the workers, set when a transaction
- * that concerns them has committed.
+ * wake.c - latches of the launcher and the campaign workers, set when a
+ * transaction that concerns them has committed. (Those of the job workers are
+ * in job_slots.c.)
  *
  * A wake-up that is lost costs campaign.poll_interval, never a message: what
  * there is to do stands in the tables. Must never do anything else in a
@@ -14,12 +15,10 @@
 #include "storage/latch.h"
 #include "storage/lwlock.h"
 #include "storage/proc.h"
-#include "storage/shmem.h"
 
 #include "wake.h"
 
-#define WAKE_SLOTS	 65 /* the launcher and 64 workers */
-#define WAKE_TRANCHE "campaign"
+#define WAKE_SLOTS 65 /* the launcher and 64 workers */
 
 typedef struct WakeSlot
 {
@@ -45,39 +44,19 @@ static WakeState *wake_state = NULL;
 static WakeSlot *own_slot = NULL;
 static WakePending wake_pending = WAKE_NOBODY;
 static bool callback_registered = false;
-static shmem_request_hook_type previous_request_hook = NULL;
-static shmem_startup_hook_type previous_startup_hook = NULL;
 
-static void wake_request(void)
+Size wake_shared_size(void)
 {
-	if (previous_request_hook)
-		previous_request_hook();
-	RequestAddinShmemSpace(MAXALIGN(sizeof(WakeState)));
-	RequestNamedLWLockTranche(WAKE_TRANCHE, 1);
+	return MAXALIGN(sizeof(WakeState));
 }
 
-static void wake_startup(void)
+void wake_shared_attach(void *memory, LWLock *lock, bool fresh)
 {
-	bool found;
-
-	if (previous_startup_hook)
-		previous_startup_hook();
-	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	wake_state = ShmemInitStruct("campaign", sizeof(WakeState), &found);
-	if (!found)
-	{
-		memset(wake_state, 0, sizeof(WakeState));
-		wake_state->lock = &(GetNamedLWLockTranche(WAKE_TRANCHE))->lock;
-	}
-	LWLockRelease(AddinShmemInitLock);
-}
-
-void wake_request_shared_memory(void)
-{
-	previous_request_hook = shmem_request_hook;
-	shmem_request_hook = wake_request;
-	previous_startup_hook = shmem_startup_hook;
-	shmem_startup_hook = wake_startup;
+	wake_state = memory;
+	if (!fresh)
+		return;
+	memset(wake_state, 0, sizeof(WakeState));
+	wake_state->lock = lock;
 }
 
 bool wake_available(void)

@@ -1,12 +1,16 @@
 /*
- * wake.h - who sleeps and who wakes them: the only shared memory of the
- * extension.
+ * wake.h - who sleeps for campaigns, and who wakes them.
  */
 #ifndef CAMPAIGN_WAKE_H
 #define CAMPAIGN_WAKE_H
 
-/* Asks for the shared memory; called by _PG_init() in the postmaster. */
-void wake_request_shared_memory(void);
+#include "postgres.h"
+
+#include "storage/lwlock.h"
+
+/* For shared.c: how much shared memory this needs, and where it is. */
+Size wake_shared_size(void);
+void wake_shared_attach(void *memory, LWLock *lock, bool fresh);
 
 /* Whether the library was loaded by shared_preload_libraries. */
 bool wake_available(void);

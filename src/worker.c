@@ -9,14 +9,11 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
-#include "postmaster/bgworker.h"
-#include "postmaster/interrupt.h"
 #include "storage/latch.h"
-#include "tcop/tcopprot.h"
-#include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "session.h"
 #include "settings.h"
 #include "stream.h"
 #include "wake.h"
@@ -78,7 +75,7 @@ void worker_look(Worker *worker)
 
 	worker->looked_at = now;
 	worker->look_at = TimestampTzPlusMilliseconds(now, settings_poll_interval * 1000L);
-	if (!outbox_installed())
+	if (!session_installed())
 		return;
 	if (now >= worker->finish_at)
 	{
@@ -143,10 +140,8 @@ static void worker_reload(Worker *worker)
 	const char *problem = NULL;
 	char *url;
 
-	if (!ConfigReloadPending)
+	if (!session_reload())
 		return;
-	ConfigReloadPending = false;
-	ProcessConfigFile(PGC_SIGHUP);
 	url = settings_read_amqp_url(&problem);
 	if (worker->url == NULL || url == NULL || strcmp(url, worker->url) != 0)
 	{
@@ -202,10 +197,7 @@ static Worker *worker_start(Datum argument)
 {
 	Worker *worker = MemoryContextAllocZero(TopMemoryContext, sizeof(Worker));
 
-	pqsignal(SIGHUP, SignalHandlerForConfigReload);
-	pqsignal(SIGTERM, die);
-	BackgroundWorkerUnblockSignals();
-	BackgroundWorkerInitializeConnection(MyBgworkerEntry->bgw_extra, WORKER_ROLE, 0);
+	session_start();
 	outbox_prepare_session();
 	wake_register(MyDatabaseId);
 	worker->turn =

@@ -15,7 +15,6 @@
 #include "stream.h"
 
 #define WORKER_TYPE "campaign worker" /* pg_stat_activity.backend_type */
-#define WORKER_ROLE "campaign_worker"
 
 #define WORKER_BACKOFF_MIN_MS 200
 

@@ -1,13 +1,13 @@
 -- The consumer may report, the worker may publish, and neither anything else.
 BEGIN;
-SELECT plan(9);
+SELECT plan(10);
 
 SELECT is(
     (SELECT count(*) FROM pg_roles
-     WHERE rolname IN ('campaign_worker', 'campaign_consumer')
+     WHERE rolname IN ('campaign_worker', 'campaign_consumer', 'campaign_mailer')
        AND NOT (rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication)),
-    2::bigint,
-    'R0.15, R0.16: neither role has a special attribute');
+    3::bigint,
+    'R0.15, R0.16, R4.1: no such role has a special attribute');
 
 CREATE TEMPORARY VIEW owned_functions AS
 SELECT p.* FROM pg_proc p
@@ -16,17 +16,23 @@ JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'campaign';
 
 SELECT is(
     (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
-     WHERE proname <> 'cuid2' AND has_function_privilege('campaign_consumer', oid, 'execute')),
+     WHERE proname NOT IN ('cuid2', 'job_progress') AND has_function_privilege('campaign_consumer', oid, 'execute')),
     'report_conflict report_gap report_open report_stored',
     'R0.16: campaign_consumer may execute the four reports');
 SELECT is(
     (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
-     WHERE proname <> 'cuid2' AND has_function_privilege('campaign_worker', oid, 'execute')),
-    'outbox_active outbox_finish outbox_mark outbox_rewind outbox_template',
-    'R0.15: campaign_worker may execute the functions of the outbox');
+     WHERE proname NOT IN ('cuid2', 'job_progress') AND has_function_privilege('campaign_worker', oid, 'execute')),
+    'job_begin job_claim job_fail job_finish job_next job_release job_session_start job_settle '
+        'job_take_over outbox_active outbox_finish outbox_mark outbox_rewind outbox_template',
+    'R0.15, R2.1: campaign_worker may execute the functions of the outbox and of the queue');
+SELECT is(
+    (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
+     WHERE proname NOT IN ('cuid2', 'job_progress') AND has_function_privilege('campaign_mailer', oid, 'execute')),
+    'mail_begin mail_claim mail_failed mail_next mail_release mail_sent',
+    'R4.1: campaign_mailer may take mails and report on them');
 SELECT is_empty(
     $$ SELECT r, c.relname, privilege FROM pg_class c,
-           unnest(ARRAY['campaign_consumer', 'campaign_anon', 'campaign_user', 'campaign_app', 'public']) AS r,
+           unnest(ARRAY['campaign_consumer', 'campaign_mailer', 'campaign_anon', 'campaign_user', 'campaign_app', 'public']) AS r,
            unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS privilege
        WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind = 'r'
          AND has_table_privilege(r, c.oid, privilege) $$,

@@ -1,0 +1,376 @@
+-- The queue: how jobs are claimed, run, and written down, by the job workers (src/job_*.c) and by
+-- campaign-mailer.
+--
+-- One rule: a job is being run as long as its row is locked by the transaction that runs it, and
+-- no longer. Claiming writes `running` and commits, so that everybody sees it; the transaction
+-- that runs the job locks the row first and commits what the job did together with its end. A row
+-- that says `running` and that nobody has locked is free to be taken over.
+
+CREATE FUNCTION campaign.job_session_start() RETURNS timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT a.backend_start FROM pg_stat_get_activity(pg_backend_pid()) a $$;
+COMMENT ON FUNCTION campaign.job_session_start() IS
+'When this session started: with the number of its process, it names the session for ever.';
+
+CREATE FUNCTION campaign.job_promote(external boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE campaign.jobs j SET status = 'waiting', updated_at = clock_timestamp()
+    WHERE j.id IN (SELECT s.id FROM campaign.jobs s
+                   WHERE s.status = 'scheduled' AND s.external = job_promote.external
+                     AND s.run_at <= clock_timestamp()
+                   ORDER BY s.run_at LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED);
+END
+$$;
+COMMENT ON FUNCTION campaign.job_promote(boolean) IS 'Scheduled jobs whose time has come wait from now on.';
+
+-- After three interruptions a job is no longer tried at once: if it is the job that ends the
+-- server, the server lives meanwhile.
+CREATE FUNCTION campaign.job_interrupted_until(interruptions integer) RETURNS timestamptz
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT clock_timestamp() + CASE WHEN interruptions < 3 THEN interval '0'
+        ELSE least(interval '1 second' * 2 ^ least(interruptions - 3, 20), interval '5 minutes')
+             * (0.5 + random() / 2) END
+$$;
+COMMENT ON FUNCTION campaign.job_interrupted_until(integer) IS
+'When a job that was interrupted so often runs again.';
+
+-- A session that is alive and has not begun what it claimed a second ago is busy with another
+-- job. If the time jumps, this happens too early or too late, and nothing else does: the lock decides.
+CREATE FUNCTION campaign.job_take_over(external boolean) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    taken integer;
+BEGIN
+    WITH left_behind AS MATERIALIZED (
+        SELECT j.id, NOT EXISTS (SELECT FROM pg_stat_get_activity(j.worker_pid) a
+                                 WHERE a.backend_start = j.worker_start) AS gone
+        FROM campaign.jobs j
+        WHERE j.status = 'running' AND j.external = job_take_over.external
+          AND (j.claimed_at < clock_timestamp() - interval '1 second'
+               OR NOT EXISTS (SELECT FROM pg_stat_get_activity(j.worker_pid) a
+                              WHERE a.backend_start = j.worker_start))
+        FOR NO KEY UPDATE SKIP LOCKED)
+    UPDATE campaign.jobs j
+    SET status = CASE WHEN l.gone AND j.interruptions >= 2 THEN 'scheduled' ELSE 'waiting' END,
+        run_at = CASE WHEN l.gone THEN greatest(j.run_at, campaign.job_interrupted_until(j.interruptions + 1))
+                 ELSE j.run_at END,
+        interruptions = j.interruptions + l.gone::integer, attempts = j.attempts - 1,
+        worker_pid = NULL, worker_start = NULL, updated_at = clock_timestamp()
+    FROM left_behind l WHERE j.id = l.id;
+    GET DIAGNOSTICS taken = ROW_COUNT;
+    RETURN taken;
+END
+$$;
+COMMENT ON FUNCTION campaign.job_take_over(boolean) IS
+'Jobs whose session has ended, or does not come to them, wait again; how many there were.';
+
+CREATE FUNCTION campaign.job_claim(external boolean, session_start timestamptz, quick text[], batch integer)
+RETURNS SETOF text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
+AS $$
+BEGIN
+    PERFORM campaign.job_promote(external);
+    RETURN QUERY
+    WITH candidates AS MATERIALIZED (
+        SELECT j.id, j.type, j.priority, j.seq FROM campaign.jobs j
+        WHERE j.status = 'waiting' AND j.external = job_claim.external
+        ORDER BY j.priority DESC, j.seq LIMIT batch FOR NO KEY UPDATE SKIP LOCKED
+    ), chosen AS MATERIALIZED (
+        SELECT c.id, row_number() OVER place AS place, bool_and(c.type = ANY (quick)) OVER place AS all_quick
+        FROM candidates c WINDOW place AS (ORDER BY c.priority DESC, c.seq)
+    ), claimed AS (
+        UPDATE campaign.jobs j
+        SET status = 'running', attempts = j.attempts + 1, worker_pid = pg_backend_pid(),
+            worker_start = session_start, claimed_at = clock_timestamp(),
+            started_at = clock_timestamp(), updated_at = clock_timestamp()
+        FROM chosen c WHERE j.id = c.id AND (c.place = 1 OR c.all_quick)
+        RETURNING j.id, c.place
+    )
+    SELECT c.id FROM claimed c ORDER BY c.place;
+END
+$$;
+COMMENT ON FUNCTION campaign.job_claim(boolean, timestamptz, text[], integer) IS
+'Takes the first waiting job and, if it and those behind it are of quick types, up to a batch of them.';
+
+CREATE FUNCTION campaign.job_next(external boolean) RETURNS double precision
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM campaign.jobs j WHERE j.status = 'waiting' AND j.external = job_next.external) THEN
+        RETURN 0;
+    END IF;
+    -- greatest() takes no notice of NULL.
+    RETURN (SELECT greatest(extract(epoch FROM j.run_at - clock_timestamp()), 0)
+            FROM campaign.jobs j WHERE j.status = 'scheduled' AND j.external = job_next.external
+            ORDER BY j.run_at LIMIT 1);
+END
+$$;
+COMMENT ON FUNCTION campaign.job_next(boolean) IS
+'Seconds until a job is due; NULL if none is scheduled.';
+
+CREATE FUNCTION campaign.job_begin(
+    job_id text,
+    session_start timestamptz,
+    OUT type text,
+    OUT handler text,
+    OUT meta jsonb,
+    OUT timeout_ms double precision,
+    OUT attempt integer
+)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    job campaign.jobs;
+    job_type campaign.job_types;
+BEGIN
+    SELECT * INTO job FROM campaign.jobs j
+    WHERE j.id = job_begin.job_id AND j.status = 'running' AND j.worker_pid = pg_backend_pid()
+      AND j.worker_start = session_start
+    FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    IF EXISTS (SELECT FROM campaign.job_cancels c WHERE c.job_id = job.id) THEN
+        PERFORM campaign.job_cancelled(job.id);
+        RETURN;
+    END IF;
+    job_type := campaign.job_type_find(job.type);
+    type := job.type;
+    handler := coalesce(job_type.handler, '');
+    meta := job.meta;
+    timeout_ms := extract(epoch FROM coalesce(job_type.timeout, interval '1 hour')) * 1000;
+    attempt := job.attempts;
+END
+$$;
+COMMENT ON FUNCTION campaign.job_begin(text, timestamptz) IS
+'Locks a job that this session has claimed until the end of the transaction, which is to run it. All NULL if it is not to be run: cancelled, or somebody else''s by now.';
+
+CREATE FUNCTION campaign.job_finish(job_id text, result jsonb, started_at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE campaign.jobs j
+    SET status = 'finished', progress = 100, result = job_finish.result, error = NULL, error_code = NULL,
+        started_at = job_finish.started_at, finished_at = clock_timestamp(),
+        updated_at = clock_timestamp()
+    WHERE j.id = job_finish.job_id;
+END
+$$;
+COMMENT ON FUNCTION campaign.job_finish(text, jsonb, timestamptz) IS
+'The end of a job, in the transaction that ran it.';
+
+CREATE FUNCTION campaign.job_fail(job_id text, code text, message text, started_at timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    job campaign.jobs;
+    job_type campaign.job_types;
+    final boolean;
+BEGIN
+    SELECT * INTO job FROM campaign.jobs j WHERE j.id = job_fail.job_id FOR NO KEY UPDATE;
+    job_type := campaign.job_type_find(job.type);
+    -- Bad data and violated constraints are the same at the next attempt.
+    final := job.attempts >= job.max_attempts OR left(code, 2) IN ('22', '23');
+    INSERT INTO campaign.job_errors (job_id, attempt, error_code, error, started_at)
+    VALUES (job.id, job.attempts, code, message, job_fail.started_at);
+    UPDATE campaign.jobs j
+    SET status = CASE WHEN final THEN 'failed' ELSE 'scheduled' END, progress = 0,
+        error = message, error_code = code, started_at = job_fail.started_at,
+        finished_at = CASE WHEN final THEN clock_timestamp() END,
+        run_at = CASE WHEN final THEN j.run_at ELSE clock_timestamp() + least(
+            coalesce(job_type.backoff, interval '1 second') * 2 ^ least(job.attempts - 1, 20), interval '1 hour')
+            * (0.75 + random() / 4) END,
+        worker_pid = NULL, worker_start = NULL, updated_at = clock_timestamp()
+    WHERE j.id = job.id;
+END
+$$;
+COMMENT ON FUNCTION campaign.job_fail(text, text, text, timestamptz) IS
+'The end of an attempt that failed: another one later, or the job has failed. Errors of the classes 22 (data) and 23 (constraints) are not tried again.';
+
+CREATE FUNCTION campaign.job_settle(job_id text, session_start timestamptz) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM campaign.jobs j
+    WHERE j.id = job_settle.job_id AND j.status = 'running' AND j.worker_pid = pg_backend_pid()
+      AND j.worker_start = session_start
+    FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN 'lost';
+    END IF;
+    IF EXISTS (SELECT FROM campaign.job_cancels c WHERE c.job_id = job_settle.job_id) THEN
+        PERFORM campaign.job_cancelled(job_id);
+        RETURN 'cancelled';
+    END IF;
+    RETURN 'running';
+END
+$$;
+COMMENT ON FUNCTION campaign.job_settle(text, timestamptz) IS
+'What is to be done with a job whose attempt ended in an error: running (it is this session''s to write down), cancelled (as was asked for; done), lost (somebody else''s).';
+
+CREATE FUNCTION campaign.job_release(job_id text, session_start timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE campaign.jobs j
+    SET status = 'waiting', attempts = j.attempts - 1, worker_pid = NULL, worker_start = NULL,
+        updated_at = clock_timestamp()
+    WHERE j.status = 'running' AND j.worker_pid = pg_backend_pid() AND j.worker_start = session_start
+      AND (job_release.job_id IS NULL OR j.id = job_release.job_id);
+END
+$$;
+COMMENT ON FUNCTION campaign.job_release(text, timestamptz) IS
+'Gives a job back, or all that this session has (NULL), as if it had never been claimed.';
+
+-- The mailer ---------------------------------------------------------------------------------
+
+CREATE FUNCTION campaign.mail_claim() RETURNS TABLE (id text, email text, attempt integer)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.job_take_over(true);
+    RETURN QUERY
+    SELECT j.id, j.meta ->> 'email', j.attempts
+    FROM campaign.job_claim(true, campaign.job_session_start(), '{}', 1) c
+    JOIN campaign.jobs j ON j.id = c;
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_claim() IS
+'Takes the next mail that is due, if there is one. The transaction ends with this; campaign.mail_begin() starts the one in which it is sent.';
+
+CREATE FUNCTION campaign.mail_begin(job_id text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (campaign.job_begin(job_id, campaign.job_session_start())).type IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_begin(text) IS
+'Keeps a mail that this session has taken for this transaction, in which it is sent. False: it is not to be sent; cancelled, or somebody else''s by now.';
+
+CREATE FUNCTION campaign.mail_check(job_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM campaign.jobs j WHERE j.id = mail_check.job_id AND j.external
+                   AND j.status = 'running' AND j.worker_pid = pg_backend_pid()
+                   AND j.worker_start = campaign.job_session_start()) THEN
+        RAISE EXCEPTION 'job "%" is no mail of this session', coalesce(left(job_id, 40), 'NULL')
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_check(text) IS 'An error unless this session has taken this mail.';
+
+CREATE FUNCTION campaign.mail_sent(job_id text, answer text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.mail_check(job_id);
+    PERFORM campaign.job_finish(job_id, jsonb_build_object('answer', answer),
+        (SELECT j.started_at FROM campaign.jobs j WHERE j.id = job_id));
+    DELETE FROM campaign.job_cancels c WHERE c.job_id = mail_sent.job_id;
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_sent(text, text) IS
+'The mail was accepted by the SMTP server, with this answer.';
+
+CREATE FUNCTION campaign.mail_failed(job_id text, error text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.mail_check(job_id);
+    IF campaign.job_settle(job_id, campaign.job_session_start()) = 'running' THEN
+        PERFORM campaign.job_fail(job_id, '58000', error,
+            (SELECT j.started_at FROM campaign.jobs j WHERE j.id = job_id));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_failed(text, text) IS
+'The mail was refused: another attempt later, or it has failed.';
+
+CREATE FUNCTION campaign.mail_release(job_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.mail_check(job_id);
+    IF campaign.job_settle(job_id, campaign.job_session_start()) = 'running' THEN
+        PERFORM campaign.job_release(job_id, campaign.job_session_start());
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_release(text) IS
+'The SMTP server is away: the mail waits again, without an attempt counted.';
+
+CREATE FUNCTION campaign.mail_next() RETURNS double precision
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN campaign.job_next(true);
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_next() IS
+'Seconds until a mail is due: 0 now, NULL when none is.';
+
+-- Watching -----------------------------------------------------------------------------------
+
+CREATE FUNCTION @extschema@.job_stats() RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    counts jsonb;
+BEGIN
+    SELECT coalesce(jsonb_object_agg(t.type, t.counts), '{}') INTO counts
+    FROM (SELECT c.type, jsonb_object_agg(c.status, c.count) AS counts
+          FROM (SELECT j.type, j.status, count(*) FROM campaign.jobs j GROUP BY 1, 2) AS c
+          GROUP BY c.type) AS t;
+    RETURN jsonb_build_object(
+        'by_type', counts,
+        'by_status', (SELECT jsonb_object_agg(s.status, coalesce(c.count, 0))
+            FROM unnest('{waiting,scheduled,running,finished,failed,cancelled}'::text[]) AS s(status)
+            LEFT JOIN (SELECT e.key, sum(e.value::bigint) AS count
+                       FROM jsonb_each(counts) AS t, jsonb_each_text(t.value) AS e GROUP BY 1) AS c
+            ON c.key = s.status),
+        'oldest_waiting', (SELECT jsonb_build_object('id', j.id, 'type', j.type, 'created_at', j.created_at,
+                'waiting_seconds', round(extract(epoch FROM clock_timestamp() - greatest(j.created_at, j.run_at)), 3))
+            FROM campaign.jobs j WHERE j.status = 'waiting' ORDER BY j.created_at, j.seq LIMIT 1),
+        'next_run_at', (SELECT min(j.run_at) FROM campaign.jobs j WHERE j.status = 'scheduled'),
+        'running', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', j.id, 'type', j.type,
+                'worker_pid', j.worker_pid, 'started_at', coalesce(s.started_at, j.started_at),
+                'running_seconds', round(extract(epoch FROM clock_timestamp() - coalesce(s.started_at, j.started_at)), 3),
+                'progress', coalesce(s.progress, 0), 'interruptions', j.interruptions) ORDER BY j.started_at), '[]')
+            FROM campaign.jobs j LEFT JOIN campaign.job_slots() s ON s.job_id = j.id
+            WHERE j.status = 'running'),
+        'workers', (SELECT jsonb_build_object('total', count(*), 'busy', count(s.job_id))
+            FROM campaign.job_slots() s),
+        'throughput', (SELECT jsonb_build_object('finished_last_minute', count(*) FILTER (
+                WHERE j.finished_at > clock_timestamp() - interval '1 minute'), 'finished_last_hour', count(*))
+            FROM campaign.jobs j
+            WHERE j.finished_at > clock_timestamp() - interval '1 hour' AND j.status = 'finished'));
+END
+$$;
+COMMENT ON FUNCTION @extschema@.job_stats() IS
+'The state of all jobs: counts by status and type, what waits longest, what runs since when and in which worker, how many were finished in the last minute and hour.';

@@ -1,0 +1,110 @@
+/*
+ * job_call.c - calls registered functions; see job_call.h.
+ *
+ * Must never call one with the rights of the caller: whoever may register a
+ * type would have the worker's or the extension owner's.
+ */
+#include "postgres.h"
+
+#include "access/htup_details.h"
+#include "access/xact.h"
+#include "catalog/pg_proc.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "parser/parse_func.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/syscache.h"
+#include "utils/regproc.h"
+
+#include "job_call.h"
+
+PG_FUNCTION_INFO_V1(campaign_job_prepare);
+
+/* The function and its owner, as they are now: both may have changed since it was registered. */
+static Oid find_function(const char *name, int argument_count, const Oid *types, Oid *owner)
+{
+	List *names = stringToQualifiedNameList(name
+#if PG_VERSION_NUM >= 160000
+											,
+											NULL
+#endif
+	);
+	Oid function = LookupFuncName(names, argument_count, types, true);
+	Form_pg_proc row;
+	HeapTuple tuple;
+	bool fits;
+
+	if (!OidIsValid(function))
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+						errmsg("function %s, which a job type names, does not exist", name)));
+	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+	if (!HeapTupleIsValid(tuple))
+		elog(ERROR, "cache lookup failed for function %u", function);
+	row = (Form_pg_proc) GETSTRUCT(tuple);
+	*owner = row->proowner;
+	fits = row->prorettype == JSONBOID && !row->proretset && row->prokind == PROKIND_FUNCTION;
+	ReleaseSysCache(tuple);
+	if (!fits)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_FUNCTION_DEFINITION),
+						errmsg("function %s does not return jsonb", name)));
+	return function;
+}
+
+static Datum call(Oid function, int argument_count, Datum *arguments, bool *is_null)
+{
+	LOCAL_FCINFO(fcinfo, FUNC_MAX_ARGS);
+	FmgrInfo flinfo;
+	Datum result;
+
+	fmgr_info(function, &flinfo);
+	InitFunctionCallInfoData(*fcinfo, &flinfo, argument_count, InvalidOid, NULL, NULL);
+	for (int i = 0; i < argument_count; i++)
+	{
+		fcinfo->args[i].value = arguments[i];
+		fcinfo->args[i].isnull = false;
+	}
+	result = FunctionCallInvoke(fcinfo);
+	*is_null = fcinfo->isnull;
+	return result;
+}
+
+Datum job_call(const char *name, int argument_count, const Oid *types, Datum *arguments,
+			   bool *is_null)
+{
+	Oid owner;
+	Oid function = find_function(name, argument_count, types, &owner);
+	int nest_level = NewGUCNestLevel();
+	int old_context;
+	Oid old_user;
+	Datum result;
+
+	GetUserIdAndSecContext(&old_user, &old_context);
+	SetUserIdAndSecContext(owner, old_context | SECURITY_LOCAL_USERID_CHANGE);
+	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
+							 GUC_ACTION_SAVE, true, 0, false);
+	result = call(function, argument_count, arguments, is_null);
+	CommandCounterIncrement();
+	/* "false": what the function has set is put back, even with SET and not SET LOCAL. */
+	AtEOXact_GUC(false, nest_level);
+	SetUserIdAndSecContext(old_user, old_context);
+	return result;
+}
+
+Datum campaign_job_prepare(PG_FUNCTION_ARGS)
+{
+	static const Oid types[] = {JSONBOID};
+	Datum arguments[1];
+	Datum result;
+	bool is_null;
+
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
+		PG_RETURN_NULL();
+	arguments[0] = PG_GETARG_DATUM(1);
+	result = job_call(text_to_cstring(PG_GETARG_TEXT_PP(0)), lengthof(types), types, arguments,
+					  &is_null);
+	if (is_null)
+		PG_RETURN_NULL();
+	PG_RETURN_DATUM(result);
+}

@@ -1,0 +1,160 @@
+/*
+ * job_queue.c - the job worker's view of campaign.jobs; see job_queue.h.
+ *
+ * Must never run a job, nor wait for anything but the database.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/builtins.h"
+#include "utils/datum.h"
+
+#include "job_queue.h"
+#include "session.h"
+
+static SessionQuery start_query = {"SELECT campaign.job_session_start()", 0, {0}, NULL};
+static SessionQuery take_over_query = {"SELECT campaign.job_take_over(false)", 0, {0}, NULL};
+static SessionQuery claim_query = {"SELECT campaign.job_claim(false, $1, $2, $3)",
+								   3,
+								   {TIMESTAMPTZOID, TEXTARRAYOID, INT4OID},
+								   NULL};
+static SessionQuery next_query = {"SELECT campaign.job_next(false)", 0, {0}, NULL};
+static SessionQuery release_query = {
+	"SELECT campaign.job_release($1, $2)", 2, {TEXTOID, TIMESTAMPTZOID}, NULL};
+static SessionQuery begin_query = {"SELECT type, handler, meta, timeout_ms "
+								   "FROM campaign.job_begin($1, $2)",
+								   2,
+								   {TEXTOID, TIMESTAMPTZOID},
+								   NULL};
+static SessionQuery finish_query = {
+	"SELECT campaign.job_finish($1, $2, $3)", 3, {TEXTOID, JSONBOID, TIMESTAMPTZOID}, NULL};
+static SessionQuery settle_query = {
+	"SELECT campaign.job_settle($1, $2)", 2, {TEXTOID, TIMESTAMPTZOID}, NULL};
+static SessionQuery fail_query = {"SELECT campaign.job_fail($1, $2, $3, $4)",
+								  4,
+								  {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID},
+								  NULL};
+
+static TimestampTz session_started;
+
+void job_queue_open(void)
+{
+	session_begin();
+	session_execute(&start_query, NULL, NULL);
+	session_started = DatumGetTimestampTz(session_column(0, 1));
+	session_finish();
+}
+
+void job_queue_take_over(void)
+{
+	session_begin();
+	session_execute(&take_over_query, NULL, NULL);
+	session_finish();
+}
+
+void job_queue_claim(Datum quick_types, int batch, JobClaim *claim)
+{
+	session_begin();
+	session_execute(
+		&claim_query,
+		(Datum[]){TimestampTzGetDatum(session_started), quick_types, Int32GetDatum(batch)}, NULL);
+	claim->count = (int) Min(SPI_processed, JOB_BATCH_MAX);
+	for (int i = 0; i < claim->count; i++)
+		session_column_text(i, 1, claim->ids[i], sizeof(claim->ids[i]));
+	session_finish();
+}
+
+long job_queue_next_ms(void)
+{
+	long wait_ms = -1;
+	bool is_null;
+	Datum seconds;
+
+	session_begin();
+	session_execute(&next_query, NULL, NULL);
+	seconds = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+	/* Not a moment too early: it would find nothing and look again. */
+	if (!is_null)
+		wait_ms = (long) Min(DatumGetFloat8(seconds) * 1000 + 1, (double) INT_MAX);
+	session_finish();
+	return wait_ms;
+}
+
+void job_queue_release(void)
+{
+	session_begin();
+	session_execute(&release_query, (Datum[]){(Datum) 0, TimestampTzGetDatum(session_started)},
+					"n ");
+	session_finish();
+}
+
+bool job_queue_begin(const char *id, Job *job)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	bool is_null;
+	bool found;
+
+	memset(job, 0, sizeof(*job));
+	strlcpy(job->id, id, sizeof(job->id));
+	SPI_connect();
+	session_execute(&begin_query,
+					(Datum[]){CStringGetTextDatum(id), TimestampTzGetDatum(session_started)}, NULL);
+	(void) SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+	found = !is_null;
+	if (found)
+	{
+		MemoryContext spi = CurrentMemoryContext;
+		Datum meta = session_column(0, 3);
+
+		session_column_text(0, 1, job->type, sizeof(job->type));
+		job->timeout_ms = DatumGetFloat8(session_column(0, 4));
+		MemoryContextSwitchTo(caller);
+		job->handler = TextDatumGetCString(session_column(0, 2));
+		job->meta = datumCopy(meta, false, -1);
+		MemoryContextSwitchTo(spi);
+	}
+	SPI_finish();
+	return found;
+}
+
+void job_queue_finish(const Job *job, Datum result, bool result_is_null)
+{
+	SPI_connect();
+	session_execute(
+		&finish_query,
+		(Datum[]){CStringGetTextDatum(job->id), result, TimestampTzGetDatum(job->started_at)},
+		result_is_null ? " n " : NULL);
+	SPI_finish();
+}
+
+JobSettled job_queue_settle(const char *id)
+{
+	char answer[16];
+
+	SPI_connect();
+	session_execute(&settle_query,
+					(Datum[]){CStringGetTextDatum(id), TimestampTzGetDatum(session_started)}, NULL);
+	session_column_text(0, 1, answer, sizeof(answer));
+	SPI_finish();
+	if (strcmp(answer, "running") == 0)
+		return JOB_STILL_OURS;
+	return strcmp(answer, "cancelled") == 0 ? JOB_CANCELLED : JOB_LOST;
+}
+
+void job_queue_fail(const Job *job, const char *sqlstate, const char *message)
+{
+	SPI_connect();
+	session_execute(&fail_query,
+					(Datum[]){CStringGetTextDatum(job->id), CStringGetTextDatum(sqlstate),
+							  CStringGetTextDatum(message), TimestampTzGetDatum(job->started_at)},
+					NULL);
+	SPI_finish();
+}
+
+void job_queue_put_back(const char *id)
+{
+	SPI_connect();
+	session_execute(&release_query,
+					(Datum[]){CStringGetTextDatum(id), TimestampTzGetDatum(session_started)}, NULL);
+	SPI_finish();
+}

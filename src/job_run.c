@@ -1,0 +1,169 @@
+/*
+ * job_run.c - runs one job; see job_run.h.
+ *
+ * The handler runs in a subtransaction: after an error its work is rolled
+ * back, while the transaction goes on to hold the row and to write down the
+ * error. Must never commit anything between locking the row and the end.
+ */
+#include "postgres.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "storage/lock.h"
+#include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
+#include "utils/resowner.h"
+#include "utils/timeout.h"
+
+#include "job_call.h"
+#include "job_run.h"
+#include "session.h"
+
+static double elapsed_ms(const Job *job)
+{
+	return (double) (GetCurrentTimestamp() - job->started_at) / 1000;
+}
+
+static Datum call_handler(const Job *job, bool *is_null)
+{
+	static const Oid types[] = {TEXTOID, JSONBOID};
+	Datum arguments[] = {CStringGetTextDatum(job->id), job->meta};
+	Datum result;
+
+	if (job->handler[0] == '\0')
+		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+						errmsg("job type \"%s\" has no handler any more", job->type)));
+	result = job_call(job->handler, lengthof(types), types, arguments, is_null);
+	/* What is deferred would fail at commit, where nothing can be written down any more. */
+	SPI_connect();
+	if (SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) != SPI_OK_UTILITY)
+		elog(ERROR, "SET CONSTRAINTS failed");
+	SPI_finish();
+	return *is_null ? (Datum) 0 : PointerGetDatum(PG_DETOAST_DATUM_COPY(result));
+}
+
+/* NULL if the handler came to its end; else what it failed with, and nothing of it is left. */
+static ErrorData *attempt(const Job *job, Datum *result, bool *is_null)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+	ErrorData *volatile error = NULL;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	PG_TRY();
+	{
+		enable_timeout_after(STATEMENT_TIMEOUT, (int) Max(job->timeout_ms, 1));
+		*result = call_handler(job, is_null);
+		disable_timeout(STATEMENT_TIMEOUT, false);
+		ReleaseCurrentSubTransaction();
+	}
+	PG_CATCH();
+	{
+		disable_timeout(STATEMENT_TIMEOUT, false);
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+	}
+	PG_END_TRY();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+	return error;
+}
+
+static void write_failure(const Job *job, const ErrorData *error)
+{
+	bool stopped = error->sqlerrcode == ERRCODE_QUERY_CANCELED;
+	const char *message = error->message;
+
+	switch (job_queue_settle(job->id))
+	{
+		case JOB_CANCELLED:
+		case JOB_LOST:
+			return;
+		case JOB_STILL_OURS:
+			break;
+	}
+	/* Interrupted for a request that was rolled back. */
+	if (stopped && job_slots_interrupted())
+	{
+		job_queue_put_back(job->id);
+		return;
+	}
+	if (stopped && elapsed_ms(job) >= job->timeout_ms)
+		message =
+			psprintf("it took longer than the %.3f s that its type allows", job->timeout_ms / 1000);
+	if (error->detail != NULL)
+		message = psprintf("%s (%s)", message, error->detail);
+	job_queue_fail(job, unpack_sql_state(error->sqlerrcode), message);
+}
+
+static void run_in_transaction(const char *id, Job *job)
+{
+	Datum result = (Datum) 0;
+	bool is_null = true;
+	ErrorData *error;
+
+	session_begin();
+	if (job_queue_begin(id, job))
+	{
+		job->started_at = GetCurrentTimestamp();
+		pgstat_report_activity(STATE_RUNNING, psprintf("job %s: %s", job->id, job->type));
+		error = attempt(job, &result, &is_null);
+		if (error == NULL)
+			job_queue_finish(job, result, is_null);
+		else
+			write_failure(job, error);
+	}
+	session_finish();
+}
+
+/* The transaction itself failed, at its commit say: the job's end goes into one of its own. */
+static void write_aborted(const char *id, Job *job, MemoryContext context)
+{
+	ErrorData *error;
+
+	MemoryContextSwitchTo(context);
+	error = CopyErrorData();
+	FlushErrorState();
+	AbortOutOfAnyTransaction();
+	MemoryContextSwitchTo(context);
+	strlcpy(job->id, id, sizeof(job->id));
+	if (job->started_at == 0)
+		job->started_at = GetCurrentTimestamp();
+	session_begin();
+	write_failure(job, error);
+	session_finish();
+	FreeErrorData(error);
+}
+
+void job_run(const char *id, JobRun *run)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Job job = {0};
+
+	run->type[0] = '\0';
+	/* Before the job is begun: a request to cancel it finds either the slot or the job begun. */
+	job_slots_enter(id);
+	PG_TRY();
+	{
+		run_in_transaction(id, &job);
+	}
+	PG_CATCH();
+	{
+		write_aborted(id, &job, context);
+	}
+	PG_END_TRY();
+	job_slots_leave();
+	/* One that was meant for this job and came too late. */
+	QueryCancelPending = false;
+	LockReleaseSession(USER_LOCKMETHOD);
+	pgstat_report_activity(STATE_IDLE, NULL);
+	strlcpy(run->type, job.type, sizeof(run->type));
+	run->elapsed_ms = elapsed_ms(&job);
+}

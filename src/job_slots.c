@@ -1,0 +1,307 @@
+/*
+ * job_slots.c - the job workers in shared memory; see job_slots.h.
+ *
+ * A slot is written by its own worker, except for `interrupted`. Must never do
+ * anything in a commit callback but set latches and send signals.
+ */
+#include "postgres.h"
+
+#include <signal.h>
+
+#include "access/xact.h"
+#include "fmgr.h"
+#include "funcapi.h"
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/proc.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "job_slots.h"
+
+typedef struct JobSlot
+{
+	Oid database;
+	pid_t pid; /* 0: free */
+	Latch *latch;
+	bool idle;
+	char job_id[JOB_ID_MAX + 1]; /* empty: none */
+	TimestampTz started_at;
+	int progress;
+	bool interrupted;
+} JobSlot;
+
+typedef struct JobSlotState
+{
+	LWLock *lock;
+	JobSlot slots[JOB_SLOTS];
+} JobSlotState;
+
+static JobSlotState *state = NULL;
+static JobSlot *own = NULL;
+
+/* What the current transaction does if it commits. */
+static bool wake_pending = false;
+static List *interrupts_pending = NIL; /* char *, in TopTransactionContext */
+static bool callback_registered = false;
+
+PG_FUNCTION_INFO_V1(campaign_job_wake);
+PG_FUNCTION_INFO_V1(campaign_job_interrupt);
+PG_FUNCTION_INFO_V1(campaign_job_slots);
+PG_FUNCTION_INFO_V1(campaign_job_progress);
+
+Size job_slots_shared_size(void)
+{
+	return MAXALIGN(sizeof(JobSlotState));
+}
+
+void job_slots_shared_attach(void *memory, LWLock *lock, bool fresh)
+{
+	state = memory;
+	if (!fresh)
+		return;
+	memset(state, 0, sizeof(JobSlotState));
+	state->lock = lock;
+}
+
+/* The worker's own life -------------------------------------------------------------------- */
+
+/* After the session's locks are gone: the others can take over what this one had. */
+static void unregister(int code, Datum argument)
+{
+	LWLockAcquire(state->lock, LW_EXCLUSIVE);
+	memset(own, 0, sizeof(JobSlot));
+	for (int i = 0; i < JOB_SLOTS; i++)
+	{
+		if (state->slots[i].pid != 0 && state->slots[i].database == MyDatabaseId)
+			SetLatch(state->slots[i].latch);
+	}
+	LWLockRelease(state->lock);
+	own = NULL;
+}
+
+void job_slots_register(void)
+{
+	LWLockAcquire(state->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < JOB_SLOTS && own == NULL; i++)
+	{
+		JobSlot *slot = &state->slots[i];
+
+		if (slot->pid != 0)
+			continue;
+		memset(slot, 0, sizeof(JobSlot));
+		slot->database = MyDatabaseId;
+		slot->pid = MyProcPid;
+		slot->latch = MyLatch;
+		own = slot;
+	}
+	LWLockRelease(state->lock);
+	if (own == NULL)
+		ereport(FATAL, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+						errmsg("there are more than %d campaign job workers", JOB_SLOTS)));
+	on_shmem_exit(unregister, (Datum) 0);
+}
+
+void job_slots_set_idle(bool idle)
+{
+	if (own->idle == idle)
+		return;
+	LWLockAcquire(state->lock, LW_EXCLUSIVE);
+	own->idle = idle;
+	LWLockRelease(state->lock);
+}
+
+void job_slots_enter(const char *job_id)
+{
+	LWLockAcquire(state->lock, LW_EXCLUSIVE);
+	strlcpy(own->job_id, job_id, sizeof(own->job_id));
+	own->started_at = GetCurrentTimestamp();
+	own->progress = 0;
+	own->interrupted = false;
+	LWLockRelease(state->lock);
+}
+
+void job_slots_leave(void)
+{
+	LWLockAcquire(state->lock, LW_EXCLUSIVE);
+	own->job_id[0] = '\0';
+	LWLockRelease(state->lock);
+}
+
+bool job_slots_interrupted(void)
+{
+	bool interrupted;
+
+	LWLockAcquire(state->lock, LW_SHARED);
+	interrupted = own->interrupted;
+	LWLockRelease(state->lock);
+	return interrupted;
+}
+
+void job_slots_progress(const char *job_id, int percent)
+{
+	if (own == NULL || strcmp(own->job_id, job_id) != 0)
+		return;
+	own->progress = Min(Max(percent, 0), JOB_PROGRESS_MAX);
+}
+
+/* Waking and interrupting ------------------------------------------------------------------ */
+
+void job_slots_wake(void)
+{
+	if (state == NULL)
+		return;
+	LWLockAcquire(state->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < JOB_SLOTS; i++)
+	{
+		JobSlot *slot = &state->slots[i];
+
+		if (slot->pid == 0 || !slot->idle || slot->database != MyDatabaseId)
+			continue;
+		/* The next job wakes another one. */
+		slot->idle = false;
+		SetLatch(slot->latch);
+		break;
+	}
+	LWLockRelease(state->lock);
+}
+
+static JobSlot *find_slot(const char *job_id)
+{
+	for (int i = 0; i < JOB_SLOTS; i++)
+	{
+		JobSlot *slot = &state->slots[i];
+
+		if (slot->pid != 0 && slot->database == MyDatabaseId && strcmp(slot->job_id, job_id) == 0)
+			return slot;
+	}
+	return NULL;
+}
+
+/* Under the lock, so that the worker cannot go on to another job meanwhile. */
+static void interrupt_now(const char *job_id)
+{
+	JobSlot *slot;
+
+	LWLockAcquire(state->lock, LW_EXCLUSIVE);
+	slot = find_slot(job_id);
+	if (slot != NULL)
+	{
+		slot->interrupted = true;
+		kill(slot->pid, SIGINT);
+	}
+	LWLockRelease(state->lock);
+}
+
+static void carry_out_pending(void)
+{
+	ListCell *cell;
+
+	if (wake_pending)
+		job_slots_wake();
+	foreach (cell, interrupts_pending)
+	{
+		interrupt_now(lfirst(cell));
+	}
+}
+
+static void on_transaction_end(XactEvent event, void *argument)
+{
+	switch (event)
+	{
+		case XACT_EVENT_COMMIT:
+			carry_out_pending();
+			/* FALLTHROUGH */
+		case XACT_EVENT_ABORT:
+		case XACT_EVENT_PREPARE:
+			wake_pending = false;
+			interrupts_pending = NIL;
+			break;
+		default:
+			break;
+	}
+}
+
+static void register_callback(void)
+{
+	if (callback_registered)
+		return;
+	RegisterXactCallback(on_transaction_end, NULL);
+	callback_registered = true;
+}
+
+void job_slots_wake_at_commit(void)
+{
+	if (state == NULL)
+		return;
+	register_callback();
+	wake_pending = true;
+}
+
+Datum campaign_job_wake(PG_FUNCTION_ARGS)
+{
+	job_slots_wake_at_commit();
+	PG_RETURN_VOID();
+}
+
+Datum campaign_job_interrupt(PG_FUNCTION_ARGS)
+{
+	char *job_id = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	MemoryContext old;
+	bool found;
+
+	if (state == NULL || job_id[0] == '\0')
+		PG_RETURN_BOOL(false);
+	register_callback();
+	old = MemoryContextSwitchTo(TopTransactionContext);
+	interrupts_pending = lappend(interrupts_pending, pstrdup(job_id));
+	MemoryContextSwitchTo(old);
+	LWLockAcquire(state->lock, LW_SHARED);
+	found = find_slot(job_id) != NULL;
+	LWLockRelease(state->lock);
+	PG_RETURN_BOOL(found);
+}
+
+/* Watching --------------------------------------------------------------------------------- */
+
+Datum campaign_job_slots(PG_FUNCTION_ARGS)
+{
+	ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+	JobSlot *copy;
+
+	InitMaterializedSRF(fcinfo, 0);
+	if (state == NULL)
+		return (Datum) 0;
+	copy = palloc(sizeof(state->slots));
+	LWLockAcquire(state->lock, LW_SHARED);
+	memcpy(copy, state->slots, sizeof(state->slots));
+	LWLockRelease(state->lock);
+	for (int i = 0; i < JOB_SLOTS; i++)
+	{
+		bool busy = copy[i].job_id[0] != '\0';
+		Datum values[4] = {0};
+		bool nulls[4] = {!busy, false, !busy, !busy};
+
+		if (copy[i].pid == 0 || copy[i].database != MyDatabaseId)
+			continue;
+		if (busy)
+			values[0] = CStringGetTextDatum(copy[i].job_id);
+		values[1] = Int32GetDatum((int32) copy[i].pid);
+		values[2] = TimestampTzGetDatum(copy[i].started_at);
+		values[3] = Int32GetDatum(copy[i].progress);
+		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+	}
+	return (Datum) 0;
+}
+
+Datum campaign_job_progress(PG_FUNCTION_ARGS)
+{
+	double percent = PG_GETARG_FLOAT8(1);
+
+	if (own != NULL)
+		job_slots_progress(text_to_cstring(PG_GETARG_TEXT_PP(0)),
+						   percent >= 0 ? (int) Min(percent, 100) : 0);
+	PG_RETURN_VOID();
+}

@@ -1,0 +1,58 @@
+/*
+ * session.h - the session of a background worker: how it connects, and short
+ * transactions with prepared statements in it.
+ *
+ * SPI only. Errors are PostgreSQL's: a worker that does not catch them dies and
+ * is started again.
+ */
+#ifndef CAMPAIGN_SESSION_H
+#define CAMPAIGN_SESSION_H
+
+#include "postgres.h"
+
+#include "executor/spi.h"
+
+#define SESSION_ROLE		  "campaign_worker"
+#define SESSION_ARGUMENTS_MAX 5
+
+/* A statement, prepared when it is first used and kept as long as the process lives. */
+typedef struct SessionQuery
+{
+	const char *text;
+	int argument_count;
+	Oid types[SESSION_ARGUMENTS_MAX];
+	SPIPlanPtr plan;
+} SessionQuery;
+
+/*
+ * Signals, and a connection to the database that bgw_extra names, as SESSION_ROLE. What the
+ * database or the role has set for people (timeouts, read only, search_path) does not count.
+ */
+void session_start(void);
+
+/* Sets a setting for the session, as SET does. */
+void session_set(const char *name, const char *value);
+
+/* Whether the extension is in this database; in a transaction of its own. */
+bool session_installed(void);
+
+/* Reads the configuration again if that was asked for (SIGHUP); true if it was. */
+bool session_reload(void);
+
+/* A transaction with a snapshot and SPI; its end, with the memory context from before. */
+void session_begin(void);
+void session_finish(void);
+
+/*
+ * Executes a SELECT; the rows are in SPI_tuptable. `nulls` as for SPI_execute_plan(); NULL: no
+ * argument is.
+ */
+void session_execute(SessionQuery *query, Datum *values, const char *nulls);
+
+/* A column (from 1) of a row of the result. An error if it is NULL. */
+Datum session_column(uint64 row, int number);
+
+/* The same, as a string that fits into `size` bytes with its end. */
+void session_column_text(uint64 row, int number, char *out, size_t size);
+
+#endif /* CAMPAIGN_SESSION_H */
