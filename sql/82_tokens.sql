@@ -172,6 +172,7 @@ DECLARE
     new_id text;
     code text; message text; detail text; hint text;
 BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.signup');
     new_id := @extschema@.user_create(signup.email, signup.password);
     PERFORM campaign.api_respond(201, 'Location', '/users?id=eq.' || new_id);
     RETURN (SELECT to_jsonb(u) FROM campaign_api.users u WHERE u.id = new_id);
@@ -197,10 +198,12 @@ AS $$
 DECLARE
     address text := lower(btrim(coalesce(login.email, '')));
     account_key bytea := sha256(convert_to(address, 'UTF8'));
-    wait integer := campaign.login_attempt(account_key);
+    wait integer;
     person_id text;
     user_hash text;
 BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.login');
+    wait := campaign.login_attempt(account_key);
     -- Refusals are answers and not errors: an error would roll the count back.
     IF wait > 0 THEN
         PERFORM campaign.api_respond(429, 'Retry-After', wait::text);
@@ -260,6 +263,7 @@ DECLARE
     user_hash text;
     code text; message text; detail text; hint text;
 BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.password_change');
     SELECT u.password INTO user_hash FROM campaign.users u
     WHERE u.id = person_id AND NOT u.deleted FOR NO KEY UPDATE;
     IF NOT campaign.password_matches(old_password, user_hash) THEN

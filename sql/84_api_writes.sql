@@ -252,6 +252,16 @@ CREATE TRIGGER api_filter_required BEFORE UPDATE OR DELETE ON campaign_api.campa
     FOR EACH STATEMENT EXECUTE FUNCTION campaign.api_filter_required();
 COMMENT ON TRIGGER api_filter_required ON campaign_api.campaigns IS 'No PATCH or DELETE without a filter.';
 
+CREATE TRIGGER api_types_check BEFORE UPDATE ON campaign_api.users
+    FOR EACH STATEMENT EXECUTE FUNCTION campaign.api_columns_check();
+COMMENT ON TRIGGER api_types_check ON campaign_api.users IS 'Values of the JSON type that fits the column.';
+CREATE TRIGGER api_types_check BEFORE INSERT OR UPDATE ON campaign_api.companies
+    FOR EACH STATEMENT EXECUTE FUNCTION campaign.api_columns_check();
+COMMENT ON TRIGGER api_types_check ON campaign_api.companies IS 'Values of the JSON type that fits the column.';
+CREATE TRIGGER api_types_check BEFORE INSERT OR UPDATE ON campaign_api.campaigns
+    FOR EACH STATEMENT EXECUTE FUNCTION campaign.api_columns_check();
+COMMENT ON TRIGGER api_types_check ON campaign_api.campaigns IS 'Values of the JSON type that fits the column.';
+
 CREATE TRIGGER api_write INSTEAD OF UPDATE OR DELETE ON campaign_api.users
     FOR EACH ROW EXECUTE FUNCTION campaign.api_users_write();
 COMMENT ON TRIGGER api_write ON campaign_api.users IS 'Writes to campaign.users.';

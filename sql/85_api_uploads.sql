@@ -153,6 +153,7 @@ AS $$
 DECLARE
     code text; message text; detail text; hint text;
 BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_upload_json');
     PERFORM campaign.api_campaign_check(campaign_id);
     RETURN campaign.api_upload(campaign_id, campaign.numbers_from_json(numbers), skip_invalid,
         allow_duplicates, class);

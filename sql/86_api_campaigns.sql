@@ -8,6 +8,7 @@ AS $$
 DECLARE
     person campaign.users;
 BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.company_member_add');
     PERFORM campaign.api_company_check(company_id);
     SELECT * INTO person FROM campaign.users u
     WHERE lower(u.email) = lower(btrim(company_member_add.email)) AND NOT u.deleted;
@@ -37,6 +38,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.company_member_remove');
     PERFORM campaign.api_company_check(company_id);
     UPDATE campaign.company_members m SET deleted = true, updated_at = clock_timestamp()
     WHERE m.company_id = company_member_remove.company_id
@@ -77,6 +79,7 @@ DECLARE
     answer jsonb;
     code text; message text; detail text; hint text;
 BEGIN
+    PERFORM campaign.api_arguments_check(('campaign_api.campaign_' || verb)::regproc);
     PERFORM campaign.api_campaign_check(campaign_id);
     IF verb IN ('dispatch', 'resume') THEN
         PERFORM campaign.api_company_lock(
@@ -153,6 +156,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_status');
     PERFORM campaign.api_campaign_check(campaign_id);
     RETURN @extschema@.campaign_status(campaign_id);
 END
@@ -170,6 +174,7 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_verify');
     PERFORM campaign.api_campaign_check(campaign_id);
     RETURN @extschema@.campaign_verify(campaign_id);
 END
@@ -195,11 +200,13 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    owner_id text := campaign.api_company_choose(company_id);
+    owner_id text;
     new_id text;
     upload jsonb;
     code text; message_text text; detail text; hint text;
 BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_send');
+    owner_id := campaign.api_company_choose(company_id);
     PERFORM campaign.api_worker_require();
     new_id := @extschema@.campaign_create(name, message, owner_id, campaign.api_user(), ordered);
     upload := campaign.api_upload(new_id, campaign.numbers_from_json(numbers), skip_invalid,

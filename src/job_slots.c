@@ -85,7 +85,7 @@ static void unregister(int code, Datum argument)
 void job_slots_register(void)
 {
 	LWLockAcquire(state->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < JOB_SLOTS && own == NULL; i++)
+	for (int i = 0; i < JOB_SLOTS; i++)
 	{
 		JobSlot *slot = &state->slots[i];
 
@@ -96,6 +96,7 @@ void job_slots_register(void)
 		slot->pid = MyProcPid;
 		slot->latch = MyLatch;
 		own = slot;
+		break;
 	}
 	LWLockRelease(state->lock);
 	if (own == NULL)

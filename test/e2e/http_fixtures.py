@@ -3,6 +3,13 @@ import pytest
 
 from http_client import Api, logged_in, unique
 
+# What a client can write; the rest of a campaign changes while it is being sent.
+WRITTEN = {"users": "email, password, deleted", "companies": "name, document, deleted",
+           "company_members": "company_id, user_id, deleted",
+           "campaigns": "name, message, ordered, company_id, user_id, deleted",
+           "recipients": "campaign_id, phone_number", "uploads": "campaign_id",
+           "progress": "campaign_id"}
+
 
 @pytest.fixture(name="nobody")
 def fixture_nobody(stack):
@@ -34,3 +41,19 @@ def fixture_target(ana):
     campaign_id = ana.api.create_campaign(ana.company_id, name=unique())
     ana.api.upload(campaign_id, b"+5511955500101\n+12025550102\n").expect(200)
     return campaign_id
+
+
+def rows(stack):
+    return [stack.sql(f"SELECT count(*), sum(hashtextextended(ROW({columns})::text, 0)) "
+                      f"FROM campaign.{table}") for table, columns in WRITTEN.items()]
+
+
+@pytest.fixture(name="stored_nothing")
+def fixture_stored_nothing(stack, ana, target):
+    """Fails if a row more or less is there afterwards, or another, or the servers have gone."""
+    started = stack.one("SELECT pg_postmaster_start_time()")
+    before = rows(stack)
+    yield
+    assert rows(stack) == before
+    assert stack.one("SELECT pg_postmaster_start_time()") == started
+    ana.api.get(f"/campaigns/{target}").expect(200)

@@ -1,0 +1,87 @@
+-- Of which JSON type the values of a request are. PostgREST lets PostgreSQL turn them into the types
+-- of columns and arguments, which takes the number 7 for the text '7' and for true. What is
+-- looked at here is therefore the body itself.
+
+CREATE FUNCTION campaign.request_body() RETURNS json
+LANGUAGE C STABLE
+AS 'MODULE_PATHNAME', 'campaign_request_body';
+COMMENT ON FUNCTION campaign.request_body() IS
+'The body of the HTTP request, if it is JSON or PostgREST has made JSON of it; NULL without one.';
+
+CREATE FUNCTION campaign.request_is_typed() RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(current_setting('request.method', true), '') IN ('POST', 'PUT', 'PATCH')
+        AND coalesce(campaign.request_header('Content-Type'), '')
+            !~* '^(text/csv|application/x-www-form-urlencoded)\s*(;|$)'
+$$;
+COMMENT ON FUNCTION campaign.request_is_typed() IS
+'Whether the values of the HTTP request have types; those of a query string, a form or CSV are all strings.';
+
+CREATE FUNCTION campaign.json_type_wanted(type oid) RETURNS text
+LANGUAGE sql STABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT CASE WHEN t.typcategory = 'B' THEN 'boolean' WHEN t.typcategory = 'N' THEN 'number'
+        WHEN t.typcategory = 'A' THEN 'array' WHEN t.typcategory IN ('S', 'D', 'T', 'E') THEN 'string' END
+    FROM pg_type t WHERE t.oid = type
+$$;
+COMMENT ON FUNCTION campaign.json_type_wanted(oid) IS
+'The JSON type of the values of a type; NULL if it may be any, as for json.';
+
+CREATE FUNCTION campaign.api_types_check(names text[], types oid[]) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    body json := campaign.request_body();
+    typed boolean := campaign.request_is_typed();
+    wrong_name text;
+    wanted text;
+BEGIN
+    -- A body that is neither an object nor an array of objects has PostgREST's own error.
+    SELECT field.key, expected.wanted INTO wrong_name, wanted
+    FROM (SELECT body AS fields WHERE json_typeof(body) = 'object'
+          UNION ALL
+          SELECT element FROM json_array_elements(CASE json_typeof(body) WHEN 'array' THEN body END) AS element
+          WHERE json_typeof(element) = 'object') AS sent,
+        LATERAL json_each(sent.fields) AS field
+    JOIN (SELECT t.name, campaign.json_type_wanted(t.type) AS wanted
+          FROM unnest(names, types) AS t (name, type)) AS expected ON expected.name = field.key
+    WHERE json_typeof(field.value) NOT IN (expected.wanted, 'null')
+      AND (typed OR json_typeof(field.value) <> 'string')
+    LIMIT 1;
+    IF FOUND THEN
+        PERFORM campaign.api_raise('PT422', format('%s must be %s', wrong_name, CASE wanted
+            WHEN 'boolean' THEN 'true or false' WHEN 'array' THEN 'an array' ELSE 'a ' || wanted END));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_types_check(text[], oid[]) IS
+'422 if the request has a value for one of these names that is not of the JSON type of its SQL type.';
+
+CREATE FUNCTION campaign.api_arguments_check(function regproc) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.api_types_check(p.proargnames, p.proargtypes::oid[])
+    FROM pg_proc p WHERE p.oid = function;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_arguments_check(regproc) IS
+'422 if the request gives an argument of this function as a JSON value of another type. Every function of campaign_api with arguments begins with it.';
+
+CREATE FUNCTION campaign.api_columns_check() RETURNS trigger
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.api_types_check(array_agg(a.attname::text), array_agg(a.atttypid))
+    FROM pg_attribute a WHERE a.attrelid = TG_RELID AND a.attnum > 0;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_columns_check() IS
+'422 if the request gives a column of the view as a JSON value of another type.';
