@@ -8,11 +8,12 @@
 
 #include "access/htup_details.h"
 #include "access/xact.h"
+#include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "parser/parse_func.h"
+#include "nodes/value.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/syscache.h"
@@ -22,7 +23,11 @@
 
 PG_FUNCTION_INFO_V1(campaign_job_prepare);
 
-/* The function and its owner, as they are now: both may have changed since it was registered. */
+/*
+ * The function and its owner, as they are now: both may have changed since it was registered.
+ * Without looking at the rights of the caller, who may not even see into that schema: the owner's
+ * count, and the owner has registered it.
+ */
 static Oid find_function(const char *name, int argument_count, const Oid *types, Oid *owner)
 {
 	List *names = stringToQualifiedNameList(name
@@ -31,18 +36,21 @@ static Oid find_function(const char *name, int argument_count, const Oid *types,
 											NULL
 #endif
 	);
-	Oid function = LookupFuncName(names, argument_count, types, true);
+	Oid schema = get_namespace_oid(strVal(linitial(names)), true);
+	Oid function = InvalidOid;
+	HeapTuple tuple = NULL;
 	Form_pg_proc row;
-	HeapTuple tuple;
 	bool fits;
 
-	if (!OidIsValid(function))
+	if (OidIsValid(schema) && list_length(names) == 2)
+		tuple = SearchSysCache3(PROCNAMEARGSNSP, CStringGetDatum(strVal(lsecond(names))),
+								PointerGetDatum(buildoidvector(types, argument_count)),
+								ObjectIdGetDatum(schema));
+	if (!HeapTupleIsValid(tuple))
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
 						errmsg("function %s, which a job type names, does not exist", name)));
-	tuple = SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for function %u", function);
 	row = (Form_pg_proc) GETSTRUCT(tuple);
+	function = row->oid;
 	*owner = row->proowner;
 	fits = row->prorettype == JSONBOID && !row->proretset && row->prokind == PROKIND_FUNCTION;
 	ReleaseSysCache(tuple);

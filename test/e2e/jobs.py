@@ -1,0 +1,56 @@
+"""jobs.py - background jobs as the tests use them: types of their own, and waiting."""
+import json
+
+from stack import execute
+from waiting import wait_until
+
+ENDS = ("finished", "failed", "cancelled")
+
+
+def create(stack, name, run_at="now()", **meta):
+    """The id of a new job, committed."""
+    return stack.one(f"SELECT job_create(%s, %s, {run_at})", name, json.dumps(meta))
+
+
+def get(stack, job_id):
+    return stack.one("SELECT job_get(%s)", job_id)
+
+
+def wait_for(stack, job_id, *statuses, timeout=30.0, ignoring=()):
+    """The job, once it has one of these statuses."""
+    def look():
+        job = get(stack, job_id)
+        assert job["status"] in statuses or job["status"] not in ENDS, job
+        return job if job["status"] in statuses else None
+    return wait_until(f"job {job_id} is {' or '.join(statuses)}", look, timeout, ignoring=ignoring)
+
+
+def workers(stack, database="campaign"):
+    """Pids of the job workers of a database."""
+    return {row[0] for row in stack.sql("SELECT pid FROM pg_stat_activity WHERE datname = %s"
+                                        " AND backend_type = 'campaign job worker'", database)}
+
+
+def define(stack, name, body, owner=None, **options):
+    """A type whose handler has this body in PL/pgSQL, in the schema `jobs_test`."""
+    connection = stack.connect()
+    try:
+        execute(connection, "CREATE SCHEMA IF NOT EXISTS jobs_test")
+        execute(connection, "CREATE TABLE IF NOT EXISTS jobs_test.effects"
+                            " (job_id text NOT NULL, what text, pid int DEFAULT pg_backend_pid())")
+        execute(connection, f"CREATE OR REPLACE FUNCTION jobs_test.{name}(job_id text, meta jsonb)"
+                            f" RETURNS jsonb LANGUAGE plpgsql AS $body$ {body} $body$")
+        if owner is not None:
+            execute(connection, f"ALTER FUNCTION jobs_test.{name} OWNER TO {owner}")
+        given = "".join(f", {key} => %s" for key in options)
+        execute(connection, f"SELECT job_type_register(%s, %s{given})", name, f"jobs_test.{name}",
+                *options.values())
+    finally:
+        connection.close()
+    return name
+
+
+def effects(stack, job_id):
+    """What the handlers of a job have written into jobs_test.effects, and committed."""
+    return [row[0] for row in stack.sql("SELECT what FROM jobs_test.effects WHERE job_id = %s",
+                                        job_id)]
