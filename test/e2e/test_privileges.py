@@ -1,4 +1,4 @@
-"""test_privileges.py - the two roles can do their work and nothing else."""
+"""test_privileges.py - the roles can do their work and nothing else."""
 import psycopg2
 import pytest
 
@@ -10,8 +10,16 @@ REPORTS = {"report_open(text)", "report_stored(text[],text[],bigint[],bigint[])"
            "report_gap(text,text,bigint)", "report_conflict(text,text,bigint,text)"}
 OUTBOX = {"outbox_active()", "outbox_template(text)", "outbox_mark(text,text,integer,bigint)",
           "outbox_rewind(text,text,bigint)", "outbox_finish()"}
+QUEUE = {"job_session_start()", "job_take_over(boolean)", "job_next(boolean)",
+         "job_claim(boolean,timestamp with time zone,text[],integer)",
+         "job_begin(text,timestamp with time zone)",
+         "job_finish(text,jsonb,timestamp with time zone)",
+         "job_fail(text,text,text,timestamp with time zone)",
+         "job_settle(text,timestamp with time zone)", "job_release(text,timestamp with time zone)"}
+MAILS = {"mail_claim()", "mail_begin(text)", "mail_sent(text,text)", "mail_failed(text,text)",
+         "mail_release(text)", "mail_next()"}
 # Of the public functions, those that give nothing away and change nothing.
-HARMLESS = {"cuid2(integer)"}
+HARMLESS = {"cuid2(integer)", "job_progress(text,double precision)"}
 
 EXECUTABLE = """
     SELECT replace(p.oid::regprocedure::text, 'campaign.', '')
@@ -45,7 +53,7 @@ def consumer(stack):
     connection.close()
 
 
-@pytest.mark.parametrize("role", ["campaign_worker", "campaign_consumer", "campaign_anon",
+@pytest.mark.parametrize("role", ["campaign_worker", "campaign_consumer", "campaign_mailer", "campaign_anon",
                                   "campaign_user", "campaign_app"])
 def test_no_role_is_special(stack, role):
     """R0.15 R0.16: not a superuser, nothing that goes beyond a plain login."""
@@ -59,9 +67,15 @@ def test_consumer_may_report_and_nothing_else(stack):
     assert relations(stack, "campaign_consumer") == set()
 
 
+def test_mailer_may_take_mails_and_nothing_else(stack):
+    """R4.1: six functions; no table, no sequence, no other function."""
+    assert executable(stack, "campaign_mailer") == MAILS
+    assert relations(stack, "campaign_mailer") == set()
+
+
 def test_worker_may_read_recipients_and_mark(stack):
-    """R0.15: four functions and one table."""
-    assert executable(stack, "campaign_worker") == OUTBOX
+    """R0.15 R2.1: the functions of outbox and queue, and one table."""
+    assert executable(stack, "campaign_worker") == OUTBOX | QUEUE
     assert relations(stack, "campaign_worker") == {"campaign.recipients"}
     assert stack.one("SELECT has_table_privilege('campaign_worker', 'campaign.recipients',"
                      " 'INSERT, UPDATE, DELETE, TRUNCATE')") is False
