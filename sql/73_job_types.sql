@@ -1,10 +1,11 @@
 -- The types of jobs that are shipped: what each takes, and what it does.
 
 CREATE FUNCTION campaign.job_types_shipped() RETURNS SETOF campaign.job_types
-LANGUAGE sql STABLE ROWS 6
+LANGUAGE plpgsql STABLE ROWS 6
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT t.name, t.handler, t.prepare, t.description, t.max_attempts, t.backoff::interval,
+BEGIN
+    RETURN QUERY SELECT t.name, t.handler, t.prepare, t.description, t.max_attempts, t.backoff::interval,
         t.timeout::interval, 0, t.api, t.secret_keys::text[], now(), now(), false
     FROM (VALUES
         ('countdown', 'campaign.job_countdown', 'campaign.job_countdown_prepare',
@@ -19,7 +20,8 @@ AS $$
          'Creates a user; the welcome e-mail follows.', 5, '1 second', '1 minute', true, '{password_hash}'),
         ('welcome_email', NULL, NULL,
          'The welcome e-mail, sent by campaign-mailer.', 12, '30 seconds', '10 minutes', false, '{}')
-    ) AS t (name, handler, prepare, description, max_attempts, backoff, timeout, api, secret_keys)
+    ) AS t (name, handler, prepare, description, max_attempts, backoff, timeout, api, secret_keys);
+END
 $$;
 COMMENT ON FUNCTION campaign.job_types_shipped() IS
 'The types that come with the extension. A registered one of the same name takes the place of a shipped one.';

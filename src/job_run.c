@@ -9,7 +9,7 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "executor/spi.h"
+#include "commands/trigger.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/lock.h"
@@ -32,17 +32,16 @@ static Datum call_handler(const Job *job, bool *is_null)
 {
 	static const Oid types[] = {TEXTOID, JSONBOID};
 	Datum arguments[] = {CStringGetTextDatum(job->id), job->meta};
+	ConstraintsSetStmt *immediate = makeNode(ConstraintsSetStmt);
 	Datum result;
 
 	if (job->handler[0] == '\0')
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
 						errmsg("job type \"%s\" has no handler any more", job->type)));
 	result = job_call(job->handler, lengthof(types), types, arguments, is_null);
-	/* What is deferred would fail at commit, where nothing can be written down any more. */
-	SPI_connect();
-	if (SPI_execute("SET CONSTRAINTS ALL IMMEDIATE", false, 0) != SPI_OK_UTILITY)
-		elog(ERROR, "SET CONSTRAINTS failed");
-	SPI_finish();
+	/* SET CONSTRAINTS ALL IMMEDIATE: what is deferred would fail at the commit, where nothing can
+	 * be written down any more. */
+	AfterTriggerSetState(immediate);
 	return *is_null ? (Datum) 0 : PointerGetDatum(PG_DETOAST_DATUM_COPY(result));
 }
 
