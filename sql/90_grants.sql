@@ -120,5 +120,6 @@ GRANT SELECT, DELETE, INSERT (name, message, company_id, user_id, ordered), UPDA
 ON campaign_api.campaigns TO campaign_user;
 GRANT SELECT ON campaign_api.company_members, campaign_api.recipients TO campaign_user;
 
--- A worker that was started before the extension was created sleeps until now.
+-- Workers that were started before the extension was created sleep until now.
 SELECT campaign.worker_wake();
+SELECT campaign.job_wake();

@@ -97,7 +97,9 @@ static void write_failure(const Job *job, const ErrorData *error)
 	if (stopped && elapsed_ms(job) >= job->timeout_ms)
 		message =
 			psprintf("it took longer than the %.3f s that its type allows", job->timeout_ms / 1000);
-	if (error->detail != NULL)
+	/* The detail of a violated constraint shows the row. */
+	if (error->detail != NULL &&
+		ERRCODE_TO_CATEGORY(error->sqlerrcode) != ERRCODE_INTEGRITY_CONSTRAINT_VIOLATION)
 		message = psprintf("%s (%s)", message, error->detail);
 	job_queue_fail(job, unpack_sql_state(error->sqlerrcode), message);
 }
