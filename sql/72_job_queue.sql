@@ -134,11 +134,19 @@ DECLARE
     job campaign.jobs;
     job_type campaign.job_types;
 BEGIN
-    SELECT * INTO job FROM campaign.jobs j
-    WHERE j.id = job_begin.job_id AND j.status = 'running' AND j.worker_pid = pg_backend_pid()
-      AND j.worker_start = session_start
-    FOR NO KEY UPDATE SKIP LOCKED;
-    IF NOT FOUND THEN
+    -- A worker that claims at the same time may have locked the row for a moment: it saw it waiting,
+    -- and learned only with the lock that it is claimed. Without another look nobody would run it now.
+    FOR look IN 1 .. 50 LOOP
+        SELECT * INTO job FROM campaign.jobs j
+        WHERE j.id = job_begin.job_id AND j.status = 'running' AND j.worker_pid = pg_backend_pid()
+          AND j.worker_start = session_start
+        FOR NO KEY UPDATE SKIP LOCKED;
+        EXIT WHEN FOUND OR NOT EXISTS (SELECT FROM campaign.jobs j
+            WHERE j.id = job_begin.job_id AND j.status = 'running' AND j.worker_pid = pg_backend_pid()
+              AND j.worker_start = session_start);
+        PERFORM pg_sleep(0.001 * look);
+    END LOOP;
+    IF job.id IS NULL THEN
         RETURN;
     END IF;
     IF EXISTS (SELECT FROM campaign.job_cancels c WHERE c.job_id = job.id) THEN
