@@ -1,10 +1,10 @@
 """conftest.py - kill and recovery tests on real servers.
 
-    pytest test/fault                                         the short form
-    FAULT_N=100000 FAULT_ROUNDS=20 FAULT_SEED=7 pytest test/fault   a long one
+    pytest test/fault                                                            the short form
+    FAULT_N=100000 FAULT_JOBS=10000 FAULT_ROUNDS=20 FAULT_SEED=7 pytest test/fault   a long one
 
-FAULT_N numbers in each campaign, FAULT_ROUNDS kills in the random series, whose seed is
-printed. The helpers are those of test/e2e.
+FAULT_N numbers in each campaign, FAULT_JOBS jobs, FAULT_ROUNDS kills in the random series, whose
+seed is printed. The helpers are those of test/e2e.
 """
 import os
 import pathlib
@@ -21,11 +21,16 @@ SEED = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(1, 10
 
 
 def pytest_report_header():
-    return f"FAULT_SEED={SEED} FAULT_N={fault_n()} FAULT_ROUNDS={fault_rounds()}"
+    return (f"FAULT_SEED={SEED} FAULT_N={fault_n()} FAULT_JOBS={fault_jobs()}"
+            f" FAULT_ROUNDS={fault_rounds()}")
 
 
 def fault_n():
     return int(os.environ.get("FAULT_N") or 20_000)
+
+
+def fault_jobs():
+    return int(os.environ.get("FAULT_JOBS") or 1_000)
 
 
 def fault_rounds():
@@ -35,6 +40,11 @@ def fault_rounds():
 @pytest.fixture
 def n():
     return fault_n()
+
+
+@pytest.fixture
+def job_count():
+    return fault_jobs()
 
 
 @pytest.fixture
