@@ -1,9 +1,9 @@
-# campaign: the extension (PGXS), the consumer, and everything around them.
+# campaign: the extension (PGXS), the consumer, the mailer, and everything around them.
 #
-#   make            extension and consumer into build/
+#   make            extension, consumer and mailer into build/
 #   make demo       sets a bare machine up and runs the main job
 #   make test       sets a bare machine up and runs every test
-#   make install    the extension into the PostgreSQL of PG_CONFIG, the consumer into PREFIX
+#   make install    the extension into the PostgreSQL of PG_CONFIG, the programs into PREFIX
 #
 # PGXS is only included where it exists: `make demo` must work before pg_config is installed.
 
@@ -19,11 +19,14 @@ BUILD := build
 PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
 SHARED_SOURCES := error message broker broker_url
 CONSUMER_SOURCES := $(basename $(notdir $(wildcard consumer/*.c)))
+MAILER_SOURCES := $(basename $(notdir $(wildcard mailer/*.c)))
+# What the mailer has from the consumer.
+PROGRAM_SOURCES := dotenv health layers log option postgres program retry stop urls verdict
 
 .DEFAULT_GOAL := all
-.PHONY: all extension consumer install setup demo test unit fuzz sql e2e fault bench sanitize lint clean
+.PHONY: all extension consumer mailer install setup demo test unit fuzz sql e2e fault bench sanitize lint clean
 
-all: extension consumer
+all: extension consumer mailer
 
 setup:
 	@test/stack/install
@@ -42,12 +45,13 @@ unit fuzz sql e2e fault bench:
 	@$(MAKE) --no-print-directory -s all
 	@test/run $@
 
-# The consumer with AddressSanitizer and UBSan, through the end-to-end tests.
+# The programs with AddressSanitizer and UBSan, through the end-to-end tests.
 sanitize: setup
 	@$(MAKE) --no-print-directory -s extension
-	@$(MAKE) --no-print-directory -s consumer BUILD=build/sanitize \
+	@$(MAKE) --no-print-directory -s consumer mailer BUILD=build/sanitize \
 		SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer"
-	@CAMPAIGN_CONSUMER=$(CURDIR)/build/sanitize/campaign-consumer test/run e2e
+	@CAMPAIGN_CONSUMER=$(CURDIR)/build/sanitize/campaign-consumer \
+		CAMPAIGN_MAILER=$(CURDIR)/build/sanitize/campaign-mailer test/run e2e
 
 lint:
 	@test/stack/install lint
@@ -71,6 +75,9 @@ install: all
 	+$(PGXS_MAKE) install
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -m 755 $(BUILD)/campaign-consumer "$(DESTDIR)$(PREFIX)/bin/campaign-consumer"
+	install -m 755 $(BUILD)/campaign-mailer "$(DESTDIR)$(PREFIX)/bin/campaign-mailer"
+	install -d "$(DESTDIR)$(PREFIX)/share/campaign/templates"
+	install -m 644 $(MAILER_TEMPLATES) "$(DESTDIR)$(PREFIX)/share/campaign/templates"
 
 else
 
@@ -99,3 +106,23 @@ $(BUILD)/consumer/%.o: src/%.c $(wildcard src/*.h) Makefile
 
 $(BUILD)/campaign-consumer: $(CONSUMER_OBJECTS)
 	$(CC) $(SANITIZE) -o $@ $^ $$(pkg-config --libs $(CONSUMER_PACKAGES)) -lrabbitmq -lssl -lcrypto -lpthread
+
+# The mailer ---------------------------------------------------------------------------------
+
+# The objects have folders of their own: both programs have a main.c and a config.c.
+MAILER_OBJECTS := $(addprefix $(BUILD)/mailer/,$(addsuffix .o,$(MAILER_SOURCES))) \
+	$(addprefix $(BUILD)/consumer/,$(addsuffix .o,$(PROGRAM_SOURCES) error))
+MAILER_TEMPLATES := $(wildcard mailer/templates/*)
+MAILER_PACKAGES := libcurl libpq
+
+mailer: $(BUILD)/campaign-mailer
+
+$(BUILD)/mailer/%.o: mailer/%.c $(wildcard mailer/*.h consumer/*.h src/*.h) Makefile campaign.control
+	@mkdir -p $(@D)
+	$(CC) $(CONSUMER_CFLAGS) -DCAMPAIGN_VERSION='"$(VERSION)"' -D_GNU_SOURCE \
+		$$(pkg-config --cflags $(MAILER_PACKAGES)) -c -o $@ $<
+
+$(BUILD)/campaign-mailer: $(MAILER_OBJECTS) $(MAILER_TEMPLATES)
+	@mkdir -p $(BUILD)/templates
+	cp $(MAILER_TEMPLATES) $(BUILD)/templates
+	$(CC) $(SANITIZE) -o $@ $(MAILER_OBJECTS) $$(pkg-config --libs $(MAILER_PACKAGES)) -lm -lpthread

@@ -6,16 +6,13 @@
  */
 #include "check.h"
 
-#include <libpq-fe.h>
 #include <mongoc/mongoc.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "health.h"
 #include "report.h"
 #include "store.h"
-
-#define DETAIL_SIZE 600
+#include "verdict.h"
 
 static bool check_broker(const Config *config, const BrokerUrl *url, char *detail, Error *error)
 {
@@ -36,9 +33,10 @@ static bool check_broker(const Config *config, const BrokerUrl *url, char *detai
 	{
 		size_t length;
 
-		broker_url_describe(url, detail, DETAIL_SIZE);
+		broker_url_describe(url, detail, VERDICT_DETAIL_SIZE);
 		length = strlen(detail);
-		snprintf(detail + length, DETAIL_SIZE - length, ", exchanges and queues are in place");
+		snprintf(detail + length, VERDICT_DETAIL_SIZE - length,
+				 ", exchanges and queues are in place");
 	}
 	return done;
 }
@@ -55,7 +53,8 @@ static bool check_hello(const bson_t *reply, const char *database, char *detail,
 						 strcmp(bson_iter_utf8(&iter, NULL), "isdbgrid") == 0))
 		return error_set(error, ERROR_REFUSED,
 						 "not a replica set: start it with --replSet, even if it has one node");
-	snprintf(detail, DETAIL_SIZE, "%s %s, database %s, writes wait for the majority's journal",
+	snprintf(detail, VERDICT_DETAIL_SIZE,
+			 "%s %s, database %s, writes wait for the majority's journal",
 			 set != NULL ? "replica set" : "sharded cluster", set != NULL ? set : "", database);
 	return true;
 }
@@ -103,65 +102,36 @@ static bool check_mongodb(const Config *config, char *detail, Error *error)
 	return done;
 }
 
-static bool check_function(PGconn *connection, const char *signature, Error *error)
-{
-	static const char sql[] = "SELECT has_schema_privilege('campaign', 'USAGE') AND "
-							  "has_function_privilege(($1::regprocedure)::oid, 'EXECUTE')";
-	const char *values[] = {signature};
-	PGresult *result = PQexecParams(connection, sql, 1, NULL, values, NULL, NULL, 0);
-	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	bool done = false;
-
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		error_set(error, ERROR_REFUSED, "%s", text != NULL ? text : PQerrorMessage(connection));
-	else if (strcmp(PQgetvalue(result, 0, 0), "t") != 0)
-		error_set(error, ERROR_REFUSED, "%s may not execute %s: log in as campaign_consumer",
-				  PQuser(connection), signature);
-	else
-		done = true;
-	PQclear(result);
-	return done;
-}
-
 static bool check_postgresql(const Config *config, char *detail, Error *error)
 {
 	static const char *const signatures[] = {
 		"campaign.report_open(text)", "campaign.report_stored(text[],text[],bigint[],bigint[])",
 		"campaign.report_gap(text,text,bigint)", "campaign.report_conflict(text,text,bigint,text)"};
-	PGconn *connection = report_connect(config, error);
-	bool done = connection != NULL;
+	Postgres postgres = report_postgres(config);
+	bool done = postgres_open(&postgres, error);
 
 	for (size_t i = 0; done && i < sizeof(signatures) / sizeof(*signatures); i++)
-		done = check_function(connection, signatures[i], error);
+		done = postgres_may_execute(&postgres, signatures[i], error);
 	if (done)
-		snprintf(detail, DETAIL_SIZE, "%s:%s/%s as %s, may report", PQhost(connection),
-				 PQport(connection), PQdb(connection), PQuser(connection));
-	PQfinish(connection);
+		snprintf(detail, VERDICT_DETAIL_SIZE, "%s:%s/%s as %s, may report",
+				 PQhost(postgres.connection), PQport(postgres.connection),
+				 PQdb(postgres.connection), PQuser(postgres.connection));
+	postgres_close(&postgres);
 	return done;
-}
-
-static void print_result(Server server, bool done, const char *detail, const Error *error,
-						 ErrorCode *worst)
-{
-	printf("%-5s  %-10s  %s\n", done ? "ok" : "wrong", health_server_name(server),
-		   done ? detail : error->text);
-	if (done || *worst == ERROR_UNREACHABLE)
-		return;
-	*worst = error->code == ERROR_UNREACHABLE ? ERROR_UNREACHABLE : ERROR_REFUSED;
 }
 
 ErrorCode check_all(const Config *config, const BrokerUrl *url)
 {
 	ErrorCode worst = ERROR_NONE;
-	char detail[DETAIL_SIZE];
+	char detail[VERDICT_DETAIL_SIZE];
 	Error error = {0};
 	bool done;
 
 	done = check_broker(config, url, detail, &error);
-	print_result(SERVER_RABBITMQ, done, detail, &error, &worst);
+	verdict_print(SERVER_RABBITMQ, done, detail, &error, &worst);
 	done = check_mongodb(config, detail, &error);
-	print_result(SERVER_MONGODB, done, detail, &error, &worst);
+	verdict_print(SERVER_MONGODB, done, detail, &error, &worst);
 	done = check_postgresql(config, detail, &error);
-	print_result(SERVER_POSTGRESQL, done, detail, &error, &worst);
+	verdict_print(SERVER_POSTGRESQL, done, detail, &error, &worst);
 	return worst;
 }

@@ -1,5 +1,5 @@
 /*
- * health.c - which of the three servers is away; see health.h.
+ * health.c - which of the servers is away; see health.h.
  */
 #include "health.h"
 
@@ -14,6 +14,7 @@ static const char *const NAMES[SERVER_COUNT] = {
 	[SERVER_RABBITMQ] = "RabbitMQ",
 	[SERVER_MONGODB] = "MongoDB",
 	[SERVER_POSTGRESQL] = "PostgreSQL",
+	[SERVER_SMTP] = "SMTP",
 };
 
 static struct

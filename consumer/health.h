@@ -1,5 +1,5 @@
 /*
- * health.h - which of the three servers is away, for the log: one line when
+ * health.h - which of the servers is away, for the log: one line when
  * the first lane loses it, one for each other reason while it is away, one when
  * the last lane has it back, none per retry.
  */
@@ -15,6 +15,7 @@ typedef enum Server
 	SERVER_RABBITMQ,
 	SERVER_MONGODB,
 	SERVER_POSTGRESQL,
+	SERVER_SMTP,
 	SERVER_COUNT
 } Server;
 

@@ -1,50 +1,80 @@
 /*
- * option.h - the table of the consumer's settings: name, flag, limits, default
- * and help text of each, written once.
+ * option.h - what a setting is: name, flag, limits, default and help text, in a
+ * table that each program has once, and the help made from it.
  */
 #ifndef CAMPAIGN_CONSUMER_OPTION_H
 #define CAMPAIGN_CONSUMER_OPTION_H
 
 #include <stdbool.h>
 #include <stddef.h>
-
-#include "config.h"
+#include <stdio.h>
 
 /* Behind a URL's name or flag: the value stands in a file. */
 #define OPTION_FILE_SUFFIX		"_FILE"
 #define OPTION_FILE_FLAG_SUFFIX "-file"
 
+#define OPTIONS_MAX 24
+
 typedef enum OptionKind
 {
-	OPTION_URL, /* required, secret, also from a file */
+	OPTION_URL, /* a text that is secret: also from a file */
 	OPTION_TEXT,
-	OPTION_NUMBER,
-	OPTION_FORMAT,
-	OPTION_LEVEL
+	OPTION_NUMBER, /* into an int */
+	OPTION_WORD	   /* one of `words`; its place among them into an enum */
 } OptionKind;
 
 typedef struct Option
 {
 	const char *key;
 	const char *flag;
-	const char *argument;
+	const char *argument; /* in the help; of an OPTION_WORD, all words */
 	const char *fallback; /* NULL: none, the setting is required */
 	const char *help;
 	OptionKind kind;
-	size_t offset; /* in Config */
+	size_t offset; /* in the program's Config */
 	size_t size;
 	long low;
 	long high;
+	const char *const *words; /* ends with NULL */
 } Option;
 
-#define OPTION_COUNT 11
+/* .offset and .size of a field in the program's Config. */
+#define OPTION_PLACE(field) .offset = offsetof(Config, field), .size = sizeof(((Config *) 0)->field)
 
-extern const Option OPTIONS[OPTION_COUNT];
+/* Every program that logs has these two, at the end of its table: LogFormat and LogLevel. */
+#define OPTION_LOG_FORMAT                                                                          \
+	{                                                                                              \
+		"CAMPAIGN_LOG_FORMAT", "log-format", "auto|text|json", "auto",                             \
+			"text, json, or auto: text on a terminal", OPTION_WORD, OPTION_PLACE(log_format),      \
+			.words = OPTION_LOG_FORMATS                                                            \
+	}
+#define OPTION_LOG_LEVEL                                                                           \
+	{                                                                                              \
+		"CAMPAIGN_LOG_LEVEL", "log-level", "debug|info|warning|error", "info",                     \
+			"what is logged: this and what is worse", OPTION_WORD, OPTION_PLACE(log_level),        \
+			.words = OPTION_LOG_LEVELS                                                             \
+	}
+
+extern const char *const OPTION_LOG_FORMATS[];
+extern const char *const OPTION_LOG_LEVELS[];
+
+typedef struct OptionTable
+{
+	const char *program;
+	const char *prefix; /* of names that are this program's alone: an unknown one is an error */
+	const char *about;	/* what the program does, for the help */
+	const char *check;	/* what --check does, for the help */
+	const Option *options;
+	size_t count; /* at most OPTIONS_MAX */
+} OptionTable;
 
 /*
- * The place in OPTIONS of an environment name, or of a flag without its dashes;
- * -1 if there is none. *is_file: it is the file form.
+ * The place in the table of an environment name, or of a flag without its
+ * dashes; -1 if there is none. *is_file: it is the file form.
  */
-int option_find(const char *name, bool flag, bool *is_file);
+int option_find(const OptionTable *table, const char *name, bool flag, bool *is_file);
+
+/* The text of --help. */
+void option_print_help(const OptionTable *table, FILE *out);
 
 #endif /* CAMPAIGN_CONSUMER_OPTION_H */

@@ -351,16 +351,20 @@ static Outcome open_all(Pipeline *pipeline)
 	{
 		Server server;
 		PipelineStep step;
-	} steps[SERVER_COUNT] = {{SERVER_MONGODB, step_prepare},
-							 {SERVER_POSTGRESQL, step_report_ready},
-							 {SERVER_RABBITMQ, step_connect}};
-	bool open[SERVER_COUNT] = {false};
+	} steps[] = {{SERVER_MONGODB, step_prepare},
+				 {SERVER_POSTGRESQL, step_report_ready},
+				 {SERVER_RABBITMQ, step_connect}};
+	enum
+	{
+		STEPS = sizeof(steps) / sizeof(*steps)
+	};
+	bool open[STEPS] = {false};
 	int missing;
 
 	do
 	{
 		missing = 0;
-		for (int i = 0; i < SERVER_COUNT && !stop_requested(); i++)
+		for (int i = 0; i < STEPS && !stop_requested(); i++)
 		{
 			Outcome outcome =
 				open[i] ? OUTCOME_OK : try_step(pipeline, steps[i].server, steps[i].step);

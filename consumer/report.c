@@ -1,40 +1,21 @@
 /*
- * report.c - the lane's PostgreSQL connection; see report.h.
- *
- * Must never wait without a deadline, nor use a connection after a failure: the
- * next use opens a new one.
+ * report.c - the lane's statements to PostgreSQL; see report.h.
  */
 #include "report.h"
 
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
-#include "retry.h"
-#include "stop.h"
-
-#define ANSWER_TIMEOUT_MS	 60000 /* a lock may be held for a while */
-#define STATEMENT_TIMEOUT_MS "50000"
-#define STOP_TIMEOUT_MS		 5000 /* once a stop was requested */
-
-typedef struct Statement
-{
-	const char *name;
-	const char *sql;
-	int parameters;
-} Statement;
-
-static const Statement OPEN = {
+static const PostgresStatement OPEN = {
 	"report_open", "SELECT class, total, stored_through FROM campaign.report_open($1::text)", 1};
-static const Statement STORED = {
+static const PostgresStatement STORED = {
 	"report_stored",
 	"SELECT campaign.report_stored($1::text[], $2::text[], $3::int8[], $4::int8[])", 4};
-static const Statement GAP = {"report_gap",
-							  "SELECT campaign.report_gap($1::text, $2::text, $3::int8)", 3};
-static const Statement CONFLICT = {
+static const PostgresStatement GAP = {
+	"report_gap", "SELECT campaign.report_gap($1::text, $2::text, $3::int8)", 3};
+static const PostgresStatement CONFLICT = {
 	"report_conflict", "SELECT campaign.report_conflict($1::text, $2::text, $3::int8, $4::text)",
 	4};
 
@@ -47,10 +28,7 @@ typedef struct Array
 
 struct Report
 {
-	const Config *config;
-	void (*tick)(void *);
-	void *tick_argument;
-	PGconn *connection;
+	Postgres postgres;
 	bool pending;
 	Array arrays[4];
 };
@@ -58,54 +36,12 @@ struct Report
 /* Bytes one range takes in the longest array: an id or a number, and a comma. */
 #define ARRAY_ITEM_SIZE (MESSAGE_ID_MAX + 1)
 
-/* The first line of what libpq says: the rest guesses at reasons. */
-static bool failed(Error *error, ErrorCode code, const char *what, const char *text)
+Postgres report_postgres(const Config *config)
 {
-	return error_set(error, code, "%s: %.*s", what, (int) strcspn(text, "\n"), text);
-}
-
-/* Without this, libpq writes notices to standard error, past the log. */
-static void ignore_notice(void *unused, const char *text)
-{
-	(void) unused;
-	log_line(LOG_DEBUG, text, {"server", "PostgreSQL", 0});
-}
-
-PGconn *report_connect(const Config *config, Error *error)
-{
-	char timeout[12];
-	/* What stands before dbname is a default, which the URL may override. */
-	const char *const names[] = {"application_name",	"connect_timeout",	"keepalives_idle",
-								 "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-								 "client_encoding",		"dbname",			NULL};
-	const char *const values[] = {"campaign-consumer",	timeout, "10", "5", "3", "30000", "UTF8",
-								  config->database_url, NULL};
-	PGconn *connection;
-
-	snprintf(timeout, sizeof(timeout), "%d", config->timeout_s);
-	connection = PQconnectdbParams(names, values, 1);
-	if (connection != NULL && PQstatus(connection) == CONNECTION_OK)
-	{
-		(void) PQsetNoticeProcessor(connection, ignore_notice, NULL);
-		/* A statement that we have given up must not go on waiting in the server with its locks. */
-		PQclear(PQexec(connection, "SET statement_timeout = " STATEMENT_TIMEOUT_MS));
-		return connection;
-	}
-	if (connection == NULL)
-		error_set(error, ERROR_MEMORY, "out of memory");
-	else
-	{
-		/* libpq gives no SQLSTATE here; an answering server says FATAL. */
-		const char *text = PQerrorMessage(connection);
-
-		bool refused = strstr(text, "FATAL:") != NULL && strstr(text, "starting up") == NULL &&
-					   strstr(text, "shutting down") == NULL &&
-					   strstr(text, "recovery mode") == NULL;
-
-		(void) failed(error, refused ? ERROR_REFUSED : ERROR_UNREACHABLE, "cannot connect", text);
-	}
-	PQfinish(connection);
-	return NULL;
+	return (Postgres){.url = config->database_url,
+					  .program = "campaign-consumer",
+					  .role = "campaign_consumer",
+					  .timeout_s = config->timeout_s};
 }
 
 Report *report_new(const Config *config, void (*tick)(void *), void *tick_argument)
@@ -114,9 +50,9 @@ Report *report_new(const Config *config, void (*tick)(void *), void *tick_argume
 
 	if (report == NULL)
 		return NULL;
-	report->config = config;
-	report->tick = tick;
-	report->tick_argument = tick_argument;
+	report->postgres = report_postgres(config);
+	report->postgres.tick = tick;
+	report->postgres.tick_argument = tick_argument;
 	for (int i = 0; i < 4; i++)
 	{
 		report->arrays[i].text = malloc((size_t) config->batch_documents * ARRAY_ITEM_SIZE + 3);
@@ -129,145 +65,38 @@ Report *report_new(const Config *config, void (*tick)(void *), void *tick_argume
 	return report;
 }
 
-static void disconnect(Report *report)
-{
-	PQfinish(report->connection);
-	report->connection = NULL;
-	report->pending = false;
-}
-
 void report_free(Report *report)
 {
 	if (report == NULL)
 		return;
-	disconnect(report);
+	postgres_close(&report->postgres);
 	for (int i = 0; i < 4; i++)
 		free(report->arrays[i].text);
 	free(report);
 }
 
-/* Sets the error and drops the connection: nothing is known of its state. */
-static bool lost(Report *report, const char *what, const char *text, Error *error)
-{
-	(void) failed(error, ERROR_UNREACHABLE, what, text);
-	disconnect(report);
-	return false;
-}
-
-/* An SQL error: the connection is fine, but somebody has to act. */
-static bool refused(const PGresult *result, const char *what, Error *error)
-{
-	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-
-	return error_set(error, ERROR_REFUSED, "%s: %s (SQLSTATE %s)", what,
-					 text != NULL ? text : "unknown error", state != NULL ? state : "unknown");
-}
-
-/* Waits until the answer has arrived whole. */
-static bool await(Report *report, const char *what, Error *error)
-{
-	int64_t deadline = retry_now_ms() + ANSWER_TIMEOUT_MS;
-	bool stopping = false;
-
-	while (PQisBusy(report->connection))
-	{
-		struct pollfd wait[2] = {{.fd = PQsocket(report->connection), .events = POLLIN},
-								 {.fd = stop_descriptor(), .events = POLLIN}};
-
-		if (!stopping && stop_requested())
-		{
-			stopping = true;
-			if (deadline > retry_now_ms() + STOP_TIMEOUT_MS)
-				deadline = retry_now_ms() + STOP_TIMEOUT_MS;
-		}
-		if (retry_now_ms() >= deadline)
-			return lost(report, what, "no answer", error);
-		/* The stop is readable for ever: look at it once. */
-		if (poll(wait, stopping ? 1 : 2, 1000) == 0)
-			report->tick(report->tick_argument);
-		if (wait[0].revents != 0 && !PQconsumeInput(report->connection))
-			return lost(report, what, PQerrorMessage(report->connection), error);
-	}
-	return true;
-}
-
-/* Takes the answer of the query that was sent; NULL and *error on failure. */
-static PGresult *take_result(Report *report, const char *what, Error *error)
-{
-	PGresult *result = NULL;
-	PGresult *next;
-
-	for (;;)
-	{
-		if (!await(report, what, error))
-		{
-			PQclear(result);
-			return NULL;
-		}
-		next = PQgetResult(report->connection);
-		if (next == NULL)
-			break;
-		PQclear(result);
-		result = next;
-	}
-	if (result != NULL &&
-		(PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK))
-		return result;
-	if (result == NULL || PQstatus(report->connection) != CONNECTION_OK)
-		(void) lost(report, what, PQerrorMessage(report->connection), error);
-	else
-		(void) refused(result, what, error);
-	PQclear(result);
-	return NULL;
-}
-
-static bool prepare(Report *report, const Statement *statement, Error *error)
-{
-	PGresult *result;
-
-	if (!PQsendPrepare(report->connection, statement->name, statement->sql, statement->parameters,
-					   NULL))
-		return lost(report, statement->name, PQerrorMessage(report->connection), error);
-	result = take_result(report, statement->name, error);
-	PQclear(result);
-	return result != NULL;
-}
-
 bool report_ready(Report *report, Error *error)
 {
-	if (report->connection != NULL && PQstatus(report->connection) == CONNECTION_OK)
+	Postgres *postgres = &report->postgres;
+
+	if (postgres_is_open(postgres))
 		return true;
-	disconnect(report);
-	report->connection = report_connect(report->config, error);
-	if (report->connection == NULL)
-		return false;
-	if (prepare(report, &OPEN, error) && prepare(report, &STORED, error) &&
-		prepare(report, &GAP, error) && prepare(report, &CONFLICT, error))
+	if (postgres_open(postgres, error) && postgres_prepare(postgres, &OPEN, error) &&
+		postgres_prepare(postgres, &STORED, error) && postgres_prepare(postgres, &GAP, error) &&
+		postgres_prepare(postgres, &CONFLICT, error))
 		return true;
 	/* Half prepared is not ready: start over next time. */
-	disconnect(report);
+	postgres_close(postgres);
 	return false;
-}
-
-static bool send_query(Report *report, const Statement *statement, const char *const *values,
-					   Error *error)
-{
-	if (!report_ready(report, error))
-		return false;
-	if (!PQsendQueryPrepared(report->connection, statement->name, statement->parameters, values,
-							 NULL, NULL, 0))
-		return lost(report, statement->name, PQerrorMessage(report->connection), error);
-	return true;
 }
 
 /* One query and its answer. */
-static PGresult *query(Report *report, const Statement *statement, const char *const *values,
-					   Error *error)
+static PGresult *query(Report *report, const PostgresStatement *statement,
+					   const char *const *values, Error *error)
 {
-	if (!send_query(report, statement, values, error))
+	if (!report_ready(report, error) || !postgres_send(&report->postgres, statement, values, error))
 		return NULL;
-	return take_result(report, statement->name, error);
+	return postgres_result(&report->postgres, statement->name, error);
 }
 
 bool report_open(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
@@ -338,13 +167,14 @@ bool report_send(Report *report, const RangeList *ranges, Error *error)
 		memcpy(array->text + array->length - 1, "}", 2);
 		values[i] = array->text;
 	}
-	report->pending = send_query(report, &STORED, values, error);
+	report->pending =
+		report_ready(report, error) && postgres_send(&report->postgres, &STORED, values, error);
 	return report->pending;
 }
 
 bool report_collect(Report *report, int64_t *completed, Error *error)
 {
-	PGresult *result = take_result(report, STORED.name, error);
+	PGresult *result = postgres_result(&report->postgres, STORED.name, error);
 
 	report->pending = false;
 	if (result == NULL)
@@ -357,7 +187,7 @@ bool report_collect(Report *report, int64_t *completed, Error *error)
 
 bool report_is_pending(const Report *report)
 {
-	return report->pending;
+	return report->pending && report->postgres.connection != NULL;
 }
 
 bool report_gap(Report *report, const char *campaign_id, MessageClass class, int64_t next,

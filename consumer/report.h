@@ -9,13 +9,13 @@
 #ifndef CAMPAIGN_CONSUMER_REPORT_H
 #define CAMPAIGN_CONSUMER_REPORT_H
 
-#include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "../src/error.h"
 #include "chunk.h"
 #include "config.h"
+#include "postgres.h"
 
 typedef struct Report Report;
 
@@ -27,8 +27,8 @@ typedef struct ReportClass
 	int64_t stored_through; /* end of the unbroken stored range from 1; 0: none */
 } ReportClass;
 
-/* Opens a connection with the consumer's settings (blocks up to its timeout). NULL and *error. */
-PGconn *report_connect(const Config *config, Error *error);
+/* A connection by the consumer's settings, not open yet. */
+Postgres report_postgres(const Config *config);
 
 /*
  * `tick` is called about every second while PostgreSQL is waited for (the

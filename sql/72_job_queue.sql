@@ -254,7 +254,8 @@ AS $$
 BEGIN
     PERFORM campaign.job_take_over(true);
     RETURN QUERY
-    SELECT j.id, j.meta ->> 'email', j.attempts
+    -- As this statement sees it, the row is still as it was before it was claimed.
+    SELECT j.id, j.meta ->> 'email', j.attempts + 1
     FROM campaign.job_claim(true, campaign.job_session_start(), '{}', 1) c
     JOIN campaign.jobs j ON j.id = c;
 END

@@ -24,7 +24,8 @@ consumer_start()
 
 	program=$(consumer_program) || die "build/campaign-consumer is not built: run make"
 	# Our own settings are none of the consumer's: it warns of those it does not know.
-	launch consumer env -C "$STACK_DIR/consumer" -u CAMPAIGN_CONSUMER -u CAMPAIGN_TOOLS \
+	launch consumer env -C "$STACK_DIR/consumer" -u CAMPAIGN_CONSUMER -u CAMPAIGN_MAILER \
+		-u CAMPAIGN_TOOLS \
 		-u CAMPAIGN_STACK_TIMEOUT "AMQP_URL=$AMQP_URL" "MONGODB_URI=$MONGODB_URI" \
 		"DATABASE_URL=$CONSUMER_DATABASE_URL" "$program"
 	if part_alive rabbitmq

@@ -174,14 +174,15 @@ postgres_sql()
 	"$PG_BIN/psql" --no-psqlrc --quiet --set ON_ERROR_STOP=1 --dbname "$DATABASE_URL" >/dev/null
 }
 
-# Creates the extension and gives the consumer's role the password in its URL.
+# Creates the extension and gives the programs' roles the passwords in their URLs.
 postgres_extend()
 {
-	local password=${CONSUMER_DATABASE_URL#*:*:}
+	local consumer=${CONSUMER_DATABASE_URL#*:*:} mailer=${MAILER_DATABASE_URL#*:*:}
 
 	postgres_sql <<-END
 		CREATE EXTENSION campaign;
-		ALTER ROLE campaign_consumer LOGIN PASSWORD '${password%%@*}';
+		ALTER ROLE campaign_consumer LOGIN PASSWORD '${consumer%%@*}';
+		ALTER ROLE campaign_mailer LOGIN PASSWORD '${mailer%%@*}';
 	END
 }
 

@@ -5,6 +5,7 @@ is reported at once instead of after the timeout. Must never change a part, exce
 that a new mongod is made a replica set, which it needs before it answers.
 """
 import argparse
+import smtplib
 import sys
 import time
 import urllib.error
@@ -93,6 +94,35 @@ def consumer(url):
             connection.close()
 
 
+def smtp(address):
+    host, _, port = address.partition(":")
+    try:
+        with smtplib.SMTP(host, int(port), timeout=2) as server:
+            server.noop()
+    except (smtplib.SMTPException, OSError) as error:
+        raise NotYet(error) from error
+
+
+def mailer(url):
+    """Ready when it listens; without a PostgreSQL, when it stays alive."""
+    if not url:
+        if time.monotonic() - STARTED < ALIVE_IS_ENOUGH_AFTER_S:
+            raise NotYet("just started")
+        return
+    try:
+        connection = psycopg2.connect(url, connect_timeout=2)
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT FROM pg_stat_activity WHERE application_name = 'campaign-mailer'"
+                               " AND state = 'idle' AND query LIKE '%mail_%'")
+                if cursor.rowcount == 0:
+                    raise NotYet("no session of campaign-mailer")
+        finally:
+            connection.close()
+    except psycopg2.Error as error:
+        raise NotYet(error) from error
+
+
 def postgrest(url):
     """Its own word for having read the schema."""
     try:
@@ -135,7 +165,8 @@ def wait(part, argument, pid, timeout_s):
 
 
 STARTED = time.monotonic()
-PARTS = {part.__name__: part for part in (postgres, rabbitmq, mongod, consumer, postgrest, nginx)}
+PARTS = {part.__name__: part
+         for part in (postgres, rabbitmq, mongod, consumer, smtp, mailer, postgrest, nginx)}
 
 
 def main():

@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # stack.sh - what all commands of the private stack share: where it lives, its
-# settings file DIR/env, and how a part (postgres, rabbitmq, mongod, consumer,
-# postgrest, nginx) is found and waited for. Sourced by up, down, kill, start and stop.
+# settings file DIR/env, and how a part (postgres, rabbitmq, mongod, consumer, smtp,
+# mailer, postgrest, nginx) is found and waited for. Sourced by up, down, kill, start and stop.
 #
 # Must never touch a directory that `up` did not make, nor a process that was not
 # started by this stack.
@@ -25,12 +25,16 @@ unset PGHOST PGHOSTADDR PGPORT PGDATABASE PGUSER PGPASSWORD PGPASSFILE PGSERVICE
 . "$STACK_HOME/mongod.sh"
 # shellcheck source=test/stack/consumer.sh
 . "$STACK_HOME/consumer.sh"
+# shellcheck source=test/stack/smtp.sh
+. "$STACK_HOME/smtp.sh"
+# shellcheck source=test/stack/mailer.sh
+. "$STACK_HOME/mailer.sh"
 # shellcheck source=test/stack/postgrest.sh
 . "$STACK_HOME/postgrest.sh"
 # shellcheck source=test/stack/nginx.sh
 . "$STACK_HOME/nginx.sh"
 
-STACK_PARTS="postgres, worker, rabbitmq, mongod, consumer, postgrest or nginx"
+STACK_PARTS="postgres, worker, rabbitmq, mongod, consumer, smtp, mailer, postgrest or nginx"
 
 die()
 {
@@ -117,7 +121,7 @@ env_line()
 part_check()
 {
 	case "${1:-}" in
-		postgres | worker | rabbitmq | mongod | consumer | postgrest | nginx) ;;
+		postgres | worker | rabbitmq | mongod | consumer | smtp | mailer | postgrest | nginx) ;;
 		'') usage_error "a name is needed: $STACK_PARTS" ;;
 		*) usage_error "no part is called $1: $STACK_PARTS" ;;
 	esac

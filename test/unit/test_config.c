@@ -2,7 +2,7 @@
  * test_config.c - settings: which source wins, what a .env file may look like,
  * what is refused and how it is said (R0.16).
  *
- * links: consumer/config.c consumer/option.c consumer/dotenv.c src/error.c
+ * links: consumer/config.c consumer/layers.c consumer/option.c consumer/dotenv.c src/error.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

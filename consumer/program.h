@@ -1,0 +1,42 @@
+/*
+ * program.h - how a program of this project ends: exit codes, signals, and how
+ * long it may take. The work is done in threads of its own; the main thread
+ * waits here.
+ */
+#ifndef CAMPAIGN_CONSUMER_PROGRAM_H
+#define CAMPAIGN_CONSUMER_PROGRAM_H
+
+#include <stdbool.h>
+
+#include "../src/error.h"
+
+#define EXIT_OK			 0
+#define EXIT_FAILED		 1
+#define EXIT_USAGE		 2
+#define EXIT_UNREACHABLE 69
+#define EXIT_CONFIG		 78
+
+typedef enum ProgramEnd
+{
+	PROGRAM_ENDED,			/* all threads have ended */
+	PROGRAM_TOO_SLOW,		/* one still waits for a server */
+	PROGRAM_SIGNALLED_AGAIN /* a second signal: end at once */
+} ProgramEnd;
+
+/*
+ * Blocks the signals that end the program in this thread, and in those it starts
+ * from now on. Returns the descriptor from which they are read, or -1 and *error.
+ */
+int program_signals(Error *error);
+
+/*
+ * Until the first signal, which requests the stop (stop.h), or until a thread has
+ * requested it. `tick` is called every `tick_ms` milliseconds (-1: once only); it
+ * may be NULL.
+ */
+void program_wait_for_stop(int signals, void (*tick)(void), int tick_ms);
+
+/* Until no thread is running any more, by what `running` says; at most 8.5 seconds. */
+ProgramEnd program_wait_for_end(int signals, bool (*running)(const void *), const void *argument);
+
+#endif /* CAMPAIGN_CONSUMER_PROGRAM_H */

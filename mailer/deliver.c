@@ -1,0 +1,248 @@
+/*
+ * deliver.c - the mailer's loop; see deliver.h.
+ *
+ * Must never say that a mail is sent before the SMTP server has taken it. If
+ * PostgreSQL does not hear of it then, the mail is sent again, under the same
+ * Message-ID.
+ */
+#include "deliver.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../consumer/health.h"
+#include "../consumer/log.h"
+#include "../consumer/retry.h"
+#include "../consumer/stop.h"
+#include "letter.h"
+#include "queue.h"
+#include "smtp.h"
+
+/* Between two mails the connection to the SMTP server is kept for so long. */
+#define IDLE_CONNECTION_MS 5000
+/* Mails that are due, and that somebody else has at the moment. */
+#define BUSY_MS 100
+/* health.c counts for each thread whether it misses a server; there is one. */
+#define LANE 0
+
+struct Deliver
+{
+	const Config *config;
+	const Welcome *welcome;
+	LetterSender sender;
+	Queue queue;
+	Smtp *smtp;
+	Retry postgresql_retry;
+	Retry smtp_retry;
+	pthread_t thread;
+	atomic_bool running;
+	int64_t sent;
+	Error failure; /* ERROR_NONE: ended by the stop */
+};
+
+/* A step with PostgreSQL went wrong: one line if that is news, and a pause. */
+static void postgresql_is_away(Deliver *deliver, const Error *error)
+{
+	queue_close(&deliver->queue);
+	health_away(SERVER_POSTGRESQL, LANE, error);
+	(void) retry_wait(&deliver->postgresql_retry);
+}
+
+static void postgresql_is_back(Deliver *deliver)
+{
+	health_back(SERVER_POSTGRESQL, LANE);
+	retry_reset(&deliver->postgresql_retry);
+}
+
+static void log_mail(LogLevel level, const char *message, const QueueMail *mail, const Error *error)
+{
+	if (error == NULL)
+		log_line(level, message, {"job", mail->id, 0}, {"attempt", NULL, mail->attempt});
+	else
+		log_line(level, message, {"job", mail->id, 0}, {"attempt", NULL, mail->attempt},
+				 {"error", error->text, 0});
+}
+
+static bool report_sent(Deliver *deliver, const QueueMail *mail, const char *answer, Error *error)
+{
+	health_back(SERVER_SMTP, LANE);
+	retry_reset(&deliver->smtp_retry);
+	if (!queue_sent(&deliver->queue, mail, answer, error))
+	{
+		log_mail(LOG_WARNING, "mail sent, but PostgreSQL does not know: it is sent again", mail,
+				 NULL);
+		return false;
+	}
+	deliver->sent++;
+	log_mail(LOG_INFO, "mail sent", mail, NULL);
+	return true;
+}
+
+static bool report_failed(Deliver *deliver, const QueueMail *mail, const Error *reason,
+						  Error *error)
+{
+	log_mail(LOG_WARNING, "mail failed", mail, reason);
+	return queue_failed(&deliver->queue, mail, reason->text, error);
+}
+
+/* The server is away: it is nobody's attempt. */
+static bool report_away(Deliver *deliver, const QueueMail *mail, const Error *reason, Error *error)
+{
+	health_away(SERVER_SMTP, LANE, reason);
+	if (!queue_release(&deliver->queue, mail, error))
+		return false;
+	(void) retry_wait(&deliver->smtp_retry);
+	return true;
+}
+
+/* Sends the mail that we hold; false and *error if PostgreSQL could not be told. */
+static bool send_mail(Deliver *deliver, const QueueMail *mail, Error *error)
+{
+	char answer[SMTP_ANSWER_SIZE];
+	Error reason = {0};
+	Letter letter;
+	SmtpOutcome outcome;
+
+	if (!letter_write(&letter, deliver->welcome, &deliver->sender, mail->id, mail->email,
+					  time(NULL), &reason))
+		return report_failed(deliver, mail, &reason, error);
+	outcome = smtp_send(deliver->smtp, &letter, answer, &reason);
+	letter_free(&letter);
+	switch (outcome)
+	{
+		case SMTP_SENT:
+			return report_sent(deliver, mail, answer, error);
+		case SMTP_REFUSED:
+			/* The server answers: it is not away. */
+			health_back(SERVER_SMTP, LANE);
+			retry_reset(&deliver->smtp_retry);
+			return report_failed(deliver, mail, &reason, error);
+		case SMTP_AWAY:
+			return report_away(deliver, mail, &reason, error);
+		default:
+			log_mail(LOG_WARNING, "the SMTP server is too slow to wait for: the mail is sent later",
+					 mail, NULL);
+			return queue_release(&deliver->queue, mail, error);
+	}
+}
+
+/* Nothing is due: sleeps until something may be. */
+static bool wait_for_mail(Deliver *deliver, Error *error)
+{
+	int wait_ms;
+	bool idle = true;
+
+	if (!queue_next(&deliver->queue, deliver->config->poll_interval_s * 1000, &wait_ms, error))
+		return false;
+	postgresql_is_back(deliver);
+	if (wait_ms < BUSY_MS)
+		wait_ms = BUSY_MS;
+	if (wait_ms > IDLE_CONNECTION_MS)
+	{
+		if (!queue_wait(&deliver->queue, IDLE_CONNECTION_MS, &idle, error))
+			return false;
+		if (!idle)
+			return true;
+		smtp_rest(deliver->smtp);
+		wait_ms -= IDLE_CONNECTION_MS;
+	}
+	return queue_wait(&deliver->queue, wait_ms, &idle, error);
+}
+
+/* One mail, or one wait for it. False and *error if PostgreSQL is away. */
+static bool step(Deliver *deliver, Error *error)
+{
+	QueueMail mail;
+	bool found = false;
+	bool ours = false;
+
+	if (!queue_ready(&deliver->queue, error) || !queue_claim(&deliver->queue, &mail, &found, error))
+		return false;
+	if (!found)
+		return wait_for_mail(deliver, error);
+	if (!queue_begin(&deliver->queue, &mail, &ours, error))
+		return false;
+	postgresql_is_back(deliver);
+	return !ours || send_mail(deliver, &mail, error);
+}
+
+static void *run(void *argument)
+{
+	Deliver *deliver = argument;
+
+	while (!stop_requested() && deliver->failure.code == ERROR_NONE)
+	{
+		Error error = {0};
+
+		if (step(deliver, &error))
+			continue;
+		if (error.code == ERROR_MEMORY)
+		{
+			deliver->failure = error;
+			log_message(LOG_ERROR, error.text);
+			stop_request();
+		}
+		else
+			postgresql_is_away(deliver, &error);
+	}
+	/* Here, where main.c still watches the time: a goodbye may wait for its answer. */
+	smtp_rest(deliver->smtp);
+	queue_close(&deliver->queue);
+	atomic_store(&deliver->running, false);
+	return NULL;
+}
+
+static bool start(Deliver *deliver, const SmtpUrl *url, Error *error)
+{
+	int failure;
+
+	deliver->smtp = smtp_new(deliver->config, url, error);
+	if (deliver->smtp == NULL)
+		return false;
+	deliver->running = true;
+	failure = pthread_create(&deliver->thread, NULL, run, deliver);
+	return failure == 0 ||
+		   error_set(error, ERROR_MEMORY, "cannot start a thread: %s", strerror(failure));
+}
+
+Deliver *deliver_start(const Config *config, const SmtpUrl *url, const Welcome *welcome,
+					   Error *error)
+{
+	Deliver *deliver = calloc(1, sizeof(*deliver));
+
+	if (deliver == NULL)
+	{
+		error_set(error, ERROR_MEMORY, "out of memory");
+		return NULL;
+	}
+	deliver->config = config;
+	deliver->welcome = welcome;
+	deliver->sender = (LetterSender){config->from, config->from_name, config->domain};
+	deliver->queue = queue_new(config);
+	if (start(deliver, url, error))
+		return deliver;
+	smtp_free(deliver->smtp);
+	free(deliver);
+	return NULL;
+}
+
+bool deliver_is_running(const Deliver *deliver)
+{
+	return atomic_load(&deliver->running);
+}
+
+bool deliver_finish(Deliver *deliver, int64_t *sent, Error *error)
+{
+	bool done;
+
+	(void) pthread_join(deliver->thread, NULL);
+	*sent = deliver->sent;
+	done = deliver->failure.code == ERROR_NONE;
+	if (!done)
+		*error = deliver->failure;
+	smtp_free(deliver->smtp);
+	free(deliver);
+	return done;
+}

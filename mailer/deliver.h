@@ -1,0 +1,30 @@
+/*
+ * deliver.h - the mailer's work: take a mail, send it, say what became of it.
+ */
+#ifndef CAMPAIGN_MAILER_DELIVER_H
+#define CAMPAIGN_MAILER_DELIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "../src/error.h"
+#include "config.h"
+#include "smtp_url.h"
+#include "welcome.h"
+
+typedef struct Deliver Deliver;
+
+/* Starts the thread; what is given must outlive it. NULL and *error on failure. */
+Deliver *deliver_start(const Config *config, const SmtpUrl *url, const Welcome *welcome,
+					   Error *error);
+
+/* It has not ended: it does after stop_request(), or when it cannot go on. */
+bool deliver_is_running(const Deliver *deliver);
+
+/*
+ * Waits for the thread and frees it. True if it ended because of the stop, with how
+ * many mails were sent; else *error is what it failed with.
+ */
+bool deliver_finish(Deliver *deliver, int64_t *sent, Error *error);
+
+#endif /* CAMPAIGN_MAILER_DELIVER_H */

@@ -1,0 +1,52 @@
+/*
+ * dialog.h - what has been said between us and the SMTP server about one mail, and
+ * whose fault it is when it goes wrong.
+ *
+ * Pure. Fed with the lines that go over the connection; keeps none that we sent.
+ */
+#ifndef CAMPAIGN_MAILER_DIALOG_H
+#define CAMPAIGN_MAILER_DIALOG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+typedef enum DialogPhase
+{
+	DIALOG_CONNECT, /* greeting, TLS, login: nothing about the mail yet */
+	DIALOG_MAIL,	/* MAIL is sent */
+	DIALOG_RCPT,
+	DIALOG_DATA, /* from DATA on: whether the server has taken the mail, only its answer tells */
+} DialogPhase;
+
+typedef struct Dialog
+{
+	DialogPhase phase;
+	bool login;		 /* we have tried to log in */
+	bool answered;	 /* something was answered since the last phase began */
+	bool over;		 /* we have said goodbye: what is answered to that says nothing */
+	bool reused;	 /* an earlier mail went over the same connection */
+	int code;		 /* of the last answer; 0: none */
+	char reply[256]; /* the last answer's last line, code and text */
+} Dialog;
+
+typedef enum DialogFault
+{
+	DIALOG_FAULT_SERVER, /* no mail can be sent at the moment */
+	DIALOG_FAULT_MAIL,	 /* this one cannot */
+	DIALOG_FAULT_STALE	 /* the server has closed an idle connection: try again at once */
+} DialogFault;
+
+/* For the next mail. */
+void dialog_begin(Dialog *dialog, bool reused);
+
+/* A command that we send, but not the mail itself; lines that the server sends. */
+void dialog_sent(Dialog *dialog, const char *bytes, size_t length);
+void dialog_received(Dialog *dialog, const char *bytes, size_t length);
+
+/* Who is to blame for a mail that was not taken. */
+DialogFault dialog_fault(const Dialog *dialog);
+
+/* What the phase is called in an error: "connecting", "MAIL", ... */
+const char *dialog_phase_name(DialogPhase phase);
+
+#endif /* CAMPAIGN_MAILER_DIALOG_H */

@@ -1,0 +1,164 @@
+/*
+ * main.c - campaign-mailer: options, signals, the thread's beginning and end.
+ *
+ * The only place that ends the program.
+ */
+#include <curl/curl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../consumer/log.h"
+#include "../consumer/program.h"
+#include "../consumer/stop.h"
+#include "../consumer/verdict.h"
+#include "check.h"
+#include "config.h"
+#include "deliver.h"
+#include "smtp_url.h"
+#include "welcome.h"
+
+#ifndef CAMPAIGN_VERSION
+#define CAMPAIGN_VERSION "development"
+#endif
+
+static bool is_running(const void *deliver)
+{
+	return deliver_is_running(deliver);
+}
+
+/* Waits until the thread has ended; ends the program if it may not be waited for. */
+static void wait_for_end(const Deliver *deliver, int signals)
+{
+	switch (program_wait_for_end(signals, is_running, deliver))
+	{
+		case PROGRAM_ENDED:
+			return;
+		case PROGRAM_SIGNALLED_AGAIN:
+			log_message(LOG_WARNING, "stopped at once: a mail in hand will be taken up again");
+			_exit(EXIT_FAILED);
+		default:
+			log_message(LOG_WARNING, "stopped without waiting longer: a mail in hand will be taken "
+									 "up again");
+			_exit(EXIT_OK);
+	}
+}
+
+static int run(const Config *config, const SmtpUrl *url, const Welcome *welcome)
+{
+	Error error = {0};
+	Deliver *deliver;
+	int signals = program_signals(&error);
+	int64_t sent = 0;
+	int code = EXIT_OK;
+
+	if (error.code != ERROR_NONE || !stop_setup(&error) ||
+		(deliver = deliver_start(config, url, welcome, &error)) == NULL)
+	{
+		log_message(LOG_ERROR, error.text);
+		return EXIT_FAILED;
+	}
+	log_line(LOG_INFO, "started", {"version", CAMPAIGN_VERSION, 0});
+	program_wait_for_stop(signals, NULL, -1);
+	wait_for_end(deliver, signals);
+	if (!deliver_finish(deliver, &sent, &error))
+		code = EXIT_FAILED;
+	log_line(LOG_INFO, "stopped", {"mails", NULL, sent});
+	close(signals);
+	return code;
+}
+
+static int check(const Config *config, const SmtpUrl *url)
+{
+	Error error = {0};
+
+	/* The waits of the modules look at the stop flag. */
+	if (!stop_setup(&error))
+	{
+		fprintf(stderr, "campaign-mailer: %s\n", error.text);
+		return EXIT_FAILED;
+	}
+	return verdict_exit_code(check_all(config, url));
+}
+
+/* Installed: ../share/campaign/templates beside the folder of the program; built: templates. */
+static bool find_templates(Config *config, Error *error)
+{
+	static const char *const places[] = {"/../share/campaign/templates", "/templates"};
+	char program[PATH_MAX];
+	ssize_t length = readlink("/proc/self/exe", program, sizeof(program) - 1);
+
+	if (*config->templates != '\0')
+		return true;
+	if (length <= 0)
+		return error_set(error, ERROR_CONFIG, "MAILER_TEMPLATES is not set");
+	program[length] = '\0';
+	*strrchr(program, '/') = '\0';
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places); i++)
+	{
+		size_t size = sizeof(config->templates);
+
+		if ((size_t) snprintf(config->templates, size, "%s%s", program, places[i]) < size &&
+			access(config->templates, X_OK) == 0)
+			return true;
+	}
+	return error_set(error, ERROR_CONFIG,
+					 "MAILER_TEMPLATES is not set, and no templates came with the program");
+}
+
+static int start(ConfigAction action, Config *config)
+{
+	SmtpUrl url = {0};
+	Welcome welcome = {0};
+	Error error = {0};
+	int code = EXIT_CONFIG;
+
+	log_setup(config->log_format, config->log_level);
+	if (*config->unknown != '\0')
+		log_line(LOG_WARNING, "unknown setting in the environment", {"name", config->unknown, 0});
+	if (!config_check(config, &error) || !smtp_url_parse(config->smtp_url, &url, &error) ||
+		!find_templates(config, &error) || !welcome_load(config->templates, &welcome, &error))
+		fprintf(stderr, "campaign-mailer: %s\n", error.text);
+	else if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		code = EXIT_FAILED;
+	else
+	{
+		code = action == CONFIG_CHECK ? check(config, &url) : run(config, &url, &welcome);
+		curl_global_cleanup();
+	}
+	welcome_free(&welcome);
+	smtp_url_wipe(&url);
+	return code;
+}
+
+int main(int argc, char *argv[], char *environment[])
+{
+	static Config config;
+	Error error = {0};
+	ConfigAction action = config_load(argc, argv, environment, &config, &error);
+	int code;
+
+	switch (action)
+	{
+		case CONFIG_HELP:
+			option_print_help(&CONFIG_TABLE, stdout);
+			return EXIT_OK;
+		case CONFIG_VERSION:
+			puts("campaign-mailer " CAMPAIGN_VERSION);
+			return EXIT_OK;
+		case CONFIG_USAGE:
+			fprintf(stderr, "campaign-mailer: %s\n", error.text);
+			return EXIT_USAGE;
+		default:
+			break;
+	}
+	if (error.code != ERROR_NONE)
+	{
+		fprintf(stderr, "campaign-mailer: %s\n", error.text);
+		return EXIT_CONFIG;
+	}
+	code = start(action, &config);
+	config_wipe(&config);
+	return code;
+}

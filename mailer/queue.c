@@ -1,0 +1,240 @@
+/*
+ * queue.c - the mailer's SQL; see queue.h.
+ *
+ * Must never leave a transaction open on an error: the connection is closed, which
+ * rolls it back.
+ */
+#include "queue.h"
+
+#include <math.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "../consumer/log.h"
+#include "../consumer/stop.h"
+
+static const PostgresStatement CLAIM = {"mail_claim",
+										"SELECT id, email, attempt FROM campaign.mail_claim()", 0};
+static const PostgresStatement BEGIN = {"mail_begin", "SELECT campaign.mail_begin($1::text)", 1};
+static const PostgresStatement SENT = {"mail_sent", "SELECT campaign.mail_sent($1::text, $2::text)",
+									   2};
+static const PostgresStatement FAILED = {"mail_failed",
+										 "SELECT campaign.mail_failed($1::text, $2::text)", 2};
+static const PostgresStatement RELEASE = {"mail_release", "SELECT campaign.mail_release($1::text)",
+										  1};
+static const PostgresStatement NEXT = {"mail_next", "SELECT campaign.mail_next()", 0};
+
+/*
+ * A mail is being sent while its transaction is open and idle. If our machine goes away
+ * meanwhile, the server is to notice soon: the lock keeps others from taking the mail.
+ */
+static const char SESSION[] = "SET idle_in_transaction_session_timeout = 0; "
+							  "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; "
+							  "SET tcp_keepalives_count = 3; LISTEN campaign_mail";
+
+Queue queue_new(const Config *config)
+{
+	return (Queue){.postgres = {.url = config->database_url,
+								.program = "campaign-mailer",
+								.role = "campaign_mailer",
+								.timeout_s = config->timeout_s}};
+}
+
+void queue_close(Queue *queue)
+{
+	postgres_close(&queue->postgres);
+}
+
+static bool execute(Queue *queue, const char *what, const char *sql, Error *error)
+{
+	PGresult *result = postgres_execute(&queue->postgres, what, sql, error);
+
+	PQclear(result);
+	return result != NULL;
+}
+
+bool queue_ready(Queue *queue, Error *error)
+{
+	static const PostgresStatement *const statements[] = {&CLAIM,  &BEGIN,	 &SENT,
+														  &FAILED, &RELEASE, &NEXT};
+	bool done;
+
+	if (postgres_is_open(&queue->postgres))
+		return true;
+	done = postgres_open(&queue->postgres, error) && execute(queue, "listen", SESSION, error);
+	for (size_t i = 0; done && i < sizeof(statements) / sizeof(*statements); i++)
+		done = postgres_prepare(&queue->postgres, statements[i], error);
+	if (!done)
+		queue_close(queue);
+	return done;
+}
+
+/* A statement's answer. Whatever fails, the connection is closed: it may be in a transaction. */
+static PGresult *ask(Queue *queue, const PostgresStatement *statement, const char *const *values,
+					 Error *error)
+{
+	PGresult *result = NULL;
+
+	if (postgres_send(&queue->postgres, statement, values, error))
+		result = postgres_result(&queue->postgres, statement->name, error);
+	if (result == NULL)
+		queue_close(queue);
+	return result;
+}
+
+/* A text that was cut would be another address: too long is worse than any. */
+static void copy(char *out, size_t size, const char *text)
+{
+	if ((size_t) snprintf(out, size, "%s", text) >= size)
+		out[0] = '\0';
+}
+
+bool queue_claim(Queue *queue, QueueMail *mail, bool *found, Error *error)
+{
+	PGresult *result = ask(queue, &CLAIM, NULL, error);
+
+	if (result == NULL)
+		return false;
+	*found = PQntuples(result) == 1;
+	if (*found)
+	{
+		copy(mail->id, sizeof(mail->id), PQgetvalue(result, 0, 0));
+		copy(mail->email, sizeof(mail->email), PQgetvalue(result, 0, 1));
+		mail->attempt = atoi(PQgetvalue(result, 0, 2));
+	}
+	PQclear(result);
+	return true;
+}
+
+/* A COMMIT that became a ROLLBACK has lost what was reported. */
+static bool commit(Queue *queue, Error *error)
+{
+	PGresult *result = postgres_execute(&queue->postgres, "commit", "COMMIT", error);
+	bool done = result != NULL && strcmp(PQcmdStatus(result), "COMMIT") == 0;
+
+	if (result != NULL && !done)
+		error_set(error, ERROR_PROTOCOL, "commit: the transaction was rolled back");
+	PQclear(result);
+	if (!done)
+		queue_close(queue);
+	return done;
+}
+
+bool queue_begin(Queue *queue, const QueueMail *mail, bool *ours, Error *error)
+{
+	const char *values[] = {mail->id};
+	PGresult *result;
+
+	if (!execute(queue, "begin", "BEGIN", error))
+	{
+		queue_close(queue);
+		return false;
+	}
+	result = ask(queue, &BEGIN, values, error);
+	if (result == NULL)
+		return false;
+	*ours = PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "t") == 0;
+	PQclear(result);
+	return *ours || commit(queue, error);
+}
+
+static bool end(Queue *queue, const PostgresStatement *statement, const char *const *values,
+				Error *error)
+{
+	PGresult *result = ask(queue, statement, values, error);
+
+	PQclear(result);
+	return result != NULL && commit(queue, error);
+}
+
+bool queue_sent(Queue *queue, const QueueMail *mail, const char *answer, Error *error)
+{
+	const char *values[] = {mail->id, answer};
+
+	return end(queue, &SENT, values, error);
+}
+
+bool queue_failed(Queue *queue, const QueueMail *mail, const char *reason, Error *error)
+{
+	const char *values[] = {mail->id, reason};
+
+	return end(queue, &FAILED, values, error);
+}
+
+bool queue_release(Queue *queue, const QueueMail *mail, Error *error)
+{
+	const char *values[] = {mail->id};
+
+	return end(queue, &RELEASE, values, error);
+}
+
+bool queue_next(Queue *queue, int longest, int *wait_ms, Error *error)
+{
+	PGresult *result = ask(queue, &NEXT, NULL, error);
+	double due_ms;
+
+	if (result == NULL)
+		return false;
+	*wait_ms = longest;
+	if (PQntuples(result) == 1 && !PQgetisnull(result, 0, 0))
+	{
+		/* Rounded up: waking too early would find nothing. */
+		due_ms = ceil(strtod(PQgetvalue(result, 0, 0), NULL) * 1000);
+		if (due_ms < longest)
+			*wait_ms = due_ms > 0 ? (int) due_ms : 0;
+	}
+	PQclear(result);
+	return true;
+}
+
+static bool take_notifications(Queue *queue)
+{
+	PGnotify *notification;
+	bool any = false;
+
+	while ((notification = PQnotifies(queue->postgres.connection)) != NULL)
+	{
+		PQfreemem(notification);
+		any = true;
+	}
+	return any;
+}
+
+bool queue_wait(Queue *queue, int wait_ms, bool *idle, Error *error)
+{
+	PGconn *connection = queue->postgres.connection;
+	struct pollfd wait[2] = {{.fd = PQsocket(connection), .events = POLLIN},
+							 {.fd = stop_descriptor(), .events = POLLIN}};
+
+	*idle = false;
+	/* One may have come together with the last answer. */
+	if (take_notifications(queue))
+		return true;
+	*idle = poll(wait, 2, wait_ms) == 0;
+	if (wait[0].revents == 0)
+		return true;
+	if (!PQconsumeInput(connection) || PQstatus(connection) != CONNECTION_OK)
+	{
+		error_set(error, ERROR_UNREACHABLE, "%.*s", (int) strcspn(PQerrorMessage(connection), "\n"),
+				  PQerrorMessage(connection));
+		queue_close(queue);
+		return false;
+	}
+	(void) take_notifications(queue);
+	return true;
+}
+
+bool queue_check(Queue *queue, Error *error)
+{
+	static const char *const signatures[] = {
+		"campaign.mail_claim()",		 "campaign.mail_begin(text)",
+		"campaign.mail_sent(text,text)", "campaign.mail_failed(text,text)",
+		"campaign.mail_release(text)",	 "campaign.mail_next()"};
+	bool done = postgres_open(&queue->postgres, error);
+
+	for (size_t i = 0; done && i < sizeof(signatures) / sizeof(*signatures); i++)
+		done = postgres_may_execute(&queue->postgres, signatures[i], error);
+	return done;
+}

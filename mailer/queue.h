@@ -1,0 +1,70 @@
+/*
+ * queue.h - the mails that PostgreSQL has for us; nothing else of the program
+ * knows SQL.
+ *
+ * A mail is taken in a transaction of its own, so that everybody sees that it is
+ * being sent; a second one holds its row's lock while it is sent, so that nobody
+ * else takes it for abandoned, and ends with what became of it. If the program or
+ * its connection dies between, the lock goes, and another mailer takes the mail.
+ */
+#ifndef CAMPAIGN_MAILER_QUEUE_H
+#define CAMPAIGN_MAILER_QUEUE_H
+
+#include <stdbool.h>
+
+#include "../consumer/postgres.h"
+#include "../src/error.h"
+#include "config.h"
+
+#define QUEUE_ID_SIZE	 64
+#define QUEUE_EMAIL_SIZE 1024
+
+typedef struct QueueMail
+{
+	char id[QUEUE_ID_SIZE];
+	char email[QUEUE_EMAIL_SIZE]; /* as it is in the database: not checked */
+	int attempt;
+} QueueMail;
+
+typedef struct Queue
+{
+	Postgres postgres;
+} Queue;
+
+/* Of all functions: false and *error, with ERROR_UNREACHABLE if the connection is lost. */
+
+/* Not connected yet; `config` must outlive it. */
+Queue queue_new(const Config *config);
+void queue_close(Queue *queue);
+
+/* Connects and listens, if that is not done. */
+bool queue_ready(Queue *queue, Error *error);
+
+/* Takes the next mail; *found: there was one. */
+bool queue_claim(Queue *queue, QueueMail *mail, bool *found, Error *error);
+
+/*
+ * Begins the transaction in which the mail is sent. *ours false: somebody else has it,
+ * or it was cancelled; the transaction is over.
+ */
+bool queue_begin(Queue *queue, const QueueMail *mail, bool *ours, Error *error);
+
+/* End that transaction: the mail is sent, has failed once more, or is to be tried again. */
+bool queue_sent(Queue *queue, const QueueMail *mail, const char *answer, Error *error);
+bool queue_failed(Queue *queue, const QueueMail *mail, const char *reason, Error *error);
+bool queue_release(Queue *queue, const QueueMail *mail, Error *error);
+
+/* Milliseconds until the next mail is due, at most `longest`. */
+bool queue_next(Queue *queue, int longest, int *wait_ms, Error *error);
+
+/*
+ * Waits until a mail may be due: a notification came, the connection has something to
+ * say, or a stop was requested; at most so long. *idle: none of these. True unless
+ * the connection is lost.
+ */
+bool queue_wait(Queue *queue, int wait_ms, bool *idle, Error *error);
+
+/* Whether the login may do all this, for --check. */
+bool queue_check(Queue *queue, Error *error);
+
+#endif /* CAMPAIGN_MAILER_QUEUE_H */

@@ -1,0 +1,325 @@
+/*
+ * smtp.c - libcurl's SMTP; see smtp.h.
+ *
+ * Must never log what goes over the connection, nor talk in clear text unless the
+ * settings allow it.
+ */
+#include "smtp.h"
+
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "../consumer/retry.h"
+#include "../consumer/stop.h"
+#include "dialog.h"
+
+/* Once a stop was requested: leaves time to tell PostgreSQL. */
+#define STOP_TIMEOUT_MS	  4000
+#define GOODBYE_TIMEOUT_S 1L
+
+struct Smtp
+{
+	const Config *config;
+	const SmtpUrl *url;
+	CURL *curl; /* NULL: no connection either */
+	Dialog dialog;
+	bool used;		 /* a mail has gone over the connection */
+	int64_t stop_ms; /* when the stop was noticed; 0: not yet */
+	char text[CURL_ERROR_SIZE];
+};
+
+/*
+ * libcurl's trace is the only place that tells what was sent when something went wrong. After
+ * that it says goodbye, and would wait for the answer of a server that may have hung.
+ */
+static int follow(CURL *curl, curl_infotype type, char *bytes, size_t length, void *argument)
+{
+	Smtp *smtp = argument;
+
+	if (type == CURLINFO_HEADER_OUT)
+	{
+		dialog_sent(&smtp->dialog, bytes, length);
+		if (smtp->dialog.over)
+			(void) curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, GOODBYE_TIMEOUT_S);
+	}
+	else if (type == CURLINFO_HEADER_IN)
+		dialog_received(&smtp->dialog, bytes, length);
+	return 0;
+}
+
+/* Called at least once a second; not 0: give up. */
+static int look_at_stop(void *argument, curl_off_t to_receive, curl_off_t received,
+						curl_off_t to_send, curl_off_t sent)
+{
+	Smtp *smtp = argument;
+
+	(void) to_receive;
+	(void) received;
+	(void) to_send;
+	(void) sent;
+	if (!stop_requested())
+		return 0;
+	if (smtp->stop_ms == 0)
+		smtp->stop_ms = retry_now_ms();
+	return retry_now_ms() - smtp->stop_ms >= STOP_TIMEOUT_MS;
+}
+
+Smtp *smtp_new(const Config *config, const SmtpUrl *url, Error *error)
+{
+	Smtp *smtp = calloc(1, sizeof(*smtp));
+
+	if (smtp == NULL)
+	{
+		error_set(error, ERROR_MEMORY, "out of memory");
+		return NULL;
+	}
+	smtp->config = config;
+	smtp->url = url;
+	return smtp;
+}
+
+/*
+ * libcurl says goodbye when it closes an idle connection, and waits for the answer as long as for
+ * any other; what is set now comes too late for it. It finds the connection's end instead.
+ */
+static void expect_no_answer(Smtp *smtp)
+{
+	curl_socket_t connection = CURL_SOCKET_BAD;
+
+	if (curl_easy_getinfo(smtp->curl, CURLINFO_ACTIVESOCKET, &connection) == CURLE_OK &&
+		connection != CURL_SOCKET_BAD)
+		(void) shutdown(connection, SHUT_RD);
+}
+
+void smtp_rest(Smtp *smtp)
+{
+	if (smtp->curl != NULL)
+		expect_no_answer(smtp);
+	curl_easy_cleanup(smtp->curl);
+	smtp->curl = NULL;
+	smtp->used = false;
+}
+
+void smtp_free(Smtp *smtp)
+{
+	if (smtp == NULL)
+		return;
+	smtp_rest(smtp);
+	free(smtp);
+}
+
+/* Fails only for want of memory, or in a libcurl without what the option needs. */
+#define SET(option, value) (curl_easy_setopt(smtp->curl, (option), (value)) == CURLE_OK)
+
+static bool set_encryption(Smtp *smtp)
+{
+	const Config *config = smtp->config;
+
+	return SET(CURLOPT_USE_SSL,
+			   (long) (config->tls == CONFIG_TLS_REQUIRED ? CURLUSESSL_ALL : CURLUSESSL_TRY)) &&
+		   SET(CURLOPT_SSLVERSION, (long) CURL_SSLVERSION_TLSv1_2) &&
+		   SET(CURLOPT_SSL_VERIFYPEER, 1L) && SET(CURLOPT_SSL_VERIFYHOST, 2L) &&
+		   (*config->ca_file == '\0' ||
+			(SET(CURLOPT_CAINFO, config->ca_file) && SET(CURLOPT_CAPATH, NULL)));
+}
+
+static bool set_times(Smtp *smtp)
+{
+	const Config *config = smtp->config;
+
+	return SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_CONNECTTIMEOUT, (long) config->timeout_s) &&
+		   SET(CURLOPT_TIMEOUT, (long) config->send_timeout_s) && SET(CURLOPT_NOPROGRESS, 0L) &&
+		   SET(CURLOPT_XFERINFOFUNCTION, look_at_stop) && SET(CURLOPT_XFERINFODATA, smtp);
+}
+
+static bool set_server(Smtp *smtp)
+{
+	const SmtpUrl *url = smtp->url;
+
+	/* A proxy that the environment names is meant for the web. */
+	return SET(CURLOPT_URL, url->url) && SET(CURLOPT_PROXY, "") &&
+		   SET(CURLOPT_PROTOCOLS_STR, "smtp,smtps") &&
+		   (*url->user == '\0' ||
+			(SET(CURLOPT_USERNAME, url->user) && SET(CURLOPT_PASSWORD, url->password)));
+}
+
+static bool set_trace(Smtp *smtp)
+{
+	return SET(CURLOPT_VERBOSE, 1L) && SET(CURLOPT_DEBUGFUNCTION, follow) &&
+		   SET(CURLOPT_DEBUGDATA, smtp) && SET(CURLOPT_ERRORBUFFER, smtp->text);
+}
+
+/* A handle with everything that is the same for every mail. */
+static bool prepare(Smtp *smtp, Error *error)
+{
+	if (smtp->curl != NULL)
+		return true;
+	smtp->curl = curl_easy_init();
+	if (smtp->curl != NULL && set_trace(smtp) && set_server(smtp) && set_encryption(smtp) &&
+		set_times(smtp))
+		return true;
+	smtp_rest(smtp);
+	return error_set(error, ERROR_MEMORY, "libcurl cannot be set up for SMTP");
+}
+
+static ErrorCode code_of(CURLcode code)
+{
+	switch (code)
+	{
+		case CURLE_OUT_OF_MEMORY:
+			return ERROR_MEMORY;
+		case CURLE_PEER_FAILED_VERIFICATION:
+		case CURLE_SSL_CACERT_BADFILE:
+		case CURLE_SSL_CONNECT_ERROR:
+		case CURLE_USE_SSL_FAILED:
+		case CURLE_LOGIN_DENIED:
+		case CURLE_REMOTE_ACCESS_DENIED:
+			return ERROR_REFUSED;
+		default:
+			return ERROR_UNREACHABLE;
+	}
+}
+
+/* What the server said, if that was a refusal; else what libcurl says. */
+static void explain(const Smtp *smtp, CURLcode code, Error *error)
+{
+	const Dialog *dialog = &smtp->dialog;
+	const char *phase = dialog_phase_name(dialog->phase);
+
+	if (dialog->answered && dialog->code >= 400)
+		error_set(error, code_of(code), "%s: %s", phase, dialog->reply);
+	else
+		error_set(error, code_of(code), "%s: %s", phase,
+				  *smtp->text != '\0' ? smtp->text : curl_easy_strerror(code));
+}
+
+static CURLcode perform(Smtp *smtp)
+{
+	dialog_begin(&smtp->dialog, smtp->used);
+	smtp->text[0] = '\0';
+	if (!SET(CURLOPT_SERVER_RESPONSE_TIMEOUT, (long) smtp->config->send_timeout_s))
+		return CURLE_OUT_OF_MEMORY;
+	return curl_easy_perform(smtp->curl);
+}
+
+/* One of the two parts, in quoted-printable: what is ASCII can be read as it is. */
+static bool add_part(curl_mime *parts, const char *text, const char *type)
+{
+	curl_mimepart *part = curl_mime_addpart(parts);
+
+	return part != NULL && curl_mime_data(part, text, CURL_ZERO_TERMINATED) == CURLE_OK &&
+		   curl_mime_type(part, type) == CURLE_OK &&
+		   curl_mime_encoder(part, "quoted-printable") == CURLE_OK;
+}
+
+/* The last part is the one that is shown where it can be (RFC 2046, 5.1.4). */
+static curl_mime *make_parts(Smtp *smtp, const Letter *letter)
+{
+	curl_mime *parts = curl_mime_init(smtp->curl);
+
+	if (parts != NULL && add_part(parts, letter->body.text, "text/plain; charset=utf-8") &&
+		add_part(parts, letter->body.html, "text/html; charset=utf-8"))
+		return parts;
+	curl_mime_free(parts);
+	return NULL;
+}
+
+/* libcurl adds MIME-Version and the boundary. */
+static struct curl_slist *make_headers(const Letter *letter)
+{
+	struct curl_slist *list = curl_slist_append(NULL, "Content-Type: multipart/alternative");
+
+	for (size_t i = 0; list != NULL && i < LETTER_HEADERS; i++)
+	{
+		struct curl_slist *longer = curl_slist_append(list, letter->headers[i]);
+
+		if (longer == NULL)
+			curl_slist_free_all(list);
+		list = longer;
+	}
+	return list;
+}
+
+static SmtpOutcome outcome_of(Smtp *smtp, CURLcode code, char *answer, Error *error)
+{
+	if (code == CURLE_OK)
+	{
+		smtp->used = true;
+		snprintf(answer, SMTP_ANSWER_SIZE, "%s", smtp->dialog.reply);
+		return SMTP_SENT;
+	}
+	explain(smtp, code, error);
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		return SMTP_STOPPED;
+	return dialog_fault(&smtp->dialog) == DIALOG_FAULT_MAIL ? SMTP_REFUSED : SMTP_AWAY;
+}
+
+static SmtpOutcome transfer(Smtp *smtp, const Letter *letter, curl_mime *parts,
+							struct curl_slist *headers, char *answer, Error *error)
+{
+	struct curl_slist *recipients = curl_slist_append(NULL, letter->recipient);
+	CURLcode code = CURLE_OUT_OF_MEMORY;
+
+	dialog_begin(&smtp->dialog, false);
+	if (recipients != NULL && SET(CURLOPT_MAIL_FROM, smtp->config->from) &&
+		SET(CURLOPT_MAIL_RCPT, recipients) && SET(CURLOPT_HTTPHEADER, headers) &&
+		SET(CURLOPT_MIMEPOST, parts))
+	{
+		code = perform(smtp);
+		if (code != CURLE_OK && dialog_fault(&smtp->dialog) == DIALOG_FAULT_STALE)
+		{
+			smtp->used = false;
+			code = perform(smtp);
+		}
+	}
+	curl_slist_free_all(recipients);
+	return outcome_of(smtp, code, answer, error);
+}
+
+SmtpOutcome smtp_send(Smtp *smtp, const Letter *letter, char answer[SMTP_ANSWER_SIZE], Error *error)
+{
+	curl_mime *parts;
+	struct curl_slist *headers;
+	SmtpOutcome outcome = SMTP_AWAY;
+
+	smtp->stop_ms = 0;
+	if (!prepare(smtp, error))
+		return SMTP_AWAY;
+	parts = make_parts(smtp, letter);
+	headers = make_headers(letter);
+	if (parts != NULL && headers != NULL)
+		outcome = transfer(smtp, letter, parts, headers, answer, error);
+	else
+		error_set(error, ERROR_MEMORY, "out of memory");
+	(void) (SET(CURLOPT_MIMEPOST, NULL) && SET(CURLOPT_HTTPHEADER, NULL) &&
+			SET(CURLOPT_MAIL_RCPT, NULL));
+	curl_mime_free(parts);
+	curl_slist_free_all(headers);
+	/* After a failure libcurl has closed the connection, or nobody knows what it is good for. */
+	if (outcome != SMTP_SENT)
+		smtp_rest(smtp);
+	return outcome;
+}
+
+bool smtp_check(Smtp *smtp, Error *error)
+{
+	CURLcode code;
+	bool done = false;
+
+	smtp->stop_ms = 0;
+	if (!prepare(smtp, error))
+		return false;
+	if (!SET(CURLOPT_CUSTOMREQUEST, "NOOP") || !SET(CURLOPT_NOBODY, 1L))
+		error_set(error, ERROR_MEMORY, "out of memory");
+	else if ((code = perform(smtp)) != CURLE_OK)
+		explain(smtp, code, error);
+	else if (*smtp->url->user != '\0' && !smtp->dialog.login)
+		error_set(error, ERROR_REFUSED, "the server does not offer a way to log in");
+	else
+		done = true;
+	smtp_rest(smtp);
+	return done;
+}

@@ -1,0 +1,46 @@
+/*
+ * smtp.h - the SMTP server: libcurl only, and one connection for as many mails as
+ * come one after the other.
+ */
+#ifndef CAMPAIGN_MAILER_SMTP_H
+#define CAMPAIGN_MAILER_SMTP_H
+
+#include <stdbool.h>
+
+#include "../src/error.h"
+#include "config.h"
+#include "letter.h"
+#include "smtp_url.h"
+
+typedef struct Smtp Smtp;
+
+typedef enum SmtpOutcome
+{
+	SMTP_SENT,	  /* the server has taken it */
+	SMTP_REFUSED, /* this mail was not taken; others may be */
+	SMTP_AWAY,	  /* the server takes no mail at the moment */
+	SMTP_STOPPED  /* the program ends, and the server was too slow */
+} SmtpOutcome;
+
+#define SMTP_ANSWER_SIZE 256
+
+/* `config` and `url` must outlive it. NULL and *error: out of memory. */
+Smtp *smtp_new(const Config *config, const SmtpUrl *url, Error *error);
+
+/*
+ * Sends one mail, with a new connection if there is none. For SMTP_SENT, `answer`
+ * is what the server said; else *error says what went wrong. Blocks up to the
+ * timeout of the settings, and a few seconds once a stop was requested.
+ */
+SmtpOutcome smtp_send(Smtp *smtp, const Letter *letter, char answer[SMTP_ANSWER_SIZE],
+					  Error *error);
+
+/* Connects, encrypts, logs in, and sends nothing. */
+bool smtp_check(Smtp *smtp, Error *error);
+
+/* Says goodbye to the server, if it is connected: nothing is to be sent at the moment. */
+void smtp_rest(Smtp *smtp);
+
+void smtp_free(Smtp *smtp);
+
+#endif /* CAMPAIGN_MAILER_SMTP_H */

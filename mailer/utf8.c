@@ -1,0 +1,77 @@
+/*
+ * utf8.c - decoding UTF-8; see utf8.h.
+ */
+#include "utf8.h"
+
+#include <stddef.h>
+
+/* How many bytes follow the first one; -1: no character begins so. */
+static int followers(unsigned char first)
+{
+	if (first < 0x80)
+		return 0;
+	if (first >= 0xC2 && first <= 0xDF)
+		return 1;
+	if (first >= 0xE0 && first <= 0xEF)
+		return 2;
+	if (first >= 0xF0 && first <= 0xF4)
+		return 3;
+	return -1;
+}
+
+uint32_t utf8_next(const char **at)
+{
+	static const uint32_t lowest[] = {0, 0x80, 0x800, 0x10000};
+	const unsigned char *bytes = (const unsigned char *) *at;
+	int count = followers(bytes[0]);
+	uint32_t character;
+
+	if (bytes[0] == '\0')
+		return 0;
+	(*at)++;
+	if (count <= 0)
+		return count == 0 ? bytes[0] : UTF8_WRONG;
+	character = bytes[0] & (0x3FU >> count);
+	for (int i = 1; i <= count; i++)
+	{
+		/* The end of the text is no follower either. */
+		if ((bytes[i] & 0xC0) != 0x80)
+			return UTF8_WRONG;
+		character = character << 6 | (bytes[i] & 0x3FU);
+	}
+	if (character < lowest[count] || character > 0x10FFFF ||
+		(character >= 0xD800 && character <= 0xDFFF))
+		return UTF8_WRONG;
+	*at += count;
+	return character;
+}
+
+bool utf8_check(const char *text)
+{
+	uint32_t character;
+
+	do
+		character = utf8_next(&text);
+	while (character != 0 && character != UTF8_WRONG);
+	return character == 0;
+}
+
+bool utf8_is_control(uint32_t character)
+{
+	static const struct
+	{
+		uint32_t first;
+		uint32_t last;
+	} ranges[] = {
+		{0x00, 0x1F},	  {0x7F, 0x9F},		/* C0, DEL, C1 */
+		{0x200E, 0x200F}, {0x2028, 0x202E}, /* direction marks; line and paragraph separator */
+		{0x2066, 0x2069}, {0xFEFF, 0xFEFF}, /* direction isolates; byte order mark */
+	};
+
+	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
+	{
+		if (character >= ranges[i].first && character <= ranges[i].last)
+			return true;
+	}
+	return false;
+}
