@@ -16,6 +16,7 @@
 #include "../consumer/log.h"
 #include "../consumer/retry.h"
 #include "../consumer/stop.h"
+#include "address.h"
 #include "letter.h"
 #include "queue.h"
 #include "smtp.h"
@@ -80,11 +81,11 @@ static bool report_sent(Deliver *deliver, const QueueMail *mail, const char *ans
 	return true;
 }
 
-static bool report_failed(Deliver *deliver, const QueueMail *mail, const Error *reason,
+static bool report_failed(Deliver *deliver, const QueueMail *mail, const Error *reason, bool final,
 						  Error *error)
 {
 	log_mail(LOG_WARNING, "mail failed", mail, reason);
-	return queue_failed(&deliver->queue, mail, reason->text, error);
+	return queue_failed(&deliver->queue, mail, reason->text, final, error);
 }
 
 /* The server is away: it is nobody's attempt. */
@@ -105,9 +106,12 @@ static bool send_mail(Deliver *deliver, const QueueMail *mail, Error *error)
 	Letter letter;
 	SmtpOutcome outcome;
 
+	/* No later attempt makes an address of it. */
+	if (!address_check(mail->email, &reason))
+		return report_failed(deliver, mail, &reason, true, error);
 	if (!letter_write(&letter, deliver->welcome, &deliver->sender, mail->id, mail->email,
 					  time(NULL), &reason))
-		return report_failed(deliver, mail, &reason, error);
+		return report_failed(deliver, mail, &reason, false, error);
 	outcome = smtp_send(deliver->smtp, &letter, answer, &reason);
 	letter_free(&letter);
 	switch (outcome)
@@ -118,7 +122,7 @@ static bool send_mail(Deliver *deliver, const QueueMail *mail, Error *error)
 			/* The server answers: it is not away. */
 			health_back(SERVER_SMTP, LANE);
 			retry_reset(&deliver->smtp_retry);
-			return report_failed(deliver, mail, &reason, error);
+			return report_failed(deliver, mail, &reason, false, error);
 		case SMTP_AWAY:
 			return report_away(deliver, mail, &reason, error);
 		default:

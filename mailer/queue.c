@@ -20,8 +20,8 @@ static const PostgresStatement CLAIM = {"mail_claim",
 static const PostgresStatement BEGIN = {"mail_begin", "SELECT campaign.mail_begin($1::text)", 1};
 static const PostgresStatement SENT = {"mail_sent", "SELECT campaign.mail_sent($1::text, $2::text)",
 									   2};
-static const PostgresStatement FAILED = {"mail_failed",
-										 "SELECT campaign.mail_failed($1::text, $2::text)", 2};
+static const PostgresStatement FAILED = {
+	"mail_failed", "SELECT campaign.mail_failed($1::text, $2::text, $3::boolean)", 3};
 static const PostgresStatement RELEASE = {"mail_release", "SELECT campaign.mail_release($1::text)",
 										  1};
 static const PostgresStatement NEXT = {"mail_next", "SELECT campaign.mail_next()", 0};
@@ -156,9 +156,9 @@ bool queue_sent(Queue *queue, const QueueMail *mail, const char *answer, Error *
 	return end(queue, &SENT, values, error);
 }
 
-bool queue_failed(Queue *queue, const QueueMail *mail, const char *reason, Error *error)
+bool queue_failed(Queue *queue, const QueueMail *mail, const char *reason, bool final, Error *error)
 {
-	const char *values[] = {mail->id, reason};
+	const char *values[] = {mail->id, reason, final ? "true" : "false"};
 
 	return end(queue, &FAILED, values, error);
 }
@@ -230,7 +230,7 @@ bool queue_check(Queue *queue, Error *error)
 {
 	static const char *const signatures[] = {
 		"campaign.mail_claim()",		 "campaign.mail_begin(text)",
-		"campaign.mail_sent(text,text)", "campaign.mail_failed(text,text)",
+		"campaign.mail_sent(text,text)", "campaign.mail_failed(text,text,boolean)",
 		"campaign.mail_release(text)",	 "campaign.mail_next()"};
 	bool done = postgres_open(&queue->postgres, error);
 

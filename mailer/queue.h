@@ -49,9 +49,13 @@ bool queue_claim(Queue *queue, QueueMail *mail, bool *found, Error *error);
  */
 bool queue_begin(Queue *queue, const QueueMail *mail, bool *ours, Error *error);
 
-/* End that transaction: the mail is sent, has failed once more, or is to be tried again. */
+/*
+ * End that transaction: the mail is sent, has failed once more (final: for good), or is to be
+ * tried again.
+ */
 bool queue_sent(Queue *queue, const QueueMail *mail, const char *answer, Error *error);
-bool queue_failed(Queue *queue, const QueueMail *mail, const char *reason, Error *error);
+bool queue_failed(Queue *queue, const QueueMail *mail, const char *reason, bool final,
+				  Error *error);
 bool queue_release(Queue *queue, const QueueMail *mail, Error *error);
 
 /* Milliseconds until the next mail is due, at most `longest`. */

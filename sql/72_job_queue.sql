@@ -303,20 +303,20 @@ $$;
 COMMENT ON FUNCTION campaign.mail_sent(text, text) IS
 'The mail was accepted by the SMTP server, with this answer.';
 
-CREATE FUNCTION campaign.mail_failed(job_id text, error text) RETURNS void
+CREATE FUNCTION campaign.mail_failed(job_id text, error text, final boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM campaign.mail_check(job_id);
     IF campaign.job_settle(job_id, campaign.job_session_start()) = 'running' THEN
-        PERFORM campaign.job_fail(job_id, '58000', error,
+        PERFORM campaign.job_fail(job_id, CASE WHEN final THEN '22023' ELSE '58000' END, error,
             (SELECT j.started_at FROM campaign.jobs j WHERE j.id = job_id));
     END IF;
 END
 $$;
-COMMENT ON FUNCTION campaign.mail_failed(text, text) IS
-'The mail was refused: another attempt later, or it has failed.';
+COMMENT ON FUNCTION campaign.mail_failed(text, text, boolean) IS
+'The mail was refused: another attempt later, or it has failed, at once if that is final.';
 
 CREATE FUNCTION campaign.mail_release(job_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -336,12 +336,18 @@ CREATE FUNCTION campaign.mail_next() RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    due_in double precision := campaign.job_next(true);
 BEGIN
-    RETURN campaign.job_next(true);
+    -- Nobody is told when another mailer dies: while one has a mail, look again soon.
+    IF EXISTS (SELECT FROM campaign.jobs j WHERE j.status = 'running' AND j.external) THEN
+        RETURN least(due_in, 2);
+    END IF;
+    RETURN due_in;
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_next() IS
-'Seconds until a mail is due: 0 now, NULL when none is.';
+'Seconds until it is time to look for a mail: 0 now, NULL when none is due.';
 
 -- Watching -----------------------------------------------------------------------------------
 

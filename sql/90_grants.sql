@@ -56,7 +56,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.mail_claim(),
     campaign.mail_begin(text),
     campaign.mail_sent(text, text),
-    campaign.mail_failed(text, text),
+    campaign.mail_failed(text, text, boolean),
     campaign.mail_release(text),
     campaign.mail_next()
 TO campaign_mailer;

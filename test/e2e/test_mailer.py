@@ -112,13 +112,13 @@ def test_address_beyond_ascii(stack):
     "eve@example.com, victim@example.com", "Eve <eve@example.com>", "eve\u2028@example.com",
     "\"eve\r\n\"@example.com", "eve@example.com\u0085x", "eve", "", None, "e" * 3000 + "@x.com"])
 def test_injection(stack, no_mailer, address):
-    """R4.1: an address that could write a header or a command ends as a failed mail; nothing
-    leaves."""
+    """R4.1: an address that could write a header or a command ends as a failed mail, at the first
+    attempt; nothing leaves."""
     log = smtp_log(stack)
-    with mailers.attempts(stack, 2), Mailer(environment(stack)) as mailer:
+    with Mailer(environment(stack)) as mailer:
         job_id = mailers.queue(stack, address)
         failed = wait_for_status(stack, job_id, "failed")
-        assert failed["attempts"] == 2 and failed["error"].startswith("the address ")
+        assert failed["attempts"] == 1 and failed["error"].startswith("the address ")
         assert mailer.terminate() == 0
         assert "victim" not in mailer.log()
     assert "<=" not in smtp_log(stack)[len(log):]

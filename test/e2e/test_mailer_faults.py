@@ -257,6 +257,35 @@ def test_killed_between_acceptance_and_commit(stack, certificate):
     assert server.copies(job_id) == len(server.mails) == 2
 
 
+def named(stack, name):
+    """A mailer whose session can be told from another's, and which polls no more."""
+    url = f"{stack.env['MAILER_DATABASE_URL']}?application_name={name}"
+    return {"MAILER_DATABASE_URL": url, "MAILER_POLL_INTERVAL": "3600"}
+
+
+def test_another_mailer_takes_over(stack, certificate):
+    """R2.4 R4.2: the mail of a mailer that is killed is sent by one that runs beside it, though
+    nobody tells it, and long before it looks by itself."""
+    started = {}
+
+    def kill_the_one_that_sends():
+        pid = stack.one("SELECT worker_pid FROM campaign.jobs WHERE id = %s", started["job"])
+        name = stack.one("SELECT application_name FROM pg_stat_activity WHERE pid = %s", pid)
+        os.kill(started[name], signal.SIGKILL)
+    with SmtpServer(certificate, {"ANSWER": [kill_the_one_that_sends]}) as server, \
+            mailer_for(stack, server, **named(stack, "first")) as first, \
+            mailer_for(stack, server, **named(stack, "second")) as second:
+        started.update(first=first.pid, second=second.pid)
+        for mailer in (first, second):
+            mailer.wait_for_line("started")
+        with stack.connect(autocommit=False) as connection, connection.cursor() as cursor:
+            cursor.execute("SELECT job_create('welcome_email', '{\"email\": \"two@example.com\"}')")
+            started["job"] = cursor.fetchone()[0]
+        done = wait_for_status(stack, started["job"], "finished", timeout=20)
+        assert (done["attempts"], done["interruptions"]) == (1, 1)
+    assert server.copies(started["job"]) == 2
+
+
 def test_killed_at_random(stack):
     """R4.2: mailers are killed again and again: every mail arrives, each kill repeats one at most."""
     ids = [queue(stack, f"random.{n}@example.com") for n in range(60)]

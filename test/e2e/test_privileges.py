@@ -16,7 +16,7 @@ QUEUE = {"job_session_start()", "job_take_over(boolean)", "job_next(boolean)",
          "job_finish(text,jsonb,timestamp with time zone)",
          "job_fail(text,text,text,timestamp with time zone)",
          "job_settle(text,timestamp with time zone)", "job_release(text,timestamp with time zone)"}
-MAILS = {"mail_claim()", "mail_begin(text)", "mail_sent(text,text)", "mail_failed(text,text)",
+MAILS = {"mail_claim()", "mail_begin(text)", "mail_sent(text,text)", "mail_failed(text,text,boolean)",
          "mail_release(text)", "mail_next()"}
 # Of the public functions, those that give nothing away and change nothing.
 HARMLESS = {"cuid2(integer)", "job_progress(text,double precision)"}
