@@ -354,7 +354,8 @@ BEGIN
         'attempts', j.attempts, 'max_attempts', j.max_attempts, 'interruptions', j.interruptions,
         'priority', j.priority, 'run_at', j.run_at, 'created_at', j.created_at,
         'started_at', coalesce(s.started_at, j.started_at), 'finished_at', j.finished_at,
-        'cancel_requested', EXISTS (SELECT FROM campaign.job_cancels c WHERE c.job_id = j.id))
+        'cancel_requested', j.status IN ('waiting', 'scheduled', 'running')
+            AND EXISTS (SELECT FROM campaign.job_cancels c WHERE c.job_id = j.id))
     INTO answer
     FROM campaign.jobs j
     LEFT JOIN campaign.job_slots() s ON s.job_id = j.id AND j.status = 'running'
@@ -431,6 +432,8 @@ BEGIN
         RAISE EXCEPTION 'job "%" is %: only one that failed or was cancelled can be tried again',
             target.id, target.status USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
+    -- A request to cancel that was committed when the job had ended meanwhile.
+    DELETE FROM campaign.job_cancels c WHERE c.job_id = target.id;
     UPDATE campaign.jobs j
     SET status = 'waiting', run_at = now(), finished_at = NULL, updated_at = clock_timestamp(),
         interruptions = 0,

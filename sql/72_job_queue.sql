@@ -166,6 +166,8 @@ BEGIN
         started_at = job_finish.started_at, finished_at = clock_timestamp(),
         updated_at = clock_timestamp()
     WHERE j.id = job_finish.job_id;
+    -- It came too late.
+    DELETE FROM campaign.job_cancels c WHERE c.job_id = job_finish.job_id;
 END
 $$;
 COMMENT ON FUNCTION campaign.job_finish(text, jsonb, timestamptz) IS
@@ -288,7 +290,6 @@ BEGIN
     PERFORM campaign.mail_check(job_id);
     PERFORM campaign.job_finish(job_id, jsonb_build_object('answer', answer),
         (SELECT j.started_at FROM campaign.jobs j WHERE j.id = job_id));
-    DELETE FROM campaign.job_cancels c WHERE c.job_id = mail_sent.job_id;
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_sent(text, text) IS

@@ -347,7 +347,8 @@ def test_cancel_that_is_rolled_back(stack):
     """R2.6: a cancel takes effect at its commit: one that is rolled back has none."""
     jobs.define(stack, "sleepy", SLEEP_AND_NOTE)
     job_id = jobs.create(stack, "sleepy", seconds=2)
-    jobs.wait_for(stack, job_id, "running")
+    running_worker(stack, job_id)
+    started = jobs.get(stack, job_id)["started_at"]
     connection = stack.connect(autocommit=False)
     execute(connection, "SELECT job_cancel(%s)", job_id)
     connection.rollback()
@@ -356,8 +357,28 @@ def test_cancel_that_is_rolled_back(stack):
     execute(connection, "ROLLBACK TO one")
     connection.commit()
     connection.close()
+    assert_stays("it goes on", lambda: jobs.get(stack, job_id)["started_at"] == started, 0.5)
     jobs.wait_for(stack, job_id, "finished")
     assert jobs.effects(stack, job_id) == ["slept"]
+
+
+def test_cancel_that_comes_too_late(stack):
+    """R2.6: a job that ended before the cancel was committed is not touched by it, nor is its retry."""
+    jobs.define(stack, "sleepy", SLEEP_AND_NOTE)
+    jobs.define(stack, "doomed", "BEGIN PERFORM pg_sleep(1); RAISE EXCEPTION 'no luck'; END",
+                max_attempts=1)
+    connection = stack.connect(autocommit=False)
+    ids = [jobs.create(stack, "sleepy", seconds=1), jobs.create(stack, "doomed")]
+    for job_id in ids:
+        running_worker(stack, job_id)
+        execute(connection, "SELECT job_cancel(%s)", job_id)
+    ended = [jobs.wait_for(stack, ids[0], "finished"), jobs.wait_for(stack, ids[1], "failed")]
+    connection.commit()
+    connection.close()
+    assert [jobs.get(stack, job_id) for job_id in ids] == ended
+    jobs.define(stack, "doomed", "BEGIN RETURN '{}'; END")
+    stack.one("SELECT job_retry(%s)", ids[1])
+    assert jobs.wait_for(stack, ids[1], "finished")["attempts"] == 2
 
 
 def test_cancel_before_it_runs(stack):
