@@ -105,18 +105,27 @@ CREATE FUNCTION campaign.job_next(external boolean) RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
+DECLARE
+    seconds double precision;
 BEGIN
     IF EXISTS (SELECT FROM campaign.jobs j WHERE j.status = 'waiting' AND j.external = job_next.external) THEN
         RETURN 0;
     END IF;
-    -- greatest() takes no notice of NULL.
-    RETURN (SELECT greatest(extract(epoch FROM j.run_at - clock_timestamp()), 0)
-            FROM campaign.jobs j WHERE j.status = 'scheduled' AND j.external = job_next.external
-            ORDER BY j.run_at LIMIT 1);
+    -- greatest() and least() take no notice of NULL.
+    SELECT greatest(extract(epoch FROM j.run_at - clock_timestamp()), 0) INTO seconds
+    FROM campaign.jobs j WHERE j.status = 'scheduled' AND j.external = job_next.external
+    ORDER BY j.run_at LIMIT 1;
+    -- Claimed and not begun: the rest of a batch, which job_take_over() takes after a second.
+    IF NOT external AND EXISTS (SELECT FROM campaign.jobs j WHERE j.status = 'running' AND NOT j.external
+                                AND j.id NOT IN (SELECT s.job_id FROM campaign.job_slots() s
+                                                 WHERE s.job_id IS NOT NULL)) THEN
+        RETURN least(seconds, 1);
+    END IF;
+    RETURN seconds;
 END
 $$;
 COMMENT ON FUNCTION campaign.job_next(boolean) IS
-'Seconds until a job is due; NULL if none is scheduled.';
+'Seconds until there may be something to do; NULL if nothing is known of.';
 
 CREATE FUNCTION campaign.job_begin(
     job_id text,
@@ -232,12 +241,14 @@ BEGIN
     UPDATE campaign.jobs j
     SET status = 'waiting', attempts = j.attempts - 1, worker_pid = NULL, worker_start = NULL,
         updated_at = clock_timestamp()
-    WHERE j.status = 'running' AND j.worker_pid = pg_backend_pid() AND j.worker_start = session_start
-      AND (job_release.job_id IS NULL OR j.id = job_release.job_id);
+    WHERE j.id IN (SELECT r.id FROM campaign.jobs r
+                   WHERE r.status = 'running' AND r.worker_pid = pg_backend_pid() AND r.worker_start = session_start
+                     AND (job_release.job_id IS NULL OR r.id = job_release.job_id)
+                   FOR NO KEY UPDATE SKIP LOCKED);
 END
 $$;
 COMMENT ON FUNCTION campaign.job_release(text, timestamptz) IS
-'Gives a job back, or all that this session has (NULL), as if it had never been claimed.';
+'Gives a job back, or all that this session has (NULL), as if it had never been claimed. What somebody else has locked is taken over later.';
 
 -- The mailer ---------------------------------------------------------------------------------
 

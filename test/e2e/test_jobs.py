@@ -454,6 +454,61 @@ def test_other_workers_take_the_rest_of_a_batch(stack):
     jobs.wait_for(stack, slow, "cancelled")
 
 
+def make_quick(stack, name, **meta):
+    """Lets every worker see that jobs of this type are quick, so that several are claimed at once."""
+    for _ in range(6):
+        for job_id in [jobs.create(stack, name, **meta) for _ in range(8)]:
+            jobs.wait_for(stack, job_id, "finished")
+
+
+def claimed_together(stack, name, *seconds):
+    """Ids of jobs that one worker has claimed at once; it runs the first of them."""
+    make_quick(stack, name, seconds=0)
+    connection = stack.connect(autocommit=False)
+    ids = [execute(connection, "SELECT job_create(%s, jsonb_build_object('seconds', %s))",
+                   name, number)[0][0] for number in seconds]
+    connection.commit()
+    connection.close()
+    running_worker(stack, ids[0])
+    if stack.one("SELECT count(DISTINCT (worker_pid, status)) FROM campaign.jobs WHERE id = ANY (%s)",
+                 ids) == 1:
+        return ids
+    # Another worker was awake.
+    stack.one("SELECT job_cancel(%s)", ids[0])
+    for job_id in ids:
+        jobs.wait_for(stack, job_id, "finished", "cancelled")
+    return None
+
+
+def test_rest_of_a_batch_does_not_wait_for_the_poll(stack):
+    """R2.1: what a worker has claimed and does not come to is taken by one that sleeps."""
+    jobs.define(stack, "batched", SLEEP_AND_NOTE)
+    with stack.settings(campaign__poll_interval=600):
+        slow, quick = wait_until("one worker has both",
+                                 lambda: claimed_together(stack, "batched", 60, 0))
+        jobs.wait_for(stack, quick, "finished", timeout=10)
+        assert jobs.get(stack, slow)["status"] == "running"
+        stack.one("SELECT job_cancel(%s)", slow)
+        jobs.wait_for(stack, slow, "cancelled")
+
+
+def test_lock_of_a_user_stops_no_worker(stack):
+    """R2.1: a worker that gives a job back does not wait for somebody who has it locked."""
+    jobs.define(stack, "batched", SLEEP_AND_NOTE)
+    with stack.settings(campaign__job_workers=1):
+        wait_until("one worker", lambda: len(jobs.workers(stack)) == 1)
+        slow, quick = wait_until("one worker has both",
+                                 lambda: claimed_together(stack, "batched", 2, 0))
+        connection = stack.connect(autocommit=False)
+        execute(connection, "SELECT job_cancel(%s)", quick)
+        jobs.wait_for(stack, slow, "finished")
+        assert jobs.wait_for(stack, jobs.create(stack, "batched", seconds=0), "finished", timeout=10)
+        connection.rollback()
+        connection.close()
+        jobs.wait_for(stack, quick, "finished")
+    wait_until("all workers again", lambda: len(jobs.workers(stack)) == 2)
+
+
 def test_many_jobs_over_the_workers(stack):
     """R2.4: each of many jobs is done exactly once, over all workers."""
     jobs.define(stack, "note", NOTE)
