@@ -206,6 +206,7 @@ def test_rights_of_the_owner(stack):
     stack.sql("CREATE ROLE jobs_owner LOGIN PASSWORD 'jobs'")
     stack.sql("CREATE SCHEMA IF NOT EXISTS jobs_test")
     stack.sql("GRANT USAGE, CREATE ON SCHEMA jobs_test TO jobs_owner")
+    jobs.define(stack, "note", NOTE)
     try:
         jobs.define(stack, "whoami", """
         BEGIN
@@ -223,7 +224,11 @@ def test_rights_of_the_owner(stack):
         connection = stack.connect(url=stack.env["DATABASE_URL"], user="jobs_owner", password="jobs")
         with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="only the owner"):
             execute(connection, "SELECT job_type_register('stolen', 'jobs_test.note')")
-        execute(connection, "SELECT job_type_register('mine', 'jobs_test.whoami')")
+        for name in ("note", "user_create", "welcome_email"):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="can replace this type"):
+                execute(connection, "SELECT job_type_register(%s, 'jobs_test.whoami')", name)
+        for _ in range(2):
+            execute(connection, "SELECT job_type_register('mine', 'jobs_test.whoami')")
         connection.close()
     finally:
         stack.sql("DROP OWNED BY jobs_owner")
