@@ -190,16 +190,18 @@ DECLARE
     job campaign.jobs;
     job_type campaign.job_types;
     final boolean;
+    -- What is longer than jsonb could not be read with job_get() any more.
+    text_kept text := left(message, 10000);
 BEGIN
     SELECT * INTO job FROM campaign.jobs j WHERE j.id = job_fail.job_id FOR NO KEY UPDATE;
     job_type := campaign.job_type_find(job.type);
     -- Bad data and violated constraints are the same at the next attempt.
     final := job.attempts >= job.max_attempts OR left(code, 2) IN ('22', '23');
     INSERT INTO campaign.job_errors (job_id, attempt, error_code, error, started_at)
-    VALUES (job.id, job.attempts, code, message, job_fail.started_at);
+    VALUES (job.id, job.attempts, code, text_kept, job_fail.started_at);
     UPDATE campaign.jobs j
     SET status = CASE WHEN final THEN 'failed' ELSE 'scheduled' END, progress = 0,
-        error = message, error_code = code, started_at = job_fail.started_at,
+        error = text_kept, error_code = code, started_at = job_fail.started_at,
         finished_at = CASE WHEN final THEN clock_timestamp() END,
         run_at = CASE WHEN final THEN j.run_at ELSE clock_timestamp() + least(
             coalesce(job_type.backoff, interval '1 second') * 2 ^ least(job.attempts - 1, 20), interval '1 hour')

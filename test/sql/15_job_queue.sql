@@ -1,7 +1,7 @@
 -- How jobs are claimed and ended: by this session, as if it were a worker. Nothing is committed,
 -- so that no worker takes part.
 BEGIN;
-SELECT plan(47);
+SELECT plan(48);
 
 CREATE FUNCTION pg_temp.claim(quick text[] DEFAULT '{}', batch int DEFAULT 20) RETURNS text
 LANGUAGE sql AS $$
@@ -48,7 +48,8 @@ SELECT is((SELECT (status, error_code, error, attempts, run_at > clock_timestamp
     '(scheduled,P0001,"no luck",1,t,)', 'R2.4: another one follows later');
 SELECT ok((SELECT run_at < clock_timestamp() + interval '1 second' FROM campaign.jobs WHERE id = pg_temp.id('b')), 'after a second');
 UPDATE campaign.jobs SET attempts = 4 WHERE id = pg_temp.id('b');
-SELECT lives_ok($$ SELECT campaign.job_fail(pg_temp.id('b'), 'P0001', 'again', now()) $$, 'and fails too');
+SELECT lives_ok($$ SELECT campaign.job_fail(pg_temp.id('b'), 'P0001', 'again' || repeat('!', 1000000), now()) $$, 'and fails too');
+SELECT is(length(job_get(pg_temp.id('b')) ->> 'error'), 10000, 'R2.1: however much it says, it can be read');
 SELECT ok((SELECT run_at BETWEEN clock_timestamp() + interval '5 seconds' AND clock_timestamp() + interval '8 seconds'
            FROM campaign.jobs WHERE id = pg_temp.id('b')), 'the wait doubles');
 UPDATE campaign.jobs SET attempts = 5 WHERE id = pg_temp.id('b');
@@ -56,7 +57,7 @@ SELECT lives_ok($$ SELECT campaign.job_fail(pg_temp.id('b'), 'P0001', 'the last'
 SELECT is((SELECT (status, error, finished_at IS NOT NULL)::text FROM campaign.jobs WHERE id = pg_temp.id('b')),
     '(failed,"the last",t)', 'then it has failed, visibly');
 SELECT is((SELECT array_agg(attempt || ' ' || error ORDER BY attempt) FROM campaign.job_errors WHERE job_id = pg_temp.id('b')),
-    ARRAY['1 no luck', '4 again', '5 the last'], 'R2.4: every error is kept');
+    ARRAY['1 no luck', '4 again' || repeat('!', 9995), '5 the last'], 'R2.4: every error is kept');
 SELECT is(job_retry(pg_temp.id('b')) ->> 'max_attempts', '10', 'R2.6: a retry has as many attempts again');
 SELECT is(pg_temp.claim(), 'b', 'and is run');
 SELECT lives_ok($$ SELECT campaign.job_fail(pg_temp.id('b'), '22P02', 'bad data', now()) $$, 'bad data');
