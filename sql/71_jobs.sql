@@ -196,6 +196,26 @@ $$;
 COMMENT ON FUNCTION campaign.job_function_check(oid, oidvector, text) IS
 'The qualified name of a function with these arguments that returns jsonb; an error if it is none, or somebody else''s.';
 
+-- Whoever replaces a type gets the metadata of all its jobs, the hashes of passwords too.
+CREATE FUNCTION campaign.job_type_replace_check(type_name text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_type campaign.job_types := campaign.job_type_find(type_name);
+    owner oid := coalesce(
+        (SELECT p.proowner FROM pg_proc p WHERE p.oid = to_regprocedure(found_type.handler || '(text, jsonb)')),
+        (SELECT e.extowner FROM pg_extension e WHERE e.extname = 'campaign'));
+BEGIN
+    IF found_type.name IS NOT NULL AND NOT pg_has_role(session_user, owner, 'MEMBER') THEN
+        RAISE EXCEPTION 'only the owner of the handler of "%" can replace this type', type_name
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.job_type_replace_check(text) IS
+'An error if there is such a type, whose handler belongs to somebody else; to the owner of the extension if it has none.';
+
 CREATE FUNCTION @extschema@.job_type_register(
     name text,
     handler regproc,
@@ -218,6 +238,7 @@ BEGIN
     IF handler_name IS NULL THEN
         RAISE EXCEPTION 'handler is missing' USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    PERFORM campaign.job_type_replace_check(job_type_register.name);
     INSERT INTO campaign.job_types AS t (name, handler, prepare, description, max_attempts, backoff,
         timeout, priority, api, secret_keys)
     VALUES (job_type_register.name, handler_name, prepare_name, coalesce(job_type_register.description, ''),
@@ -354,7 +375,8 @@ BEGIN
         'attempts', j.attempts, 'max_attempts', j.max_attempts, 'interruptions', j.interruptions,
         'priority', j.priority, 'run_at', j.run_at, 'created_at', j.created_at,
         'started_at', coalesce(s.started_at, j.started_at), 'finished_at', j.finished_at,
-        'cancel_requested', EXISTS (SELECT FROM campaign.job_cancels c WHERE c.job_id = j.id))
+        'cancel_requested', j.status IN ('waiting', 'scheduled', 'running')
+            AND EXISTS (SELECT FROM campaign.job_cancels c WHERE c.job_id = j.id))
     INTO answer
     FROM campaign.jobs j
     LEFT JOIN campaign.job_slots() s ON s.job_id = j.id AND j.status = 'running'
@@ -431,6 +453,8 @@ BEGIN
         RAISE EXCEPTION 'job "%" is %: only one that failed or was cancelled can be tried again',
             target.id, target.status USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
+    -- A request to cancel that was committed when the job had ended meanwhile.
+    DELETE FROM campaign.job_cancels c WHERE c.job_id = target.id;
     UPDATE campaign.jobs j
     SET status = 'waiting', run_at = now(), finished_at = NULL, updated_at = clock_timestamp(),
         interruptions = 0,

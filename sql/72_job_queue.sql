@@ -105,18 +105,27 @@ CREATE FUNCTION campaign.job_next(external boolean) RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
+DECLARE
+    seconds double precision;
 BEGIN
     IF EXISTS (SELECT FROM campaign.jobs j WHERE j.status = 'waiting' AND j.external = job_next.external) THEN
         RETURN 0;
     END IF;
-    -- greatest() takes no notice of NULL.
-    RETURN (SELECT greatest(extract(epoch FROM j.run_at - clock_timestamp()), 0)
-            FROM campaign.jobs j WHERE j.status = 'scheduled' AND j.external = job_next.external
-            ORDER BY j.run_at LIMIT 1);
+    -- greatest() and least() take no notice of NULL.
+    SELECT greatest(extract(epoch FROM j.run_at - clock_timestamp()), 0) INTO seconds
+    FROM campaign.jobs j WHERE j.status = 'scheduled' AND j.external = job_next.external
+    ORDER BY j.run_at LIMIT 1;
+    -- Claimed and not begun: the rest of a batch, which job_take_over() takes after a second.
+    IF NOT external AND EXISTS (SELECT FROM campaign.jobs j WHERE j.status = 'running' AND NOT j.external
+                                AND j.id NOT IN (SELECT s.job_id FROM campaign.job_slots() s
+                                                 WHERE s.job_id IS NOT NULL)) THEN
+        RETURN least(seconds, 1);
+    END IF;
+    RETURN seconds;
 END
 $$;
 COMMENT ON FUNCTION campaign.job_next(boolean) IS
-'Seconds until a job is due; NULL if none is scheduled.';
+'Seconds until there may be something to do; NULL if nothing is known of.';
 
 CREATE FUNCTION campaign.job_begin(
     job_id text,
@@ -174,6 +183,8 @@ BEGIN
         started_at = job_finish.started_at, finished_at = clock_timestamp(),
         updated_at = clock_timestamp()
     WHERE j.id = job_finish.job_id;
+    -- It came too late.
+    DELETE FROM campaign.job_cancels c WHERE c.job_id = job_finish.job_id;
 END
 $$;
 COMMENT ON FUNCTION campaign.job_finish(text, jsonb, timestamptz) IS
@@ -187,16 +198,18 @@ DECLARE
     job campaign.jobs;
     job_type campaign.job_types;
     final boolean;
+    -- What is longer than jsonb could not be read with job_get() any more.
+    text_kept text := left(message, 10000);
 BEGIN
     SELECT * INTO job FROM campaign.jobs j WHERE j.id = job_fail.job_id FOR NO KEY UPDATE;
     job_type := campaign.job_type_find(job.type);
     -- Bad data and violated constraints are the same at the next attempt.
     final := job.attempts >= job.max_attempts OR left(code, 2) IN ('22', '23');
     INSERT INTO campaign.job_errors (job_id, attempt, error_code, error, started_at)
-    VALUES (job.id, job.attempts, code, message, job_fail.started_at);
+    VALUES (job.id, job.attempts, code, text_kept, job_fail.started_at);
     UPDATE campaign.jobs j
     SET status = CASE WHEN final THEN 'failed' ELSE 'scheduled' END, progress = 0,
-        error = message, error_code = code, started_at = job_fail.started_at,
+        error = text_kept, error_code = code, started_at = job_fail.started_at,
         finished_at = CASE WHEN final THEN clock_timestamp() END,
         run_at = CASE WHEN final THEN j.run_at ELSE clock_timestamp() + least(
             coalesce(job_type.backoff, interval '1 second') * 2 ^ least(job.attempts - 1, 20), interval '1 hour')
@@ -238,12 +251,14 @@ BEGIN
     UPDATE campaign.jobs j
     SET status = 'waiting', attempts = j.attempts - 1, worker_pid = NULL, worker_start = NULL,
         updated_at = clock_timestamp()
-    WHERE j.status = 'running' AND j.worker_pid = pg_backend_pid() AND j.worker_start = session_start
-      AND (job_release.job_id IS NULL OR j.id = job_release.job_id);
+    WHERE j.id IN (SELECT r.id FROM campaign.jobs r
+                   WHERE r.status = 'running' AND r.worker_pid = pg_backend_pid() AND r.worker_start = session_start
+                     AND (job_release.job_id IS NULL OR r.id = job_release.job_id)
+                   FOR NO KEY UPDATE SKIP LOCKED);
 END
 $$;
 COMMENT ON FUNCTION campaign.job_release(text, timestamptz) IS
-'Gives a job back, or all that this session has (NULL), as if it had never been claimed.';
+'Gives a job back, or all that this session has (NULL), as if it had never been claimed. What somebody else has locked is taken over later.';
 
 -- The mailer ---------------------------------------------------------------------------------
 
@@ -297,7 +312,6 @@ BEGIN
     PERFORM campaign.mail_check(job_id);
     PERFORM campaign.job_finish(job_id, jsonb_build_object('answer', answer),
         (SELECT j.started_at FROM campaign.jobs j WHERE j.id = job_id));
-    DELETE FROM campaign.job_cancels c WHERE c.job_id = mail_sent.job_id;
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_sent(text, text) IS

@@ -11,11 +11,13 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_proc.h"
 #include "catalog/pg_type.h"
+#include "commands/trigger.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "nodes/value.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
+#include "utils/portal.h"
 #include "utils/syscache.h"
 #include "utils/regproc.h"
 
@@ -78,8 +80,9 @@ static Datum call(Oid function, int argument_count, Datum *arguments, bool *is_n
 	return result;
 }
 
-Datum job_call(const char *name, int argument_count, const Oid *types, Datum *arguments,
-			   bool *is_null)
+/* `restriction`: of the security context; `end`: what else is done as the owner, or NULL. */
+static Datum call_as_owner(const char *name, int argument_count, const Oid *types, Datum *arguments,
+						   int restriction, void (*end)(void), bool *is_null)
 {
 	Oid owner;
 	Oid function = find_function(name, argument_count, types, &owner);
@@ -89,17 +92,44 @@ Datum job_call(const char *name, int argument_count, const Oid *types, Datum *ar
 	Datum result;
 
 	GetUserIdAndSecContext(&old_user, &old_context);
-	SetUserIdAndSecContext(owner, old_context | SECURITY_LOCAL_USERID_CHANGE);
+	SetUserIdAndSecContext(owner, old_context | restriction);
 	(void) set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION,
 							 GUC_ACTION_SAVE, true, 0, false);
 	result = call(function, argument_count, arguments, is_null);
+	/* It may lie in a temporary table. */
+	if (!*is_null)
+		result = PointerGetDatum(PG_DETOAST_DATUM_COPY(result));
 	CommandCounterIncrement();
+	if (end != NULL)
+		end();
 	/* "false": what the function has set is put back, even with SET and not SET LOCAL. */
 	AtEOXact_GUC(false, nest_level);
 	SetUserIdAndSecContext(old_user, old_context);
 	return result;
 }
 
+/*
+ * At the commit, deferred triggers and the queries of cursors WITH HOLD would be run with the
+ * worker's rights, and nothing could be written down any more about what they fail with. Temporary
+ * tables would be there for the next job, which may be somebody else's.
+ */
+static void leave_nothing(void)
+{
+	AfterTriggerFireDeferred();
+	PortalHashTableDeleteAll();
+	ResetTempTableNamespace();
+}
+
+Datum job_call_handler(const char *name, const char *job_id, Datum meta, bool *is_null)
+{
+	static const Oid types[] = {TEXTOID, JSONBOID};
+	Datum arguments[] = {CStringGetTextDatum(job_id), meta};
+
+	return call_as_owner(name, lengthof(types), types, arguments, SECURITY_LOCAL_USERID_CHANGE,
+						 leave_nothing, is_null);
+}
+
+/* Restricted: it can leave nothing behind that runs with the caller's rights at its commit. */
 Datum campaign_job_prepare(PG_FUNCTION_ARGS)
 {
 	static const Oid types[] = {JSONBOID};
@@ -110,8 +140,9 @@ Datum campaign_job_prepare(PG_FUNCTION_ARGS)
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		PG_RETURN_NULL();
 	arguments[0] = PG_GETARG_DATUM(1);
-	result = job_call(text_to_cstring(PG_GETARG_TEXT_PP(0)), lengthof(types), types, arguments,
-					  &is_null);
+	result =
+		call_as_owner(text_to_cstring(PG_GETARG_TEXT_PP(0)), lengthof(types), types, arguments,
+					  SECURITY_LOCAL_USERID_CHANGE | SECURITY_RESTRICTED_OPERATION, NULL, &is_null);
 	if (is_null)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(result);

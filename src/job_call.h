@@ -8,14 +8,14 @@
 #include "postgres.h"
 
 /*
- * Calls the function of this qualified name with these arguments (jsonb is what it must return):
- * as its owner, with search_path pg_catalog, pg_temp, and with every setting that it changes put
- * back afterwards. An error if there is no such function. *is_null: it returned NULL.
+ * Calls the handler of this qualified name, f(text, jsonb) RETURNS jsonb: as its owner, with
+ * search_path pg_catalog, pg_temp. Deferred triggers are fired, cursors closed, temporary tables
+ * dropped, and every setting that it changes put back. An error if there is no such function.
+ * *is_null: it returned NULL.
  *
- * If the function raises an error, the caller's (sub)transaction ends, and with it the owner's
- * rights and the changed settings.
+ * In a subtransaction, outside of any query. If the handler raises an error, the caller ends the
+ * subtransaction, and with it the owner's rights and the changed settings.
  */
-Datum job_call(const char *name, int argument_count, const Oid *types, Datum *arguments,
-			   bool *is_null);
+Datum job_call_handler(const char *name, const char *job_id, Datum meta, bool *is_null);
 
 #endif /* CAMPAIGN_JOB_CALL_H */

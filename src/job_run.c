@@ -8,8 +8,7 @@
 #include "postgres.h"
 
 #include "access/xact.h"
-#include "catalog/pg_type.h"
-#include "commands/trigger.h"
+#include "commands/prepare.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "storage/lock.h"
@@ -30,19 +29,10 @@ static double elapsed_ms(const Job *job)
 
 static Datum call_handler(const Job *job, bool *is_null)
 {
-	static const Oid types[] = {TEXTOID, JSONBOID};
-	Datum arguments[] = {CStringGetTextDatum(job->id), job->meta};
-	ConstraintsSetStmt *immediate = makeNode(ConstraintsSetStmt);
-	Datum result;
-
 	if (job->handler[0] == '\0')
 		ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
 						errmsg("job type \"%s\" has no handler any more", job->type)));
-	result = job_call(job->handler, lengthof(types), types, arguments, is_null);
-	/* SET CONSTRAINTS ALL IMMEDIATE: what is deferred would fail at the commit, where nothing can
-	 * be written down any more. */
-	AfterTriggerSetState(immediate);
-	return *is_null ? (Datum) 0 : PointerGetDatum(PG_DETOAST_DATUM_COPY(result));
+	return job_call_handler(job->handler, job->id, job->meta, is_null);
 }
 
 /* NULL if the handler came to its end; else what it failed with, and nothing of it is left. */
@@ -163,7 +153,9 @@ void job_run(const char *id, JobRun *run)
 	job_slots_leave();
 	/* One that was meant for this job and came too late. */
 	QueryCancelPending = false;
+	/* What a handler has in the session outlives its transaction. */
 	LockReleaseSession(USER_LOCKMETHOD);
+	DropAllPreparedStatements();
 	pgstat_report_activity(STATE_IDLE, NULL);
 	strlcpy(run->type, job.type, sizeof(run->type));
 	run->elapsed_ms = elapsed_ms(&job);

@@ -42,9 +42,16 @@ typedef struct JobSlotState
 static JobSlotState *state = NULL;
 static JobSlot *own = NULL;
 
+/* Of the (sub)transaction that asked for it: one that is rolled back interrupts nobody. */
+typedef struct Interrupt
+{
+	SubTransactionId subtransaction;
+	char job_id[JOB_ID_MAX + 1];
+} Interrupt;
+
 /* What the current transaction does if it commits. */
 static bool wake_pending = false;
-static List *interrupts_pending = NIL; /* char *, in TopTransactionContext */
+static List *interrupts_pending = NIL; /* Interrupt *, in TopTransactionContext */
 static bool callback_registered = false;
 
 PG_FUNCTION_INFO_V1(campaign_job_wake);
@@ -204,7 +211,7 @@ static void carry_out_pending(void)
 		job_slots_wake();
 	foreach (cell, interrupts_pending)
 	{
-		interrupt_now(lfirst(cell));
+		interrupt_now(((Interrupt *) lfirst(cell))->job_id);
 	}
 }
 
@@ -225,11 +232,32 @@ static void on_transaction_end(XactEvent event, void *argument)
 	}
 }
 
+static void on_subtransaction_end(SubXactEvent event, SubTransactionId own_id,
+								  SubTransactionId parent_id, void *argument)
+{
+	ListCell *cell;
+
+	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
+		return;
+	foreach (cell, interrupts_pending)
+	{
+		Interrupt *interrupt = lfirst(cell);
+
+		if (interrupt->subtransaction != own_id)
+			continue;
+		if (event == SUBXACT_EVENT_COMMIT_SUB)
+			interrupt->subtransaction = parent_id;
+		else
+			interrupts_pending = foreach_delete_current(interrupts_pending, cell);
+	}
+}
+
 static void register_callback(void)
 {
 	if (callback_registered)
 		return;
 	RegisterXactCallback(on_transaction_end, NULL);
+	RegisterSubXactCallback(on_subtransaction_end, NULL);
 	callback_registered = true;
 }
 
@@ -250,6 +278,7 @@ Datum campaign_job_wake(PG_FUNCTION_ARGS)
 Datum campaign_job_interrupt(PG_FUNCTION_ARGS)
 {
 	char *job_id = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Interrupt *interrupt;
 	MemoryContext old;
 	bool found;
 
@@ -257,7 +286,10 @@ Datum campaign_job_interrupt(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 	register_callback();
 	old = MemoryContextSwitchTo(TopTransactionContext);
-	interrupts_pending = lappend(interrupts_pending, pstrdup(job_id));
+	interrupt = palloc0(sizeof(Interrupt));
+	interrupt->subtransaction = GetCurrentSubTransactionId();
+	strlcpy(interrupt->job_id, job_id, sizeof(interrupt->job_id));
+	interrupts_pending = lappend(interrupts_pending, interrupt);
 	MemoryContextSwitchTo(old);
 	LWLockAcquire(state->lock, LW_SHARED);
 	found = find_slot(job_id) != NULL;

@@ -21,12 +21,13 @@
 #include "session.h"
 #include "settings.h"
 
-#define PACE_TYPES_MAX		  64
-#define PACE_QUICK_MS		  5.0 /* several jobs of a type that takes less are claimed at once */
-#define PACE_WEIGHT			  0.2 /* of the last run in the average */
-#define PACE_RUNS_MIN		  3
-#define BATCH_TIME_MS		  50 /* then the rest of a batch is given back */
-#define JOB_WORKER_RECHECK_MS 10 /* somebody else just holds what is due */
+#define PACE_TYPES_MAX 64
+#define PACE_QUICK_MS  5.0 /* several jobs of a type that takes less are claimed at once */
+#define PACE_WEIGHT	   0.2 /* of the last run in the average */
+#define PACE_RUNS_MIN  3
+#define BATCH_TIME_MS  50 /* then the rest of a batch is given back */
+#define RECHECK_MIN_MS 10 /* somebody else just holds what is due; doubles */
+#define RECHECK_MAX_MS 250
 
 /* How long jobs of a type take: an average of this worker. */
 typedef struct Pace
@@ -38,6 +39,7 @@ typedef struct Pace
 
 static Pace paces[PACE_TYPES_MAX];
 static int pace_count = 0;
+static long recheck_ms = RECHECK_MIN_MS;
 
 static void pace_note(const JobRun *run)
 {
@@ -99,6 +101,7 @@ static long work(JobClaim *claim)
 {
 	long poll_ms = settings_poll_interval * 1000L;
 	long next_ms;
+	long wait_ms;
 
 	job_queue_claim(quick_types(), JOB_BATCH_MAX, claim);
 	if (claim->count == 0)
@@ -110,6 +113,7 @@ static long work(JobClaim *claim)
 	}
 	if (claim->count > 0)
 	{
+		recheck_ms = RECHECK_MIN_MS;
 		job_slots_set_idle(false);
 		/* There may be more. */
 		job_slots_wake();
@@ -117,7 +121,10 @@ static long work(JobClaim *claim)
 		return 0;
 	}
 	next_ms = job_queue_next_ms();
-	return next_ms < 0 ? poll_ms : Min(Max(next_ms, JOB_WORKER_RECHECK_MS), poll_ms);
+	wait_ms = next_ms < 0 ? poll_ms : Min(Max(next_ms, recheck_ms), poll_ms);
+	/* A transaction may hold it for hours. */
+	recheck_ms = wait_ms > recheck_ms ? RECHECK_MIN_MS : Min(2 * recheck_ms, RECHECK_MAX_MS);
+	return wait_ms;
 }
 
 static void sleep_for(long wait_ms)

@@ -30,6 +30,9 @@ void session_start(void)
 		{"statement_timeout", "0"},
 		{"lock_timeout", "0"},
 		{"idle_in_transaction_session_timeout", "0"},
+#if PG_VERSION_NUM >= 170000
+		{"transaction_timeout", "0"},
+#endif
 		{"row_security", "on"},
 		{"search_path", "pg_catalog, pg_temp"},
 	};

@@ -228,6 +228,7 @@ def test_rights_of_the_owner(stack):
     stack.sql("CREATE ROLE jobs_owner LOGIN PASSWORD 'jobs'")
     stack.sql("CREATE SCHEMA IF NOT EXISTS jobs_test")
     stack.sql("GRANT USAGE, CREATE ON SCHEMA jobs_test TO jobs_owner")
+    jobs.define(stack, "note", NOTE)
     try:
         jobs.define(stack, "whoami", """
         BEGIN
@@ -245,7 +246,11 @@ def test_rights_of_the_owner(stack):
         connection = stack.connect(url=stack.env["DATABASE_URL"], user="jobs_owner", password="jobs")
         with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="only the owner"):
             execute(connection, "SELECT job_type_register('stolen', 'jobs_test.note')")
-        execute(connection, "SELECT job_type_register('mine', 'jobs_test.whoami')")
+        for name in ("note", "user_create", "welcome_email"):
+            with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="can replace this type"):
+                execute(connection, "SELECT job_type_register(%s, 'jobs_test.whoami')", name)
+        for _ in range(2):
+            execute(connection, "SELECT job_type_register('mine', 'jobs_test.whoami')")
         connection.close()
     finally:
         stack.sql("DROP OWNED BY jobs_owner")
@@ -253,6 +258,98 @@ def test_rights_of_the_owner(stack):
     job = jobs.wait_for(stack, jobs.create(stack, "mine"), "scheduled")
     assert "does not exist" in job["error"]
     stack.one("SELECT job_cancel(%s)", job["id"])
+
+
+def define_bait(stack):
+    """jobs_test.bait, whose deferred trigger notes who it runs as, defers itself once more, and sets
+    something for the session; jobs_test.peek(), which notes the same."""
+    stack.sql("CREATE SCHEMA IF NOT EXISTS jobs_test")
+    stack.sql("GRANT USAGE ON SCHEMA jobs_test TO PUBLIC")
+    stack.sql("DROP TABLE IF EXISTS jobs_test.bait, jobs_test.seen")
+    stack.sql("CREATE TABLE jobs_test.bait (n int)")
+    stack.sql("CREATE TABLE jobs_test.seen (what text, who text DEFAULT current_user)")
+    stack.sql("GRANT ALL ON jobs_test.bait, jobs_test.seen TO PUBLIC")
+    stack.sql("""CREATE OR REPLACE FUNCTION jobs_test.bait() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO jobs_test.seen VALUES ('trigger');
+        SET CONSTRAINTS ALL DEFERRED;
+        SET default_transaction_read_only = on;
+        IF NEW.n < 2 THEN
+            INSERT INTO jobs_test.bait VALUES (NEW.n + 1);
+        END IF;
+        RETURN NULL;
+    END $$""")
+    stack.sql("CREATE CONSTRAINT TRIGGER bait AFTER INSERT ON jobs_test.bait DEFERRABLE INITIALLY"
+              " DEFERRED FOR EACH ROW EXECUTE FUNCTION jobs_test.bait()")
+    stack.sql("""CREATE OR REPLACE FUNCTION jobs_test.peek() RETURNS text LANGUAGE sql AS $$
+        INSERT INTO jobs_test.seen VALUES ('cursor') RETURNING what $$""")
+
+
+@pytest.fixture(name="owner")
+def owner_fixture(stack):
+    """A role with no rights but to make things in jobs_test."""
+    stack.sql("DROP ROLE IF EXISTS jobs_owner")
+    stack.sql("CREATE ROLE jobs_owner LOGIN PASSWORD 'jobs'")
+    stack.sql("CREATE SCHEMA IF NOT EXISTS jobs_test")
+    stack.sql("GRANT USAGE, CREATE ON SCHEMA jobs_test TO jobs_owner")
+    yield "jobs_owner"
+    stack.sql("DROP OWNED BY jobs_owner")
+    stack.sql("DROP ROLE jobs_owner")
+
+
+def test_nothing_runs_as_the_worker(stack, owner):
+    """R2.3: what a handler leaves to the end of its transaction has the rights of its owner, too."""
+    define_bait(stack)
+    jobs.define(stack, "leaver", """
+    BEGIN
+        INSERT INTO jobs_test.bait VALUES (1);
+        EXECUTE 'DECLARE c CURSOR WITH HOLD FOR SELECT jobs_test.peek()';
+        RETURN '{}';
+    END""", owner=owner)
+    before = jobs.workers(stack)
+    for job_id in [jobs.create(stack, "leaver") for _ in range(5)]:
+        assert jobs.wait_for(stack, job_id, "finished")["attempts"] == 1
+    assert stack.sql("SELECT what, who, count(*) FROM jobs_test.seen GROUP BY 1, 2") == [
+        ("trigger", owner, 10)]
+    assert jobs.workers(stack) == before
+
+
+def test_nothing_runs_as_the_caller(stack, owner):
+    """R2.1: what prepares the metadata gets no rights of whoever creates a job, not even at the
+    end of the transaction."""
+    define_bait(stack)
+    jobs.define(stack, "prepared", "BEGIN RETURN '{}'; END")
+    for number, left in enumerate([
+            "INSERT INTO jobs_test.bait VALUES (1)",
+            "EXECUTE 'DECLARE c CURSOR WITH HOLD FOR SELECT jobs_test.peek()'"]):
+        stack.sql(f"""CREATE FUNCTION jobs_test.prepare_{number}(meta jsonb) RETURNS jsonb
+                  LANGUAGE plpgsql AS $$ BEGIN {left}; RETURN meta; END $$""")
+        stack.sql(f"ALTER FUNCTION jobs_test.prepare_{number} OWNER TO {owner}")
+        stack.sql("SELECT job_type_register('prepared', 'jobs_test.prepared', %s)",
+                  f"jobs_test.prepare_{number}")
+        with pytest.raises(psycopg2.errors.InsufficientPrivilege, match="security-restricted"):
+            jobs.create(stack, "prepared")
+    assert stack.sql("SELECT * FROM jobs_test.seen") == []
+
+
+def test_session_is_clean_for_the_next_job(stack):
+    """R2.3: temporary tables, prepared statements and cursors of one job are not there for the next
+    one, whether it finished or failed."""
+    jobs.define(stack, "hoarder", """
+    BEGIN
+        CREATE TEMPORARY TABLE hoard AS SELECT repeat(md5('x'), 100000)::text AS what;
+        EXECUTE 'PREPARE hoarded AS SELECT 1';
+        EXECUTE 'DECLARE hoarded CURSOR WITH HOLD FOR SELECT * FROM hoard';
+        IF (meta -> 'fail')::boolean THEN
+            RAISE EXCEPTION 'no luck';
+        END IF;
+        RETURN (SELECT jsonb_build_object('length', length(what)) FROM hoard);
+    END""", max_attempts=2, backoff="0 s")
+    ids = [jobs.create(stack, "hoarder", fail=False) for _ in range(6)]
+    for job_id in ids:
+        assert jobs.wait_for(stack, job_id, "finished")["attempts"] == 1
+    job = jobs.wait_for(stack, jobs.create(stack, "hoarder", fail=True), "failed")
+    assert job["error"] == "no luck"
 
 
 # Cancelling -------------------------------------------------------------------------------
@@ -277,7 +374,8 @@ def test_cancel_that_is_rolled_back(stack):
     """R2.6: a cancel takes effect at its commit: one that is rolled back has none."""
     jobs.define(stack, "sleepy", SLEEP_AND_NOTE)
     job_id = jobs.create(stack, "sleepy", seconds=2)
-    jobs.wait_for(stack, job_id, "running")
+    running_worker(stack, job_id)
+    started = jobs.get(stack, job_id)["started_at"]
     connection = stack.connect(autocommit=False)
     execute(connection, "SELECT job_cancel(%s)", job_id)
     connection.rollback()
@@ -286,8 +384,28 @@ def test_cancel_that_is_rolled_back(stack):
     execute(connection, "ROLLBACK TO one")
     connection.commit()
     connection.close()
+    assert_stays("it goes on", lambda: jobs.get(stack, job_id)["started_at"] == started, 0.5)
     jobs.wait_for(stack, job_id, "finished")
     assert jobs.effects(stack, job_id) == ["slept"]
+
+
+def test_cancel_that_comes_too_late(stack):
+    """R2.6: a job that ended before the cancel was committed is not touched by it, nor is its retry."""
+    jobs.define(stack, "sleepy", SLEEP_AND_NOTE)
+    jobs.define(stack, "doomed", "BEGIN PERFORM pg_sleep(1); RAISE EXCEPTION 'no luck'; END",
+                max_attempts=1)
+    connection = stack.connect(autocommit=False)
+    ids = [jobs.create(stack, "sleepy", seconds=1), jobs.create(stack, "doomed")]
+    for job_id in ids:
+        running_worker(stack, job_id)
+        execute(connection, "SELECT job_cancel(%s)", job_id)
+    ended = [jobs.wait_for(stack, ids[0], "finished"), jobs.wait_for(stack, ids[1], "failed")]
+    connection.commit()
+    connection.close()
+    assert [jobs.get(stack, job_id) for job_id in ids] == ended
+    jobs.define(stack, "doomed", "BEGIN RETURN '{}'; END")
+    stack.one("SELECT job_retry(%s)", ids[1])
+    assert jobs.wait_for(stack, ids[1], "finished")["attempts"] == 2
 
 
 def test_cancel_before_it_runs(stack):
@@ -361,6 +479,61 @@ def test_other_workers_take_the_rest_of_a_batch(stack):
     assert jobs.get(stack, slow)["status"] == "running"
     stack.one("SELECT job_cancel(%s)", slow)
     jobs.wait_for(stack, slow, "cancelled")
+
+
+def make_quick(stack, name, **meta):
+    """Lets every worker see that jobs of this type are quick, so that several are claimed at once."""
+    for _ in range(6):
+        for job_id in [jobs.create(stack, name, **meta) for _ in range(8)]:
+            jobs.wait_for(stack, job_id, "finished")
+
+
+def claimed_together(stack, name, *seconds):
+    """Ids of jobs that one worker has claimed at once; it runs the first of them."""
+    make_quick(stack, name, seconds=0)
+    connection = stack.connect(autocommit=False)
+    ids = [execute(connection, "SELECT job_create(%s, jsonb_build_object('seconds', %s))",
+                   name, number)[0][0] for number in seconds]
+    connection.commit()
+    connection.close()
+    running_worker(stack, ids[0])
+    if stack.one("SELECT count(DISTINCT (worker_pid, status)) FROM campaign.jobs WHERE id = ANY (%s)",
+                 ids) == 1:
+        return ids
+    # Another worker was awake.
+    stack.one("SELECT job_cancel(%s)", ids[0])
+    for job_id in ids:
+        jobs.wait_for(stack, job_id, "finished", "cancelled")
+    return None
+
+
+def test_rest_of_a_batch_does_not_wait_for_the_poll(stack):
+    """R2.1: what a worker has claimed and does not come to is taken by one that sleeps."""
+    jobs.define(stack, "batched", SLEEP_AND_NOTE)
+    with stack.settings(campaign__poll_interval=600):
+        slow, quick = wait_until("one worker has both",
+                                 lambda: claimed_together(stack, "batched", 60, 0))
+        jobs.wait_for(stack, quick, "finished", timeout=10)
+        assert jobs.get(stack, slow)["status"] == "running"
+        stack.one("SELECT job_cancel(%s)", slow)
+        jobs.wait_for(stack, slow, "cancelled")
+
+
+def test_lock_of_a_user_stops_no_worker(stack):
+    """R2.1: a worker that gives a job back does not wait for somebody who has it locked."""
+    jobs.define(stack, "batched", SLEEP_AND_NOTE)
+    with stack.settings(campaign__job_workers=1):
+        wait_until("one worker", lambda: len(jobs.workers(stack)) == 1)
+        slow, quick = wait_until("one worker has both",
+                                 lambda: claimed_together(stack, "batched", 2, 0))
+        connection = stack.connect(autocommit=False)
+        execute(connection, "SELECT job_cancel(%s)", quick)
+        jobs.wait_for(stack, slow, "finished")
+        assert jobs.wait_for(stack, jobs.create(stack, "batched", seconds=0), "finished", timeout=10)
+        connection.rollback()
+        connection.close()
+        jobs.wait_for(stack, quick, "finished")
+    wait_until("all workers again", lambda: len(jobs.workers(stack)) == 2)
 
 
 def test_many_jobs_over_the_workers(stack):

@@ -1,7 +1,7 @@
 -- How jobs are claimed and ended: by this session, as if it were a worker. Nothing is committed,
 -- so that no worker takes part.
 BEGIN;
-SELECT plan(42);
+SELECT plan(48);
 
 CREATE FUNCTION pg_temp.claim(quick text[] DEFAULT '{}', batch int DEFAULT 20) RETURNS text
 LANGUAGE sql AS $$
@@ -17,18 +17,21 @@ CREATE FUNCTION pg_temp.status(name text) RETURNS text
 LANGUAGE sql AS $$ SELECT status FROM campaign.jobs WHERE id = pg_temp.id(name) $$;
 
 -- The order, and batches of quick types
+SELECT is(campaign.job_next(false), NULL, 'R2.6: nothing to do');
+SELECT isnt(pg_temp.make('later', 'countdown', now() + interval '1 hour', 9), NULL, 'nothing before its time');
+SELECT ok(campaign.job_next(false) BETWEEN 3590 AND 3600, 'R2.6: which is known');
 SELECT pg_temp.make('a'), pg_temp.make('b'), pg_temp.make('urgent', 'pi', now(), 5), pg_temp.make('c', 'fibonacci'),
-    pg_temp.make('d'), pg_temp.make('later', 'countdown', now() + interval '1 hour', 9);
+    pg_temp.make('d');
 SELECT is(pg_temp.claim(), 'urgent', 'R2.6: the highest priority first, one of a type that is not known to be quick');
 SELECT is(pg_temp.claim('{countdown}'), 'a b', 'quick ones together, up to another type');
 SELECT is(pg_temp.claim('{countdown}'), 'c', 'which is run alone');
 SELECT is(pg_temp.claim('{countdown}'), 'd', 'and the rest');
 SELECT is(pg_temp.claim('{countdown}'), '', 'R2.6: nothing before its time');
-SELECT ok(campaign.job_next(false) BETWEEN 3590 AND 3600, 'R2.6: which is known');
+SELECT is(campaign.job_next(false), 1::double precision, 'R2.1: what is claimed and not begun is looked at in a second');
 UPDATE campaign.jobs SET run_at = clock_timestamp() WHERE id = pg_temp.id('later');
 SELECT is(campaign.job_next(false), 0::double precision, 'when it has come');
 SELECT is(pg_temp.claim(), 'later', 'it is run');
-SELECT is(campaign.job_next(false), NULL, 'and nothing is left');
+SELECT is(campaign.job_next(false), 1::double precision, 'and nothing is left');
 
 -- The end
 SELECT is((SELECT (type, handler, timeout_ms, attempt)::text FROM campaign.job_begin(pg_temp.id('a'), campaign.job_session_start())),
@@ -45,7 +48,8 @@ SELECT is((SELECT (status, error_code, error, attempts, run_at > clock_timestamp
     '(scheduled,P0001,"no luck",1,t,)', 'R2.4: another one follows later');
 SELECT ok((SELECT run_at < clock_timestamp() + interval '1 second' FROM campaign.jobs WHERE id = pg_temp.id('b')), 'after a second');
 UPDATE campaign.jobs SET attempts = 4 WHERE id = pg_temp.id('b');
-SELECT lives_ok($$ SELECT campaign.job_fail(pg_temp.id('b'), 'P0001', 'again', now()) $$, 'and fails too');
+SELECT lives_ok($$ SELECT campaign.job_fail(pg_temp.id('b'), 'P0001', 'again' || repeat('!', 1000000), now()) $$, 'and fails too');
+SELECT is(length(job_get(pg_temp.id('b')) ->> 'error'), 10000, 'R2.1: however much it says, it can be read');
 SELECT ok((SELECT run_at BETWEEN clock_timestamp() + interval '5 seconds' AND clock_timestamp() + interval '8 seconds'
            FROM campaign.jobs WHERE id = pg_temp.id('b')), 'the wait doubles');
 UPDATE campaign.jobs SET attempts = 5 WHERE id = pg_temp.id('b');
@@ -53,7 +57,7 @@ SELECT lives_ok($$ SELECT campaign.job_fail(pg_temp.id('b'), 'P0001', 'the last'
 SELECT is((SELECT (status, error, finished_at IS NOT NULL)::text FROM campaign.jobs WHERE id = pg_temp.id('b')),
     '(failed,"the last",t)', 'then it has failed, visibly');
 SELECT is((SELECT array_agg(attempt || ' ' || error ORDER BY attempt) FROM campaign.job_errors WHERE job_id = pg_temp.id('b')),
-    ARRAY['1 no luck', '4 again', '5 the last'], 'R2.4: every error is kept');
+    ARRAY['1 no luck', '4 again' || repeat('!', 9995), '5 the last'], 'R2.4: every error is kept');
 SELECT is(job_retry(pg_temp.id('b')) ->> 'max_attempts', '10', 'R2.6: a retry has as many attempts again');
 SELECT is(pg_temp.claim(), 'b', 'and is run');
 SELECT lives_ok($$ SELECT campaign.job_fail(pg_temp.id('b'), '22P02', 'bad data', now()) $$, 'bad data');
@@ -86,9 +90,12 @@ SELECT is((job_get(pg_temp.id('later')) ->> 'cancel_requested')::boolean, true, 
 SELECT is((campaign.job_begin(pg_temp.id('later'), campaign.job_session_start())).type, NULL, 'R2.6: it is not begun');
 SELECT is(pg_temp.status('later'), 'cancelled', 'but cancelled');
 SELECT is((SELECT count(*) FROM campaign.job_cancels), 0::bigint, 'and the request is dealt with');
+INSERT INTO campaign.job_cancels VALUES (pg_temp.id('later'));
+SELECT is((job_get(pg_temp.id('later')) ->> 'cancel_requested')::boolean, false, 'R2.6: one that comes later is nothing');
+SELECT is((job_retry(pg_temp.id('later')) ->> 'cancel_requested')::boolean, false, 'R2.6: also for a retry');
 
 -- Watching
-SELECT is(job_stats() -> 'by_status', '{"waiting": 1, "scheduled": 1, "running": 1, "finished": 1, "failed": 1, "cancelled": 1}',
+SELECT is(job_stats() -> 'by_status', '{"waiting": 2, "scheduled": 1, "running": 1, "finished": 1, "failed": 1, "cancelled": 0}',
     'R2.6: counts by status');
 
 SELECT * FROM finish();
