@@ -57,3 +57,9 @@ def fixture_stored_nothing(stack, ana, target):
     assert rows(stack) == before
     assert stack.one("SELECT pg_postmaster_start_time()") == started
     ana.api.get(f"/campaigns/{target}").expect(200)
+
+
+@pytest.fixture(name="key")
+def fixture_key(stack):
+    """The key that signs tokens."""
+    return stack.env["JWT_SECRET"].encode()

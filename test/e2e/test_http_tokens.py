@@ -1,5 +1,4 @@
 """test_http_tokens.py - tokens: what they hold, and all the ones that must not work."""
-import base64
 import contextlib
 import hashlib
 import hmac
@@ -9,34 +8,11 @@ import time
 import pytest
 
 from http_client import logged_in, unique
+from tokens import HS256, claims_of, decode, encode, forge
 
 pytest_plugins = ["http_fixtures"]
 
-HS256 = {"alg": "HS256", "typ": "JWT"}
 HOUR_S = 3600
-
-
-def encode(value):
-    return base64.urlsafe_b64encode(value).rstrip(b"=")
-
-
-def decode(part):
-    return json.loads(base64.urlsafe_b64decode(part + "=" * (-len(part) % 4)))
-
-
-def claims_of(token):
-    return decode(token.split(".")[1])
-
-
-def forge(claims, key, header=None, digest=hashlib.sha256):
-    """A token as anybody could make it who had the key."""
-    signed = b".".join(encode(json.dumps(part).encode()) for part in (header or HS256, claims))
-    return (signed + b"." + encode(hmac.new(key, signed, digest).digest())).decode()
-
-
-@pytest.fixture(name="key")
-def fixture_key(stack):
-    return stack.env["JWT_SECRET"].encode()
 
 
 @pytest.fixture(name="claims")
