@@ -3,7 +3,7 @@
 CREATE SCHEMA campaign_api;
 COMMENT ON SCHEMA campaign_api IS
 $$Campaign API
-SMS campaigns over HTTP: sign up, log in, register a company, create a campaign, send its numbers, dispatch it and watch it until it is sent. Every request but POST /rpc/signup and POST /rpc/login needs the header "Authorization: Bearer TOKEN".$$;
+SMS campaigns over HTTP: sign up, log in, register a company, create a campaign, send its numbers, dispatch it and watch it until it is sent. Every request but POST /rpc/signup, /rpc/login and /rpc/token needs the header "Authorization: Bearer TOKEN".$$;
 
 CREATE TABLE campaign.company_members (
     company_id text COLLATE "C" NOT NULL REFERENCES campaign.companies (id),

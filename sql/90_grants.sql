@@ -20,6 +20,9 @@ REVOKE ALL ON FUNCTION
     @extschema@.job_cancel(text),
     @extschema@.job_retry(text),
     @extschema@.job_stats(),
+    @extschema@.application_create(text, text, text),
+    @extschema@.token_create(text, text, interval),
+    @extschema@.token_revoke(text),
     @extschema@.password_hash(text),
     @extschema@.password_verify(text, text)
 FROM PUBLIC;
@@ -69,12 +72,14 @@ GRANT EXECUTE ON FUNCTION
     campaign.report_conflict(text, text, bigint, text)
 TO campaign_consumer;
 
--- Without a token: sign-up and login. PostgREST calls campaign.api_check() before everything.
-GRANT USAGE ON SCHEMA campaign, campaign_api TO campaign_anon, campaign_user;
+-- Without a token: sign-up, login, and the tokens of applications. PostgREST calls
+-- campaign.api_check() before everything.
+GRANT USAGE ON SCHEMA campaign, campaign_api TO campaign_anon, campaign_user, campaign_app;
+GRANT EXECUTE ON FUNCTION campaign.api_check() TO campaign_anon, campaign_user, campaign_app;
 GRANT EXECUTE ON FUNCTION
-    campaign.api_check(),
     campaign_api.signup(text, text),
-    campaign_api.login(text, text)
+    campaign_api.login(text, text),
+    campaign_api.token(text)
 TO campaign_anon, campaign_user;
 
 -- With a token: every function of the API.
@@ -93,7 +98,8 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_pause(text),
     campaign_api.campaign_resume(text),
     campaign_api.campaign_cancel(text),
-    campaign_api.campaign_verify(text)
+    campaign_api.campaign_verify(text),
+    campaign_api.application_create(text, text)
 TO campaign_user;
 
 -- The views read with the rights of the request: the columns that they show, the rows that the
@@ -105,12 +111,17 @@ GRANT SELECT (id, name, company_id, user_id, message, ordered, status, total, er
     started_at, published_at, sent_at, created_at, updated_at, deleted)
 ON campaign.campaigns TO campaign_user;
 GRANT SELECT (campaign_id, class, seq, phone_number) ON campaign.recipients TO campaign_user;
+GRANT SELECT (id, name, company_id, user_id, created_at, updated_at, deleted)
+ON campaign.applications TO campaign_user;
+GRANT SELECT (id, application_id, name, created_at, expires_at, revoked_at)
+ON campaign.application_tokens TO campaign_user, campaign_app;
 GRANT EXECUTE ON FUNCTION
     campaign.request_user(),
     campaign.request_companies(),
     campaign.request_people(),
     campaign.request_campaigns()
 TO campaign_user;
+GRANT EXECUTE ON FUNCTION campaign.request_applications() TO campaign_user, campaign_app;
 
 -- Writing to the views runs their triggers; ids, owners, status and times are not the client's.
 GRANT SELECT, DELETE, UPDATE (email) ON campaign_api.users TO campaign_user;
@@ -119,6 +130,8 @@ ON campaign_api.companies TO campaign_user;
 GRANT SELECT, DELETE, INSERT (name, message, company_id, user_id, ordered), UPDATE (name, message, ordered)
 ON campaign_api.campaigns TO campaign_user;
 GRANT SELECT ON campaign_api.company_members, campaign_api.recipients TO campaign_user;
+GRANT SELECT, DELETE, UPDATE (name) ON campaign_api.applications TO campaign_user;
+GRANT SELECT, DELETE ON campaign_api.tokens TO campaign_user, campaign_app;
 
 -- Workers that were started before the extension was created sleep until now.
 SELECT campaign.worker_wake();

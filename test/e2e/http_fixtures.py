@@ -8,7 +8,8 @@ WRITTEN = {"users": "email, password, deleted", "companies": "name, document, de
            "company_members": "company_id, user_id, deleted",
            "campaigns": "name, message, ordered, company_id, user_id, deleted",
            "recipients": "campaign_id, phone_number", "uploads": "campaign_id",
-           "progress": "campaign_id"}
+           "progress": "campaign_id", "applications": "name, company_id, user_id, deleted",
+           "application_tokens": "application_id, name, revoked_at"}
 
 
 @pytest.fixture(name="nobody")
@@ -41,6 +42,12 @@ def fixture_target(ana):
     campaign_id = ana.api.create_campaign(ana.company_id, name=unique())
     ana.api.upload(campaign_id, b"+5511955500101\n+12025550102\n").expect(200)
     return campaign_id
+
+
+@pytest.fixture(name="application")
+def fixture_application(ana):
+    """A new application of Ana's company, with its secret."""
+    return ana.api.post("/applications", {"name": f"biller {unique()}"}).expect(201).json
 
 
 def rows(stack):
