@@ -73,9 +73,12 @@ GRANT EXECUTE ON FUNCTION
 TO campaign_consumer;
 
 -- Without a token: sign-up, login, and the tokens of applications. PostgREST calls
--- campaign.api_check() before everything.
+-- campaign.api_check() before everything. With a token, whoever signs somebody up owns the job.
 GRANT USAGE ON SCHEMA campaign, campaign_api TO campaign_anon, campaign_user, campaign_app;
-GRANT EXECUTE ON FUNCTION campaign.api_check() TO campaign_anon, campaign_user, campaign_app;
+GRANT EXECUTE ON FUNCTION
+    campaign.api_check(),
+    campaign_api.signup_async(text, text)
+TO campaign_anon, campaign_user, campaign_app;
 GRANT EXECUTE ON FUNCTION
     campaign_api.signup(text, text),
     campaign_api.login(text, text),
@@ -101,6 +104,13 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_verify(text),
     campaign_api.application_create(text, text)
 TO campaign_user;
+GRANT EXECUTE ON FUNCTION
+    campaign_api.job_create(text, json, timestamptz, integer),
+    campaign_api.job_get(text),
+    campaign_api.job_cancel(text),
+    campaign_api.job_retry(text),
+    campaign_api.job_stats()
+TO campaign_user, campaign_app;
 
 -- The views read with the rights of the request: the columns that they show, the rows that the
 -- policies leave, which ask whose they are.
@@ -121,7 +131,15 @@ GRANT EXECUTE ON FUNCTION
     campaign.request_people(),
     campaign.request_campaigns()
 TO campaign_user;
-GRANT EXECUTE ON FUNCTION campaign.request_applications() TO campaign_user, campaign_app;
+GRANT SELECT (id, type, status, priority, run_at, attempts, max_attempts, interruptions, progress,
+    result, error, created_at, started_at, finished_at)
+ON campaign.jobs TO campaign_user, campaign_app;
+GRANT EXECUTE ON FUNCTION
+    campaign.request_applications(),
+    campaign.request_owner(),
+    campaign.request_job_meta(text),
+    campaign.request_job_slot(text)
+TO campaign_user, campaign_app;
 
 -- Writing to the views runs their triggers; ids, owners, status and times are not the client's.
 GRANT SELECT, DELETE, UPDATE (email) ON campaign_api.users TO campaign_user;
@@ -132,6 +150,8 @@ ON campaign_api.campaigns TO campaign_user;
 GRANT SELECT ON campaign_api.company_members, campaign_api.recipients TO campaign_user;
 GRANT SELECT, DELETE, UPDATE (name) ON campaign_api.applications TO campaign_user;
 GRANT SELECT, DELETE ON campaign_api.tokens TO campaign_user, campaign_app;
+-- Every write to jobs is refused by a trigger, which says so better than a missing privilege.
+GRANT SELECT, INSERT, UPDATE, DELETE ON campaign_api.jobs TO campaign_user, campaign_app;
 
 -- Workers that were started before the extension was created sleep until now.
 SELECT campaign.worker_wake();

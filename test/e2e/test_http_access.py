@@ -12,7 +12,7 @@ from http_client import BYTES, JSON, TEXT, logged_in, unique
 pytest_plugins = ["http_fixtures"]
 
 VIEWS = ("users", "companies", "company_members", "campaigns", "recipients", "applications",
-         "tokens")
+         "tokens", "jobs")
 EMPTY = ("campaigns", "recipients", "applications", "tokens")
 VERBS = ("dispatch", "pause", "resume", "cancel")
 FUNCTIONS = ("campaign_dispatch", "campaign_pause", "campaign_resume", "campaign_cancel",

@@ -3,12 +3,11 @@
 A token is made with the credentials of an application, works in both spellings, is listed and
 named, and ends at once when it is revoked; nothing but hashes is stored.
 """
-import base64
 import time
 
 import pytest
 
-from http_client import Api, logged_in, unique
+from http_client import Api, basic, logged_in, token_of, unique
 from stack import run
 from tokens import claims_of, forge
 from waiting import wait_until
@@ -17,18 +16,6 @@ pytest_plugins = ["http_fixtures"]
 
 DAYS_30_S = 30 * 24 * 3600
 ENOUGH_FAILURES = 6
-
-
-def basic(user, password=""):
-    """The header of HTTP basic authentication; of bytes too."""
-    pair = b":".join(one if isinstance(one, bytes) else one.encode() for one in (user, password))
-    return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
-
-
-def token_of(api, application, question=""):
-    """A new token's answer."""
-    headers = basic(application["id"], application["secret"])
-    return api.patient("GET", f"/token{question}", headers=headers).expect(200).json
 
 
 @pytest.fixture(name="token")
@@ -230,7 +217,8 @@ def test_one_kind_of_token_is_not_the_other(stack, ana, nobody, key, token):
     """R2.5: even a signed mixture of both is refused."""
     user, app = claims_of(ana.api.token), claims_of(token["token"])
     for claims in ({**app, "role": "campaign_user"}, {**user, "role": "campaign_app"},
-                   {**app, "user_id": ana.user_id}, {**user, "application_id": app["application_id"]},
+                   {**app, "user_id": ana.user_id},
+                   {**user, "application_id": app["application_id"]},
                    {**app, "user_id": ana.user_id, "role": "campaign_user"},
                    {**user, "application_id": app["application_id"], "role": "campaign_app"},
                    {**app, "jti": user["jti"]}, {**app, "jti": token["id"]}, {**app, "jti": ["x"]},
@@ -305,7 +293,8 @@ def test_guessing_is_slowed(nobody, application, token):
 def test_nginx_limits_credentials(stack):
     """R2.5: one address gets 429 after a burst, under both names."""
     api = Api(stack.env["HTTP_URL"])
-    for method, path, source in (("GET", "/token", "127.0.0.4"), ("POST", "/rpc/token", "127.0.0.5")):
+    for method, path, source in (("GET", "/token", "127.0.0.4"),
+                                 ("POST", "/rpc/token", "127.0.0.5")):
         seen = [api.request(method, path, source=(source, 0)).status for _ in range(60)]
         assert 429 in seen and seen[0] == 401, seen
 

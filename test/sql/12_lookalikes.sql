@@ -1,7 +1,7 @@
 -- A role that may create things in the extension's schema plants functions and operators that
 -- look like ours, and puts them before the real ones: none of them may ever run with our rights.
 BEGIN;
-SELECT plan(47);
+SELECT plan(55);
 
 CREATE ROLE campaign_test_mallory;
 GRANT CREATE, USAGE ON SCHEMA public TO campaign_test_mallory;
@@ -114,6 +114,12 @@ FROM unnest(ARRAY['SELECT campaign_api.campaign_upload(''5511987654321''::text)'
     'UPDATE campaign_api.campaigns SET name = ''x''', 'DELETE FROM campaign_api.campaigns',
     'SELECT campaign_api.campaign_send(''pao'', ''hello'', ''["5511987654321"]'')',
     'UPDATE campaign_api.users SET email = ''anna@example.com''',
+    'SELECT campaign_api.job_create(''countdown'', ''{"seconds": 0}'')',
+    'SELECT campaign_api.job_create(''dispatch'', json_build_object(''campaign_id'', (SELECT id FROM campaign_api.campaigns LIMIT 1)))',
+    'SELECT campaign_api.job_get(id) FROM campaign_api.jobs', 'SELECT campaign_api.job_stats()', 'SELECT * FROM campaign_api.jobs',
+    'SELECT campaign_api.job_cancel((SELECT min(id) FROM campaign_api.jobs))',
+    'SELECT campaign_api.job_retry((SELECT id FROM campaign_api.jobs WHERE status OPERATOR(pg_catalog.=) ''cancelled''))',
+    'SELECT campaign_api.signup_async(''eva@example.com'', ''secret'')',
     'SELECT campaign_api.application_create(''biller'')', 'UPDATE campaign_api.applications SET name = ''x''',
     'SELECT campaign_api.token()', 'DELETE FROM campaign_api.tokens', 'DELETE FROM campaign_api.applications',
     'SELECT campaign_api.password_change(''secret'', ''new'')',
