@@ -352,10 +352,12 @@ COMMENT ON FUNCTION @extschema@.job_create(text, jsonb, timestamptz, integer, te
 'Creates a job in the caller''s transaction and returns its id. It runs once that has committed, not before run_at, and higher priorities first.';
 
 CREATE FUNCTION campaign.job_visible_meta(type_name text, meta jsonb) RETURNS jsonb
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT meta - coalesce((campaign.job_type_find(type_name)).secret_keys, '{}')
+BEGIN
+    RETURN meta - coalesce((campaign.job_type_find(type_name)).secret_keys, '{}');
+END
 $$;
 COMMENT ON FUNCTION campaign.job_visible_meta(text, jsonb) IS
 'Metadata without what the type keeps secret.';

@@ -365,8 +365,8 @@ COMMENT ON FUNCTION campaign.mail_next() IS
 
 -- Watching -----------------------------------------------------------------------------------
 
-CREATE FUNCTION @extschema@.job_stats() RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+CREATE FUNCTION campaign.job_stats_of(of_user text, of_application text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -374,7 +374,9 @@ DECLARE
 BEGIN
     SELECT coalesce(jsonb_object_agg(t.type, t.counts), '{}') INTO counts
     FROM (SELECT c.type, jsonb_object_agg(c.status, c.count) AS counts
-          FROM (SELECT j.type, j.status, count(*) FROM campaign.jobs j GROUP BY 1, 2) AS c
+          FROM (SELECT j.type, j.status, count(*) FROM campaign.jobs j
+                WHERE (of_user IS NULL OR j.user_id = of_user)
+                  AND (of_application IS NULL OR j.application_id = of_application) GROUP BY 1, 2) AS c
           GROUP BY c.type) AS t;
     RETURN jsonb_build_object(
         'by_type', counts,
@@ -385,21 +387,36 @@ BEGIN
             ON c.key = s.status),
         'oldest_waiting', (SELECT jsonb_build_object('id', j.id, 'type', j.type, 'created_at', j.created_at,
                 'waiting_seconds', round(extract(epoch FROM clock_timestamp() - greatest(j.created_at, j.run_at)), 3))
-            FROM campaign.jobs j WHERE j.status = 'waiting' ORDER BY j.created_at, j.seq LIMIT 1),
-        'next_run_at', (SELECT min(j.run_at) FROM campaign.jobs j WHERE j.status = 'scheduled'),
+            FROM campaign.jobs j WHERE j.status = 'waiting' AND (of_user IS NULL OR j.user_id = of_user)
+              AND (of_application IS NULL OR j.application_id = of_application)
+            ORDER BY j.created_at, j.seq LIMIT 1),
+        'next_run_at', (SELECT min(j.run_at) FROM campaign.jobs j WHERE j.status = 'scheduled'
+            AND (of_user IS NULL OR j.user_id = of_user)
+            AND (of_application IS NULL OR j.application_id = of_application)),
         'running', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', j.id, 'type', j.type,
                 'worker_pid', j.worker_pid, 'started_at', coalesce(s.started_at, j.started_at),
                 'running_seconds', round(extract(epoch FROM clock_timestamp() - coalesce(s.started_at, j.started_at)), 3),
                 'progress', coalesce(s.progress, 0), 'interruptions', j.interruptions) ORDER BY j.started_at), '[]')
             FROM campaign.jobs j LEFT JOIN campaign.job_slots() s ON s.job_id = j.id
-            WHERE j.status = 'running'),
-        'workers', (SELECT jsonb_build_object('total', count(*), 'busy', count(s.job_id))
-            FROM campaign.job_slots() s),
+            WHERE j.status = 'running' AND (of_user IS NULL OR j.user_id = of_user)
+              AND (of_application IS NULL OR j.application_id = of_application)),
         'throughput', (SELECT jsonb_build_object('finished_last_minute', count(*) FILTER (
                 WHERE j.finished_at > clock_timestamp() - interval '1 minute'), 'finished_last_hour', count(*))
             FROM campaign.jobs j
-            WHERE j.finished_at > clock_timestamp() - interval '1 hour' AND j.status = 'finished'));
+            WHERE j.finished_at > clock_timestamp() - interval '1 hour' AND j.status = 'finished'
+              AND (of_user IS NULL OR j.user_id = of_user)
+              AND (of_application IS NULL OR j.application_id = of_application)));
 END
+$$;
+COMMENT ON FUNCTION campaign.job_stats_of(text, text) IS
+'The state of the jobs of a user or an application, or with two NULLs of all jobs.';
+
+CREATE FUNCTION @extschema@.job_stats() RETURNS jsonb
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT campaign.job_stats_of(NULL, NULL) || jsonb_build_object('workers',
+        (SELECT jsonb_build_object('total', count(*), 'busy', count(s.job_id)) FROM campaign.job_slots() s))
 $$;
 COMMENT ON FUNCTION @extschema@.job_stats() IS
 'The state of all jobs: counts by status and type, what waits longest, what runs since when and in which worker, how many were finished in the last minute and hour.';

@@ -136,11 +136,39 @@ END
 $$;
 COMMENT ON FUNCTION campaign.job_dispatch_prepare(jsonb) IS 'Metadata of dispatch: {"campaign_id"}.';
 
+CREATE FUNCTION campaign.job_campaign_check(job_id text, campaign_id text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM campaign.jobs j
+        JOIN campaign.campaigns c ON c.id = job_campaign_check.campaign_id
+        LEFT JOIN campaign.companies o ON o.id = c.company_id AND NOT o.deleted
+        WHERE j.id = job_campaign_check.job_id
+          AND (j.user_id IS NOT NULL AND NOT EXISTS (
+                   SELECT FROM campaign.company_members m
+                   JOIN campaign.users u ON u.id = m.user_id AND NOT u.deleted
+                   WHERE m.company_id = o.id AND m.user_id = j.user_id AND NOT m.deleted)
+               OR j.application_id IS NOT NULL AND NOT EXISTS (
+                   SELECT FROM campaign.applications a
+                   WHERE a.id = j.application_id AND a.company_id = o.id AND NOT a.deleted)))
+    THEN
+        RAISE EXCEPTION 'whoever created this job may not dispatch campaign "%"', campaign_id
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.job_campaign_check(text, text) IS
+'An error if the campaign is not, or no longer, of the company of the user or the application that owns the job.';
+
 CREATE FUNCTION campaign.job_dispatch(job_id text, meta jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- Looked at when the job was created, too; but that may be long ago.
+    PERFORM campaign.job_campaign_check(job_id, meta ->> 'campaign_id');
     RETURN @extschema@.campaign_dispatch(meta ->> 'campaign_id');
 END
 $$;

@@ -3,7 +3,7 @@
 CREATE SCHEMA campaign_api;
 COMMENT ON SCHEMA campaign_api IS
 $$Campaign API
-SMS campaigns over HTTP: sign up, log in, register a company, create a campaign, send its numbers, dispatch it and watch it until it is sent. Every request but POST /rpc/signup and POST /rpc/login needs the header "Authorization: Bearer TOKEN".$$;
+SMS campaigns over HTTP: sign up, log in, register a company, create a campaign, send its numbers, dispatch it and watch it until it is sent. Every request but POST /rpc/signup, /rpc/signup_async, /rpc/login and /rpc/token needs the header "Authorization: Bearer TOKEN".$$;
 
 CREATE TABLE campaign.company_members (
     company_id text COLLATE "C" NOT NULL REFERENCES campaign.companies (id),
@@ -162,6 +162,26 @@ $$;
 COMMENT ON FUNCTION campaign.api_company_check(text) IS
 '404 if there is no such company, 403 if the user of the request is no member of it.';
 
+CREATE FUNCTION campaign.api_campaign_company(campaign_id text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner_id text;
+BEGIN
+    SELECT c.company_id INTO owner_id FROM campaign.campaigns c
+    LEFT JOIN campaign.companies o ON o.id = c.company_id
+    WHERE c.id = api_campaign_company.campaign_id AND NOT c.deleted AND o.deleted IS NOT TRUE;
+    IF NOT FOUND THEN
+        PERFORM campaign.api_raise('PT404',
+            format('campaign "%s" does not exist', coalesce(left(campaign_id, 40), 'NULL')));
+    END IF;
+    RETURN owner_id;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_campaign_company(text) IS
+'The company that owns a campaign; 404 if there is no such campaign.';
+
 CREATE FUNCTION campaign.api_campaign_check(campaign_id text) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -170,13 +190,7 @@ DECLARE
     owner_id text;
 BEGIN
     PERFORM campaign.api_user();
-    SELECT c.company_id INTO owner_id FROM campaign.campaigns c
-    LEFT JOIN campaign.companies o ON o.id = c.company_id
-    WHERE c.id = api_campaign_check.campaign_id AND NOT c.deleted AND o.deleted IS NOT TRUE;
-    IF NOT FOUND THEN
-        PERFORM campaign.api_raise('PT404',
-            format('campaign "%s" does not exist', coalesce(left(campaign_id, 40), 'NULL')));
-    END IF;
+    owner_id := campaign.api_campaign_company(campaign_id);
     IF owner_id IS NULL OR NOT owner_id IN (SELECT campaign.request_companies()) THEN
         PERFORM campaign.api_raise('PT403', 'this campaign belongs to another company');
     END IF;

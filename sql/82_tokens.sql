@@ -72,8 +72,9 @@ LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT coalesce(
-        jsonb_typeof(claims -> 'jti') = 'string'
-        AND jsonb_typeof(claims -> 'iat') = 'number' AND jsonb_typeof(claims -> 'exp') = 'number'
+        claims ->> 'role' = 'campaign_user' AND NOT claims ? 'application_id'
+        AND jsonb_typeof(claims -> 'jti') = 'string' AND jsonb_typeof(claims -> 'iat') = 'number'
+        AND jsonb_typeof(claims -> 'exp') = 'number'
         -- PostgREST lets a token live half a minute longer than it says.
         AND (claims ->> 'exp')::numeric > extract(epoch FROM clock_timestamp())
         AND NOT EXISTS (SELECT FROM campaign.revoked_tokens r WHERE r.jti = claims ->> 'jti')
@@ -83,19 +84,31 @@ AS $$
         false)
 $$;
 COMMENT ON FUNCTION campaign.token_valid(jsonb) IS
-'Whether a token whose signature PostgREST has verified still counts: not expired, not revoked, of a user who exists.';
+'Whether the token of a user, whose signature PostgREST has verified, still counts: not expired, not revoked, of a user who exists.';
 
 CREATE FUNCTION campaign.api_check() RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
 BEGIN
-    -- The role that PostgREST took from the token; this function itself runs as its owner.
-    IF current_setting('role') IS DISTINCT FROM 'campaign_anon'
-       AND NOT campaign.token_valid(nullif(current_setting('request.jwt.claims', true), '')::jsonb) THEN
-        PERFORM campaign.api_raise('PT401', 'this token is no longer valid', NULL,
-            'Log in again with POST /rpc/login.');
-    END IF;
+    -- The role that PostgREST took from the token; this function itself runs as its owner. A
+    -- token of one kind counts for the role of its kind only.
+    CASE current_setting('role')
+        WHEN 'campaign_anon' THEN
+            NULL;
+        WHEN 'campaign_app' THEN
+            IF NOT campaign.application_token_valid(claims) THEN
+                PERFORM campaign.api_raise('PT401', 'this token is no longer valid', NULL,
+                    'Get a new one with the id and the secret of the application.');
+            END IF;
+        ELSE
+            IF NOT campaign.token_valid(claims) THEN
+                PERFORM campaign.api_raise('PT401', 'this token is no longer valid', NULL,
+                    'Log in again with POST /rpc/login.');
+            END IF;
+    END CASE;
     -- Estimates are made of everybody's rows.
     IF campaign.request_header('Prefer') ~* 'count=(planned|estimated)' THEN
         PERFORM campaign.api_raise('PT400', 'counts are exact or none', NULL, 'Send "Prefer: count=exact".');
@@ -103,7 +116,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.api_check() IS
-'The db-pre-request of PostgREST: refuses tokens that were revoked, have expired, or whose user is deleted, and counts that are estimates.';
+'The db-pre-request of PostgREST: refuses tokens that were revoked, have expired, or whose user or application is deleted, and counts that are estimates.';
 
 -- Logging in ---------------------------------------------------------------------------------
 

@@ -20,6 +20,9 @@ REVOKE ALL ON FUNCTION
     @extschema@.job_cancel(text),
     @extschema@.job_retry(text),
     @extschema@.job_stats(),
+    @extschema@.application_create(text, text, text),
+    @extschema@.token_create(text, text, interval),
+    @extschema@.token_revoke(text),
     @extschema@.password_hash(text),
     @extschema@.password_verify(text, text)
 FROM PUBLIC;
@@ -69,12 +72,17 @@ GRANT EXECUTE ON FUNCTION
     campaign.report_conflict(text, text, bigint, text)
 TO campaign_consumer;
 
--- Without a token: sign-up and login. PostgREST calls campaign.api_check() before everything.
-GRANT USAGE ON SCHEMA campaign, campaign_api TO campaign_anon, campaign_user;
+-- Without a token: sign-up, login, and the tokens of applications. PostgREST calls
+-- campaign.api_check() before everything. With a token, whoever signs somebody up owns the job.
+GRANT USAGE ON SCHEMA campaign, campaign_api TO campaign_anon, campaign_user, campaign_app;
 GRANT EXECUTE ON FUNCTION
     campaign.api_check(),
+    campaign_api.signup_async(text, text)
+TO campaign_anon, campaign_user, campaign_app;
+GRANT EXECUTE ON FUNCTION
     campaign_api.signup(text, text),
-    campaign_api.login(text, text)
+    campaign_api.login(text, text),
+    campaign_api.token(text)
 TO campaign_anon, campaign_user;
 
 -- With a token: every function of the API.
@@ -93,8 +101,16 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_pause(text),
     campaign_api.campaign_resume(text),
     campaign_api.campaign_cancel(text),
-    campaign_api.campaign_verify(text)
+    campaign_api.campaign_verify(text),
+    campaign_api.application_create(text, text)
 TO campaign_user;
+GRANT EXECUTE ON FUNCTION
+    campaign_api.job_create(text, json, timestamptz, integer),
+    campaign_api.job_get(text),
+    campaign_api.job_cancel(text),
+    campaign_api.job_retry(text),
+    campaign_api.job_stats()
+TO campaign_user, campaign_app;
 
 -- The views read with the rights of the request: the columns that they show, the rows that the
 -- policies leave, which ask whose they are.
@@ -105,12 +121,25 @@ GRANT SELECT (id, name, company_id, user_id, message, ordered, status, total, er
     started_at, published_at, sent_at, created_at, updated_at, deleted)
 ON campaign.campaigns TO campaign_user;
 GRANT SELECT (campaign_id, class, seq, phone_number) ON campaign.recipients TO campaign_user;
+GRANT SELECT (id, name, company_id, user_id, created_at, updated_at, deleted)
+ON campaign.applications TO campaign_user;
+GRANT SELECT (id, application_id, name, created_at, expires_at, revoked_at)
+ON campaign.application_tokens TO campaign_user, campaign_app;
 GRANT EXECUTE ON FUNCTION
     campaign.request_user(),
     campaign.request_companies(),
     campaign.request_people(),
     campaign.request_campaigns()
 TO campaign_user;
+GRANT SELECT (id, type, status, priority, run_at, attempts, max_attempts, interruptions, progress,
+    result, error, created_at, started_at, finished_at)
+ON campaign.jobs TO campaign_user, campaign_app;
+GRANT EXECUTE ON FUNCTION
+    campaign.request_applications(),
+    campaign.request_owner(),
+    campaign.request_job_meta(text),
+    campaign.request_job_slot(text)
+TO campaign_user, campaign_app;
 
 -- Writing to the views runs their triggers; ids, owners, status and times are not the client's.
 GRANT SELECT, DELETE, UPDATE (email) ON campaign_api.users TO campaign_user;
@@ -119,6 +148,10 @@ ON campaign_api.companies TO campaign_user;
 GRANT SELECT, DELETE, INSERT (name, message, company_id, user_id, ordered), UPDATE (name, message, ordered)
 ON campaign_api.campaigns TO campaign_user;
 GRANT SELECT ON campaign_api.company_members, campaign_api.recipients TO campaign_user;
+GRANT SELECT, DELETE, UPDATE (name) ON campaign_api.applications TO campaign_user;
+GRANT SELECT, DELETE ON campaign_api.tokens TO campaign_user, campaign_app;
+-- Every write to jobs is refused by a trigger, which says so better than a missing privilege.
+GRANT SELECT, INSERT, UPDATE, DELETE ON campaign_api.jobs TO campaign_user, campaign_app;
 
 -- Workers that were started before the extension was created sleep until now.
 SELECT campaign.worker_wake();

@@ -32,6 +32,7 @@ int settings_argon2_iterations;
 char *settings_jwt_secret;
 char *settings_jwt_secret_file;
 int settings_jwt_expiry;
+int settings_app_token_expiry;
 int settings_upload_max_bytes;
 int settings_job_workers;
 bool settings_welcome_email;
@@ -104,6 +105,9 @@ static const NumberSetting number_settings[] = {
 	{"campaign.jwt_expiry", "How long the token of a login is valid.",
 	 "A token can be revoked before that by logging out.", &settings_jwt_expiry, 3600, 60,
 	 30 * 86400, GUC_UNIT_S},
+	{"campaign.app_token_expiry", "How long the token of an application is valid.",
+	 "A token can be revoked before that by its id.", &settings_app_token_expiry, 30 * 86400, 60,
+	 3650 * 86400, GUC_UNIT_S},
 	{"campaign.upload_max_bytes", "Longest numbers file that is taken over HTTP.",
 	 "A longer one is answered with 413.", &settings_upload_max_bytes, 64 * 1024 * 1024, 1024,
 	 1000 * 1024 * 1024, GUC_UNIT_BYTE},

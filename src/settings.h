@@ -23,6 +23,7 @@ extern int settings_argon2_iterations;
 extern char *settings_jwt_secret;
 extern char *settings_jwt_secret_file;
 extern int settings_jwt_expiry;		  /* seconds */
+extern int settings_app_token_expiry; /* seconds */
 extern int settings_upload_max_bytes; /* bytes */
 extern int settings_job_workers;
 extern bool settings_welcome_email;

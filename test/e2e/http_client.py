@@ -3,6 +3,7 @@ what a campaign's life needs.
 
 Must never touch PostgreSQL or MongoDB: what a client cannot know, these helpers do not know.
 """
+import base64
 import http.client
 import json
 import secrets
@@ -15,6 +16,8 @@ JSON = "application/json"
 TEXT = "text/plain"
 BYTES = "application/octet-stream"
 PASSWORD = "correct horse battery staple"
+OVER = ("finished", "failed", "cancelled")
+LATER = "2099-01-01T00:00:00Z"
 RATE_LIMIT = b'"HTTP429"'
 
 
@@ -117,6 +120,20 @@ class Api:
         return self.request(method, f"/campaigns/{campaign_id}/numbers", numbers,
                             headers={"Content-Type": content_type, **named})
 
+    def create_job(self, name, meta, **fields):
+        """A new job; its id."""
+        return self.post("/job", {"job_name": name, "meta": meta, **fields}).expect(201).json["id"]
+
+    def job(self, job_id):
+        return self.get(f"/job/{job_id}").expect(200).json
+
+    def wait_for_job(self, job_id, *wanted, timeout=60):
+        """The job as soon as its status is one of these."""
+        def reached():
+            job = self.job(job_id)
+            return job if job["status"] in wanted else None
+        return wait_until(f"job {job_id} is {' or '.join(wanted)}", reached, timeout)
+
     def status(self, campaign_id):
         return self.get(f"/campaigns/{campaign_id}/status").expect(200).json
 
@@ -135,6 +152,18 @@ class Person:
     email: str
     company_id: str = ""
     password: str = PASSWORD
+
+
+def basic(user, password=""):
+    """The header of HTTP basic authentication; of bytes too."""
+    pair = b":".join(one if isinstance(one, bytes) else one.encode() for one in (user, password))
+    return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
+
+
+def token_of(api, application, question=""):
+    """A new token of an application, as GET /token answers it."""
+    headers = basic(application["id"], application["secret"])
+    return api.patient("GET", f"/token{question}", headers=headers).expect(200).json
 
 
 def unique():

@@ -1,14 +1,16 @@
 """http_fixtures.py - people and addresses for the tests of the HTTP API."""
 import pytest
 
-from http_client import Api, logged_in, unique
+from http_client import Api, logged_in, token_of, unique
 
 # What a client can write; the rest of a campaign changes while it is being sent.
 WRITTEN = {"users": "email, password, deleted", "companies": "name, document, deleted",
            "company_members": "company_id, user_id, deleted",
            "campaigns": "name, message, ordered, company_id, user_id, deleted",
            "recipients": "campaign_id, phone_number", "uploads": "campaign_id",
-           "progress": "campaign_id"}
+           "progress": "campaign_id", "applications": "name, company_id, user_id, deleted",
+           "application_tokens": "application_id, name, revoked_at",
+           "jobs": "type, meta, user_id, application_id"}
 
 
 @pytest.fixture(name="nobody")
@@ -43,6 +45,18 @@ def fixture_target(ana):
     return campaign_id
 
 
+@pytest.fixture(name="application")
+def fixture_application(ana):
+    """A new application of Ana's company, with its secret."""
+    return ana.api.post("/applications", {"name": f"biller {unique()}"}).expect(201).json
+
+
+@pytest.fixture(name="app")
+def fixture_app(nobody, application):
+    """An application of Ana's company, with its token."""
+    return nobody.with_token(token_of(nobody, application)["token"])
+
+
 def rows(stack):
     return [stack.sql(f"SELECT count(*), sum(hashtextextended(ROW({columns})::text, 0)) "
                       f"FROM campaign.{table}") for table, columns in WRITTEN.items()]
@@ -57,3 +71,17 @@ def fixture_stored_nothing(stack, ana, target):
     assert rows(stack) == before
     assert stack.one("SELECT pg_postmaster_start_time()") == started
     ana.api.get(f"/campaigns/{target}").expect(200)
+
+
+@pytest.fixture(name="no_job")
+def fixture_no_job(stack):
+    """Fails if a job more is there afterwards: quicker than to look at everything."""
+    before = stack.one("SELECT count(*) FROM campaign.jobs")
+    yield
+    assert stack.one("SELECT count(*) FROM campaign.jobs") == before
+
+
+@pytest.fixture(name="key")
+def fixture_key(stack):
+    """The key that signs tokens."""
+    return stack.env["JWT_SECRET"].encode()

@@ -46,6 +46,7 @@ def written(stack):
            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0,
                unnest(ARRAY['INSERT', 'UPDATE']) AS p
            WHERE c.relnamespace = 'campaign_api'::regnamespace AND c.relkind = 'v'
+             AND c.relname <> 'jobs'  -- which refuses every write
              AND has_column_privilege('campaign_user', c.oid, a.attnum, p)""")
 
 
@@ -80,9 +81,10 @@ def test_every_other_type_of_every_function(ana, postgrest, stored_nothing):
 
 
 @pytest.mark.parametrize("many", [False, True], ids=["one", "several"])
-def test_every_column(stack, ana, target, postgrest, stored_nothing, many):
+def test_every_column(stack, ana, target, application, postgrest, stored_nothing, many):
     """R0.7: by POST and PATCH, one row or several, of which the last is wrong."""
-    ours = {"users": ana.user_id, "companies": ana.company_id, "campaigns": target}
+    ours = {"users": ana.user_id, "companies": ana.company_id, "campaigns": target,
+            "applications": application["id"]}
     accepted = {"companies": {"name": "n", "document": unique()},
                 "campaigns": {"name": "n", "message": "m", "company_id": ana.company_id,
                               "user_id": ana.user_id, "ordered": True}}

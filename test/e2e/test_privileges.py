@@ -82,16 +82,23 @@ def test_worker_may_read_recipients_and_mark(stack):
 
 
 def test_without_a_token_there_is_sign_up_and_login(stack):
-    """R0.8: sign-up and login are the only anonymous calls; test/sql/08 lists the rest."""
+    """R0.8 R2.5: the only anonymous calls; test/sql/08 lists the rest."""
     assert executable(stack, "campaign_anon") == {
-        "api_check()", "campaign_api.signup(text,text)", "campaign_api.login(text,text)"}
+        "api_check()", "campaign_api.signup(text,text)", "campaign_api.signup_async(text,text)",
+        "campaign_api.login(text,text)", "campaign_api.token(text)"}
     assert relations(stack, "campaign_anon") == set()
 
 
-def test_application_role_has_nothing_yet(stack):
-    """R0.8: nothing is granted to a role that nobody can get a token for."""
-    assert executable(stack, "campaign_app") == set()
-    assert relations(stack, "campaign_app") == set()
+def test_an_application_has_jobs_and_tokens(stack):
+    """R2.5: and nothing of people, companies and campaigns."""
+    assert executable(stack, "campaign_app") == {
+        "api_check()", "request_applications()", "request_owner()", "request_job_meta(text)",
+        "request_job_slot(text)", "campaign_api.signup_async(text,text)",
+        "campaign_api.job_create(text,json,timestamp with time zone,integer)",
+        "campaign_api.job_get(text)", "campaign_api.job_cancel(text)",
+        "campaign_api.job_retry(text)", "campaign_api.job_stats()"}
+    assert relations(stack, "campaign_app") == {
+        "campaign.application_tokens", "campaign.jobs", "campaign_api.tokens", "campaign_api.jobs"}
 
 
 def test_a_user_writes_to_views_only(stack):

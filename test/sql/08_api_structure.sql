@@ -1,6 +1,6 @@
 -- What PostgREST exposes, to whom, and the rules that every object behind it keeps.
 BEGIN;
-SELECT plan(20);
+SELECT plan(22);
 
 CREATE TEMPORARY VIEW owned AS
 SELECT d.classid, d.objid FROM pg_depend d
@@ -14,19 +14,19 @@ SELECT c.* FROM pg_class c JOIN owned o ON o.classid = 'pg_class'::regclass AND 
 SELECT is(
     (SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class
      WHERE relnamespace = 'campaign_api'::regnamespace AND relkind = 'v'),
-    'campaigns companies company_members recipients users', 'the views of the API');
+    'applications campaigns companies company_members jobs recipients tokens users', 'the views of the API');
 SELECT is_empty(
     $$ SELECT relname FROM pg_class WHERE relnamespace = 'campaign_api'::regnamespace AND relkind NOT IN ('v', 'c') $$,
     'the API has views and no tables');
 SELECT is(
     (SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'campaign_api'::regnamespace),
-    'campaign_cancel campaign_dispatch campaign_pause campaign_resume campaign_send campaign_status '
+    'application_create campaign_cancel campaign_dispatch campaign_pause campaign_resume campaign_send campaign_status '
     'campaign_upload campaign_upload_json campaign_verify company_member_add company_member_remove '
-    'login logout me password_change signup', 'the functions of the API');
+    'job_cancel job_create job_get job_retry job_stats login logout me password_change signup signup_async token', 'the functions of the API');
 SELECT is_empty(
     $$ SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
        WHERE c.relnamespace = 'campaign_api'::regnamespace
-         AND (a.attname ~ '^identifier_' OR a.attname IN ('password', 'deleted')) $$,
+         AND (a.attname ~ '^identifier_' OR a.attname ~ 'hash|secret' OR a.attname IN ('password', 'deleted')) $$,
     'R0.8: no secret is a column of the API');
 
 -- Lint -------------------------------------------------------------------------------------
@@ -83,13 +83,23 @@ SELECT is_empty(
 SELECT is(
     (SELECT string_agg(oid::regprocedure::text, ' ' ORDER BY oid::regprocedure::text COLLATE "C") FROM owned_functions
      WHERE proname NOT IN ('cuid2', 'job_progress') AND has_function_privilege('campaign_anon', oid, 'execute')),
-    'campaign.api_check() campaign_api.login(text,text) campaign_api.signup(text,text)',
-    'R0.8: sign-up and login are the only anonymous calls');
+    'campaign.api_check() campaign_api.login(text,text) campaign_api.signup(text,text) '
+    'campaign_api.signup_async(text,text) campaign_api.token(text)',
+    'R0.8, R2.5: sign-up, login and the tokens of applications are the only anonymous calls');
+SELECT is(
+    (SELECT string_agg(oid::regprocedure::text, ' ' ORDER BY oid::regprocedure::text COLLATE "C") FROM owned_functions
+     WHERE proname NOT IN ('cuid2', 'job_progress') AND has_function_privilege('campaign_app', oid, 'execute')),
+    'campaign.api_check() campaign.request_applications() campaign.request_job_meta(text) campaign.request_job_slot(text) '
+    'campaign.request_owner() campaign_api.job_cancel(text) '
+    'campaign_api.job_create(text,json,timestamp with time zone,integer) campaign_api.job_get(text) '
+    'campaign_api.job_retry(text) campaign_api.job_stats() campaign_api.signup_async(text,text)',
+    'R2.5: what an application executes');
 SELECT is(
     (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
      WHERE pronamespace <> 'campaign_api'::regnamespace AND proname NOT IN ('cuid2', 'job_progress')
        AND has_function_privilege('campaign_user', oid, 'execute')),
-    'api_check request_campaigns request_companies request_people request_user',
+    'api_check request_applications request_campaigns request_companies request_job_meta request_job_slot request_owner '
+    'request_people request_user',
     'a user executes what the policies need beside the API, and nothing else');
 SELECT is(
     (SELECT count(*) FROM owned_functions WHERE pronamespace = 'campaign_api'::regnamespace
@@ -97,40 +107,54 @@ SELECT is(
     0::bigint, 'a user executes every function of the API');
 SELECT is_empty(
     $$ SELECT r, c.relname, privilege FROM owned_relations c,
-           unnest(ARRAY['campaign_anon', 'campaign_app', 'public']) AS r,
+           unnest(ARRAY['campaign_anon', 'public']) AS r,
            unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'REFERENCES']) AS privilege
        WHERE c.relkind IN ('r', 'v') AND has_any_column_privilege(r, c.oid, privilege) $$,
     'without a token there is nothing to see');
 SELECT is_empty(
     $$ SELECT c.relname, privilege FROM owned_relations c,
+           unnest(ARRAY['campaign_user', 'campaign_app']) AS r,
            unnest(ARRAY['INSERT', 'UPDATE', 'REFERENCES']) AS privilege
        WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind = 'r'
-         AND has_any_column_privilege('campaign_user', c.oid, privilege)
+         AND has_any_column_privilege(r, c.oid, privilege)
        UNION ALL
        SELECT c.relname, privilege FROM owned_relations c,
+           unnest(ARRAY['campaign_user', 'campaign_app']) AS r,
            unnest(ARRAY['SELECT', 'DELETE', 'TRUNCATE', 'TRIGGER']) AS privilege
        WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind = 'r'
-         AND has_table_privilege('campaign_user', c.oid, privilege) $$,
-    'R0.9: a user writes and deletes no row of any table');
+         AND has_table_privilege(r, c.oid, privilege) $$,
+    'R0.9: neither a user nor an application writes or deletes a row of any table');
+SELECT is(
+    (SELECT string_agg(c.relname || '.' || a.attname, ' ' ORDER BY c.relname, a.attnum)
+     FROM owned_relations c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
+     WHERE c.relkind IN ('r', 'v') AND c.oid <> 'campaign_api.jobs'::regclass
+       AND has_column_privilege('campaign_app', c.oid, a.attnum, 'SELECT')),
+    'application_tokens.id application_tokens.application_id application_tokens.name application_tokens.created_at '
+    'application_tokens.expires_at application_tokens.revoked_at jobs.id jobs.type jobs.status jobs.priority jobs.run_at '
+    'jobs.attempts jobs.max_attempts jobs.interruptions jobs.progress jobs.result jobs.error jobs.created_at '
+    'jobs.started_at jobs.finished_at tokens.id tokens.name tokens.application_id tokens.created_at tokens.expires_at '
+    'tokens.revoked',
+    'R2.5: what an application reads');
 SELECT is(
     (SELECT string_agg(c.relname || '.' || a.attname, ' ' ORDER BY c.relname, a.attnum)
      FROM owned_relations c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
      WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind = 'r'
        AND NOT has_column_privilege('campaign_user', c.oid, a.attnum, 'SELECT')
        AND has_any_column_privilege('campaign_user', c.oid, 'SELECT')),
-    'campaigns.identifier_time campaigns.identifier_entropy campaigns.identifier_fingerprint '
-    'company_members.updated_at users.password',
+    'application_tokens.hash applications.secret_hash campaigns.identifier_time campaigns.identifier_entropy campaigns.identifier_fingerprint '
+    'company_members.updated_at jobs.seq jobs.external jobs.meta jobs.error_code jobs.user_id jobs.application_id '
+    'jobs.worker_pid jobs.worker_start jobs.claimed_at jobs.updated_at users.password',
     'R0.8: passwords and the secrets of identifiers are not readable');
 SELECT is(
     (SELECT string_agg(c.relname || ' ' || privilege || ' ' || a.attname, ', ' ORDER BY c.relname, privilege, a.attnum)
      FROM owned_relations c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0,
          unnest(ARRAY['INSERT', 'UPDATE']) AS privilege
-     WHERE c.relnamespace = 'campaign_api'::regnamespace AND c.relkind = 'v'
+     WHERE c.relnamespace = 'campaign_api'::regnamespace AND c.relkind = 'v' AND c.relname <> 'jobs'
        AND has_column_privilege('campaign_user', c.oid, a.attnum, privilege)),
-    'campaigns INSERT name, campaigns INSERT company_id, campaigns INSERT user_id, campaigns INSERT message, '
+    'applications UPDATE name, campaigns INSERT name, campaigns INSERT company_id, campaigns INSERT user_id, campaigns INSERT message, '
     'campaigns INSERT ordered, campaigns UPDATE name, campaigns UPDATE message, campaigns UPDATE ordered, '
     'companies INSERT name, companies INSERT document, companies UPDATE name, companies UPDATE document, '
-    'users UPDATE email', 'what a client may write');
+    'users UPDATE email', 'what a client may write, but to jobs, where a trigger refuses it all');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,7 @@
 -- A role that may create things in the extension's schema plants functions and operators that
 -- look like ours, and puts them before the real ones: none of them may ever run with our rights.
 BEGIN;
-SELECT plan(41);
+SELECT plan(55);
 
 CREATE ROLE campaign_test_mallory;
 GRANT CREATE, USAGE ON SCHEMA public TO campaign_test_mallory;
@@ -114,11 +114,21 @@ FROM unnest(ARRAY['SELECT campaign_api.campaign_upload(''5511987654321''::text)'
     'UPDATE campaign_api.campaigns SET name = ''x''', 'DELETE FROM campaign_api.campaigns',
     'SELECT campaign_api.campaign_send(''pao'', ''hello'', ''["5511987654321"]'')',
     'UPDATE campaign_api.users SET email = ''anna@example.com''',
+    'SELECT campaign_api.job_create(''countdown'', ''{"seconds": 0}'')',
+    'SELECT campaign_api.job_create(''dispatch'', json_build_object(''campaign_id'', (SELECT id FROM campaign_api.campaigns LIMIT 1)))',
+    'SELECT campaign_api.job_get(id) FROM campaign_api.jobs', 'SELECT campaign_api.job_stats()', 'SELECT * FROM campaign_api.jobs',
+    'SELECT campaign_api.job_cancel((SELECT min(id) FROM campaign_api.jobs))',
+    'SELECT campaign_api.job_retry((SELECT id FROM campaign_api.jobs WHERE status OPERATOR(pg_catalog.=) ''cancelled''))',
+    'SELECT campaign_api.signup_async(''eva@example.com'', ''secret'')',
+    'SELECT campaign_api.application_create(''biller'')', 'UPDATE campaign_api.applications SET name = ''x''',
+    'SELECT campaign_api.token()', 'DELETE FROM campaign_api.tokens', 'DELETE FROM campaign_api.applications',
     'SELECT campaign_api.password_change(''secret'', ''new'')',
     'SELECT campaign_api.logout()']) AS statement;
 -- The owner's own calls, from a session whose path is poisoned.
 SELECT is(pg_temp.attempt($$ SELECT public.campaign_send('pao'::text, 'hello'::text, '5511987654321'::text, NULL::text, NULL::text, true, false, false) $$,
     NULL, 'none'), 'ran', 'not by campaign_send() of the owner');
+SELECT is(pg_temp.attempt($$ SELECT public.token_revoke((public.token_create('x'::text, NULL::text, NULL::interval)
+    OPERATOR(pg_catalog.->>) 'id'::text)::text) $$, NULL, 'none'), 'ran', 'nor by token_create() and token_revoke()');
 
 SELECT * FROM finish();
 ROLLBACK;

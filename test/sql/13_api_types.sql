@@ -51,7 +51,7 @@ SELECT is_empty(
     'every function of the API looks at the types of its own arguments');
 SELECT is_empty(
     $$ SELECT c.relname, privilege FROM pg_class c, unnest(ARRAY['INSERT', 'UPDATE']) AS privilege
-       WHERE c.relnamespace = 'campaign_api'::regnamespace AND c.relkind = 'v'
+       WHERE c.relnamespace = 'campaign_api'::regnamespace AND c.relkind = 'v' AND c.relname <> 'jobs'
          AND has_any_column_privilege('campaign_user', c.oid, privilege)
          AND NOT EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = c.oid AND t.tgfoid = 'campaign.api_columns_check'::regproc
                          AND (t.tgtype & CASE privilege WHEN 'INSERT' THEN 4 ELSE 16 END) <> 0) $$,
