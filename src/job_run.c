@@ -3,7 +3,8 @@
  *
  * The handler runs in a subtransaction: after an error its work is rolled
  * back, while the transaction goes on to hold the row and to write down the
- * error. Must never commit anything between locking the row and the end.
+ * error. Must never commit anything between locking the row and the end, nor
+ * be cancelled but in the handler: the worker would die of it.
  */
 #include "postgres.h"
 
@@ -46,13 +47,17 @@ static ErrorData *attempt(const Job *job, Datum *result, bool *is_null)
 	MemoryContextSwitchTo(context);
 	PG_TRY();
 	{
+		RESUME_CANCEL_INTERRUPTS();
 		enable_timeout_after(STATEMENT_TIMEOUT, (int) Max(job->timeout_ms, 1));
 		*result = call_handler(job, is_null);
 		disable_timeout(STATEMENT_TIMEOUT, false);
+		HOLD_CANCEL_INTERRUPTS();
 		ReleaseCurrentSubTransaction();
 	}
 	PG_CATCH();
 	{
+		/* The error has ended the one before. */
+		HOLD_CANCEL_INTERRUPTS();
 		disable_timeout(STATEMENT_TIMEOUT, false);
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
@@ -119,6 +124,7 @@ static void write_aborted(const char *id, Job *job, MemoryContext context)
 {
 	ErrorData *error;
 
+	HOLD_CANCEL_INTERRUPTS();
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();
 	FlushErrorState();

@@ -133,7 +133,7 @@ static void sleep_for(long wait_ms)
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, wait_ms,
 						 PG_WAIT_EXTENSION);
 	ResetLatch(MyLatch);
-	/* There is nothing to be cancelled here. */
+	/* It was for nothing that runs now. */
 	QueryCancelPending = false;
 	CHECK_FOR_INTERRUPTS();
 }
@@ -145,6 +145,8 @@ void campaign_job_worker_main(Datum argument)
 	bool opened = false;
 
 	session_start();
+	/* Only the handler of a job can be cancelled: job_run.c. */
+	HOLD_CANCEL_INTERRUPTS();
 	job_slots_register();
 	turn =
 		AllocSetContextCreate(TopMemoryContext, "campaign job worker turn", ALLOCSET_DEFAULT_SIZES);

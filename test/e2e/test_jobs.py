@@ -370,6 +370,20 @@ def test_cancel_a_running_job(stack, body):
                                          "finished")["id"])["attempts"] == 1
 
 
+def test_cancel_ends_no_worker(stack):
+    """R2.4 R2.6: many requests to cancel at once end the job and not its worker."""
+    before = jobs.workers(stack)
+    for _ in range(10):
+        job_id = jobs.create(stack, "countdown", seconds=60)
+        pid = running_worker(stack, job_id)
+        stack.one("SELECT job_cancel(%s)", job_id)
+        while jobs.get(stack, job_id)["status"] == "running":
+            for _ in range(50):
+                os.kill(pid, signal.SIGINT)
+        jobs.wait_for(stack, job_id, "cancelled")
+    assert jobs.workers(stack) == before
+
+
 def test_cancel_that_is_rolled_back(stack):
     """R2.6: a cancel takes effect at its commit: one that is rolled back has none."""
     jobs.define(stack, "sleepy", SLEEP_AND_NOTE)
