@@ -72,18 +72,43 @@ $$;
 COMMENT ON FUNCTION campaign.job_take_over(boolean) IS
 'Jobs whose session has ended, or does not come to them, wait again; how many there were.';
 
-CREATE FUNCTION campaign.job_claim(external boolean, session_start timestamptz, quick text[], batch integer)
-RETURNS SETOF text
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+-- What was claimed stays in the index as long as any transaction is open that began before, that of
+-- a long job say, and has to be read over. A worker that is busy therefore goes on behind the last
+-- job that it got, and only now and then, or when that finds nothing, looks from the beginning.
+CREATE FUNCTION campaign.job_claim(
+    external boolean,
+    session_start timestamptz,
+    quick text[],
+    batch integer,
+    after_priority integer DEFAULT NULL,
+    after_seq bigint DEFAULT NULL,
+    OUT id text,
+    OUT priority integer,
+    OUT seq bigint
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 10
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
+#variable_conflict use_column
+DECLARE
+    from_priority integer := coalesce(after_priority, -2147483648);
+    from_seq bigint := coalesce(after_seq, 0);
 BEGIN
-    PERFORM campaign.job_promote(external);
+    IF after_seq IS NULL THEN
+        PERFORM campaign.job_promote(external);
+    END IF;
     RETURN QUERY
     WITH candidates AS MATERIALIZED (
-        SELECT j.id, j.type, j.priority, j.seq FROM campaign.jobs j
-        WHERE j.status = 'waiting' AND j.external = job_claim.external
-        ORDER BY j.priority DESC, j.seq LIMIT batch FOR NO KEY UPDATE SKIP LOCKED
+        SELECT * FROM (
+            SELECT j.id, j.type, j.priority, j.seq FROM campaign.jobs j
+            WHERE j.status = 'waiting' AND j.external = job_claim.external AND j.priority > from_priority
+            ORDER BY j.priority DESC, j.seq LIMIT batch FOR NO KEY UPDATE SKIP LOCKED) AS above
+        UNION ALL
+        SELECT * FROM (
+            SELECT j.id, j.type, j.priority, j.seq FROM campaign.jobs j
+            WHERE j.status = 'waiting' AND j.external = job_claim.external AND j.priority = from_priority
+              AND j.seq > from_seq
+            ORDER BY j.priority DESC, j.seq LIMIT batch FOR NO KEY UPDATE SKIP LOCKED) AS behind
     ), chosen AS MATERIALIZED (
         SELECT c.id, row_number() OVER place AS place, bool_and(c.type = ANY (quick)) OVER place AS all_quick
         FROM candidates c WINDOW place AS (ORDER BY c.priority DESC, c.seq)
@@ -92,14 +117,14 @@ BEGIN
         SET status = 'running', attempts = j.attempts + 1, worker_pid = pg_backend_pid(),
             worker_start = session_start, claimed_at = clock_timestamp(),
             started_at = clock_timestamp(), updated_at = clock_timestamp()
-        FROM chosen c WHERE j.id = c.id AND (c.place = 1 OR c.all_quick)
-        RETURNING j.id, c.place
+        FROM chosen c WHERE j.id = c.id AND (c.place = 1 OR c.all_quick) AND c.place <= batch
+        RETURNING j.id, j.priority, j.seq, c.place
     )
-    SELECT c.id FROM claimed c ORDER BY c.place;
+    SELECT c.id, c.priority, c.seq FROM claimed c ORDER BY c.place;
 END
 $$;
-COMMENT ON FUNCTION campaign.job_claim(boolean, timestamptz, text[], integer) IS
-'Takes the first waiting job and, if it and those behind it are of quick types, up to a batch of them.';
+COMMENT ON FUNCTION campaign.job_claim(boolean, timestamptz, text[], integer, integer, bigint) IS
+'Takes the first waiting job and, if it and those behind it are of quick types, up to a batch of them, in their order. With after_priority and after_seq: of those with a higher priority, and those with the same one that came later.';
 
 CREATE FUNCTION campaign.job_next(external boolean) RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -259,164 +284,3 @@ END
 $$;
 COMMENT ON FUNCTION campaign.job_release(text, timestamptz) IS
 'Gives a job back, or all that this session has (NULL), as if it had never been claimed. What somebody else has locked is taken over later.';
-
--- The mailer ---------------------------------------------------------------------------------
-
-CREATE FUNCTION campaign.mail_claim() RETURNS TABLE (id text, email text, attempt integer)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM campaign.job_take_over(true);
-    RETURN QUERY
-    -- As this statement sees it, the row is still as it was before it was claimed.
-    SELECT j.id, j.meta ->> 'email', j.attempts + 1
-    FROM campaign.job_claim(true, campaign.job_session_start(), '{}', 1) c
-    JOIN campaign.jobs j ON j.id = c;
-END
-$$;
-COMMENT ON FUNCTION campaign.mail_claim() IS
-'Takes the next mail that is due, if there is one. The transaction ends with this; campaign.mail_begin() starts the one in which it is sent.';
-
-CREATE FUNCTION campaign.mail_begin(job_id text) RETURNS boolean
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN (campaign.job_begin(job_id, campaign.job_session_start())).type IS NOT NULL;
-END
-$$;
-COMMENT ON FUNCTION campaign.mail_begin(text) IS
-'Keeps a mail that this session has taken for this transaction, in which it is sent. False: it is not to be sent; cancelled, or somebody else''s by now.';
-
-CREATE FUNCTION campaign.mail_check(job_id text) RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF NOT EXISTS (SELECT FROM campaign.jobs j WHERE j.id = mail_check.job_id AND j.external
-                   AND j.status = 'running' AND j.worker_pid = pg_backend_pid()
-                   AND j.worker_start = campaign.job_session_start()) THEN
-        RAISE EXCEPTION 'job "%" is no mail of this session', coalesce(left(job_id, 40), 'NULL')
-            USING ERRCODE = 'object_not_in_prerequisite_state';
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION campaign.mail_check(text) IS 'An error unless this session has taken this mail.';
-
-CREATE FUNCTION campaign.mail_sent(job_id text, answer text) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM campaign.mail_check(job_id);
-    PERFORM campaign.job_finish(job_id, jsonb_build_object('answer', answer),
-        (SELECT j.started_at FROM campaign.jobs j WHERE j.id = job_id));
-END
-$$;
-COMMENT ON FUNCTION campaign.mail_sent(text, text) IS
-'The mail was accepted by the SMTP server, with this answer.';
-
-CREATE FUNCTION campaign.mail_failed(job_id text, error text, final boolean DEFAULT false) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM campaign.mail_check(job_id);
-    IF campaign.job_settle(job_id, campaign.job_session_start()) = 'running' THEN
-        PERFORM campaign.job_fail(job_id, CASE WHEN final THEN '22023' ELSE '58000' END, error,
-            (SELECT j.started_at FROM campaign.jobs j WHERE j.id = job_id));
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION campaign.mail_failed(text, text, boolean) IS
-'The mail was refused: another attempt later, or it has failed, at once if that is final.';
-
-CREATE FUNCTION campaign.mail_release(job_id text) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM campaign.mail_check(job_id);
-    IF campaign.job_settle(job_id, campaign.job_session_start()) = 'running' THEN
-        PERFORM campaign.job_release(job_id, campaign.job_session_start());
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION campaign.mail_release(text) IS
-'The SMTP server is away: the mail waits again, without an attempt counted.';
-
-CREATE FUNCTION campaign.mail_next() RETURNS double precision
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    due_in double precision := campaign.job_next(true);
-BEGIN
-    -- Nobody is told when another mailer dies: while one has a mail, look again soon.
-    IF EXISTS (SELECT FROM campaign.jobs j WHERE j.status = 'running' AND j.external) THEN
-        RETURN least(due_in, 2);
-    END IF;
-    RETURN due_in;
-END
-$$;
-COMMENT ON FUNCTION campaign.mail_next() IS
-'Seconds until it is time to look for a mail: 0 now, NULL when none is due.';
-
--- Watching -----------------------------------------------------------------------------------
-
-CREATE FUNCTION campaign.job_stats_of(of_user text, of_application text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    counts jsonb;
-BEGIN
-    SELECT coalesce(jsonb_object_agg(t.type, t.counts), '{}') INTO counts
-    FROM (SELECT c.type, jsonb_object_agg(c.status, c.count) AS counts
-          FROM (SELECT j.type, j.status, count(*) FROM campaign.jobs j
-                WHERE (of_user IS NULL OR j.user_id = of_user)
-                  AND (of_application IS NULL OR j.application_id = of_application) GROUP BY 1, 2) AS c
-          GROUP BY c.type) AS t;
-    RETURN jsonb_build_object(
-        'by_type', counts,
-        'by_status', (SELECT jsonb_object_agg(s.status, coalesce(c.count, 0))
-            FROM unnest('{waiting,scheduled,running,finished,failed,cancelled}'::text[]) AS s(status)
-            LEFT JOIN (SELECT e.key, sum(e.value::bigint) AS count
-                       FROM jsonb_each(counts) AS t, jsonb_each_text(t.value) AS e GROUP BY 1) AS c
-            ON c.key = s.status),
-        'oldest_waiting', (SELECT jsonb_build_object('id', j.id, 'type', j.type, 'created_at', j.created_at,
-                'waiting_seconds', round(extract(epoch FROM clock_timestamp() - greatest(j.created_at, j.run_at)), 3))
-            FROM campaign.jobs j WHERE j.status = 'waiting' AND (of_user IS NULL OR j.user_id = of_user)
-              AND (of_application IS NULL OR j.application_id = of_application)
-            ORDER BY j.created_at, j.seq LIMIT 1),
-        'next_run_at', (SELECT min(j.run_at) FROM campaign.jobs j WHERE j.status = 'scheduled'
-            AND (of_user IS NULL OR j.user_id = of_user)
-            AND (of_application IS NULL OR j.application_id = of_application)),
-        'running', (SELECT coalesce(jsonb_agg(jsonb_build_object('id', j.id, 'type', j.type,
-                'worker_pid', j.worker_pid, 'started_at', coalesce(s.started_at, j.started_at),
-                'running_seconds', round(extract(epoch FROM clock_timestamp() - coalesce(s.started_at, j.started_at)), 3),
-                'progress', coalesce(s.progress, 0), 'interruptions', j.interruptions) ORDER BY j.started_at), '[]')
-            FROM campaign.jobs j LEFT JOIN campaign.job_slots() s ON s.job_id = j.id
-            WHERE j.status = 'running' AND (of_user IS NULL OR j.user_id = of_user)
-              AND (of_application IS NULL OR j.application_id = of_application)),
-        'throughput', (SELECT jsonb_build_object('finished_last_minute', count(*) FILTER (
-                WHERE j.finished_at > clock_timestamp() - interval '1 minute'), 'finished_last_hour', count(*))
-            FROM campaign.jobs j
-            WHERE j.finished_at > clock_timestamp() - interval '1 hour' AND j.status = 'finished'
-              AND (of_user IS NULL OR j.user_id = of_user)
-              AND (of_application IS NULL OR j.application_id = of_application)));
-END
-$$;
-COMMENT ON FUNCTION campaign.job_stats_of(text, text) IS
-'The state of the jobs of a user or an application, or with two NULLs of all jobs.';
-
-CREATE FUNCTION @extschema@.job_stats() RETURNS jsonb
-LANGUAGE sql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT campaign.job_stats_of(NULL, NULL) || jsonb_build_object('workers',
-        (SELECT jsonb_build_object('total', count(*), 'busy', count(s.job_id)) FROM campaign.job_slots() s))
-$$;
-COMMENT ON FUNCTION @extschema@.job_stats() IS
-'The state of all jobs: counts by status and type, what waits longest, what runs since when and in which worker, how many were finished in the last minute and hour.';

@@ -1,202 +1,112 @@
--- The types of jobs that are shipped: what each takes, and what it does.
+-- Types of jobs: finding one, and registering one.
 
-CREATE FUNCTION campaign.job_types_shipped() RETURNS SETOF campaign.job_types
-LANGUAGE plpgsql STABLE ROWS 6
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN QUERY SELECT t.name, t.handler, t.prepare, t.description, t.max_attempts, t.backoff::interval,
-        t.timeout::interval, 0, t.api, t.secret_keys::text[], now(), now(), false
-    FROM (VALUES
-        ('countdown', 'campaign.job_countdown', 'campaign.job_countdown_prepare',
-         'Counts down the seconds.', 5, '1 second', '25 hours', true, '{}'),
-        ('fibonacci', 'campaign.job_fibonacci', 'campaign.job_fibonacci_prepare',
-         'The n-th Fibonacci number.', 5, '1 second', '1 hour', true, '{}'),
-        ('pi', 'campaign.job_pi', 'campaign.job_pi_prepare',
-         'Pi to so many decimal digits.', 5, '1 second', '1 hour', true, '{}'),
-        ('dispatch', 'campaign.job_dispatch', 'campaign.job_dispatch_prepare',
-         'Dispatches a campaign.', 5, '1 second', '1 hour', true, '{}'),
-        ('user_create', 'campaign.job_user_create', 'campaign.job_user_create_prepare',
-         'Creates a user; the welcome e-mail follows.', 5, '1 second', '1 minute', true, '{password_hash}'),
-        ('welcome_email', NULL, NULL,
-         'The welcome e-mail, sent by campaign-mailer.', 12, '30 seconds', '10 minutes', false, '{}')
-    ) AS t (name, handler, prepare, description, max_attempts, backoff, timeout, api, secret_keys);
-END
-$$;
-COMMENT ON FUNCTION campaign.job_types_shipped() IS
-'The types that come with the extension. A registered one of the same name takes the place of a shipped one.';
-
-CREATE FUNCTION campaign.job_meta_number(meta jsonb, key text, minimum numeric, maximum numeric) RETURNS numeric
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    value numeric;
-BEGIN
-    IF jsonb_typeof(meta -> key) = 'number' THEN
-        value := (meta ->> key)::numeric;
-    END IF;
-    IF value IS NULL OR value NOT BETWEEN minimum AND maximum THEN
-        RAISE EXCEPTION 'metadata: "%" must be a number from % to %', key, minimum, maximum
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    RETURN value;
-END
-$$;
-COMMENT ON FUNCTION campaign.job_meta_number(jsonb, text, numeric, numeric) IS
-'A number of the metadata, within limits; else one clear error.';
-
-CREATE FUNCTION campaign.job_meta_text(meta jsonb, key text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF jsonb_typeof(meta -> key) IS DISTINCT FROM 'string' THEN
-        RAISE EXCEPTION 'metadata: "%" must be a string', key USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    RETURN meta ->> key;
-END
-$$;
-COMMENT ON FUNCTION campaign.job_meta_text(jsonb, text) IS
-'A text of the metadata; else one clear error.';
-
-CREATE FUNCTION campaign.job_countdown_prepare(meta jsonb) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM campaign.job_meta_number(meta, 'seconds', 0, 86400);
-    RETURN meta;
-END
-$$;
-COMMENT ON FUNCTION campaign.job_countdown_prepare(jsonb) IS 'Metadata of countdown: {"seconds": 0 to 86400}.';
-
-CREATE FUNCTION campaign.job_fibonacci_prepare(meta jsonb) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    n numeric := campaign.job_meta_number(meta, 'n', 0, 100000);
-BEGIN
-    IF n <> trunc(n) THEN
-        RAISE EXCEPTION 'metadata: "n" must be a whole number' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    RETURN meta;
-END
-$$;
-COMMENT ON FUNCTION campaign.job_fibonacci_prepare(jsonb) IS 'Metadata of fibonacci: {"n": 0 to 100000}.';
-
-CREATE FUNCTION campaign.job_pi_prepare(meta jsonb) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    digits numeric := campaign.job_meta_number(meta, 'digits', 0, 100000);
-BEGIN
-    IF digits <> trunc(digits) THEN
-        RAISE EXCEPTION 'metadata: "digits" must be a whole number' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    RETURN meta;
-END
-$$;
-COMMENT ON FUNCTION campaign.job_pi_prepare(jsonb) IS 'Metadata of pi: {"digits": 0 to 100000}, those after the point.';
-
-CREATE FUNCTION campaign.job_countdown(job_id text, meta jsonb) RETURNS jsonb
-LANGUAGE C VOLATILE STRICT
-AS 'MODULE_PATHNAME', 'campaign_job_countdown';
-COMMENT ON FUNCTION campaign.job_countdown(text, jsonb) IS
-'Waits for meta.seconds and shows its progress.';
-
-CREATE FUNCTION campaign.job_fibonacci(job_id text, meta jsonb) RETURNS jsonb
-LANGUAGE C VOLATILE STRICT
-AS 'MODULE_PATHNAME', 'campaign_job_fibonacci';
-COMMENT ON FUNCTION campaign.job_fibonacci(text, jsonb) IS
-'{"n", "value"}: the Fibonacci number as its decimal digits, exact.';
-
-CREATE FUNCTION campaign.job_pi(job_id text, meta jsonb) RETURNS jsonb
-LANGUAGE C VOLATILE STRICT
-AS 'MODULE_PATHNAME', 'campaign_job_pi';
-COMMENT ON FUNCTION campaign.job_pi(text, jsonb) IS
-'{"digits", "value"}: pi, cut off after meta.digits decimals.';
-
-CREATE FUNCTION @extschema@.job_progress(job_id text, percent double precision) RETURNS void
-LANGUAGE C VOLATILE STRICT
-AS 'MODULE_PATHNAME', 'campaign_job_progress';
-COMMENT ON FUNCTION @extschema@.job_progress(text, double precision) IS
-'Called by a handler: how much of its job is done, seen by everybody at once. Does nothing outside a job worker.';
-
-CREATE FUNCTION campaign.job_dispatch_prepare(meta jsonb) RETURNS jsonb
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM campaign.job_meta_text(meta, 'campaign_id');
-    RETURN meta;
-END
-$$;
-COMMENT ON FUNCTION campaign.job_dispatch_prepare(jsonb) IS 'Metadata of dispatch: {"campaign_id"}.';
-
-CREATE FUNCTION campaign.job_campaign_check(job_id text, campaign_id text) RETURNS void
+CREATE FUNCTION campaign.job_type_find(type_name text) RETURNS campaign.job_types
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    found_type campaign.job_types;
 BEGIN
-    IF EXISTS (
-        SELECT FROM campaign.jobs j
-        JOIN campaign.campaigns c ON c.id = job_campaign_check.campaign_id
-        LEFT JOIN campaign.companies o ON o.id = c.company_id AND NOT o.deleted
-        WHERE j.id = job_campaign_check.job_id
-          AND (j.user_id IS NOT NULL AND NOT EXISTS (
-                   SELECT FROM campaign.company_members m
-                   JOIN campaign.users u ON u.id = m.user_id AND NOT u.deleted
-                   WHERE m.company_id = o.id AND m.user_id = j.user_id AND NOT m.deleted)
-               OR j.application_id IS NOT NULL AND NOT EXISTS (
-                   SELECT FROM campaign.applications a
-                   WHERE a.id = j.application_id AND a.company_id = o.id AND NOT a.deleted)))
-    THEN
-        RAISE EXCEPTION 'whoever created this job may not dispatch campaign "%"', campaign_id
+    SELECT * INTO found_type FROM campaign.job_types t WHERE t.name = type_name;
+    IF NOT FOUND THEN
+        SELECT * INTO found_type FROM campaign.job_types_shipped() s WHERE s.name = type_name;
+    END IF;
+    RETURN found_type;
+END
+$$;
+COMMENT ON FUNCTION campaign.job_type_find(text) IS
+'A type of jobs by its name: registered, shipped, or NULL.';
+
+CREATE FUNCTION campaign.job_function_check(function oid, arguments oidvector, what text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_function record;
+    signature text := (SELECT string_agg(format_type(a, NULL), ', ') FROM unnest(arguments) AS a);
+BEGIN
+    IF function IS NULL OR function = 0 THEN
+        RETURN NULL;
+    END IF;
+    SELECT n.nspname, p.proname, p.proargtypes, p.prorettype, p.prokind, p.proretset, p.proowner
+    INTO found_function
+    FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = function;
+    IF NOT FOUND OR found_function.proargtypes <> arguments OR found_function.prorettype <> 'jsonb'::regtype
+       OR found_function.prokind <> 'f' OR found_function.proretset THEN
+        RAISE EXCEPTION '% % is no function (%) RETURNS jsonb', what, function::regprocedure, signature
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    -- Its jobs run with the rights of its owner.
+    IF NOT pg_has_role(session_user, found_function.proowner, 'MEMBER') THEN
+        RAISE EXCEPTION 'only the owner of % can register it', function::regprocedure
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
+    RETURN format('%I.%I', found_function.nspname, found_function.proname);
+END
+$$;
+COMMENT ON FUNCTION campaign.job_function_check(oid, oidvector, text) IS
+'The qualified name of a function with these arguments that returns jsonb; an error if it is none, or somebody else''s.';
+
+-- Whoever replaces a type gets the metadata of all its jobs, the hashes of passwords too.
+CREATE FUNCTION campaign.job_type_replace_check(type_name text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_type campaign.job_types := campaign.job_type_find(type_name);
+    owner oid := coalesce(
+        (SELECT p.proowner FROM pg_proc p WHERE p.oid = to_regprocedure(found_type.handler || '(text, jsonb)')),
+        (SELECT e.extowner FROM pg_extension e WHERE e.extname = 'campaign'));
+BEGIN
+    IF found_type.name IS NOT NULL AND NOT pg_has_role(session_user, owner, 'MEMBER') THEN
+        RAISE EXCEPTION 'only the owner of the handler of "%" can replace this type', type_name
             USING ERRCODE = 'insufficient_privilege';
     END IF;
 END
 $$;
-COMMENT ON FUNCTION campaign.job_campaign_check(text, text) IS
-'An error if the campaign is not, or no longer, of the company of the user or the application that owns the job.';
+COMMENT ON FUNCTION campaign.job_type_replace_check(text) IS
+'An error if there is such a type, whose handler belongs to somebody else; to the owner of the extension if it has none.';
 
-CREATE FUNCTION campaign.job_dispatch(job_id text, meta jsonb) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    -- Looked at when the job was created, too; but that may be long ago.
-    PERFORM campaign.job_campaign_check(job_id, meta ->> 'campaign_id');
-    RETURN @extschema@.campaign_dispatch(meta ->> 'campaign_id');
-END
-$$;
-COMMENT ON FUNCTION campaign.job_dispatch(text, jsonb) IS
-'Dispatches meta.campaign_id; the result is its status.';
-
-CREATE FUNCTION campaign.job_user_create_prepare(meta jsonb) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION @extschema@.job_type_register(
+    name text,
+    handler regproc,
+    prepare regproc DEFAULT NULL,
+    description text DEFAULT NULL,
+    max_attempts integer DEFAULT 5,
+    backoff interval DEFAULT '1 second',
+    timeout interval DEFAULT '1 hour',
+    priority integer DEFAULT 0,
+    api boolean DEFAULT false,
+    secret_keys text[] DEFAULT '{}'
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    email text := campaign.email_check(campaign.job_meta_text(meta, 'email'));
-    hash text := @extschema@.password_hash(campaign.job_meta_text(meta, 'password'));
+    handler_name text := campaign.job_function_check(handler, '25 3802', 'handler');
+    prepare_name text := campaign.job_function_check(prepare, '3802', 'prepare');
 BEGIN
-    RETURN meta - 'password' || jsonb_build_object('email', email, 'password_hash', hash);
+    IF handler_name IS NULL THEN
+        RAISE EXCEPTION 'handler is missing' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    PERFORM campaign.job_type_replace_check(job_type_register.name);
+    INSERT INTO campaign.job_types AS t (name, handler, prepare, description, max_attempts, backoff,
+        timeout, priority, api, secret_keys)
+    VALUES (job_type_register.name, handler_name, prepare_name, coalesce(job_type_register.description, ''),
+        job_type_register.max_attempts, job_type_register.backoff, job_type_register.timeout,
+        job_type_register.priority, job_type_register.api, job_type_register.secret_keys)
+    ON CONFLICT ON CONSTRAINT job_types_pkey DO UPDATE
+    SET handler = excluded.handler, prepare = excluded.prepare, description = excluded.description,
+        max_attempts = excluded.max_attempts, backoff = excluded.backoff, timeout = excluded.timeout,
+        priority = excluded.priority, api = excluded.api, secret_keys = excluded.secret_keys,
+        updated_at = clock_timestamp(), deleted = false;
+EXCEPTION
+    WHEN check_violation OR not_null_violation THEN
+        RAISE EXCEPTION 'this cannot be a job type'
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'The name has lower-case letters, digits and underscores; max_attempts is 1 to 1000, backoff up to a day, timeout 1 ms to 24 days; nothing is NULL.';
 END
 $$;
-COMMENT ON FUNCTION campaign.job_user_create_prepare(jsonb) IS
-'Metadata of user_create: {"email", "password"}; of the password only the hash is stored.';
+COMMENT ON FUNCTION @extschema@.job_type_register(text, regproc, regproc, text, integer, interval, interval, integer, boolean, text[]) IS
+'Registers a type of jobs, or changes it. handler is f(job_id text, meta jsonb) RETURNS jsonb, the result; it runs in a transaction of its own with the rights of its owner. prepare is f(meta jsonb) RETURNS jsonb: the metadata as they are stored, or an error of SQLSTATE 22023. With api they can be created over HTTP.';
 
-CREATE FUNCTION campaign.job_user_create(job_id text, meta jsonb) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN jsonb_build_object('user_id',
-        campaign.user_insert(meta ->> 'email', meta ->> 'password_hash'));
-END
-$$;
-COMMENT ON FUNCTION campaign.job_user_create(text, jsonb) IS
-'Creates the user and queues the welcome e-mail; the result is {"user_id"}.';

@@ -1,5 +1,5 @@
 -- Jobs over HTTP: created, read, cancelled and tried again by the user or the application that
--- owns them. What a job is and how it runs is in 71 to 73_*.sql.
+-- owns them. What a job is and how it runs is in 71 to 75_*.sql.
 
 -- Whose it is --------------------------------------------------------------------------------
 

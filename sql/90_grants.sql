@@ -44,7 +44,7 @@ TO campaign_worker;
 GRANT EXECUTE ON FUNCTION
     campaign.job_session_start(),
     campaign.job_take_over(boolean),
-    campaign.job_claim(boolean, timestamptz, text[], integer),
+    campaign.job_claim(boolean, timestamptz, text[], integer, integer, bigint),
     campaign.job_next(boolean),
     campaign.job_begin(text, timestamptz),
     campaign.job_finish(text, jsonb, timestamptz),

@@ -14,9 +14,10 @@
 
 static SessionQuery start_query = {"SELECT campaign.job_session_start()", 0, {0}, NULL};
 static SessionQuery take_over_query = {"SELECT campaign.job_take_over(false)", 0, {0}, NULL};
-static SessionQuery claim_query = {"SELECT campaign.job_claim(false, $1, $2, $3)",
-								   3,
-								   {TIMESTAMPTZOID, TEXTARRAYOID, INT4OID},
+static SessionQuery claim_query = {"SELECT id, priority, seq "
+								   "FROM campaign.job_claim(false, $1, $2, $3, $4, $5)",
+								   5,
+								   {TIMESTAMPTZOID, TEXTARRAYOID, INT4OID, INT4OID, INT8OID},
 								   NULL};
 static SessionQuery next_query = {"SELECT campaign.job_next(false)", 0, {0}, NULL};
 static SessionQuery release_query = {
@@ -52,15 +53,23 @@ void job_queue_take_over(void)
 	session_finish();
 }
 
-void job_queue_claim(Datum quick_types, int batch, JobClaim *claim)
+void job_queue_claim(Datum quick_types, const JobPlace *after, JobClaim *claim)
 {
+	Datum values[] = {TimestampTzGetDatum(session_started), quick_types,
+					  Int32GetDatum(JOB_BATCH_MAX),
+					  Int32GetDatum(after != NULL ? after->priority : 0),
+					  Int64GetDatum(after != NULL ? after->seq : 0)};
+
 	session_begin();
-	session_execute(
-		&claim_query,
-		(Datum[]){TimestampTzGetDatum(session_started), quick_types, Int32GetDatum(batch)}, NULL);
+	session_execute(&claim_query, values, after != NULL ? NULL : "   nn");
 	claim->count = (int) Min(SPI_processed, JOB_BATCH_MAX);
 	for (int i = 0; i < claim->count; i++)
 		session_column_text(i, 1, claim->ids[i], sizeof(claim->ids[i]));
+	if (claim->count > 0)
+	{
+		claim->last.priority = DatumGetInt32(session_column(claim->count - 1, 2));
+		claim->last.seq = DatumGetInt64(session_column(claim->count - 1, 3));
+	}
 	session_finish();
 }
 

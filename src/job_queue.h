@@ -15,10 +15,18 @@
 #define JOB_TYPE_MAX  63
 #define JOB_BATCH_MAX 20
 
+/* A place in the queue: behind a job of this priority. */
+typedef struct JobPlace
+{
+	int32 priority;
+	int64 seq;
+} JobPlace;
+
 typedef struct JobClaim
 {
 	char ids[JOB_BATCH_MAX][JOB_ID_MAX + 1];
 	int count;
+	JobPlace last; /* of the last of them */
 } JobClaim;
 
 typedef struct Job
@@ -44,8 +52,12 @@ void job_queue_open(void);
 /* Jobs of sessions that are gone wait again. */
 void job_queue_take_over(void);
 
-/* Up to `batch` waiting jobs, the first of any type, those behind it of these types (text[]). */
-void job_queue_claim(Datum quick_types, int batch, JobClaim *claim);
+/*
+ * Up to JOB_BATCH_MAX waiting jobs, the first of any type, those behind it of these types (text[]).
+ * `after`: only of higher priorities, and of the same one behind this place; NULL: all of them,
+ * those whose time has come included.
+ */
+void job_queue_claim(Datum quick_types, const JobPlace *after, JobClaim *claim);
 
 /* Milliseconds until a job is due; -1: none is scheduled. */
 long job_queue_next_ms(void);

@@ -36,6 +36,7 @@ typedef struct JobSlot
 typedef struct JobSlotState
 {
 	LWLock *lock;
+	uint64 ended;
 	JobSlot slots[JOB_SLOTS];
 } JobSlotState;
 
@@ -75,11 +76,14 @@ void job_slots_shared_attach(void *memory, LWLock *lock, bool fresh)
 
 /* The worker's own life -------------------------------------------------------------------- */
 
-/* After the session's locks are gone: the others can take over what this one had. */
+/* After the session has gone: the others can take over what this one had. */
 static void unregister(int code, Datum argument)
 {
+	if (own == NULL)
+		return;
 	LWLockAcquire(state->lock, LW_EXCLUSIVE);
 	memset(own, 0, sizeof(JobSlot));
+	state->ended++;
 	for (int i = 0; i < JOB_SLOTS; i++)
 	{
 		if (state->slots[i].pid != 0 && state->slots[i].database == MyDatabaseId)
@@ -87,6 +91,11 @@ static void unregister(int code, Datum argument)
 	}
 	LWLockRelease(state->lock);
 	own = NULL;
+}
+
+void job_slots_prepare(void)
+{
+	on_shmem_exit(unregister, (Datum) 0);
 }
 
 void job_slots_register(void)
@@ -109,7 +118,6 @@ void job_slots_register(void)
 	if (own == NULL)
 		ereport(FATAL, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
 						errmsg("there are more than %d campaign job workers", JOB_SLOTS)));
-	on_shmem_exit(unregister, (Datum) 0);
 }
 
 void job_slots_set_idle(bool idle)
@@ -119,6 +127,16 @@ void job_slots_set_idle(bool idle)
 	LWLockAcquire(state->lock, LW_EXCLUSIVE);
 	own->idle = idle;
 	LWLockRelease(state->lock);
+}
+
+uint64 job_slots_ended(void)
+{
+	uint64 ended;
+
+	LWLockAcquire(state->lock, LW_SHARED);
+	ended = state->ended;
+	LWLockRelease(state->lock);
+	return ended;
 }
 
 void job_slots_enter(const char *job_id)

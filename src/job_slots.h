@@ -20,7 +20,12 @@
 Size job_slots_shared_size(void);
 void job_slots_shared_attach(void *memory, LWLock *lock, bool fresh);
 
-/* The calling process is a job worker of its database, until it exits. */
+/*
+ * The calling process is a job worker of its database, until it exits. Prepared before it has a
+ * session: what is done first is undone last, and when the others are woken, the session must be
+ * gone.
+ */
+void job_slots_prepare(void);
 void job_slots_register(void);
 
 /*
@@ -32,6 +37,10 @@ void job_slots_set_idle(bool idle);
 /* Wakes one sleeping job worker of this database: now, or when this transaction commits. */
 void job_slots_wake(void);
 void job_slots_wake_at_commit(void);
+
+/* How many job workers have ended since the server was started: one more may have left jobs behind.
+ */
+uint64 job_slots_ended(void);
 
 /* The calling worker runs this job from now on; it runs none. */
 void job_slots_enter(const char *job_id);

@@ -28,6 +28,20 @@
 #define BATCH_TIME_MS  50 /* then the rest of a batch is given back */
 #define RECHECK_MIN_MS 10 /* somebody else just holds what is due; doubles */
 #define RECHECK_MAX_MS 250
+#define LOOK_MS		   250	/* a busy worker looks from the beginning of the queue */
+#define TAKE_OVER_MS   1000 /* and for what was left behind */
+
+/* What a worker remembers of the queue between two looks. */
+typedef struct Queue
+{
+	JobClaim claim;
+	bool place_known;
+	JobPlace place;			   /* of the last job it got */
+	TimestampTz looked_at;	   /* from the beginning */
+	TimestampTz taken_over_at; /* when it last looked for what was left behind */
+	uint64 ended;			   /* workers, at that time */
+	long recheck_ms;
+} Queue;
 
 /* How long jobs of a type take: an average of this worker. */
 typedef struct Pace
@@ -39,7 +53,6 @@ typedef struct Pace
 
 static Pace paces[PACE_TYPES_MAX];
 static int pace_count = 0;
-static long recheck_ms = RECHECK_MIN_MS;
 
 static void pace_note(const JobRun *run)
 {
@@ -96,35 +109,68 @@ static void run_claimed(const JobClaim *claim)
 	}
 }
 
-/* Runs what there is; returns how long to sleep, in milliseconds. */
-static long work(JobClaim *claim)
+/* Behind the last job that this worker got, which is where the next one is most of the time. */
+static bool claim_next(Queue *queue)
+{
+	queue->claim.count = 0;
+	if (!queue->place_known ||
+		TimestampDifferenceExceeds(queue->looked_at, GetCurrentTimestamp(), LOOK_MS))
+		return false;
+	job_queue_claim(quick_types(), &queue->place, &queue->claim);
+	/* One of a higher priority came between. */
+	if (queue->claim.count > 0 && queue->claim.last.priority == queue->place.priority)
+		queue->place = queue->claim.last;
+	return queue->claim.count > 0;
+}
+
+/* From the beginning, with those whose time has come, and those that somebody has left behind. */
+static bool claim_first(Queue *queue)
+{
+	uint64 ended = job_slots_ended();
+
+	queue->looked_at = GetCurrentTimestamp();
+	if (ended != queue->ended ||
+		TimestampDifferenceExceeds(queue->taken_over_at, queue->looked_at, TAKE_OVER_MS))
+	{
+		job_queue_take_over();
+		queue->ended = ended;
+		queue->taken_over_at = queue->looked_at;
+	}
+	job_queue_claim(quick_types(), NULL, &queue->claim);
+	queue->place_known = queue->claim.count > 0;
+	queue->place = queue->claim.last;
+	return queue->place_known;
+}
+
+/* How long to sleep, in milliseconds, after nothing was found. */
+static long idle_ms(Queue *queue)
 {
 	long poll_ms = settings_poll_interval * 1000L;
-	long next_ms;
-	long wait_ms;
+	long next_ms = job_queue_next_ms();
+	long wait_ms = next_ms < 0 ? poll_ms : Min(Max(next_ms, queue->recheck_ms), poll_ms);
 
-	job_queue_claim(quick_types(), JOB_BATCH_MAX, claim);
-	if (claim->count == 0)
+	/* A transaction may hold what is due for hours. */
+	queue->recheck_ms =
+		wait_ms > queue->recheck_ms ? RECHECK_MIN_MS : Min(2 * queue->recheck_ms, RECHECK_MAX_MS);
+	return wait_ms;
+}
+
+/* Runs what there is; returns how long to sleep, in milliseconds. */
+static long work(Queue *queue)
+{
+	if (!claim_next(queue))
 	{
 		/* Before the last look: a job that is committed after it wakes us. */
 		job_slots_set_idle(true);
-		job_queue_take_over();
-		job_queue_claim(quick_types(), JOB_BATCH_MAX, claim);
+		if (!claim_first(queue))
+			return idle_ms(queue);
 	}
-	if (claim->count > 0)
-	{
-		recheck_ms = RECHECK_MIN_MS;
-		job_slots_set_idle(false);
-		/* There may be more. */
-		job_slots_wake();
-		run_claimed(claim);
-		return 0;
-	}
-	next_ms = job_queue_next_ms();
-	wait_ms = next_ms < 0 ? poll_ms : Min(Max(next_ms, recheck_ms), poll_ms);
-	/* A transaction may hold it for hours. */
-	recheck_ms = wait_ms > recheck_ms ? RECHECK_MIN_MS : Min(2 * recheck_ms, RECHECK_MAX_MS);
-	return wait_ms;
+	queue->recheck_ms = RECHECK_MIN_MS;
+	job_slots_set_idle(false);
+	/* There may be more. */
+	job_slots_wake();
+	run_claimed(&queue->claim);
+	return 0;
 }
 
 static void sleep_for(long wait_ms)
@@ -140,10 +186,12 @@ static void sleep_for(long wait_ms)
 
 void campaign_job_worker_main(Datum argument)
 {
-	JobClaim *claim = MemoryContextAllocZero(TopMemoryContext, sizeof(JobClaim));
+	Queue *queue = MemoryContextAllocZero(TopMemoryContext, sizeof(Queue));
 	MemoryContext turn;
 	bool opened = false;
 
+	queue->recheck_ms = RECHECK_MIN_MS;
+	job_slots_prepare();
 	session_start();
 	/* Only the handler of a job can be cancelled: job_run.c. */
 	HOLD_CANCEL_INTERRUPTS();
@@ -163,7 +211,7 @@ void campaign_job_worker_main(Datum argument)
 			if (!opened)
 				job_queue_open();
 			opened = true;
-			wait_ms = work(claim);
+			wait_ms = work(queue);
 		}
 		MemoryContextSwitchTo(turn);
 		MemoryContextReset(turn);

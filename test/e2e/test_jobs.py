@@ -105,7 +105,7 @@ def test_row_locked_for_a_moment(stack):
         wait_until("no worker", lambda: not jobs.workers(stack))
         job_id = jobs.create(stack, "countdown", seconds=0)
         worker, other = stack.connect(), stack.connect(autocommit=False)
-        claimed = execute(worker, "SELECT campaign.job_claim(false, campaign.job_session_start(),"
+        claimed = execute(worker, "SELECT id FROM campaign.job_claim(false, campaign.job_session_start(),"
                                   " '{}', 1)")
         assert claimed == [(job_id,)]
         execute(other, "SELECT FROM campaign.jobs WHERE id = %s FOR NO KEY UPDATE", job_id)

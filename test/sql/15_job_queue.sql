@@ -1,12 +1,12 @@
 -- How jobs are claimed and ended: by this session, as if it were a worker. Nothing is committed,
 -- so that no worker takes part.
 BEGIN;
-SELECT plan(48);
+SELECT plan(51);
 
 CREATE FUNCTION pg_temp.claim(quick text[] DEFAULT '{}', batch int DEFAULT 20) RETURNS text
 LANGUAGE sql AS $$
     SELECT coalesce(string_agg(j.meta ->> 'name', ' ' ORDER BY c.place), '')
-    FROM campaign.job_claim(false, campaign.job_session_start(), quick, batch) WITH ORDINALITY AS c (id, place)
+    FROM campaign.job_claim(false, campaign.job_session_start(), quick, batch) WITH ORDINALITY AS c (id, priority, seq, place)
     JOIN campaign.jobs j USING (id) $$;
 CREATE FUNCTION pg_temp.id(name text) RETURNS text
 LANGUAGE sql AS $$ SELECT id FROM campaign.jobs WHERE meta ->> 'name' = $1 $$;
@@ -32,6 +32,22 @@ UPDATE campaign.jobs SET run_at = clock_timestamp() WHERE id = pg_temp.id('later
 SELECT is(campaign.job_next(false), 0::double precision, 'when it has come');
 SELECT is(pg_temp.claim(), 'later', 'it is run');
 SELECT is(campaign.job_next(false), 1::double precision, 'and nothing is left');
+
+-- From a place on
+CREATE FUNCTION pg_temp.claim_behind(priority int, name text) RETURNS text
+LANGUAGE sql AS $$
+    SELECT string_agg(j.meta ->> 'name', ' ' ORDER BY c.place)
+    FROM campaign.job_claim(false, campaign.job_session_start(), '{countdown}', 20, priority,
+        coalesce((SELECT seq FROM campaign.jobs WHERE meta ->> 'name' = name), 0))
+        WITH ORDINALITY AS c (id, priority, seq, place)
+    JOIN campaign.jobs j USING (id) $$;
+SELECT pg_temp.make('p1', 'countdown', now(), 3), pg_temp.make('p2', 'countdown', now(), 3),
+    pg_temp.make('low', 'countdown', now(), 2), pg_temp.make('p3', 'countdown', now(), 3),
+    pg_temp.make('high', 'countdown', now(), 4);
+SELECT is(pg_temp.claim_behind(3, 'p1'), 'high p2 p3', 'R2.6: higher priorities, and what came later with the same one');
+SELECT is(pg_temp.claim_behind(3, 'p3'), NULL, 'nothing behind the last');
+SELECT is(pg_temp.claim_behind(2, 'p1'), 'p1 low', 'a lower place has all above it');
+UPDATE campaign.jobs SET status = 'cancelled', finished_at = now() WHERE meta ->> 'name' IN ('p1', 'p2', 'p3', 'low', 'high');
 
 -- The end
 SELECT is((SELECT (type, handler, timeout_ms, attempt)::text FROM campaign.job_begin(pg_temp.id('a'), campaign.job_session_start())),
@@ -95,7 +111,7 @@ SELECT is((job_get(pg_temp.id('later')) ->> 'cancel_requested')::boolean, false,
 SELECT is((job_retry(pg_temp.id('later')) ->> 'cancel_requested')::boolean, false, 'R2.6: also for a retry');
 
 -- Watching
-SELECT is(job_stats() -> 'by_status', '{"waiting": 2, "scheduled": 1, "running": 1, "finished": 1, "failed": 1, "cancelled": 0}',
+SELECT is(job_stats() -> 'by_status', '{"waiting": 2, "scheduled": 1, "running": 1, "finished": 1, "failed": 1, "cancelled": 5}',
     'R2.6: counts by status');
 
 SELECT * FROM finish();

@@ -1,0 +1,102 @@
+-- Mails are jobs that a program outside runs: campaign-mailer, by the rule of 72_job_queue.sql.
+
+CREATE FUNCTION campaign.mail_claim() RETURNS TABLE (id text, email text, attempt integer)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.job_take_over(true);
+    RETURN QUERY
+    -- As this statement sees it, the row is still as it was before it was claimed.
+    SELECT j.id, j.meta ->> 'email', j.attempts + 1
+    FROM campaign.job_claim(true, campaign.job_session_start(), '{}', 1) c
+    JOIN campaign.jobs j ON j.id = c.id;
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_claim() IS
+'Takes the next mail that is due, if there is one. The transaction ends with this; campaign.mail_begin() starts the one in which it is sent.';
+
+CREATE FUNCTION campaign.mail_begin(job_id text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (campaign.job_begin(job_id, campaign.job_session_start())).type IS NOT NULL;
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_begin(text) IS
+'Keeps a mail that this session has taken for this transaction, in which it is sent. False: it is not to be sent; cancelled, or somebody else''s by now.';
+
+CREATE FUNCTION campaign.mail_check(job_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF NOT EXISTS (SELECT FROM campaign.jobs j WHERE j.id = mail_check.job_id AND j.external
+                   AND j.status = 'running' AND j.worker_pid = pg_backend_pid()
+                   AND j.worker_start = campaign.job_session_start()) THEN
+        RAISE EXCEPTION 'job "%" is no mail of this session', coalesce(left(job_id, 40), 'NULL')
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_check(text) IS 'An error unless this session has taken this mail.';
+
+CREATE FUNCTION campaign.mail_sent(job_id text, answer text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.mail_check(job_id);
+    PERFORM campaign.job_finish(job_id, jsonb_build_object('answer', answer),
+        (SELECT j.started_at FROM campaign.jobs j WHERE j.id = job_id));
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_sent(text, text) IS
+'The mail was accepted by the SMTP server, with this answer.';
+
+CREATE FUNCTION campaign.mail_failed(job_id text, error text, final boolean DEFAULT false) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.mail_check(job_id);
+    IF campaign.job_settle(job_id, campaign.job_session_start()) = 'running' THEN
+        PERFORM campaign.job_fail(job_id, CASE WHEN final THEN '22023' ELSE '58000' END, error,
+            (SELECT j.started_at FROM campaign.jobs j WHERE j.id = job_id));
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_failed(text, text, boolean) IS
+'The mail was refused: another attempt later, or it has failed, at once if that is final.';
+
+CREATE FUNCTION campaign.mail_release(job_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.mail_check(job_id);
+    IF campaign.job_settle(job_id, campaign.job_session_start()) = 'running' THEN
+        PERFORM campaign.job_release(job_id, campaign.job_session_start());
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_release(text) IS
+'The SMTP server is away: the mail waits again, without an attempt counted.';
+
+CREATE FUNCTION campaign.mail_next() RETURNS double precision
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    due_in double precision := campaign.job_next(true);
+BEGIN
+    -- Nobody is told when another mailer dies: while one has a mail, look again soon.
+    IF EXISTS (SELECT FROM campaign.jobs j WHERE j.status = 'running' AND j.external) THEN
+        RETURN least(due_in, 2);
+    END IF;
+    RETURN due_in;
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_next() IS
+'Seconds until it is time to look for a mail: 0 now, NULL when none is due.';
