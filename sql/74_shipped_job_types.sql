@@ -9,7 +9,7 @@ BEGIN
         t.timeout::interval, 0, t.api, t.secret_keys::text[], now(), now(), false
     FROM (VALUES
         ('countdown', 'campaign.job_countdown', 'campaign.job_countdown_prepare',
-         'Counts down the seconds.', 5, '1 second', '25 hours', true, '{}'),
+         'Counts down the seconds.', 5, '1 second', '2 hours', true, '{}'),
         ('fibonacci', 'campaign.job_fibonacci', 'campaign.job_fibonacci_prepare',
          'The n-th Fibonacci number.', 5, '1 second', '1 hour', true, '{}'),
         ('pi', 'campaign.job_pi', 'campaign.job_pi_prepare',
@@ -65,11 +65,11 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM campaign.job_meta_number(meta, 'seconds', 0, 86400);
+    PERFORM campaign.job_meta_number(meta, 'seconds', 0, 3600);
     RETURN meta;
 END
 $$;
-COMMENT ON FUNCTION campaign.job_countdown_prepare(jsonb) IS 'Metadata of countdown: {"seconds": 0 to 86400}.';
+COMMENT ON FUNCTION campaign.job_countdown_prepare(jsonb) IS 'Metadata of countdown: {"seconds": 0 to 3600}.';
 
 CREATE FUNCTION campaign.job_fibonacci_prepare(meta jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE

@@ -73,7 +73,7 @@ static ErrorData *attempt(const Job *job, Datum *result, bool *is_null)
 static void write_failure(const Job *job, const ErrorData *error)
 {
 	bool stopped = error->sqlerrcode == ERRCODE_QUERY_CANCELED;
-	const char *message = error->message;
+	const char *message = error->message != NULL ? error->message : "an error without a message";
 
 	switch (job_queue_settle(job->id))
 	{

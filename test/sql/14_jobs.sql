@@ -22,9 +22,9 @@ SELECT throws_ok($$ SELECT job_get('nothing') $$, 'P0002', 'job "nothing" does n
 -- What the shipped types take
 SELECT throws_ok(format($$ SELECT job_create(%L, %L) $$, type, meta), '22023', message, type || ' ' || meta)
 FROM (VALUES
-    ('countdown', '{}', 'metadata: "seconds" must be a number from 0 to 86400'),
-    ('countdown', '{"seconds": -1}', 'metadata: "seconds" must be a number from 0 to 86400'),
-    ('countdown', '{"seconds": "1"}', 'metadata: "seconds" must be a number from 0 to 86400'),
+    ('countdown', '{}', 'metadata: "seconds" must be a number from 0 to 3600'),
+    ('countdown', '{"seconds": -1}', 'metadata: "seconds" must be a number from 0 to 3600'),
+    ('countdown', '{"seconds": "1"}', 'metadata: "seconds" must be a number from 0 to 3600'),
     ('fibonacci', '{"n": 100001}', 'metadata: "n" must be a number from 0 to 100000'),
     ('fibonacci', '{"n": 1.5}', 'metadata: "n" must be a whole number'),
     ('pi', '{"digits": 1e9}', 'metadata: "digits" must be a number from 0 to 100000'),

@@ -51,7 +51,7 @@ UPDATE campaign.jobs SET status = 'cancelled', finished_at = now() WHERE meta ->
 
 -- The end
 SELECT is((SELECT (type, handler, timeout_ms, attempt)::text FROM campaign.job_begin(pg_temp.id('a'), campaign.job_session_start())),
-    '(countdown,campaign.job_countdown,90000000,1)', 'R2.1: a job is begun');
+    '(countdown,campaign.job_countdown,7200000,1)', 'R2.1: a job is begun');
 SELECT lives_ok($$ SELECT campaign.job_finish(pg_temp.id('a'), '{"ok": 1}', now()) $$, 'and finished');
 SELECT is((SELECT (status, progress, result, finished_at >= started_at)::text FROM campaign.jobs WHERE id = pg_temp.id('a')),
     '(finished,100,"{""ok"": 1}",t)', 'R2.1: with its result and 100 %');
