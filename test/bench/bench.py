@@ -31,11 +31,11 @@ def arguments():
     parser = argparse.ArgumentParser(
         prog="test/bench/run",
         description="Measures the product against its ceilings on this machine.",
-        epilog="BENCH_N: numbers of a campaign (default 1000000). BENCH_ROUNDS: rounds of product "
-        "and ceiling (default 3).",
+        epilog="BENCH_N: numbers of a campaign, finished jobs in the table (default 1000000). "
+        "BENCH_ROUNDS: rounds of product and ceiling (default 3).",
     )
     parser.add_argument("--stack", metavar="DIR", help="measure this running stack, which must be "
-                        "of no other use: its recipients and messages are deleted")
+                        "of no other use: its recipients, jobs and messages are deleted")
     parser.add_argument("figure", nargs="*", help=f"only these: {', '.join(figures.ALL)}")
     chosen = parser.parse_args()
     for name in chosen.figure:

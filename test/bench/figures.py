@@ -7,6 +7,7 @@ leaves out of the clock and why is said here and in docs/performance.md.
 import time
 
 import campaigns
+import jobs
 from private_stack import Unmeasured
 from report import Figure, percentile
 
@@ -231,4 +232,6 @@ ALL = {
     "one-per-body": one_per_body,
     "publishing": publishing,
     "latency": latency,
+    "jobs": jobs.throughput,
+    "job-latency": jobs.latency,
 }

@@ -1,0 +1,178 @@
+"""jobs.py - jobs of the benchmark: how fast those that do nothing are run, how soon they start,
+and what a million finished ones in the table change.
+
+Must never run on a database of any other use: it empties campaign.jobs, which takes a superuser
+and the switching off of the trigger that forbids it.
+"""
+import contextlib
+import os
+import pathlib
+import time
+
+import psycopg2
+
+from private_stack import Unmeasured
+from report import Figure, percentile
+
+TYPE = "bench_noop"
+ROWS = "bench_rows"
+WARM_UP = 500
+LATENCY_JOBS = 500
+LATENCY_WARM_UP = 20
+PATIENCE_S = 20
+SLOWEST_RATE = 50       # jobs a second; what is slower counts as stuck
+POLL_MIN_S = 0.001
+POLL_MAX_S = 0.02
+POLL_SHARE = 0.01       # of the time so far: exact enough, and looking costs the machine, too
+
+
+def register(stack):
+    """A type whose handler does nothing: what is left is what the platform costs."""
+    stack.sql(f"CREATE OR REPLACE FUNCTION {TYPE}(job_id text, meta jsonb) RETURNS jsonb"
+              " LANGUAGE sql AS $$ SELECT '{}'::jsonb $$")
+    stack.sql("SELECT job_type_register(%s, %s)", TYPE, TYPE)
+
+
+def empty(stack):
+    stack.sql("ALTER TABLE campaign.jobs DISABLE TRIGGER job_keep;"
+              " ALTER TABLE campaign.job_errors DISABLE TRIGGER job_keep;"
+              " TRUNCATE campaign.jobs, campaign.job_errors;"
+              " ALTER TABLE campaign.jobs ENABLE ALWAYS TRIGGER job_keep;"
+              " ALTER TABLE campaign.job_errors ENABLE ALWAYS TRIGGER job_keep")
+    stack.settle()
+
+
+def fill(stack, count):
+    """So many finished jobs, as they are after having been run one a second."""
+    stack.sql(
+        "INSERT INTO campaign.jobs (type, external, meta, status, priority, run_at, attempts,"
+        " max_attempts, progress, result, created_at, started_at, finished_at, updated_at,"
+        " claimed_at, worker_pid, worker_start)"
+        " SELECT %s, false, '{}', 'finished', 0, at, 1, 5, 100, '{}', at, at, at, at, at, 1, at"
+        " FROM (SELECT now() - i * interval '1 second' AS at"
+        "       FROM generate_series(%s, 1, -1) AS i) AS past", TYPE, count)
+    stack.sql("VACUUM ANALYZE campaign.jobs")
+    stack.settle()
+
+
+def unfinished(cursor):
+    """One glance at three small indexes, whatever the planner thinks of the table."""
+    cursor.execute("SET enable_seqscan = off; SET enable_bitmapscan = off;"
+                   " SELECT EXISTS (SELECT FROM campaign.jobs WHERE status = 'waiting')"
+                   " OR EXISTS (SELECT FROM campaign.jobs WHERE status = 'scheduled')"
+                   " OR EXISTS (SELECT FROM campaign.jobs WHERE status = 'running')")
+    return cursor.fetchone()[0]
+
+
+@contextlib.contextmanager
+def session(stack):
+    """Another session than the one of `stack`, to look or to create with."""
+    with contextlib.closing(psycopg2.connect(stack.env["DATABASE_URL"])) as connection:
+        with connection.cursor() as cursor:
+            yield connection, cursor
+
+
+def wait_for_all(cursor, started, patience_s, poll_s):
+    """Until nothing is left; the time since `started` (time.monotonic())."""
+    while unfinished(cursor):
+        now = time.monotonic()
+        if now > started + patience_s:
+            raise Unmeasured(f"jobs are not finished after {now - started:.0f} s")
+        time.sleep(poll_s(now - started))
+    return time.monotonic() - started
+
+
+def poll_seconds(elapsed):
+    return min(max(POLL_SHARE * elapsed, POLL_MIN_S), POLL_MAX_S)
+
+
+def worker_cpu(stack):
+    """Processor time that the job workers have used, in seconds."""
+    ticks = 0
+    for (pid,) in stack.sql("SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+                            " AND backend_type = 'campaign job worker'"):
+        fields = pathlib.Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2]
+        ticks += sum(map(int, fields.split()[11:13]))
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def run(stack, count):
+    """Jobs a second, from the commit that creates them all until none is left; and jobs a second
+    of the workers' processor time, which is what neighbours on the machine disturb less."""
+    before = stack.value("SELECT count(*) FROM campaign.jobs WHERE status = 'finished'")
+    cpu = worker_cpu(stack)
+    with session(stack) as (creator, cursor), session(stack) as (watcher, look):
+        watcher.autocommit = True
+        cursor.execute("SELECT count(job_create(%s)) FROM generate_series(1, %s)", (TYPE, count))
+        started = time.monotonic()
+        creator.commit()
+        seconds = wait_for_all(look, started, PATIENCE_S + count / SLOWEST_RATE, poll_seconds)
+    finished = stack.value("SELECT count(*) FROM campaign.jobs WHERE status = 'finished'") - before
+    if finished != count:
+        raise Unmeasured(f"{finished} jobs of {count} are finished")
+    used = max(worker_cpu(stack) - cpu, 1 / os.sysconf("SC_CLK_TCK"))
+    return count / seconds, count / used
+
+
+def run_updates(stack, count, connections):
+    """The ceiling: as many rows, updated and committed one by one by as many sessions."""
+    stack.sql(f"DROP TABLE IF EXISTS {ROWS}")
+    stack.sql(f"CREATE TABLE {ROWS} (id bigint PRIMARY KEY, status text) WITH (fillfactor = 85)")
+    stack.sql(f"INSERT INTO {ROWS} SELECT i, 'waiting' FROM generate_series(1, %s) AS i", count)
+    stack.sql(f"VACUUM ANALYZE {ROWS}")
+    stack.settle()
+    rate = count / stack.tool("raw_updates", ROWS, connections, count)
+    stack.sql(f"DROP TABLE {ROWS}")
+    return rate
+
+
+def quantity(count):
+    """Jobs that are run for a figure: they take the disk's time one by one."""
+    return max(2_000, min(count // 50, 20_000))
+
+
+def throughput(stack, count, rounds):
+    jobs = quantity(count)
+    workers = stack.value("SELECT current_setting('campaign.job_workers')::integer")
+    bare = Figure(f"no-op jobs, {jobs:,}, {workers} workers", "jobs/s")
+    full = Figure(f"no-op jobs beside {count:,} finished ÷ none", "jobs/s", goal=0.80)
+    full_cpu = Figure("the same, for a second of the workers' CPU", "jobs/s", goal=0.80)
+    yield from (bare, full, full_cpu)
+    register(stack)
+    run(stack, WARM_UP)
+    for _ in range(rounds):
+        empty(stack)
+        rate, cpu_rate = run(stack, jobs)
+        bare.product.append(rate)
+        full.ceiling.append(rate)
+        full_cpu.ceiling.append(cpu_rate)
+        bare.ceiling.append(run_updates(stack, jobs, workers))
+        empty(stack)
+        fill(stack, count)
+        rate, cpu_rate = run(stack, jobs)
+        full.product.append(rate)
+        full_cpu.product.append(cpu_rate)
+    empty(stack)
+    bare.note = f"a job costs {1e6 / max(full_cpu.ceiling):.0f} µs of CPU"
+
+
+def latency(stack, _count, _rounds):
+    figures = [Figure(f"job_create() to start, p{share}", "ms") for share in (50, 99)]
+    yield from figures
+    register(stack)
+    empty(stack)
+    run(stack, LATENCY_WARM_UP)
+    times = []
+    with session(stack) as (watcher, look):
+        watcher.autocommit = True
+        for _ in range(LATENCY_JOBS):
+            job_id = stack.value("SELECT job_create(%s)", TYPE)
+            wait_for_all(look, time.monotonic(), PATIENCE_S, lambda _: POLL_MIN_S)
+            # created_at is when the client's statement arrived, before it was committed.
+            times.append(1000 * float(stack.value(
+                "SELECT extract(epoch FROM started_at - created_at) FROM campaign.jobs"
+                " WHERE id = %s", job_id)))
+    for figure, share in zip(figures, (50, 99)):
+        figure.product.append(percentile(times, share))
+    spread = f"{min(times):.1f}..{max(times):.1f} ms"
+    figures[0].note = f"{LATENCY_JOBS} jobs one after the other, {spread}"
