@@ -8,6 +8,7 @@ import time
 
 import campaigns
 import jobs
+import signup
 from private_stack import Unmeasured
 from report import Figure, percentile
 
@@ -234,4 +235,5 @@ ALL = {
     "latency": latency,
     "jobs": jobs.throughput,
     "job-latency": jobs.latency,
+    "sign-ups": signup.latency,
 }
