@@ -6,6 +6,28 @@ from waiting import wait_until
 
 ENDS = ("finished", "failed", "cancelled")
 
+# Bodies of handlers.
+LOOP = """
+DECLARE started timestamptz := clock_timestamp();
+BEGIN
+    WHILE clock_timestamp() < started + interval '1 minute' LOOP
+        PERFORM 1;
+    END LOOP;
+    RETURN '{}';
+END"""
+NOTE = """
+BEGIN
+    INSERT INTO jobs_test.effects VALUES (job_id, meta ->> 'what');
+    RETURN jsonb_build_object('noted', meta ->> 'what');
+END"""
+SLEEP_AND_NOTE = """
+BEGIN
+    PERFORM public.job_progress(job_id, 40);
+    PERFORM pg_sleep((meta ->> 'seconds')::float8);
+    INSERT INTO jobs_test.effects VALUES (job_id, 'slept');
+    RETURN NULL;
+END"""
+
 
 def create(stack, name, run_at="now()", **meta):
     """The id of a new job, committed."""
@@ -54,3 +76,9 @@ def effects(stack, job_id):
     """What the handlers of a job have written into jobs_test.effects, and committed."""
     return [row[0] for row in stack.sql("SELECT what FROM jobs_test.effects WHERE job_id = %s",
                                         job_id)]
+
+
+def running_worker(stack, job_id):
+    """The pid of the worker that runs the job."""
+    return wait_until("a worker runs it", lambda: stack.sql(
+        "SELECT worker_pid FROM campaign.job_slots() WHERE job_id = %s", job_id))[0][0]
