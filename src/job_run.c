@@ -99,7 +99,7 @@ static void write_failure(const Job *job, const ErrorData *error)
 	job_queue_fail(job, unpack_sql_state(error->sqlerrcode), message);
 }
 
-static void run_in_transaction(const char *id, Job *job)
+static void run_in_transaction(const char *id, TimestampTz started_at, Job *job)
 {
 	Datum result = (Datum) 0;
 	bool is_null = true;
@@ -108,7 +108,7 @@ static void run_in_transaction(const char *id, Job *job)
 	session_begin();
 	if (job_queue_begin(id, job))
 	{
-		job->started_at = GetCurrentTimestamp();
+		job->started_at = started_at;
 		pgstat_report_activity(STATE_RUNNING, psprintf("job %s: %s", job->id, job->type));
 		error = attempt(job, &result, &is_null);
 		if (error == NULL)
@@ -142,14 +142,15 @@ static void write_aborted(const char *id, Job *job, MemoryContext context)
 void job_run(const char *id, JobRun *run)
 {
 	MemoryContext context = CurrentMemoryContext;
+	TimestampTz started_at;
 	Job job = {0};
 
 	run->type[0] = '\0';
 	/* Before the job is begun: a request to cancel it finds either the slot or the job begun. */
-	job_slots_enter(id);
+	started_at = job_slots_enter(id);
 	PG_TRY();
 	{
-		run_in_transaction(id, &job);
+		run_in_transaction(id, started_at, &job);
 	}
 	PG_CATCH();
 	{

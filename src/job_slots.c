@@ -139,14 +139,17 @@ uint64 job_slots_ended(void)
 	return ended;
 }
 
-void job_slots_enter(const char *job_id)
+TimestampTz job_slots_enter(const char *job_id)
 {
+	TimestampTz now = GetCurrentTimestamp();
+
 	LWLockAcquire(state->lock, LW_EXCLUSIVE);
 	strlcpy(own->job_id, job_id, sizeof(own->job_id));
-	own->started_at = GetCurrentTimestamp();
+	own->started_at = now;
 	own->progress = 0;
 	own->interrupted = false;
 	LWLockRelease(state->lock);
+	return now;
 }
 
 void job_slots_leave(void)

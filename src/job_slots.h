@@ -11,6 +11,7 @@
 #include "postgres.h"
 
 #include "storage/lwlock.h"
+#include "utils/timestamp.h"
 
 #define JOB_ID_MAX		 32
 #define JOB_SLOTS		 256 /* job workers of all databases */
@@ -42,8 +43,8 @@ void job_slots_wake_at_commit(void);
  */
 uint64 job_slots_ended(void);
 
-/* The calling worker runs this job from now on; it runs none. */
-void job_slots_enter(const char *job_id);
+/* The calling worker runs this job from now on, which is answered; it runs none. */
+TimestampTz job_slots_enter(const char *job_id);
 void job_slots_leave(void);
 
 /* Whether somebody has asked to interrupt the job of the calling worker. */
