@@ -9,6 +9,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,8 @@
 #define BUSY_MS 100
 /* health.c counts for each thread whether it misses a server; there is one. */
 #define LANE 0
+/* So often in a row a mail may find that the server closes on it, before others get their turn. */
+#define PATIENCE 3
 
 struct Deliver
 {
@@ -37,6 +40,8 @@ struct Deliver
 	Smtp *smtp;
 	Retry postgresql_retry;
 	Retry smtp_retry;
+	char closed_on[QUEUE_ID_SIZE]; /* the mail that the server last closed on */
+	int closed_times;			   /* how often in a row */
 	pthread_t thread;
 	atomic_bool running;
 	int64_t sent;
@@ -98,6 +103,24 @@ static bool report_away(Deliver *deliver, const QueueMail *mail, const Error *re
 	return true;
 }
 
+/*
+ * A server that closes may be away, or may do so to this mail each time. As the mail is the first
+ * one again, no other would ever be sent: in the end it is an attempt, and waits like any other.
+ */
+static bool report_closed(Deliver *deliver, const QueueMail *mail, const Error *reason,
+						  Error *error)
+{
+	if (strcmp(deliver->closed_on, mail->id) != 0)
+	{
+		snprintf(deliver->closed_on, sizeof(deliver->closed_on), "%s", mail->id);
+		deliver->closed_times = 0;
+	}
+	if (deliver->closed_times++ < PATIENCE)
+		return report_away(deliver, mail, reason, error);
+	deliver->closed_on[0] = '\0';
+	return report_failed(deliver, mail, reason, false, error);
+}
+
 /* Sends the mail that we hold; false and *error if PostgreSQL could not be told. */
 static bool send_mail(Deliver *deliver, const QueueMail *mail, Error *error)
 {
@@ -125,6 +148,8 @@ static bool send_mail(Deliver *deliver, const QueueMail *mail, Error *error)
 			return report_failed(deliver, mail, &reason, false, error);
 		case SMTP_AWAY:
 			return report_away(deliver, mail, &reason, error);
+		case SMTP_AWAY_NOW:
+			return report_closed(deliver, mail, &reason, error);
 		default:
 			log_mail(LOG_WARNING, "the SMTP server is too slow to wait for: the mail is sent later",
 					 mail, NULL);

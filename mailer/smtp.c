@@ -254,7 +254,9 @@ static SmtpOutcome outcome_of(Smtp *smtp, CURLcode code, char *answer, Error *er
 	explain(smtp, code, error);
 	if (code == CURLE_ABORTED_BY_CALLBACK)
 		return SMTP_STOPPED;
-	return dialog_fault(&smtp->dialog) == DIALOG_FAULT_MAIL ? SMTP_REFUSED : SMTP_AWAY;
+	if (dialog_fault(&smtp->dialog) == DIALOG_FAULT_MAIL)
+		return SMTP_REFUSED;
+	return smtp->dialog.phase >= DIALOG_RCPT ? SMTP_AWAY_NOW : SMTP_AWAY;
 }
 
 static SmtpOutcome transfer(Smtp *smtp, const Letter *letter, curl_mime *parts,

@@ -16,10 +16,11 @@ typedef struct Smtp Smtp;
 
 typedef enum SmtpOutcome
 {
-	SMTP_SENT,	  /* the server has taken it */
-	SMTP_REFUSED, /* this mail was not taken; others may be */
-	SMTP_AWAY,	  /* the server takes no mail at the moment */
-	SMTP_STOPPED  /* the program ends, and the server was too slow */
+	SMTP_SENT,	   /* the server has taken it */
+	SMTP_REFUSED,  /* this mail was not taken; others may be */
+	SMTP_AWAY,	   /* the server takes no mail at the moment */
+	SMTP_AWAY_NOW, /* so it says, now that it knows the recipient: perhaps it takes others */
+	SMTP_STOPPED   /* the program ends, and the server was too slow */
 } SmtpOutcome;
 
 #define SMTP_ANSWER_SIZE 256

@@ -234,7 +234,7 @@ AS $$
     WHERE NOT a.deleted AND (a.company_id IN (SELECT campaign.request_companies())
         OR a.company_id IS NULL AND a.user_id = (
             SELECT u.id FROM campaign.users u WHERE u.id = campaign.request_user() AND NOT u.deleted))
-    UNION ALL SELECT campaign.request_application()
+    UNION ALL SELECT r.id FROM campaign.request_application() AS r (id) WHERE r.id IS NOT NULL
 $$;
 COMMENT ON FUNCTION campaign.request_applications() IS
 'The applications of the user of the request and of their companies, or the application of the request itself.';

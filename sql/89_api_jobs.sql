@@ -174,17 +174,31 @@ CREATE FUNCTION campaign.api_job_meta(meta json) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    given jsonb;
+    digits integer;
+    longest CONSTANT integer := 262144;
+    length integer := 0;
 BEGIN
-    IF octet_length(meta::text) > 262144 THEN
+    IF octet_length(meta::text) > longest THEN
         PERFORM campaign.api_raise('PT413', 'metadata are longer than 256 kB');
     END IF;
-    RETURN meta::jsonb;
+    given := meta::jsonb;
+    -- 1e131071 has 8 characters, and 131072 whenever it is read.
+    FOR digits IN SELECT octet_length(n::text)
+                  FROM jsonb_path_query(given, 'strict $.** ? (@.type() == "number")') AS n LOOP
+        length := length + digits;
+        IF length > longest THEN
+            PERFORM campaign.api_raise('PT413', 'metadata are longer than 256 kB when their numbers are written out');
+        END IF;
+    END LOOP;
+    RETURN given;
 EXCEPTION WHEN data_exception THEN
     PERFORM campaign.api_raise('PT422', 'metadata cannot be stored: ' || SQLERRM);
 END
 $$;
 COMMENT ON FUNCTION campaign.api_job_meta(json) IS
-'Metadata of a request; 413 above 256 kB, 422 if they hold what cannot be stored, such as \u0000.';
+'Metadata of a request; 413 above 256 kB, also with all numbers written out, 422 if they hold what cannot be stored, such as \u0000.';
 
 CREATE FUNCTION campaign.api_job_type_check(type text) RETURNS void
 LANGUAGE plpgsql STABLE

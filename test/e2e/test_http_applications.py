@@ -290,6 +290,21 @@ def test_guessing_is_slowed(nobody, application, token):
     assert is_let_in(nobody, token["token"])
 
 
+def test_no_filter_undoes_the_count(nobody, application):
+    """R2.5: nor does a question that ends in an error."""
+    wrong = basic(application["id"], "wrong")
+    answers = [nobody.patient(method, path + "?pgrst_scalar-%3E%3Ecode=like.P%5C", headers=wrong)
+               for method, path in [("POST", "/rpc/token"), ("GET", "/token")] * ENOUGH_FAILURES]
+    assert [answer.status for answer in answers][:5] == [401] * 5, answers
+    right = basic(application["id"], application["secret"])
+    nobody.patient("GET", "/token", headers=right).refused(429)
+
+
+def test_nobody_has_no_applications(stack):
+    """R2.5: none, and not one that is NULL, with which nothing could be refused any more."""
+    assert stack.sql("SELECT * FROM campaign.request_applications()") == []
+
+
 def test_nginx_limits_credentials(stack):
     """R2.5: one address gets 429 after a burst, under both names."""
     api = Api(stack.env["HTTP_URL"])

@@ -159,6 +159,17 @@ def test_huge_json(ana, nobody, stored_nothing):
     answer.refused(400, 404, 413, 422)
 
 
+@pytest.mark.parametrize("path, size", [("/companies/x1/members", 60_000),
+                                        ("/campaigns/x1/numbers", 2_000_000)])
+def test_no_body_keeps_nginx_busy(stack, ana, stored_nothing, path, size):
+    """R0.7: a long body without an end is not looked at again and again."""
+    log = stack.env["NGINX_LOG"]
+    with open(log, encoding="utf-8", errors="replace") as file:
+        file.seek(0, 2)
+        ana.api.post(path, b"{" + b"a" * size, headers={"Content-Type": JSON}).refused(400)
+        assert "pcre2_match() failed" not in file.read()
+
+
 def test_other_content_types(ana, target, stored_nothing):
     """R0.7: XML, CSV and forms where JSON is expected."""
     for kind in ("application/xml", "text/html", "application/vnd.pgrst.plan+json", "x/y", "\"",

@@ -84,6 +84,17 @@ def test_login_takes_the_same_time(stack, nobody):
     assert 0.5 < known / unknown < 2, (known_s, unknown_s)
 
 
+def test_no_filter_undoes_the_count(stack, nobody):
+    """R0.8: a question that ends in an error for a wrong password only, and would roll back the
+    count of failures, is not asked."""
+    victim = logged_in(stack.env["HTTP_URL"])
+    answers = [nobody.patient("POST", path + "?pgrst_scalar-%3E%3Ecode=like.P%5C",
+                              {"email": victim.email, "password": WRONG})
+               for path in ["/login", "/rpc/login"] * ENOUGH_FAILURES]
+    assert [answer.status for answer in answers][:5] == [401] * 5, answers
+    nobody.login(victim.email).refused(429)
+
+
 def test_repeated_failures_are_slowed(stack, nobody):
     """R0.8: after several wrong passwords an account answers late or not at all; others do
     not notice."""

@@ -73,6 +73,19 @@ def test_one_does_not_hold_up_the_others(stack, certificate):
     assert server.mails[0][0] == ["other.0@example.com"]
 
 
+@pytest.mark.parametrize("step", ["RCPT", "DATA"])
+def test_one_that_ends_the_session_does_not_either(stack, certificate, step):
+    """R4.2: behind a mail that makes the server close each time, the others go out."""
+    with SmtpServer(certificate, {step: ["421 4.7.0 not that one"] * 4}) as server:
+        closing = queue(stack, "closing@example.com")
+        other = queue(stack, "behind.it@example.com")
+        with mailer_for(stack, server):
+            assert wait_for_status(stack, other, "finished")["attempts"] == 1
+            assert wait_for_status(stack, closing, "finished")["attempts"] == 2
+    assert [recipients for recipients, *_ in server.mails] == [["behind.it@example.com"],
+                                                               ["closing@example.com"]]
+
+
 @pytest.mark.parametrize("step, action, copies", [
     ("BODY", CLOSE, 1), ("BODY", HANG, 1), ("ANSWER", CLOSE, 2), ("ANSWER", HANG, 2),
     ("RCPT", CLOSE, 1), ("RCPT", HANG, 1), ("DATA", HANG, 1)])
