@@ -170,6 +170,14 @@ def test_no_body_keeps_nginx_busy(stack, ana, stored_nothing, path, size):
         assert "pcre2_match() failed" not in file.read()
 
 
+@pytest.mark.parametrize("number", ["1e131071", "-1e-16383", "0e-16383", "1e5000"])
+def test_short_numbers_that_are_long(ana, stored_nothing, number):
+    """R2.2: 413 for metadata of a job that would be more than 256 kB whenever they are read."""
+    meta = f'{{"seconds": 0, "x": [{", ".join([number] * 60)}]}}'
+    body = f'{{"job_name": "countdown", "meta": {meta}}}'.encode()
+    ana.api.post("/job", body, headers={"Content-Type": JSON}).refused(413)
+
+
 def test_other_content_types(ana, target, stored_nothing):
     """R0.7: XML, CSV and forms where JSON is expected."""
     for kind in ("application/xml", "text/html", "application/vnd.pgrst.plan+json", "x/y", "\"",
