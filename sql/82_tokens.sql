@@ -19,7 +19,7 @@ CREATE TABLE campaign.password_changes (
 );
 COMMENT ON TABLE campaign.password_changes IS 'When users changed their passwords: older tokens are refused.';
 COMMENT ON COLUMN campaign.password_changes.user_id IS 'User.';
-COMMENT ON COLUMN campaign.password_changes.changed_at IS 'When the password last changed, in whole seconds as tokens have it.';
+COMMENT ON COLUMN campaign.password_changes.changed_at IS 'The first whole second after the last change: tokens from before it are refused.';
 ALTER TABLE campaign.password_changes ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.password_changes', '');
 
@@ -54,7 +54,10 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    issued bigint := floor(extract(epoch FROM clock_timestamp()));
+    -- Not before the last change of the password, which counts from its next second on.
+    issued bigint := greatest(floor(extract(epoch FROM clock_timestamp())),
+        (SELECT extract(epoch FROM p.changed_at) FROM campaign.password_changes p
+         WHERE p.user_id = token_issue.user_id));
     expires bigint := issued + extract(epoch FROM current_setting('campaign.jwt_expiry')::interval)::bigint;
 BEGIN
     RETURN jsonb_build_object(
@@ -289,7 +292,8 @@ BEGIN
     SET password = @extschema@.password_hash(new_password), updated_at = clock_timestamp()
     WHERE u.id = person_id;
     INSERT INTO campaign.password_changes AS p (user_id, changed_at)
-    VALUES (person_id, date_trunc('second', clock_timestamp()))
+    -- Tokens say in whole seconds when they were made: those of this second are older.
+    VALUES (person_id, date_trunc('second', clock_timestamp()) + interval '1 second')
     ON CONFLICT ON CONSTRAINT password_changes_pkey DO UPDATE SET changed_at = excluded.changed_at;
     RETURN campaign.token_issue(person_id);
 EXCEPTION WHEN OTHERS THEN

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from http_client import PASSWORD, Api, logged_in, unique
+from waiting import wait_until
 
 pytest_plugins = ["http_fixtures"]
 
@@ -44,6 +45,19 @@ def test_a_person_changes_themselves(stack, nobody):
     nobody.login(email, "a new password 1").expect(200)
     stored = stack.one("SELECT password FROM campaign.users WHERE id = %s", person.user_id)
     assert stored.startswith("$argon2id$")
+
+
+def test_tokens_of_the_same_second(stack, nobody):
+    """R0.8: a token that is a moment older than the new password is refused, and one that is a
+    moment younger is not."""
+    person = logged_in(stack.env["HTTP_URL"])
+    wait_until("a second begins", lambda: time.time() % 1 < 0.2)
+    old = nobody.login(person.email).expect(200).json["token"]
+    change = {"old_password": PASSWORD, "new_password": "a new password 1"}
+    changed = person.api.post("/me/password", change).expect(200).json["token"]
+    new = nobody.login(person.email, "a new password 1").expect(200).json["token"]
+    for token, status in ((old, 401), (changed, 200), (new, 200)):
+        nobody.with_token(token).get("/me").expect(status)
 
 
 def test_address_of_a_deleted_person(stack, nobody):
