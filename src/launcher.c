@@ -46,6 +46,7 @@ typedef struct Launched
 	int number; /* 0: the campaign worker; else a job worker, from 1 */
 	BackgroundWorkerHandle *handle;
 	bool wanted;
+	bool dismissed; /* ended by us: no sign that the next one would die, too */
 	TimestampTz started_at;
 	TimestampTz start_at; /* not before */
 	int backoff_s;
@@ -143,6 +144,13 @@ static bool is_running(Launched *launched)
 		return true;
 	pfree(launched->handle);
 	launched->handle = NULL;
+	if (launched->dismissed)
+	{
+		launched->dismissed = false;
+		launched->backoff_s = LAUNCHER_BACKOFF_MIN_S;
+		launched->start_at = 0;
+		return false;
+	}
 	/* One that dies at once will do so again: no right to connect, an extension that is damaged. */
 	if (GetCurrentTimestamp() - launched->started_at > LAUNCHER_STABLE_S * USECS_PER_SEC)
 		launched->backoff_s = LAUNCHER_BACKOFF_MIN_S;
@@ -246,8 +254,10 @@ static TimestampTz launch_missing(void)
 	{
 		Launched *launched = lfirst(cell);
 
-		if (!launched->wanted && is_running(launched))
-			TerminateBackgroundWorker(launched->handle);
+		if (launched->wanted || !is_running(launched))
+			continue;
+		launched->dismissed = true;
+		TerminateBackgroundWorker(launched->handle);
 	}
 	return again;
 }

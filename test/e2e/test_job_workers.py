@@ -32,6 +32,9 @@ def test_alive_is_never_run_twice(stack):
     jobs.define(stack, "sleepy", SLEEP_AND_NOTE)
     job_id = jobs.create(stack, "sleepy", seconds=1)
     pid = running_worker(stack, job_id)
+    # In its handler: before that the job is not begun, and others may take it.
+    wait_until("it sleeps", lambda: stack.one(
+        "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = %s", pid), interval=0.01)
     os.kill(pid, signal.SIGSTOP)
     try:
         ended = time.monotonic() + 4
@@ -172,6 +175,15 @@ def test_number_of_workers(stack):
         assert_stays("it waits", lambda: jobs.get(stack, job_id)["status"] == "waiting", 0.5)
     jobs.wait_for(stack, job_id, "finished")
     wait_until("all workers again", lambda: len(jobs.workers(stack)) == 2)
+
+
+def test_dismissed_workers_come_back_at_once(stack):
+    """R2.1: workers that a setting has ended are no sign of a fault: the next ones need not wait
+    longer each time."""
+    for _ in range(5):
+        with stack.settings(campaign__job_workers=0):
+            wait_until("no worker", lambda: not jobs.workers(stack))
+        wait_until("all workers again", lambda: len(jobs.workers(stack)) == 2, timeout=5)
 
 
 def test_shutdown_does_not_wait_for_jobs(stack):
