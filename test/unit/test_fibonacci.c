@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <gmp.h>
 
+#include "computation_probe.h"
 #include "fibonacci.h"
 
 #define SIZE FIBONACCI_SIZE(FIBONACCI_N_MAX)
@@ -23,34 +24,6 @@
 	"43466557686937456435688527675040625802564660517371780402481729089536555417949051890403879840" \
 	"07925516929592259308032263477520968962323987332247116164299644090653318793829896964992851600" \
 	"3704476137795166849228875"
-
-/* A callback that says no at its question number `stop_at` (0: never). */
-typedef struct Questions
-{
-	int asked;
-	int stop_at;
-	int percent;
-} Questions;
-
-static bool malloc_fails;
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return malloc_fails ? NULL : __real_malloc(size);
-}
-
-static bool keep_going(void *context, int percent)
-{
-	Questions *questions = context;
-
-	assert_in_range(percent, questions->percent, 100);
-	questions->percent = percent;
-	questions->asked++;
-	return questions->asked != questions->stop_at;
-}
 
 static void assert_fibonacci(long n, const char *expected)
 {
@@ -166,34 +139,6 @@ static void test_without_memory(void **state)
 	malloc_fails = false;
 	assert_int_equal(result, COMPUTATION_NO_MEMORY);
 	assert_int_equal(questions.asked, 0);
-}
-
-/* What GMP has, at the moment and at the most. */
-static size_t allocated;
-static size_t allocated_most;
-
-static void *count_allocate(size_t size)
-{
-	allocated += size;
-	if (allocated > allocated_most)
-		allocated_most = allocated;
-	return malloc(size);
-}
-
-/* For a moment both may exist. */
-static void *count_reallocate(void *block, size_t old_size, size_t new_size)
-{
-	allocated += new_size;
-	if (allocated > allocated_most)
-		allocated_most = allocated;
-	allocated -= old_size;
-	return realloc(block, new_size);
-}
-
-static void count_free(void *block, size_t size)
-{
-	allocated -= size;
-	free(block);
 }
 
 static void test_memory_is_bounded(void **state)

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <gmp.h>
 
+#include "computation_probe.h"
 #include "pi.h"
 
 #define SIZE PI_SIZE(PI_DIGITS_MAX)
@@ -34,34 +35,6 @@ static const char thousand_decimals[] =
 	"50244594553469083026425223082533446850352619311881710100031378387528865875332083"
 	"81420617177669147303598253490428755468731159562863882353787593751957781857780532"
 	"1712268066130019278766111959092164201989";
-
-/* A callback that says no at its question number `stop_at` (0: never). */
-typedef struct Questions
-{
-	int asked;
-	int stop_at;
-	int percent;
-} Questions;
-
-static bool malloc_fails;
-
-void *__real_malloc(size_t size);
-void *__wrap_malloc(size_t size);
-
-void *__wrap_malloc(size_t size)
-{
-	return malloc_fails ? NULL : __real_malloc(size);
-}
-
-static bool keep_going(void *context, int percent)
-{
-	Questions *questions = context;
-
-	assert_in_range(percent, questions->percent, 100);
-	questions->percent = percent;
-	questions->asked++;
-	return questions->asked != questions->stop_at;
-}
 
 /* arctan(1 / x) * one, each term cut. */
 static void scaled_arctan(mpz_t sum, unsigned long x, const mpz_t one)
@@ -274,34 +247,6 @@ static void test_without_memory(void **state)
 	malloc_fails = false;
 	assert_int_equal(result, COMPUTATION_NO_MEMORY);
 	assert_int_equal(questions.asked, 0);
-}
-
-/* What GMP has, at the moment and at the most. */
-static size_t allocated;
-static size_t allocated_most;
-
-static void *count_allocate(size_t size)
-{
-	allocated += size;
-	if (allocated > allocated_most)
-		allocated_most = allocated;
-	return malloc(size);
-}
-
-/* For a moment both may exist. */
-static void *count_reallocate(void *block, size_t old_size, size_t new_size)
-{
-	allocated += new_size;
-	if (allocated > allocated_most)
-		allocated_most = allocated;
-	allocated -= old_size;
-	return realloc(block, new_size);
-}
-
-static void count_free(void *block, size_t size)
-{
-	allocated -= size;
-	free(block);
 }
 
 static void test_memory_is_bounded(void **state)
