@@ -157,25 +157,9 @@ int main(int argc, char *argv[], char *environment[])
 	ConfigAction action = config_load(argc, argv, environment, &config, &error);
 	int code;
 
-	switch (action)
-	{
-		case CONFIG_HELP:
-			option_print_help(&CONFIG_TABLE, stdout);
-			return EXIT_OK;
-		case CONFIG_VERSION:
-			puts("campaign-consumer " CAMPAIGN_VERSION);
-			return EXIT_OK;
-		case CONFIG_USAGE:
-			fprintf(stderr, "campaign-consumer: %s\n", error.text);
-			return EXIT_USAGE;
-		default:
-			break;
-	}
-	if (error.code != ERROR_NONE)
-	{
-		fprintf(stderr, "campaign-consumer: %s\n", error.text);
-		return EXIT_CONFIG;
-	}
+	if (!program_may_start(action, &CONFIG_TABLE, "campaign-consumer", CAMPAIGN_VERSION, &error,
+						   &code))
+		return code;
 	code = start(action, &config);
 	config_wipe(&config);
 	return code;

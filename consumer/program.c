@@ -1,5 +1,5 @@
 /*
- * program.c - signals and the wait for the end; see program.h.
+ * program.c - what needs no start, signals, and the wait for the end; see program.h.
  *
  * Must never end the program itself: main.c does.
  */
@@ -9,6 +9,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -20,6 +21,28 @@
 #define STOP_LOOK_MS 50
 /* The promise is 10 s; what is unfinished then is taken up again. */
 #define STOP_MAX_MS 8500
+
+bool program_may_start(ConfigAction action, const OptionTable *table, const char *name,
+					   const char *version, const Error *error, int *code)
+{
+	*code = EXIT_OK;
+	switch (action)
+	{
+		case CONFIG_HELP:
+			option_print_help(table, stdout);
+			return false;
+		case CONFIG_VERSION:
+			printf("%s %s\n", name, version);
+			return false;
+		default:
+			break;
+	}
+	if (action != CONFIG_USAGE && error->code == ERROR_NONE)
+		return true;
+	fprintf(stderr, "%s: %s\n", name, error->text);
+	*code = action == CONFIG_USAGE ? EXIT_USAGE : EXIT_CONFIG;
+	return false;
+}
 
 int program_signals(Error *error)
 {

@@ -1,7 +1,7 @@
 /*
- * program.h - how a program of this project ends: exit codes, signals, and how
- * long it may take. The work is done in threads of its own; the main thread
- * waits here.
+ * program.h - how a program of this project begins and ends: what the command
+ * line asks for, exit codes, signals, and how long the end may take. The work is done in threads of
+ * its own; the main thread waits here.
  */
 #ifndef CAMPAIGN_CONSUMER_PROGRAM_H
 #define CAMPAIGN_CONSUMER_PROGRAM_H
@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 #include "../src/error.h"
+#include "layers.h"
 
 #define EXIT_OK			 0
 #define EXIT_FAILED		 1
@@ -22,6 +23,13 @@ typedef enum ProgramEnd
 	PROGRAM_TOO_SLOW,		/* one still waits for a server */
 	PROGRAM_SIGNALLED_AGAIN /* a second signal: end at once */
 } ProgramEnd;
+
+/*
+ * Whether there is anything to start: help, the version, and errors of the command line or the
+ * settings are printed here, and *code is what the program ends with. `name` of the program.
+ */
+bool program_may_start(ConfigAction action, const OptionTable *table, const char *name,
+					   const char *version, const Error *error, int *code);
 
 /*
  * Blocks the signals that end the program in this thread, and in those it starts
