@@ -46,6 +46,22 @@ $$;
 COMMENT ON FUNCTION campaign.job_meta_number(jsonb, text, numeric, numeric) IS
 'A number of the metadata, within limits; else one clear error.';
 
+CREATE FUNCTION campaign.job_meta_whole(meta jsonb, key text, minimum numeric, maximum numeric) RETURNS numeric
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    value numeric := campaign.job_meta_number(meta, key, minimum, maximum);
+BEGIN
+    IF value <> trunc(value) THEN
+        RAISE EXCEPTION 'metadata: "%" must be a whole number', key USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN value;
+END
+$$;
+COMMENT ON FUNCTION campaign.job_meta_whole(jsonb, text, numeric, numeric) IS
+'A whole number of the metadata, within limits; else one clear error.';
+
 CREATE FUNCTION campaign.job_meta_text(meta jsonb, key text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -75,12 +91,8 @@ CREATE FUNCTION campaign.job_fibonacci_prepare(meta jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    n numeric := campaign.job_meta_number(meta, 'n', 0, 100000);
 BEGIN
-    IF n <> trunc(n) THEN
-        RAISE EXCEPTION 'metadata: "n" must be a whole number' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
+    PERFORM campaign.job_meta_whole(meta, 'n', 0, 100000);
     RETURN meta;
 END
 $$;
@@ -90,12 +102,8 @@ CREATE FUNCTION campaign.job_pi_prepare(meta jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    digits numeric := campaign.job_meta_number(meta, 'digits', 0, 100000);
 BEGIN
-    IF digits <> trunc(digits) THEN
-        RAISE EXCEPTION 'metadata: "digits" must be a whole number' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
+    PERFORM campaign.job_meta_whole(meta, 'digits', 0, 100000);
     RETURN meta;
 END
 $$;
