@@ -17,11 +17,6 @@ PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 
 BUILD := build
 PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
-SHARED_SOURCES := error message broker broker_url
-CONSUMER_SOURCES := $(basename $(notdir $(wildcard consumer/*.c)))
-MAILER_SOURCES := $(basename $(notdir $(wildcard mailer/*.c)))
-# What the mailer has from the consumer.
-PROGRAM_SOURCES := dotenv health layers log option postgres program retry stop urls verdict
 
 .DEFAULT_GOAL := all
 .PHONY: all extension consumer mailer install setup demo test unit fuzz sql e2e fault bench sanitize lint clean
@@ -68,7 +63,7 @@ PGXS_MAKE = $(MAKE) -C $(PG_BUILD) -f $(CURDIR)/src/pgxs.mk VPATH=$(CURDIR) \
 	PG_CONFIG="$(PG_CONFIG)" with_llvm=no WERROR="$(WERROR)"
 
 extension:
-	@mkdir -p $(PG_BUILD)/src
+	@mkdir -p $(addprefix $(PG_BUILD)/,$(sort $(dir $(wildcard src/*.c src/*/*.c lib/contract/*.c))))
 	+$(PGXS_MAKE) all
 
 install: all
@@ -87,42 +82,39 @@ extension install:
 
 endif
 
-# The consumer -------------------------------------------------------------------------------
+# The programs -------------------------------------------------------------------------------
 
-CONSUMER_OBJECTS := $(addprefix $(BUILD)/consumer/,$(addsuffix .o,$(CONSUMER_SOURCES) $(SHARED_SOURCES)))
-CONSUMER_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra $(WERROR) $(SANITIZE)
+PROGRAM_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra $(WERROR) $(SANITIZE) -MMD -MP
+PROGRAM_CPPFLAGS := -D_GNU_SOURCE -DCAMPAIGN_VERSION='"$(VERSION)"' -Ilib
+objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
+
+CONSUMER_OBJECTS := $(call objects,consumer lib/contract lib/program)
 CONSUMER_PACKAGES := libmongoc-1.0 libpq
+CONSUMER_LIBS := -lrabbitmq -lssl -lcrypto -lpthread
+
+# It speaks no AMQP: of the contract it has the errors only.
+MAILER_OBJECTS := $(call objects,mailer lib/program) $(BUILD)/lib/contract/error.o
+MAILER_PACKAGES := libcurl libpq
+MAILER_LIBS := -lm -lpthread
+MAILER_TEMPLATES := $(wildcard mailer/templates/*)
 
 consumer: $(BUILD)/campaign-consumer
-
-$(BUILD)/consumer/%.o: consumer/%.c $(wildcard consumer/*.h src/*.h) Makefile campaign.control
-	@mkdir -p $(@D)
-	$(CC) $(CONSUMER_CFLAGS) -DCAMPAIGN_VERSION='"$(VERSION)"' -D_GNU_SOURCE -Isrc -Iconsumer \
-		$$(pkg-config --cflags $(CONSUMER_PACKAGES)) -c -o $@ $<
-
-$(BUILD)/consumer/%.o: src/%.c $(wildcard src/*.h) Makefile
-	@mkdir -p $(@D)
-	$(CC) $(CONSUMER_CFLAGS) -D_GNU_SOURCE -Isrc -c -o $@ $<
-
-$(BUILD)/campaign-consumer: $(CONSUMER_OBJECTS)
-	$(CC) $(SANITIZE) -o $@ $^ $$(pkg-config --libs $(CONSUMER_PACKAGES)) -lrabbitmq -lssl -lcrypto -lpthread
-
-# The mailer ---------------------------------------------------------------------------------
-
-# The objects have folders of their own: both programs have a main.c and a config.c.
-MAILER_OBJECTS := $(addprefix $(BUILD)/mailer/,$(addsuffix .o,$(MAILER_SOURCES))) \
-	$(addprefix $(BUILD)/consumer/,$(addsuffix .o,$(PROGRAM_SOURCES) error))
-MAILER_TEMPLATES := $(wildcard mailer/templates/*)
-MAILER_PACKAGES := libcurl libpq
-
 mailer: $(BUILD)/campaign-mailer
 
-$(BUILD)/mailer/%.o: mailer/%.c $(wildcard mailer/*.h consumer/*.h src/*.h) Makefile campaign.control
+$(BUILD)/lib/%.o: PACKAGES := libpq
+$(BUILD)/consumer/%.o: PACKAGES := $(CONSUMER_PACKAGES)
+$(BUILD)/mailer/%.o: PACKAGES := $(MAILER_PACKAGES)
+
+$(BUILD)/%.o: %.c Makefile campaign.control
 	@mkdir -p $(@D)
-	$(CC) $(CONSUMER_CFLAGS) -DCAMPAIGN_VERSION='"$(VERSION)"' -D_GNU_SOURCE \
-		$$(pkg-config --cflags $(MAILER_PACKAGES)) -c -o $@ $<
+	$(CC) $(PROGRAM_CFLAGS) $(PROGRAM_CPPFLAGS) $$(pkg-config --cflags $(PACKAGES)) -c -o $@ $<
+
+$(BUILD)/campaign-consumer: $(CONSUMER_OBJECTS)
+	$(CC) $(SANITIZE) -o $@ $^ $$(pkg-config --libs $(CONSUMER_PACKAGES)) $(CONSUMER_LIBS)
 
 $(BUILD)/campaign-mailer: $(MAILER_OBJECTS) $(MAILER_TEMPLATES)
 	@mkdir -p $(BUILD)/templates
 	cp $(MAILER_TEMPLATES) $(BUILD)/templates
-	$(CC) $(SANITIZE) -o $@ $(MAILER_OBJECTS) $$(pkg-config --libs $(MAILER_PACKAGES)) -lm -lpthread
+	$(CC) $(SANITIZE) -o $@ $(MAILER_OBJECTS) $$(pkg-config --libs $(MAILER_PACKAGES)) $(MAILER_LIBS)
+
+-include $(sort $(CONSUMER_OBJECTS:.o=.d) $(MAILER_OBJECTS:.o=.d))

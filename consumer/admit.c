@@ -12,8 +12,8 @@
 
 #include "counters.h"
 #include "envelope.h"
-#include "log.h"
-#include "readback.h"
+#include "program/log.h"
+#include "resume.h"
 
 /* The servers are asked again, and a gap is reported again, not more often than this. */
 #define ASK_AGAIN_MS  2000

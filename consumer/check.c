@@ -10,9 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "program/check_line.h"
 #include "report.h"
 #include "store.h"
-#include "verdict.h"
 
 static bool check_broker(const Config *config, const BrokerUrl *url, char *detail, Error *error)
 {

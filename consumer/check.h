@@ -4,9 +4,9 @@
 #ifndef CAMPAIGN_CONSUMER_CHECK_H
 #define CAMPAIGN_CONSUMER_CHECK_H
 
-#include "../src/broker.h"
-#include "../src/error.h"
 #include "config.h"
+#include "contract/broker.h"
+#include "contract/error.h"
 
 /*
  * Prints to standard output, without passwords. ERROR_NONE if all is well,

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../src/message.h"
+#include "contract/message.h"
 #include "decode.h"
 
 /*

@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-#include "../src/error.h"
-#include "layers.h"
-#include "log.h"
+#include "contract/error.h"
+#include "program/log.h"
+#include "program/settings.h"
 
 typedef struct Config
 {

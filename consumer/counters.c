@@ -6,8 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "log.h"
-#include "retry.h"
+#include "program/log.h"
+#include "program/retry.h"
 
 Counters counters;
 

@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "../src/message.h"
+#include "contract/message.h"
 #include "envelope.h"
-#include "retry.h"
-#include "stop.h"
+#include "program/retry.h"
+#include "program/stop.h"
 
 #define CHANNEL			   1
 #define CONFIRM_TIMEOUT_MS 10000

@@ -12,9 +12,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "../src/broker.h"
-#include "../src/error.h"
 #include "config.h"
+#include "contract/broker.h"
+#include "contract/error.h"
 
 typedef struct DeadLetter DeadLetter;
 

@@ -3,7 +3,7 @@
  *
  * Second step of the flow (receive → decode → store → report → ack). A body
  * comes from the network and is believed in nothing: what passes here fits all
- * limits of src/message.h.
+ * limits of lib/contract/message.h.
  */
 #ifndef CAMPAIGN_CONSUMER_DECODE_H
 #define CAMPAIGN_CONSUMER_DECODE_H
@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../src/error.h"
-#include "../src/message.h"
+#include "contract/error.h"
+#include "contract/message.h"
 
 typedef struct DecodedRecipient
 {

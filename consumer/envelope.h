@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-#include "../src/error.h"
-#include "../src/rabbit.h"
+#include "contract/error.h"
+#include "contract/rabbit.h"
 #include "decode.h"
 
 /* Headers beyond this many are not copied to a dead letter. */

@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "../src/error.h"
+#include "contract/error.h"
 
 /* Deeper values than this inside ignored fields are refused. */
 #define JSON_DEPTH_MAX 32

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "log.h"
 #include "pipeline.h"
-#include "stop.h"
+#include "program/log.h"
+#include "program/stop.h"
 
 #define LANES (MESSAGE_PARTITIONS + 1)
 

@@ -8,9 +8,9 @@
 
 #include <stdbool.h>
 
-#include "../src/broker.h"
-#include "../src/error.h"
 #include "config.h"
+#include "contract/broker.h"
+#include "contract/error.h"
 
 typedef struct Lanes Lanes;
 

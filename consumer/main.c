@@ -12,12 +12,12 @@
 #include "config.h"
 #include "counters.h"
 #include "lane.h"
-#include "log.h"
-#include "program.h"
-#include "stop.h"
+#include "program/check_line.h"
+#include "program/log.h"
+#include "program/program.h"
+#include "program/stop.h"
+#include "program/urls.h"
 #include "store.h"
-#include "urls.h"
-#include "verdict.h"
 
 #ifndef CAMPAIGN_VERSION
 #define CAMPAIGN_VERSION "development"

@@ -12,10 +12,10 @@
 #include <string.h>
 
 #include "admit.h"
-#include "conflict.h"
 #include "counters.h"
-#include "log.h"
-#include "stop.h"
+#include "park.h"
+#include "program/log.h"
+#include "program/stop.h"
 
 #define IDLE_WAIT_MS  1000 /* a stop wakes earlier; heartbeats want to be sent */
 #define CAMPAIGNS_MIN 1024

@@ -11,18 +11,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../src/broker.h"
-#include "../src/error.h"
-#include "../src/message.h"
 #include "chunk.h"
 #include "config.h"
+#include "contract/broker.h"
+#include "contract/error.h"
+#include "contract/message.h"
 #include "deadletter.h"
 #include "decode.h"
-#include "health.h"
-#include "order.h"
+#include "position.h"
+#include "program/health.h"
+#include "program/retry.h"
 #include "receive.h"
 #include "report.h"
-#include "retry.h"
 #include "store.h"
 
 /* What follows from how a step ended; the table is in pipeline.c. */
@@ -43,7 +43,7 @@ typedef struct Pending
 	RangeList ranges;
 } Pending;
 
-/* What the servers say about a campaign; readback.c's. */
+/* What the servers say about a campaign; resume.c's. */
 typedef struct Standing
 {
 	ReportClass classes[MESSAGE_CLASSES];
@@ -79,7 +79,7 @@ typedef struct Pipeline
 	int64_t reject_logged_ms;
 	int64_t rejects_unlogged;
 	Standing standing;
-	const struct Conflict *conflict; /* conflict.c is at work on it */
+	const struct Conflict *conflict; /* park.c is at work on it */
 	DecodedBatch batch;
 	char body[MESSAGE_BODY_MAX];
 } Pipeline;

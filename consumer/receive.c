@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stop.h"
+#include "program/stop.h"
 
 #define CHANNEL 1
 

@@ -11,10 +11,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../src/broker.h"
-#include "../src/error.h"
-#include "../src/message.h"
 #include "config.h"
+#include "contract/broker.h"
+#include "contract/error.h"
+#include "contract/message.h"
 
 typedef struct Receive Receive;
 

@@ -12,10 +12,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../src/error.h"
 #include "chunk.h"
 #include "config.h"
-#include "postgres.h"
+#include "contract/error.h"
+#include "program/pgconn.h"
 
 typedef struct Report Report;
 

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "existing.h"
+#include "store_read.h"
 
 #define DATABASE_DEFAULT	 "campaign"
 #define WRITE_TIMEOUT_MS	 20000

@@ -13,9 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../src/error.h"
 #include "chunk.h"
 #include "config.h"
+#include "contract/error.h"
 
 typedef struct Store Store;
 

@@ -8,7 +8,7 @@
 
 #include <stdbool.h>
 
-#include "../src/error.h"
+#include "contract/error.h"
 
 #define ADDRESS_MAX 254 /* bytes: RFC 5321, 4.5.3.1.3, without the brackets */
 

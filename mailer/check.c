@@ -5,7 +5,7 @@
 
 #include <stdio.h>
 
-#include "../consumer/verdict.h"
+#include "program/check_line.h"
 #include "queue.h"
 #include "smtp.h"
 

@@ -4,8 +4,8 @@
 #ifndef CAMPAIGN_MAILER_CHECK_H
 #define CAMPAIGN_MAILER_CHECK_H
 
-#include "../src/error.h"
 #include "config.h"
+#include "contract/error.h"
 #include "smtp_url.h"
 
 /*

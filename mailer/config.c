@@ -8,9 +8,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../consumer/urls.h"
 #include "address.h"
 #include "headers.h"
+#include "program/urls.h"
 
 static const char *const TLS_WORDS[] = {"required", "optional", NULL};
 

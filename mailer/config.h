@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-#include "../consumer/layers.h"
-#include "../consumer/log.h"
-#include "../src/error.h"
+#include "contract/error.h"
+#include "program/log.h"
+#include "program/settings.h"
 
 typedef enum ConfigTls
 {

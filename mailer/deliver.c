@@ -13,12 +13,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../consumer/health.h"
-#include "../consumer/log.h"
-#include "../consumer/retry.h"
-#include "../consumer/stop.h"
 #include "address.h"
-#include "letter.h"
+#include "mail.h"
+#include "program/health.h"
+#include "program/log.h"
+#include "program/retry.h"
+#include "program/stop.h"
 #include "queue.h"
 #include "smtp.h"
 

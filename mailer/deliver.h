@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "../src/error.h"
 #include "config.h"
+#include "contract/error.h"
 #include "smtp_url.h"
 #include "welcome.h"
 

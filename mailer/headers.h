@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <time.h>
 
-#include "../src/error.h"
+#include "contract/error.h"
 
 #define HEADERS_TEXT_MAX  512  /* bytes of a subject or a name */
 #define HEADERS_LINE_SIZE 2048 /* holds any header made here, folded, and its NUL */

@@ -9,13 +9,13 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "../consumer/log.h"
-#include "../consumer/program.h"
-#include "../consumer/stop.h"
-#include "../consumer/verdict.h"
 #include "check.h"
 #include "config.h"
 #include "deliver.h"
+#include "program/check_line.h"
+#include "program/log.h"
+#include "program/program.h"
+#include "program/stop.h"
 #include "smtp_url.h"
 #include "welcome.h"
 

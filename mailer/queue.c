@@ -12,8 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "../consumer/log.h"
-#include "../consumer/stop.h"
+#include "program/log.h"
+#include "program/stop.h"
 
 static const PostgresStatement CLAIM = {"mail_claim",
 										"SELECT id, email, attempt FROM campaign.mail_claim()", 0};

@@ -12,9 +12,9 @@
 
 #include <stdbool.h>
 
-#include "../consumer/postgres.h"
-#include "../src/error.h"
 #include "config.h"
+#include "contract/error.h"
+#include "program/pgconn.h"
 
 #define QUEUE_ID_SIZE	 64
 #define QUEUE_EMAIL_SIZE 1024

@@ -12,9 +12,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "../consumer/retry.h"
-#include "../consumer/stop.h"
 #include "dialog.h"
+#include "program/retry.h"
+#include "program/stop.h"
 
 /* Once a stop was requested: leaves time to tell PostgreSQL. */
 #define STOP_TIMEOUT_MS	  4000

@@ -7,9 +7,9 @@
 
 #include <stdbool.h>
 
-#include "../src/error.h"
 #include "config.h"
-#include "letter.h"
+#include "contract/error.h"
+#include "mail.h"
 #include "smtp_url.h"
 
 typedef struct Smtp Smtp;

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "../src/error.h"
+#include "contract/error.h"
 
 #define SMTP_URL_PART_SIZE 512
 

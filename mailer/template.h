@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "../src/error.h"
+#include "contract/error.h"
 
 /* The last of a list has a NULL name. */
 typedef struct TemplateValue

@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "../src/error.h"
+#include "contract/error.h"
 
 /* Owned; lines end with CR LF, as in a mail. */
 typedef struct Welcome

@@ -1,4 +1,4 @@
--- Identifiers and passwords: thin SQL faces of src/cuid2.c and src/password.c.
+-- Identifiers and passwords: thin SQL faces of src/identity/cuid2.c and src/identity/password.c.
 
 CREATE FUNCTION @extschema@.cuid2(length integer DEFAULT 24) RETURNS text
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE

@@ -1,6 +1,6 @@
 -- Progress: what the worker marks as published, what the consumer reports as stored.
 
--- The worker's side (src/outbox.c) -----------------------------------------------------------
+-- The worker's side (src/publish/outbox.c) -----------------------------------------------------------
 
 CREATE FUNCTION campaign.outbox_active()
 RETURNS TABLE (campaign_id text, class text, class_number integer, ordered boolean, status text,

@@ -3,7 +3,7 @@
  * and the launcher of the workers, when loaded by shared_preload_libraries.
  *
  * The flow from here: upload.c puts recipients into rows, dispatch.c wakes the
- * worker, worker.c publishes what outbox.c finds through publish.c, and
+ * worker, worker.c publishes what outbox.c finds through publisher.c, and
  * campaign-consumer (consumer/) stores it and reports back.
  */
 #include "postgres.h"
@@ -13,7 +13,7 @@
 
 #include "launcher.h"
 #include "settings.h"
-#include "shared.h"
+#include "shmem.h"
 
 PG_MODULE_MAGIC;
 

@@ -28,12 +28,12 @@
 #include "utils/varlena.h"
 #include "utils/wait_event.h"
 
-#include "job_worker.h"
+#include "jobs/job_worker.h"
 #include "launcher.h"
+#include "publish/worker.h"
 #include "session.h"
 #include "settings.h"
 #include "wake.h"
-#include "worker.h"
 
 #define LAUNCHER_RESTART_S	   5
 #define LAUNCHER_STABLE_S	   10 /* a worker that lived so long is not one that dies at once */

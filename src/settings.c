@@ -12,7 +12,7 @@
 #include "storage/fd.h"
 #include "utils/guc.h"
 
-#include "message.h"
+#include "contract/message.h"
 #include "settings.h"
 
 #define SECRET_LINE_MAX 4096 /* of a *_file */

@@ -8,7 +8,7 @@
 
 #include "storage/lwlock.h"
 
-/* For shared.c: how much shared memory this needs, and where it is. */
+/* For shmem.c: how much shared memory this needs, and where it is. */
 Size wake_shared_size(void);
 void wake_shared_attach(void *memory, LWLock *lock, bool fresh);
 

@@ -82,7 +82,7 @@ def dispatch(stack, campaign_id, until="sent", memory=None):
 
 
 def queue_of(stack, campaign_id):
-    """The queue that a campaign's messages go to: src/message.h says how it is found."""
+    """The queue that a campaign's messages go to: lib/contract/message.h says how it is found."""
     return stack.value(
         "SELECT 'campaign.messages.' ||"
         " (('x' || left(encode(sha256(%s::bytea), 'hex'), 8))::bit(32)::bigint %% 4)",

@@ -8,17 +8,17 @@
  * time, on connections of their own, until all is confirmed, received and acked.
  * The queue has the arguments of the product's and is deleted at the end.
  *
- * links: src/message.c src/cuid2.c src/broker.c src/broker_url.c src/error.c
- * links: -lrabbitmq -lssl -lcrypto -lpthread
+ * links: lib/contract/message.c lib/contract/broker.c lib/contract/broker_url.c
+ * links: lib/contract/error.c src/identity/cuid2.c -lrabbitmq -lssl -lcrypto -lpthread
  */
 #include <pthread.h>
 #include <string.h>
 
-#include "broker.h"
 #include "clock.h"
-#include "cuid2.h"
-#include "message.h"
+#include "lib/contract/broker.h"
+#include "lib/contract/message.h"
 #include "sample.h"
+#include "src/identity/cuid2.h"
 
 #define CHANNEL			1
 #define EXCHANGE		"bench"
@@ -58,7 +58,7 @@ static void check_reply(amqp_connection_state_t connection, const char *what)
 		clock_fail(what, error.text);
 }
 
-/* The same arguments as src/broker.c gives a partition queue. */
+/* The same arguments as lib/contract/broker.c gives a partition queue. */
 static void declare_queue(amqp_connection_state_t connection)
 {
 	amqp_table_entry_t entries[3] = {

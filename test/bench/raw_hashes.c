@@ -4,11 +4,11 @@
  *
  *     raw_hashes generate|series|sha3|argon2id COUNT
  *
- * generate, series: src/cuid2.c. sha3: SHA3-512 of one block, which is what an
+ * generate, series: src/identity/cuid2.c. sha3: SHA3-512 of one block, which is what an
  * identifier costs at least. argon2id: libargon2 with the default parameters of
  * password_hash().
  *
- * links: src/cuid2.c -largon2 -lcrypto
+ * links: src/identity/cuid2.c -largon2 -lcrypto
  */
 #include <argon2.h>
 #include <openssl/evp.h>
@@ -16,9 +16,9 @@
 #include <string.h>
 
 #include "clock.h"
-#include "cuid2.h"
-#include "password.h"
 #include "sample.h"
+#include "src/identity/cuid2.h"
+#include "src/identity/password.h"
 
 #define BLOCK_LENGTH 71 /* the longest text that one block of SHA3-512 holds */
 #define SALT		 "0123456789abcdef"

@@ -8,15 +8,15 @@
  * driver are measured. The collection must exist (bench.py makes it, with the
  * options of the consumer's): an insert would make an ordinary one.
  *
- * links: src/message.c src/cuid2.c libmongoc-1.0 -lcrypto
+ * links: lib/contract/message.c src/identity/cuid2.c libmongoc-1.0 -lcrypto
  */
 #include <mongoc/mongoc.h>
 #include <string.h>
 
 #include "clock.h"
-#include "cuid2.h"
-#include "message.h"
+#include "lib/contract/message.h"
 #include "sample.h"
+#include "src/identity/cuid2.h"
 
 #define WRITE_TIMEOUT_MS 60000
 

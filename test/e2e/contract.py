@@ -1,4 +1,4 @@
-"""contract.py - docs/contract and src/message.h as the tests read them.
+"""contract.py - docs/contract and lib/contract/message.h as the tests read them.
 
 Must never repeat a name or a limit: it reads them where they are written.
 """
@@ -20,8 +20,8 @@ ARITHMETIC = re.compile(r"[\d\s()*<+-]+")
 
 
 def header_constants():
-    """The #defines of src/message.h by name, without MESSAGE_: texts and numbers."""
-    text = (REPOSITORY / "src" / "message.h").read_text(encoding="utf-8")
+    """The #defines of lib/contract/message.h by name, without MESSAGE_: texts and numbers."""
+    text = (REPOSITORY / "lib" / "contract" / "message.h").read_text(encoding="utf-8")
     constants = {}
     for name, value in DEFINE.findall(text):
         if value.startswith('"'):

@@ -1,6 +1,6 @@
 """test_contract.py - R0.20: docs/contract says what the programs do, and suffices.
 
-Two parts: the documents agree with each other and with src/message.h; what the worker and the
+Two parts: the documents agree with each other and with lib/contract/message.h; what the worker and the
 broker really have agrees with the documents. The rules for consumers are tested in
 test_contract_consumer.py.
 """
@@ -33,7 +33,7 @@ def test_r0_20_documents_are_well_formed_and_every_reference_resolves():
 
 
 def test_r0_20_names_in_the_documents_are_those_of_the_programs():
-    """R0.20: names of exchanges, queues, fields and headers are those of src/message.h."""
+    """R0.20: names of exchanges, queues, fields and headers are those of lib/contract/message.h."""
     names = contract.header_constants()
     partitions = {names["QUEUE_PREFIX"] + str(n) for n in range(names["PARTITIONS"])}
     expected = partitions | {names["QUEUE_PARALLEL"], names["DEAD"]}
@@ -53,7 +53,7 @@ def test_r0_20_names_in_the_documents_are_those_of_the_programs():
 
 
 def test_r0_20_limits_in_the_documents_are_those_of_the_programs():
-    """R0.20: every limit of the documents is the one of src/message.h."""
+    """R0.20: every limit of the documents is the one of lib/contract/message.h."""
     names = contract.header_constants()
     limits = {
         "partitions": names["PARTITIONS"], "frame_bytes": names["FRAME_MAX"],

@@ -2,14 +2,14 @@
  * fuzz_broker_url.c - any text as an AMQP URL: taken apart into strings that end,
  * or refused in one line that quotes nothing of it (R0.16).
  *
- * links: src/broker_url.c src/error.c librabbitmq
+ * links: lib/contract/broker_url.c lib/contract/error.c librabbitmq
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "broker.h"
+#include "lib/contract/broker.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,14 +3,14 @@
  * what it calls valid is an E.164 number, and every reason is UTF-8 that can go
  * into JSON (R0.11).
  *
- * links: src/numbers.c
+ * links: src/upload/numbers.c
  */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "numbers.h"
+#include "src/upload/numbers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

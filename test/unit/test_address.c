@@ -2,7 +2,7 @@
  * test_address.c - what may stand in RCPT TO and in a header as an address, and that
  * nothing gets through that could begin another line (R4.1).
  *
- * links: mailer/address.c mailer/utf8.c src/error.c
+ * links: mailer/address.c mailer/utf8.c lib/contract/error.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
  * test_broker_url.c - AMQP URLs as people and hosting services write them, and
  * no password in any error (R0.16).
  *
- * links: src/broker_url.c src/error.c librabbitmq
+ * links: lib/contract/broker_url.c lib/contract/error.c librabbitmq
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "broker.h"
+#include "lib/contract/broker.h"
 
 static void expect(const char *text, const char *user, const char *password, const char *described)
 {

@@ -2,7 +2,8 @@
  * test_config.c - settings: which source wins, what a .env file may look like,
  * what is refused and how it is said (R0.16).
  *
- * links: consumer/config.c consumer/layers.c consumer/option.c consumer/dotenv.c src/error.c
+ * links: consumer/config.c lib/program/settings.c lib/program/option.c
+ * links: lib/program/dotenv.c lib/contract/error.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,7 +17,7 @@
 #include <cmocka.h>
 
 #include "consumer/config.h"
-#include "consumer/dotenv.h"
+#include "lib/program/dotenv.h"
 
 #define URLS                                                                                       \
 	"AMQP_URL=amqp://u:secret@h/\nMONGODB_URI=mongodb://u:secret@h\n"                              \

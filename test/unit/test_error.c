@@ -1,7 +1,7 @@
 /*
  * test_error.c - an error is one line that can go into a log, whatever it quotes.
  *
- * links: src/error.c
+ * links: lib/contract/error.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-#include "error.h"
+#include "lib/contract/error.h"
 
 static void test_code_and_text(void **state)
 {

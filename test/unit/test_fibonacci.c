@@ -2,7 +2,7 @@
  * test_fibonacci.c - Fibonacci numbers are exact, stop when told to, and stay within
  * the memory they claim (R2.3).
  *
- * links: src/fibonacci.c src/computation.c gmp -Wl,--wrap=malloc
+ * links: src/jobs/fibonacci.c src/jobs/computation.c gmp -Wl,--wrap=malloc
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include <gmp.h>
 
 #include "computation_probe.h"
-#include "fibonacci.h"
+#include "src/jobs/fibonacci.h"
 
 #define SIZE FIBONACCI_SIZE(FIBONACCI_N_MAX)
 

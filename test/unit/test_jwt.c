@@ -1,7 +1,7 @@
 /*
  * test_jwt.c - tokens: RFC 7515's own example, lengths, short keys (R0.8).
  *
- * links: src/jwt.c pgcommon libcrypto
+ * links: src/api/jwt.c pgcommon libcrypto
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "jwt.h"
+#include "src/api/jwt.h"
 
 /* RFC 7515, appendix A.1: header and payload have line breaks in them, the key is binary. */
 static const char rfc_header[] = "{\"typ\":\"JWT\",\r\n \"alg\":\"HS256\"}";

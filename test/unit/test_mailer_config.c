@@ -2,8 +2,8 @@
  * test_mailer_config.c - the mailer's settings, and SMTP_URL taken apart (R4.2).
  *
  * links: mailer/config.c mailer/smtp_url.c mailer/headers.c mailer/address.c mailer/utf8.c
- * links: consumer/layers.c consumer/option.c consumer/dotenv.c consumer/urls.c src/error.c
- * links: libcurl libpq
+ * links: lib/program/settings.c lib/program/option.c lib/program/dotenv.c lib/program/urls.c
+ * links: lib/contract/error.c libcurl libpq
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /*
  * test_message.c - the contract's encoding: names, ids, bodies (R0.20).
  *
- * links: src/message.c libcrypto
+ * links: lib/contract/message.c libcrypto
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "message.h"
+#include "lib/contract/message.h"
 
 #define CAMPAIGN "a1b2c3d4e5f6g7h8i9j0k1l2"
 

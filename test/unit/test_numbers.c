@@ -1,7 +1,7 @@
 /*
  * test_numbers.c - the upload's parser, rule by rule (R0.11).
  *
- * links: src/numbers.c
+ * links: src/upload/numbers.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "numbers.h"
+#include "src/upload/numbers.h"
 
 /* sizeof, not strlen: some inputs hold NULs. */
 #define OPEN(parser, literal) numbers_open(parser, literal, sizeof(literal) - 1)

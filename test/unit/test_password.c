@@ -1,7 +1,7 @@
 /*
  * test_password.c - Argon2id in PHC form: round trip, hostile hashes, RFC 9106 (R0.6).
  *
- * links: src/password.c libargon2 libcrypto
+ * links: src/identity/password.c libargon2 libcrypto
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include <argon2.h>
 
-#include "password.h"
+#include "src/identity/password.h"
 
 #define MEMORY PASSWORD_MEMORY_KIB_MIN
 #define PASSES PASSWORD_PASSES_MIN

@@ -2,7 +2,7 @@
  * test_pi.c - every decimal of pi is right and the last one cut, not rounded; the
  * computation stops when told to and stays within the memory it claims (R2.3).
  *
- * links: src/pi.c src/computation.c gmp -Wl,--wrap=malloc
+ * links: src/jobs/pi.c src/jobs/computation.c gmp -Wl,--wrap=malloc
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,7 +15,7 @@
 #include <gmp.h>
 
 #include "computation_probe.h"
-#include "pi.h"
+#include "src/jobs/pi.h"
 
 #define SIZE PI_SIZE(PI_DIGITS_MAX)
 

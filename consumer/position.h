@@ -1,0 +1,62 @@
+/*
+ * position.h - where each campaign stands: the next `seq` to store, per class.
+ *
+ * A bounded memory of a lane, rebuilt from MongoDB and PostgreSQL whenever an
+ * entry is missing: losing one costs two queries, never a document. Decides
+ * what is done with a batch; touches no server.
+ */
+#ifndef CAMPAIGN_CONSUMER_ORDER_H
+#define CAMPAIGN_CONSUMER_ORDER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "contract/message.h"
+
+typedef struct OrderClass
+{
+	bool known;		  /* PostgreSQL knows recipients of this class */
+	int64_t total;	  /* how many */
+	int64_t next;	  /* lowest seq not stored nor in the chunk in hand */
+	int64_t gap_next; /* `next` of the last reported gap; 0: none */
+	int64_t gap_ms;	  /* when it was reported */
+} OrderClass;
+
+typedef struct OrderCampaign
+{
+	char id[MESSAGE_ID_MAX + 1];
+	OrderClass classes[MESSAGE_CLASSES];
+	int64_t read_ms; /* when `next` was last read from the servers */
+	/* Private to position.c: */
+	int32_t chain;
+	int32_t newer;
+	int32_t older;
+} OrderCampaign;
+
+typedef struct OrderTable OrderTable;
+
+/* `capacity` campaigns; the longest unused makes room. NULL when out of memory. */
+OrderTable *order_new(int capacity);
+void order_free(OrderTable *table);
+
+/* NULL if unknown. The pointer holds until the next order_add() or order_forget(). */
+OrderCampaign *order_find(OrderTable *table, const char *campaign_id);
+
+/* Adds a campaign that is not there, zeroed but for its id. */
+OrderCampaign *order_add(OrderTable *table, const char *campaign_id);
+
+/* To be read back before it is used again. */
+void order_forget(OrderTable *table, const char *campaign_id);
+void order_clear(OrderTable *table);
+
+typedef enum OrderVerdict
+{
+	ORDER_STORE, /* from *from on */
+	ORDER_DONE,	 /* all of it is stored */
+	ORDER_GAP	 /* something before it is missing */
+} OrderVerdict;
+
+/* What to do with seqs first .. last when `next` is the lowest missing one. */
+OrderVerdict order_decide(int64_t next, int64_t first, int64_t last, int64_t *from);
+
+#endif /* CAMPAIGN_CONSUMER_ORDER_H */

@@ -1,0 +1,95 @@
+/*
+ * resume.c - where a campaign stands; see resume.h.
+ *
+ * Must never be used while the chunk holds documents of the campaign that are
+ * already counted in its `next`: MongoDB does not have them yet.
+ */
+#include "resume.h"
+
+#include <string.h>
+
+static bool step_open(Pipeline *pipeline, Error *error)
+{
+	return report_open(pipeline->report, pipeline->batch.campaign_id, pipeline->standing.classes,
+					   error);
+}
+
+static bool step_highest(Pipeline *pipeline, Error *error)
+{
+	Standing *standing = &pipeline->standing;
+
+	for (int class = 0; class < MESSAGE_CLASSES; class ++)
+	{
+		standing->highest[class] = 0;
+		if (standing->classes[class].known &&
+			!store_highest(pipeline->store, pipeline->batch.campaign_id, (MessageClass) class,
+						   &standing->highest[class], error))
+			return false;
+	}
+	return true;
+}
+
+/*
+ * The first seq that has to be stored. What was reported is stored, unless MongoDB has lost it.
+ * What MongoDB has beyond that (a crash between store and report, or somebody else's documents) is
+ * inserted once more: only the duplicate key and the comparison that follows tell which it is.
+ */
+static int64_t next_seq(const Standing *standing, int class)
+{
+	int64_t reported = standing->classes[class].stored_through;
+	int64_t highest = standing->highest[class];
+
+	return (highest < reported ? highest : reported) + 1;
+}
+
+static bool is_known(const Standing *standing)
+{
+	for (int class = 0; class < MESSAGE_CLASSES; class ++)
+	{
+		if (standing->classes[class].known)
+			return true;
+	}
+	return false;
+}
+
+static void remember(Pipeline *pipeline)
+{
+	const Standing *standing = &pipeline->standing;
+	OrderCampaign *campaign = order_find(pipeline->order, pipeline->batch.campaign_id);
+
+	if (campaign == NULL)
+		campaign = order_add(pipeline->order, pipeline->batch.campaign_id);
+	campaign->read_ms = retry_now_ms();
+	for (int class = 0; class < MESSAGE_CLASSES; class ++)
+	{
+		campaign->classes[class].known = standing->classes[class].known;
+		campaign->classes[class].total = standing->classes[class].total;
+		campaign->classes[class].next = next_seq(standing, class);
+	}
+}
+
+Outcome readback_campaign(Pipeline *pipeline, bool *flush)
+{
+	/* One query at a time on the connection: the report on its way goes first. */
+	Outcome outcome = pipeline_settle(pipeline);
+
+	if (outcome == OUTCOME_OK && !receive_is_open(pipeline->receive))
+	{
+		*flush = true;
+		return OUTCOME_OK;
+	}
+	if (outcome == OUTCOME_OK)
+		outcome = pipeline_persist(pipeline, SERVER_POSTGRESQL, step_open);
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	if (!is_known(&pipeline->standing))
+	{
+		order_forget(pipeline->order, pipeline->batch.campaign_id);
+		return OUTCOME_OK;
+	}
+	if (pipeline->ordered)
+		outcome = pipeline_persist(pipeline, SERVER_MONGODB, step_highest);
+	if (outcome == OUTCOME_OK)
+		remember(pipeline);
+	return outcome;
+}

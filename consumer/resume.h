@@ -1,0 +1,17 @@
+/*
+ * resume.h - where a campaign stands, asked from the servers: PostgreSQL
+ * knows it or not, MongoDB has so much of it.
+ */
+#ifndef CAMPAIGN_CONSUMER_READBACK_H
+#define CAMPAIGN_CONSUMER_READBACK_H
+
+#include "pipeline.h"
+
+/*
+ * Reads back the campaign of the delivery in hand into pipeline->order; a
+ * campaign that PostgreSQL does not know is not there afterwards. *flush becomes
+ * true if the broker was lost meanwhile.
+ */
+Outcome readback_campaign(Pipeline *pipeline, bool *flush);
+
+#endif /* CAMPAIGN_CONSUMER_READBACK_H */

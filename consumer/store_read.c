@@ -1,0 +1,158 @@
+/*
+ * store_read.c - what MongoDB already holds of a campaign; see store_read.h.
+ */
+#include "store_read.h"
+
+#include <string.h>
+
+/* The fields that make a document the same one; its dates are the first insert's. */
+static const char *const COMPARED[] = {"identifier", "phone_number", "message", "campaign_id"};
+
+#define COMPARED_COUNT (sizeof(COMPARED) / sizeof(*COMPARED))
+
+static mongoc_cursor_t *find_range(mongoc_collection_t *collection, const char *campaign_id,
+								   MessageClass class, int64_t first_seq, int64_t last_seq,
+								   const bson_t *options)
+{
+	uint8_t prefix[MESSAGE_DOCUMENT_PREFIX_SIZE];
+	uint8_t first[MESSAGE_DOCUMENT_ID_SIZE];
+	uint8_t last[MESSAGE_DOCUMENT_ID_SIZE];
+	bson_t filter = BSON_INITIALIZER;
+	bson_t bounds;
+	mongoc_cursor_t *cursor;
+
+	message_document_prefix(campaign_id, prefix);
+	message_document_id(prefix, class, first_seq, first);
+	message_document_id(prefix, class, last_seq, last);
+	BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &bounds);
+	BSON_APPEND_BINARY(&bounds, "$gte", BSON_SUBTYPE_BINARY, first, sizeof(first));
+	BSON_APPEND_BINARY(&bounds, "$lte", BSON_SUBTYPE_BINARY, last, sizeof(last));
+	bson_append_document_end(&filter, &bounds);
+	cursor = mongoc_collection_find_with_opts(collection, &filter, options, NULL);
+	bson_destroy(&filter);
+	return cursor;
+}
+
+/* The seq in the last five bytes of a document's _id; 0 if it is none of ours. */
+static int64_t document_seq(const bson_t *document)
+{
+	bson_iter_t iter;
+	bson_subtype_t subtype;
+	uint32_t length;
+	const uint8_t *id;
+	int64_t seq = 0;
+
+	if (!bson_iter_init_find(&iter, document, "_id") || !BSON_ITER_HOLDS_BINARY(&iter))
+		return 0;
+	bson_iter_binary(&iter, &subtype, &length, &id);
+	if (length != MESSAGE_DOCUMENT_ID_SIZE)
+		return 0;
+	for (uint32_t i = MESSAGE_DOCUMENT_PREFIX_SIZE + 1; i < length; i++)
+		seq = seq << 8 | id[i];
+	return seq;
+}
+
+bool existing_highest(mongoc_collection_t *collection, const char *campaign_id, MessageClass class,
+					  int64_t *highest, bson_error_t *reason)
+{
+	bson_t *options = BCON_NEW("sort", "{", "_id", BCON_INT32(-1), "}", "limit", BCON_INT64(1),
+							   "projection", "{", "_id", BCON_INT32(1), "}");
+	mongoc_cursor_t *cursor =
+		find_range(collection, campaign_id, class, 0, MESSAGE_SEQ_MAX, options);
+	const bson_t *document;
+	bool failed;
+
+	*highest = 0;
+	if (mongoc_cursor_next(cursor, &document))
+		*highest = document_seq(document);
+	failed = mongoc_cursor_error(cursor, reason);
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(options);
+	return !failed;
+}
+
+static const char *text_of(const bson_t *document, const char *name, uint32_t *length)
+{
+	bson_iter_t iter;
+
+	*length = 0;
+	if (!bson_iter_init_find(&iter, document, name) || !BSON_ITER_HOLDS_UTF8(&iter))
+		return NULL;
+	return bson_iter_utf8(&iter, length);
+}
+
+const char *existing_difference(const bson_t *ours, const bson_t *theirs)
+{
+	for (size_t i = 0; i < COMPARED_COUNT; i++)
+	{
+		uint32_t our_length;
+		uint32_t their_length;
+		const char *our = text_of(ours, COMPARED[i], &our_length);
+		const char *their = text_of(theirs, COMPARED[i], &their_length);
+
+		if (our == NULL || their == NULL || our_length != their_length ||
+			memcmp(our, their, our_length) != 0)
+			return COMPARED[i];
+	}
+	return NULL;
+}
+
+static void mark(Chunk *chunk, const Range *range, const bson_t *document)
+{
+	int64_t seq = document_seq(document);
+	int place;
+
+	if (seq < range->first_seq || seq > range->last_seq)
+		return;
+	place = range->first_document + (int) (seq - range->first_seq);
+	if (chunk->states[place] != CHUNK_MISSING)
+		return;
+	if (existing_difference(&chunk->documents[place], document) == NULL)
+		chunk->states[place] = CHUNK_PRESENT;
+	else
+	{
+		chunk->states[place] = CHUNK_CONFLICT;
+		chunk->conflicts++;
+	}
+}
+
+static bool compare_range(mongoc_collection_t *collection, Chunk *chunk, const Range *range,
+						  int from, const bson_t *options, bson_error_t *reason)
+{
+	int64_t first = range->first_seq;
+	mongoc_cursor_t *cursor;
+	const bson_t *document;
+	bool failed;
+
+	if (from > range->first_document)
+		first += from - range->first_document;
+	cursor =
+		find_range(collection, range->campaign_id, range->class, first, range->last_seq, options);
+	while (mongoc_cursor_next(cursor, &document))
+		mark(chunk, range, document);
+	failed = mongoc_cursor_error(cursor, reason);
+	mongoc_cursor_destroy(cursor);
+	return !failed;
+}
+
+bool existing_compare(mongoc_collection_t *collection, Chunk *chunk, int from, bson_error_t *reason)
+{
+	bson_t options = BSON_INITIALIZER;
+	bson_t projection;
+	bool done = true;
+
+	BSON_APPEND_DOCUMENT_BEGIN(&options, "projection", &projection);
+	for (size_t i = 0; i < COMPARED_COUNT; i++)
+		BSON_APPEND_INT32(&projection, COMPARED[i], 1);
+	bson_append_document_end(&options, &projection);
+	for (int i = 0; done && i < chunk->ranges.count; i++)
+	{
+		const Range *range = &chunk->ranges.items[i];
+		int64_t count = range->last_seq - range->first_seq + 1;
+
+		if (range->first_document + count > from)
+			done = compare_range(collection, chunk, range, from, &options, reason);
+	}
+	bson_destroy(&options);
+	return done;
+}

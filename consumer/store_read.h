@@ -1,0 +1,30 @@
+/*
+ * store_read.h - what MongoDB already holds of a campaign: read back after a
+ * restart, and compared when an insert meets a duplicate key.
+ *
+ * Part of store.c's step. Reads only, and only what a majority has.
+ */
+#ifndef CAMPAIGN_CONSUMER_EXISTING_H
+#define CAMPAIGN_CONSUMER_EXISTING_H
+
+#include <mongoc/mongoc.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "chunk.h"
+
+/* Highest seq of a campaign and class; 0 if none. */
+bool existing_highest(mongoc_collection_t *collection, const char *campaign_id, MessageClass class,
+					  int64_t *highest, bson_error_t *reason);
+
+/*
+ * Looks up every document of the chunk from place `from` on, with one query per
+ * range, and marks those that are there CHUNK_PRESENT or CHUNK_CONFLICT.
+ */
+bool existing_compare(mongoc_collection_t *collection, Chunk *chunk, int from,
+					  bson_error_t *reason);
+
+/* Name of the first field in which two documents differ, NULL if in none that counts. */
+const char *existing_difference(const bson_t *ours, const bson_t *theirs);
+
+#endif /* CAMPAIGN_CONSUMER_EXISTING_H */

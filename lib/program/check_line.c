@@ -1,0 +1,31 @@
+/*
+ * check_line.c - the lines of `--check`; see check_line.h.
+ */
+#include "check_line.h"
+
+#include <stdio.h>
+
+#include "program.h"
+
+void verdict_print(Server server, bool done, const char *detail, const Error *error,
+				   ErrorCode *worst)
+{
+	printf("%-5s  %-10s  %s\n", done ? "ok" : "wrong", health_server_name(server),
+		   done ? detail : error->text);
+	if (done || *worst == ERROR_UNREACHABLE)
+		return;
+	*worst = error->code == ERROR_UNREACHABLE ? ERROR_UNREACHABLE : ERROR_REFUSED;
+}
+
+int verdict_exit_code(ErrorCode worst)
+{
+	switch (worst)
+	{
+		case ERROR_NONE:
+			return EXIT_OK;
+		case ERROR_UNREACHABLE:
+			return EXIT_UNREACHABLE;
+		default:
+			return EXIT_FAILED;
+	}
+}

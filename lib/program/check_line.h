@@ -1,0 +1,25 @@
+/*
+ * check_line.h - the lines of `--check`: one for each server.
+ */
+#ifndef CAMPAIGN_CONSUMER_VERDICT_H
+#define CAMPAIGN_CONSUMER_VERDICT_H
+
+#include <stdbool.h>
+
+#include "contract/error.h"
+#include "health.h"
+
+#define VERDICT_DETAIL_SIZE 600
+
+/*
+ * Prints what was found: `detail` if all is well, else the error. *worst starts
+ * as ERROR_NONE and becomes ERROR_UNREACHABLE as soon as a server is away, else
+ * ERROR_REFUSED as soon as something is wrong.
+ */
+void verdict_print(Server server, bool done, const char *detail, const Error *error,
+				   ErrorCode *worst);
+
+/* The program's exit code. */
+int verdict_exit_code(ErrorCode worst);
+
+#endif /* CAMPAIGN_CONSUMER_VERDICT_H */

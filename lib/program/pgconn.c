@@ -1,0 +1,210 @@
+/*
+ * pgconn.c - connecting, sending, waiting; see pgconn.h.
+ *
+ * Must never wait without a deadline, nor use a connection after a failure: the
+ * next use opens a new one.
+ */
+#include "pgconn.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "log.h"
+#include "retry.h"
+#include "stop.h"
+
+#define ANSWER_TIMEOUT_MS	 60000 /* a lock may be held for a while */
+#define STATEMENT_TIMEOUT_MS "50000"
+#define STOP_TIMEOUT_MS		 5000 /* once a stop was requested */
+
+/* The first line of what libpq says: the rest guesses at reasons. */
+static bool failed(Error *error, ErrorCode code, const char *what, const char *text)
+{
+	return error_set(error, code, "%s: %.*s", what, (int) strcspn(text, "\n"), text);
+}
+
+/* Without this, libpq writes notices to standard error, past the log. */
+static void ignore_notice(void *unused, const char *text)
+{
+	(void) unused;
+	log_line(LOG_DEBUG, text, {"server", "PostgreSQL", 0});
+}
+
+/* libpq gives no SQLSTATE here; an answering server says FATAL. */
+static ErrorCode connection_error_code(const char *text)
+{
+	bool refused = strstr(text, "FATAL:") != NULL && strstr(text, "starting up") == NULL &&
+				   strstr(text, "shutting down") == NULL && strstr(text, "recovery mode") == NULL;
+
+	return refused ? ERROR_REFUSED : ERROR_UNREACHABLE;
+}
+
+bool postgres_is_open(const Postgres *postgres)
+{
+	return postgres->connection != NULL && PQstatus(postgres->connection) == CONNECTION_OK;
+}
+
+bool postgres_open(Postgres *postgres, Error *error)
+{
+	char timeout[12];
+	/* What stands before dbname is a default, which the URL may override. */
+	const char *const names[] = {"application_name",	"connect_timeout",	"keepalives_idle",
+								 "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+								 "client_encoding",		"dbname",			NULL};
+	const char *const values[] = {postgres->program, timeout, "10",			 "5", "3",
+								  "30000",			 "UTF8",  postgres->url, NULL};
+	PGconn *connection;
+
+	if (postgres_is_open(postgres))
+		return true;
+	postgres_close(postgres);
+	snprintf(timeout, sizeof(timeout), "%d", postgres->timeout_s);
+	connection = PQconnectdbParams(names, values, 1);
+	if (connection == NULL)
+		return error_set(error, ERROR_MEMORY, "out of memory");
+	if (PQstatus(connection) != CONNECTION_OK)
+	{
+		const char *text = PQerrorMessage(connection);
+
+		(void) failed(error, connection_error_code(text), "cannot connect", text);
+		PQfinish(connection);
+		return false;
+	}
+	(void) PQsetNoticeProcessor(connection, ignore_notice, NULL);
+	/* A statement that we have given up must not go on waiting in the server with its locks. */
+	PQclear(PQexec(connection, "SET statement_timeout = " STATEMENT_TIMEOUT_MS));
+	postgres->connection = connection;
+	return true;
+}
+
+void postgres_close(Postgres *postgres)
+{
+	PQfinish(postgres->connection);
+	postgres->connection = NULL;
+}
+
+/* Sets the error and drops the connection: nothing is known of its state. */
+static bool lost(Postgres *postgres, const char *what, const char *text, Error *error)
+{
+	(void) failed(error, ERROR_UNREACHABLE, what, text);
+	postgres_close(postgres);
+	return false;
+}
+
+/* An SQL error: the connection is fine, but somebody has to act. */
+static bool refused(const PGresult *result, const char *what, Error *error)
+{
+	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return error_set(error, ERROR_REFUSED, "%s: %s (SQLSTATE %s)", what,
+					 text != NULL ? text : "unknown error", state != NULL ? state : "unknown");
+}
+
+/* Waits until the answer has arrived whole. */
+static bool await(Postgres *postgres, const char *what, Error *error)
+{
+	int64_t deadline = retry_now_ms() + ANSWER_TIMEOUT_MS;
+	bool stopping = false;
+
+	while (PQisBusy(postgres->connection))
+	{
+		struct pollfd wait[2] = {{.fd = PQsocket(postgres->connection), .events = POLLIN},
+								 {.fd = stop_descriptor(), .events = POLLIN}};
+
+		if (!stopping && stop_requested())
+		{
+			stopping = true;
+			if (deadline > retry_now_ms() + STOP_TIMEOUT_MS)
+				deadline = retry_now_ms() + STOP_TIMEOUT_MS;
+		}
+		if (retry_now_ms() >= deadline)
+			return lost(postgres, what, "no answer", error);
+		/* The stop is readable for ever: look at it once. */
+		if (poll(wait, stopping ? 1 : 2, 1000) == 0 && postgres->tick != NULL)
+			postgres->tick(postgres->tick_argument);
+		if (wait[0].revents != 0 && !PQconsumeInput(postgres->connection))
+			return lost(postgres, what, PQerrorMessage(postgres->connection), error);
+	}
+	return true;
+}
+
+PGresult *postgres_result(Postgres *postgres, const char *what, Error *error)
+{
+	PGresult *result = NULL;
+	PGresult *next;
+
+	for (;;)
+	{
+		if (!await(postgres, what, error))
+		{
+			PQclear(result);
+			return NULL;
+		}
+		next = PQgetResult(postgres->connection);
+		if (next == NULL)
+			break;
+		PQclear(result);
+		result = next;
+	}
+	if (result != NULL &&
+		(PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK))
+		return result;
+	if (result == NULL || PQstatus(postgres->connection) != CONNECTION_OK)
+		(void) lost(postgres, what, PQerrorMessage(postgres->connection), error);
+	else
+		(void) refused(result, what, error);
+	PQclear(result);
+	return NULL;
+}
+
+bool postgres_prepare(Postgres *postgres, const PostgresStatement *statement, Error *error)
+{
+	PGresult *result;
+
+	if (!PQsendPrepare(postgres->connection, statement->name, statement->sql, statement->parameters,
+					   NULL))
+		return lost(postgres, statement->name, PQerrorMessage(postgres->connection), error);
+	result = postgres_result(postgres, statement->name, error);
+	PQclear(result);
+	return result != NULL;
+}
+
+bool postgres_send(Postgres *postgres, const PostgresStatement *statement,
+				   const char *const *values, Error *error)
+{
+	if (PQsendQueryPrepared(postgres->connection, statement->name, statement->parameters, values,
+							NULL, NULL, 0))
+		return true;
+	return lost(postgres, statement->name, PQerrorMessage(postgres->connection), error);
+}
+
+PGresult *postgres_execute(Postgres *postgres, const char *what, const char *sql, Error *error)
+{
+	if (PQsendQuery(postgres->connection, sql))
+		return postgres_result(postgres, what, error);
+	(void) lost(postgres, what, PQerrorMessage(postgres->connection), error);
+	return NULL;
+}
+
+bool postgres_may_execute(Postgres *postgres, const char *signature, Error *error)
+{
+	static const char sql[] = "SELECT has_schema_privilege('campaign', 'USAGE') AND "
+							  "has_function_privilege(($1::regprocedure)::oid, 'EXECUTE')";
+	const char *values[] = {signature};
+	PGresult *result = PQexecParams(postgres->connection, sql, 1, NULL, values, NULL, NULL, 0);
+	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+	bool done = false;
+
+	if (PQresultStatus(result) != PGRES_TUPLES_OK)
+		error_set(error, ERROR_REFUSED, "%s",
+				  text != NULL ? text : PQerrorMessage(postgres->connection));
+	else if (strcmp(PQgetvalue(result, 0, 0), "t") != 0)
+		error_set(error, ERROR_REFUSED, "%s may not execute %s: log in as %s",
+				  PQuser(postgres->connection), signature, postgres->role);
+	else
+		done = true;
+	PQclear(result);
+	return done;
+}

@@ -1,0 +1,26 @@
+/*
+ * stop.h - the one flag that ends the consumer. main.c sets it, every lane
+ * looks at it between two steps and wakes from any wait of its own.
+ */
+#ifndef CAMPAIGN_CONSUMER_STOP_H
+#define CAMPAIGN_CONSUMER_STOP_H
+
+#include <stdbool.h>
+
+#include "contract/error.h"
+
+/* Before the first thread starts. */
+bool stop_setup(Error *error);
+
+/* From now on stop_requested() is true. Safe from every thread. */
+void stop_request(void);
+
+bool stop_requested(void);
+
+/* Readable for ever once a stop was requested: for poll(). */
+int stop_descriptor(void);
+
+/* Waits `timeout_ms`, or until a stop is requested; false if it is. */
+bool stop_wait(int timeout_ms);
+
+#endif /* CAMPAIGN_CONSUMER_STOP_H */

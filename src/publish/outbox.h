@@ -1,0 +1,70 @@
+/*
+ * outbox.h - what the worker reads from and writes to the tables, each call in
+ * a short transaction of its own: none is open while the worker waits for the
+ * broker.
+ *
+ * SPI only. Errors are PostgreSQL's: the worker dies and is started again.
+ */
+#ifndef CAMPAIGN_OUTBOX_H
+#define CAMPAIGN_OUTBOX_H
+
+#include "contract/message.h"
+
+/* A class of a campaign that is not stored completely. */
+typedef struct OutboxClass
+{
+	char campaign_id[MESSAGE_ID_MAX + 1];
+	MessageClass class;
+	bool ordered;
+	bool blocked; /* an earlier class is not stored completely */
+	int64 total;
+	int64 published;
+	int64 stored_through;
+	int32 rewinds;
+} OutboxClass;
+
+/* What all batches of a campaign share. Secrets: wipe when done. */
+typedef struct OutboxTemplate
+{
+	char *message; /* UTF-8, palloc'd in the caller's context */
+	int64 identifier_time;
+	char identifier_entropy[MESSAGE_ID_MAX + 1];
+	char identifier_fingerprint[MESSAGE_ID_MAX + 1];
+} OutboxTemplate;
+
+typedef struct OutboxPhone
+{
+	char text[MESSAGE_PHONE_MAX + 1];
+	int length;
+} OutboxPhone;
+
+/* Settings of the worker's session: plans that do not depend on statistics. */
+void outbox_prepare_session(void);
+
+/* Everything unfinished, in the order of dispatch: palloc'd in the caller's context. */
+OutboxClass *outbox_active(int *count);
+
+/* False if the campaign is not there. */
+bool outbox_template(const char *campaign_id, OutboxTemplate *template);
+
+/*
+ * Phones of the recipients after `seq`, at most `limit`, in order; returns how
+ * many, which ends before the first one that is missing.
+ */
+int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limit,
+				OutboxPhone *phones);
+
+/*
+ * The broker confirmed everything up to `published`. False if a client holds the
+ * campaign's lock, so that its status could not follow: call again.
+ */
+bool outbox_mark(const char *campaign_id, MessageClass class, int32 rewinds, int64 published);
+
+/* Ends campaigns that are stored completely but were locked when the last report came. */
+void outbox_finish(void);
+
+/* Publish again from the end of what is stored; returns the seq before it, -1 if it is not running.
+ */
+int64 outbox_rewind(const char *campaign_id, MessageClass class);
+
+#endif /* CAMPAIGN_OUTBOX_H */

@@ -1,0 +1,55 @@
+/*
+ * shmem.c - reserves the extension's shared memory and hands it to its users.
+ *
+ * Must never hold anything that is needed after a crash: the postmaster clears
+ * it whenever a process dies hard.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+#include "storage/ipc.h"
+#include "storage/lwlock.h"
+#include "storage/shmem.h"
+
+#include "jobs/job_slots.h"
+#include "shmem.h"
+#include "wake.h"
+
+#define SHARED_TRANCHE "campaign"
+
+static shmem_request_hook_type previous_request_hook = NULL;
+static shmem_startup_hook_type previous_startup_hook = NULL;
+
+static void request(void)
+{
+	if (previous_request_hook)
+		previous_request_hook();
+	RequestAddinShmemSpace(wake_shared_size());
+	RequestAddinShmemSpace(job_slots_shared_size());
+	RequestNamedLWLockTranche(SHARED_TRANCHE, 2);
+}
+
+static void startup(void)
+{
+	LWLockPadded *locks;
+	void *memory;
+	bool found;
+
+	if (previous_startup_hook)
+		previous_startup_hook();
+	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
+	locks = GetNamedLWLockTranche(SHARED_TRANCHE);
+	memory = ShmemInitStruct("campaign wake", wake_shared_size(), &found);
+	wake_shared_attach(memory, &locks[0].lock, !found);
+	memory = ShmemInitStruct("campaign job slots", job_slots_shared_size(), &found);
+	job_slots_shared_attach(memory, &locks[1].lock, !found);
+	LWLockRelease(AddinShmemInitLock);
+}
+
+void shared_request(void)
+{
+	previous_request_hook = shmem_request_hook;
+	shmem_request_hook = request;
+	previous_startup_hook = shmem_startup_hook;
+	shmem_startup_hook = startup;
+}

@@ -1,0 +1,27 @@
+/*
+ * number_set.h - the set of phone numbers that an upload has seen.
+ *
+ * Eight bytes a slot and no more: a million numbers cost a cache miss each, and
+ * nothing in the import costs as much.
+ */
+#ifndef CAMPAIGN_PHONES_H
+#define CAMPAIGN_PHONES_H
+
+#include "postgres.h"
+
+typedef struct PhoneSet
+{
+	uint64 *slots;	   /* 0: free; no number is 0 */
+	uint64 multiplier; /* random and odd: nobody can send a file of collisions */
+	int bits;		   /* 2^bits slots */
+	uint64 count;
+	MemoryContext context;
+} PhoneSet;
+
+/* A set in the current memory context, with room for about `expected` numbers before it grows. */
+void phones_create(PhoneSet *set, uint64 expected);
+
+/* Adds the digits of a number; false if it was there. */
+bool phones_add(PhoneSet *set, uint64 digits);
+
+#endif /* CAMPAIGN_PHONES_H */
