@@ -1,6 +1,6 @@
 """test_jobs.py - background jobs in the workers of a running PostgreSQL: their life, and failing.
 
-What can be seen without a worker is in test/sql/14_jobs.sql and 15_job_queue.sql; kill -9 is
+What can be seen without a worker is in test/sql/30_jobs.sql and 33_job_queue.sql; kill -9 is
 in test/fault/test_jobs_kill.py.
 """
 import concurrent.futures

@@ -82,6 +82,32 @@ COMMENT ON COLUMN campaign.progress.stored_at IS 'When the consumer last reporte
 ALTER TABLE campaign.progress ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.progress', '');
 
+-- In plpgsql, which keeps its plans: an SQL function with a pinned search_path is planned anew at
+-- every call, and worker and consumer call these many times a second.
+CREATE FUNCTION campaign.stored_through(stored int8multirange) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF stored @> 1::bigint THEN
+        RETURN (SELECT upper(r) - 1 FROM unnest(stored) AS r LIMIT 1);
+    END IF;
+    RETURN 0;
+END
+$$;
+COMMENT ON FUNCTION campaign.stored_through(int8multirange) IS
+'The last seq up to which nothing is missing; 0 if the first one is.';
+
+CREATE FUNCTION campaign.stored_count(stored int8multirange) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT coalesce(sum(upper(r) - lower(r)), 0)::bigint FROM unnest(stored) AS r);
+END
+$$;
+COMMENT ON FUNCTION campaign.stored_count(int8multirange) IS 'How many seqs a multirange holds.';
+
 -- The life of a campaign: every allowed step, and no other.
 CREATE FUNCTION campaign.transition_allowed(source text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE

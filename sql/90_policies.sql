@@ -1,5 +1,5 @@
 -- Row-level security: what a request may see, whatever it asks for. Writing goes through the
--- functions of 84 to 86_api_*.sql; no role of a request may write a row.
+-- functions of 52 to 56_api_*.sql; no role of a request may write a row.
 
 -- IN (SELECT ...) makes the planner ask once a statement, not once a row.
 CREATE POLICY user_read ON campaign.users FOR SELECT TO campaign_user

@@ -49,7 +49,7 @@ CREATE INDEX application_tokens_application_index ON campaign.application_tokens
 ALTER TABLE campaign.application_tokens ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.application_tokens', '');
 
--- As in 87_policies.sql: no estimate may follow from what somebody wrote.
+-- As in 90_policies.sql: no estimate may follow from what somebody wrote.
 ALTER TABLE campaign.applications ALTER COLUMN name SET STATISTICS 0;
 ALTER TABLE campaign.application_tokens ALTER COLUMN name SET STATISTICS 0;
 

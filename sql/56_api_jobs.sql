@@ -53,7 +53,7 @@ CREATE POLICY app_read ON campaign.jobs FOR SELECT TO campaign_app
     USING (application_id = (SELECT o.application_id FROM campaign.request_owner() AS o));
 COMMENT ON POLICY app_read ON campaign.jobs IS 'Those that the application has created.';
 
--- As in 87_policies.sql: no estimate may follow from what somebody wrote.
+-- As in 90_policies.sql: no estimate may follow from what somebody wrote.
 ALTER TABLE campaign.jobs ALTER COLUMN meta SET STATISTICS 0, ALTER COLUMN result SET STATISTICS 0,
     ALTER COLUMN error SET STATISTICS 0;
 

@@ -1,4 +1,4 @@
--- Mails are jobs that a program outside runs: campaign-mailer, by the rule of 72_job_queue.sql.
+-- Mails are jobs that a program outside runs: campaign-mailer, by the rule of 33_job_queue.sql.
 
 CREATE FUNCTION campaign.mail_claim() RETURNS TABLE (id text, email text, attempt integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

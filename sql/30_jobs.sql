@@ -1,5 +1,5 @@
 -- Jobs: work that is done later, and never forgotten. A job is created in the caller's
--- transaction (75_job_verbs.sql); 72_job_queue.sql is how it is run, 73 and 74 what can be run.
+-- transaction (34_job_verbs.sql); 33_job_queue.sql is how it is run, 31 and 32 what can be run.
 
 CREATE TABLE campaign.job_types (
     name text COLLATE "C" PRIMARY KEY CHECK (name ~ '^[a-z][a-z0-9_]{0,62}$'),

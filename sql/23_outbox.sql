@@ -1,0 +1,132 @@
+-- The outbox: what the worker has to publish, and what it writes down about it (src/publish/outbox.c).
+
+CREATE FUNCTION campaign.outbox_active()
+RETURNS TABLE (campaign_id text, class text, class_number integer, ordered boolean, status text,
+    total bigint, published bigint, stored_through bigint, rewinds integer, blocked boolean)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT c.id, p.class::text, CASE p.class WHEN 'VIP' THEN 0 ELSE 1 END, c.ordered, c.status,
+        p.total, p.published, campaign.stored_through(p.stored), p.rewinds,
+        EXISTS (SELECT FROM campaign.progress earlier
+                WHERE earlier.campaign_id = c.id AND earlier.class < p.class
+                  AND NOT earlier.stored @> int8range(1, earlier.total + 1))
+    FROM campaign.campaigns c
+    JOIN campaign.progress p ON p.campaign_id = c.id
+    WHERE c.status IN ('queued', 'publishing', 'published') AND NOT c.deleted
+      AND p.total > 0 AND NOT p.stored @> int8range(1, p.total + 1)
+    ORDER BY c.queued_at, c.id, p.class;
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_active() IS
+'What the worker has to publish or to watch: a row per class of an unfinished campaign. blocked: an earlier class is not stored completely.';
+
+CREATE FUNCTION campaign.outbox_template(campaign_id text)
+RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT c.message, c.identifier_time, c.identifier_entropy, c.identifier_fingerprint
+    FROM campaign.campaigns c WHERE c.id = outbox_template.campaign_id;
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_template(text) IS 'What all batches of a campaign share.';
+
+-- What must never happen in the functions below is waiting for a lock that a client holds: one
+-- forgotten transaction would stop every campaign. Rows of progress are locked for moments only; a
+-- row of campaigns may be locked by a client for hours, and is then left for the next time.
+
+CREATE FUNCTION campaign.outbox_mark(campaign_id text, class text, rewinds integer, published bigint)
+RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    source text;
+    finished boolean;
+BEGIN
+    UPDATE campaign.progress p
+    SET published = outbox_mark.published, started_at = coalesce(p.started_at, clock_timestamp())
+    WHERE p.campaign_id = outbox_mark.campaign_id AND p.class = outbox_mark.class::campaign.recipient_class
+      AND p.rewinds = outbox_mark.rewinds AND p.published <= outbox_mark.published;
+    SELECT c.status, NOT EXISTS (
+        SELECT FROM campaign.progress p WHERE p.campaign_id = c.id AND p.published < p.total)
+    INTO source, finished
+    FROM campaign.campaigns c WHERE c.id = outbox_mark.campaign_id;
+    IF source <> 'queued' AND NOT (source = 'publishing' AND finished) THEN
+        RETURN true;
+    END IF;
+    -- Somebody may have paused or cancelled it meanwhile: look again under the lock.
+    SELECT c.status INTO source FROM campaign.campaigns c WHERE c.id = outbox_mark.campaign_id
+    FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN false;
+    END IF;
+    IF source = 'queued' THEN
+        PERFORM campaign.campaign_transition(campaign_id, 'publishing');
+        source := 'publishing';
+    END IF;
+    IF source = 'publishing' AND finished THEN
+        PERFORM campaign.campaign_transition(campaign_id, 'published');
+    END IF;
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_mark(text, text, integer, bigint) IS
+'The broker confirmed a class up to a seq. Ignored if the class was rewound meanwhile. False if the status could not be changed because somebody holds the campaign''s lock: call again.';
+
+CREATE FUNCTION campaign.outbox_rewind(campaign_id text, class text, next_seq bigint DEFAULT NULL)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    target_class campaign.recipient_class := class::campaign.recipient_class;
+    restart bigint;
+BEGIN
+    UPDATE campaign.progress p
+    SET stored = CASE WHEN next_seq IS NULL THEN p.stored
+                      ELSE p.stored * int8multirange(int8range(1, greatest(next_seq, 1))) END,
+        published = CASE WHEN next_seq IS NULL THEN campaign.stored_through(p.stored)
+                         ELSE least(greatest(next_seq, 1) - 1, p.total) END,
+        rewinds = p.rewinds + 1
+    WHERE p.campaign_id = outbox_rewind.campaign_id AND p.class = target_class
+      AND EXISTS (SELECT FROM campaign.campaigns c WHERE c.id = p.campaign_id
+                  AND c.status IN ('queued', 'publishing', 'published', 'paused'))
+    RETURNING p.published INTO restart;
+    PERFORM FROM campaign.campaigns c
+    WHERE c.id = outbox_rewind.campaign_id AND c.status = 'published'
+    FOR NO KEY UPDATE SKIP LOCKED;
+    IF FOUND THEN
+        PERFORM campaign.campaign_transition(campaign_id, 'publishing');
+    END IF;
+    PERFORM campaign.worker_wake();
+    RETURN restart;
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_rewind(text, text, bigint) IS
+'Publishes a class again from next_seq, or from the end of what is stored; returns the last seq that stays published, NULL if the campaign is not running. Safe: the store knows what it has.';
+
+CREATE FUNCTION campaign.outbox_finish() RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT count(*) FILTER (WHERE campaign.campaign_complete(c.id))
+        FROM campaign.campaigns c
+        WHERE c.status IN ('queued', 'publishing', 'published', 'paused') AND c.total > 0
+          AND NOT EXISTS (SELECT FROM campaign.progress p
+                          WHERE p.campaign_id = c.id AND NOT p.stored @> int8range(1, p.total + 1)));
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_finish() IS
+'Ends the campaigns that are stored completely but were locked by somebody when the last report came; returns how many.';

@@ -1,0 +1,130 @@
+-- Reports: what the consumer says is stored (consumer/report.c). docs/contract says the same for
+-- consumers in other languages.
+
+CREATE FUNCTION campaign.campaign_complete(campaign_id text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target campaign.campaigns;
+    outcome text;
+    problem text;
+BEGIN
+    -- The lock comes before the look at the classes: of two consumers that finish one class
+    -- each, the second one sees both.
+    SELECT * INTO target FROM campaign.campaigns c WHERE c.id = campaign_complete.campaign_id
+    FOR NO KEY UPDATE SKIP LOCKED;
+    SELECT p.error INTO problem FROM campaign.progress p
+    WHERE p.campaign_id = target.id AND p.failed <> '{}' ORDER BY p.class LIMIT 1;
+    outcome := CASE WHEN FOUND THEN 'failed' ELSE 'sent' END;
+    IF target.id IS NULL OR NOT campaign.transition_allowed(target.status, outcome) OR EXISTS (
+        SELECT FROM campaign.progress p
+        WHERE p.campaign_id = target.id AND NOT p.stored @> int8range(1, p.total + 1)) THEN
+        RETURN false;
+    END IF;
+    PERFORM campaign.campaign_transition(target.id, outcome);
+    UPDATE campaign.campaigns c SET error = problem WHERE c.id = target.id AND problem IS NOT NULL;
+    UPDATE campaign.progress p
+    SET published = p.total, started_at = coalesce(p.started_at, p.stored_at)
+    WHERE p.campaign_id = target.id AND (p.published < p.total OR p.started_at IS NULL);
+    RETURN true;
+END
+$$;
+COMMENT ON FUNCTION campaign.campaign_complete(text) IS
+'Ends a campaign that is stored completely: sent, or failed after a conflict. False if it is not, or if somebody holds its lock: outbox_finish() comes back to it.';
+
+CREATE FUNCTION campaign.report_open(campaign_id text)
+RETURNS TABLE (class text, total bigint, stored_through bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT p.class::text, p.total, campaign.stored_through(p.stored)
+    FROM campaign.progress p WHERE p.campaign_id = report_open.campaign_id
+    ORDER BY p.class;
+END
+$$;
+COMMENT ON FUNCTION campaign.report_open(text) IS
+'The classes of a campaign with their totals and the seq up to which everything was reported; no rows if there is no such campaign.';
+
+CREATE FUNCTION campaign.report_stored(
+    campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[]
+) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    report record;
+    finished boolean;
+    candidates text[] := '{}';
+    candidate text;
+    missing integer := 0;
+    completed integer := 0;
+BEGIN
+    -- In the order of the primary key, and all of them before the first campaign is locked, so that
+    -- nobody can deadlock.
+    FOR report IN
+        SELECT r.campaign_id, r.class::campaign.recipient_class AS class,
+            range_agg(int8range(r.first_seq, r.last_seq, '[]')) AS stored
+        FROM unnest(campaign_ids, classes, first_seqs, last_seqs)
+            AS r (campaign_id, class, first_seq, last_seq)
+        GROUP BY 1, 2 ORDER BY 1, 2
+    LOOP
+        UPDATE campaign.progress p
+        SET stored = p.stored + report.stored * int8multirange(int8range(1, p.total + 1)),
+            stored_at = clock_timestamp()
+        WHERE p.campaign_id = report.campaign_id AND p.class = report.class
+        RETURNING p.stored @> int8range(1, p.total + 1) INTO finished;
+        IF NOT FOUND THEN
+            missing := missing + 1;
+        ELSIF finished THEN
+            candidates := candidates || report.campaign_id;
+        END IF;
+    END LOOP;
+    FOREACH candidate IN ARRAY candidates LOOP
+        completed := completed + campaign.campaign_complete(candidate)::integer;
+    END LOOP;
+    IF missing > 0 THEN
+        RAISE WARNING '% reports are about campaigns that do not exist', missing;
+    END IF;
+    PERFORM campaign.worker_progress();
+    RETURN completed;
+END
+$$;
+COMMENT ON FUNCTION campaign.report_stored(text[], text[], bigint[], bigint[]) IS
+'MongoDB holds these ranges of seqs, both ends included: element i of the four arrays belongs together. Idempotent. Marks campaigns that are complete as sent (or failed, after a conflict) and returns how many.';
+
+CREATE FUNCTION campaign.report_gap(campaign_id text, class text, next_seq bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.outbox_rewind(campaign_id, class, next_seq);
+END
+$$;
+COMMENT ON FUNCTION campaign.report_gap(text, text, bigint) IS
+'A batch beyond next_seq arrived while MongoDB holds only what is before it: publish again from next_seq.';
+
+CREATE FUNCTION campaign.report_conflict(campaign_id text, class text, seq bigint, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    UPDATE campaign.progress p
+    SET failed = p.failed + int8multirange(int8range(seq, seq, '[]')),
+        error = coalesce(p.error, format('%s %s: %s', class, seq, left(reason, 500)))
+    WHERE p.campaign_id = report_conflict.campaign_id
+      AND p.class = report_conflict.class::campaign.recipient_class;
+END
+$$;
+COMMENT ON FUNCTION campaign.report_conflict(text, text, bigint, text) IS
+'MongoDB holds another message in the place of this one. Nothing was overwritten; the others go on, and in the end the campaign is failed, with the reason of the first conflict.';
+
+CREATE FUNCTION campaign.worker_progress() RETURNS void
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'campaign_worker_progress';
+COMMENT ON FUNCTION campaign.worker_progress() IS
+'As campaign.worker_wake(), but only if the worker waits for stored messages.';
