@@ -12,6 +12,7 @@
 
 #include "counters.h"
 #include "envelope.h"
+#include "program/clock.h"
 #include "program/log.h"
 #include "resume.h"
 
@@ -39,7 +40,7 @@ static bool step_reject(Pipeline *pipeline, Error *error)
 /* A queue full of rubbish must not fill the disk with log lines. */
 static void log_reject(Pipeline *pipeline)
 {
-	int64_t now_ms = retry_now_ms();
+	int64_t now_ms = clock_ms();
 
 	if (pipeline->reject_logged_ms != 0 && now_ms - pipeline->reject_logged_ms < REJECT_LOG_MS)
 	{
@@ -131,7 +132,7 @@ static bool step_gap(Pipeline *pipeline, Error *error)
  */
 static Outcome drop_behind_gap(Pipeline *pipeline, OrderClass *class, bool *flush)
 {
-	int64_t now_ms = retry_now_ms();
+	int64_t now_ms = clock_ms();
 	Outcome outcome;
 
 	if (class->gap_next == class->next && now_ms - class->gap_ms < ASK_AGAIN_MS)
@@ -192,7 +193,7 @@ static Outcome admit_known(Pipeline *pipeline, OrderCampaign *campaign, bool *fl
 		pipeline->place = (int) (from - batch->first_seq);
 		return add(pipeline, class);
 	}
-	if (retry_now_ms() - campaign->read_ms >= ASK_AGAIN_MS)
+	if (clock_ms() - campaign->read_ms >= ASK_AGAIN_MS)
 		return refresh(pipeline, flush);
 	if (!class->known)
 		return reject(pipeline, "the campaign has no recipients of this class");

@@ -107,16 +107,16 @@ static bool check_postgresql(const Config *config, char *detail, Error *error)
 	static const char *const signatures[] = {
 		"campaign.report_open(text)", "campaign.report_stored(text[],text[],bigint[],bigint[])",
 		"campaign.report_gap(text,text,bigint)", "campaign.report_conflict(text,text,bigint,text)"};
-	Postgres postgres = report_postgres(config);
-	bool done = postgres_open(&postgres, error);
+	PgConnection postgres = report_pgconn(config);
+	bool done = pgconn_open(&postgres, error);
 
 	for (size_t i = 0; done && i < sizeof(signatures) / sizeof(*signatures); i++)
-		done = postgres_may_execute(&postgres, signatures[i], error);
+		done = pgconn_may_execute(&postgres, signatures[i], error);
 	if (done)
 		snprintf(detail, VERDICT_DETAIL_SIZE, "%s:%s/%s as %s, may report",
 				 PQhost(postgres.connection), PQport(postgres.connection),
 				 PQdb(postgres.connection), PQuser(postgres.connection));
-	postgres_close(&postgres);
+	pgconn_close(&postgres);
 	return done;
 }
 
@@ -128,10 +128,10 @@ ErrorCode check_all(const Config *config, const BrokerUrl *url)
 	bool done;
 
 	done = check_broker(config, url, detail, &error);
-	verdict_print(SERVER_RABBITMQ, done, detail, &error, &worst);
+	check_line_print(SERVER_RABBITMQ, done, detail, &error, &worst);
 	done = check_mongodb(config, detail, &error);
-	verdict_print(SERVER_MONGODB, done, detail, &error, &worst);
+	check_line_print(SERVER_MONGODB, done, detail, &error, &worst);
 	done = check_postgresql(config, detail, &error);
-	verdict_print(SERVER_POSTGRESQL, done, detail, &error, &worst);
+	check_line_print(SERVER_POSTGRESQL, done, detail, &error, &worst);
 	return worst;
 }

@@ -31,9 +31,9 @@ typedef struct Config
 /* Every setting, for the help. */
 extern const OptionTable CONFIG_TABLE;
 
-/* Fills `config` as layers_load() does. */
-ConfigAction config_load(int argc, char *const argv[], char *const environment[], Config *config,
-						 Error *error);
+/* Fills `config` as settings_load() does. */
+SettingsAction config_load(int argc, char *const argv[], char *const environment[], Config *config,
+						   Error *error);
 
 /* Overwrites the secrets. */
 void config_wipe(Config *config);

@@ -6,6 +6,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "program/clock.h"
 #include "program/log.h"
 #include "program/retry.h"
 
@@ -16,7 +17,7 @@ void counters_show(void)
 	static int64_t last_documents;
 	static int64_t last_ms;
 	int64_t documents = counters.documents;
-	int64_t now_ms = retry_now_ms();
+	int64_t now_ms = clock_ms();
 	int64_t elapsed_ms = now_ms - last_ms;
 	char line[160];
 

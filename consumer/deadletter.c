@@ -12,6 +12,7 @@
 
 #include "contract/message.h"
 #include "envelope.h"
+#include "program/clock.h"
 #include "program/retry.h"
 #include "program/stop.h"
 
@@ -100,7 +101,7 @@ static bool next_frame(DeadLetter *dead, int64_t deadline, amqp_frame_t *frame, 
 	{
 		struct timeval slice = {0, 200000};
 		int result = amqp_simple_wait_frame_noblock(dead->connection, frame, &slice);
-		int64_t now = retry_now_ms();
+		int64_t now = clock_ms();
 
 		if (result == AMQP_STATUS_OK)
 			return true;
@@ -114,7 +115,7 @@ static bool next_frame(DeadLetter *dead, int64_t deadline, amqp_frame_t *frame, 
 
 static bool await_confirm(DeadLetter *dead, Error *error)
 {
-	int64_t deadline = retry_now_ms() + CONFIRM_TIMEOUT_MS;
+	int64_t deadline = clock_ms() + CONFIRM_TIMEOUT_MS;
 	amqp_frame_t frame;
 
 	while (next_frame(dead, deadline, &frame, error))

@@ -112,7 +112,7 @@ static int check(const Config *config, const BrokerUrl *url)
 		fprintf(stderr, "campaign-consumer: %s\n", error.text);
 		return EXIT_FAILED;
 	}
-	return verdict_exit_code(check_all(config, url));
+	return check_line_exit_code(check_all(config, url));
 }
 
 /*
@@ -127,7 +127,7 @@ static void forget_mongoc_counters(void)
 	shm_unlink(name);
 }
 
-static int start(ConfigAction action, Config *config)
+static int start(SettingsAction action, Config *config)
 {
 	BrokerUrl url;
 	Error error = {0};
@@ -141,7 +141,7 @@ static int start(ConfigAction action, Config *config)
 		log_line(LOG_WARNING, "unknown setting in the environment", {"name", config->unknown, 0});
 	if (!check_urls(config, &url, &error))
 		fprintf(stderr, "campaign-consumer: %s\n", error.text);
-	else if (action == CONFIG_CHECK)
+	else if (action == SETTINGS_CHECK)
 		code = check(config, &url);
 	else
 		code = run(config, &url);
@@ -154,7 +154,7 @@ int main(int argc, char *argv[], char *environment[])
 {
 	static Config config;
 	Error error = {0};
-	ConfigAction action = config_load(argc, argv, environment, &config, &error);
+	SettingsAction action = config_load(argc, argv, environment, &config, &error);
 	int code;
 
 	if (!program_may_start(action, &CONFIG_TABLE, "campaign-consumer", CAMPAIGN_VERSION, &error,

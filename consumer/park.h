@@ -2,12 +2,12 @@
  * park.h - recipients whose document is in MongoDB with other content:
  * nothing is overwritten, each goes to the dead letters and is reported.
  */
-#ifndef CAMPAIGN_CONSUMER_CONFLICT_H
-#define CAMPAIGN_CONSUMER_CONFLICT_H
+#ifndef CAMPAIGN_CONSUMER_PARK_H
+#define CAMPAIGN_CONSUMER_PARK_H
 
 #include "pipeline.h"
 
 /* Parks the documents of the stored chunk that are in CHUNK_CONFLICT. */
 Outcome conflict_park(Pipeline *pipeline);
 
-#endif /* CAMPAIGN_CONSUMER_CONFLICT_H */
+#endif /* CAMPAIGN_CONSUMER_PARK_H */

@@ -14,6 +14,7 @@
 #include "admit.h"
 #include "counters.h"
 #include "park.h"
+#include "program/clock.h"
 #include "program/log.h"
 #include "program/stop.h"
 
@@ -235,8 +236,8 @@ static int patience(Pipeline *pipeline)
 	if (!pipeline->flowing || chunk->count >= LINGER_DOCUMENTS)
 		return 0;
 	if (pipeline->linger_until_ms == 0)
-		pipeline->linger_until_ms = retry_now_ms() + LINGER_MS;
-	left_ms = pipeline->linger_until_ms - retry_now_ms();
+		pipeline->linger_until_ms = clock_ms() + LINGER_MS;
+	left_ms = pipeline->linger_until_ms - clock_ms();
 	return left_ms > 0 ? (int) left_ms : 0;
 }
 
@@ -317,17 +318,17 @@ static void start_report(Pipeline *pipeline)
 static Outcome turn(Pipeline *pipeline)
 {
 	Chunk *chunk = pipeline->chunk;
-	int64_t times_us[4] = {retry_now_us()};
+	int64_t times_us[4] = {clock_us()};
 	Outcome outcome = fill(pipeline);
 
 	pipeline->flowing = pipeline->deliveries >= LINGER_DELIVERIES;
-	times_us[1] = retry_now_us();
+	times_us[1] = clock_us();
 	if (outcome == OUTCOME_OK && chunk->count > 0)
 		outcome = store_chunk(pipeline);
-	times_us[2] = retry_now_us();
+	times_us[2] = clock_us();
 	if (outcome == OUTCOME_OK)
 		outcome = pipeline_settle(pipeline);
-	times_us[3] = retry_now_us();
+	times_us[3] = clock_us();
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	if (chunk->count > 0)

@@ -5,8 +5,8 @@
  * entry is missing: losing one costs two queries, never a document. Decides
  * what is done with a batch; touches no server.
  */
-#ifndef CAMPAIGN_CONSUMER_ORDER_H
-#define CAMPAIGN_CONSUMER_ORDER_H
+#ifndef CAMPAIGN_CONSUMER_POSITION_H
+#define CAMPAIGN_CONSUMER_POSITION_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -59,4 +59,4 @@ typedef enum OrderVerdict
 /* What to do with seqs first .. last when `next` is the lowest missing one. */
 OrderVerdict order_decide(int64_t next, int64_t first, int64_t last, int64_t *from);
 
-#endif /* CAMPAIGN_CONSUMER_ORDER_H */
+#endif /* CAMPAIGN_CONSUMER_POSITION_H */

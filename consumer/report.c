@@ -8,14 +8,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const PostgresStatement OPEN = {
+static const PgStatement OPEN = {
 	"report_open", "SELECT class, total, stored_through FROM campaign.report_open($1::text)", 1};
-static const PostgresStatement STORED = {
+static const PgStatement STORED = {
 	"report_stored",
 	"SELECT campaign.report_stored($1::text[], $2::text[], $3::int8[], $4::int8[])", 4};
-static const PostgresStatement GAP = {
-	"report_gap", "SELECT campaign.report_gap($1::text, $2::text, $3::int8)", 3};
-static const PostgresStatement CONFLICT = {
+static const PgStatement GAP = {"report_gap",
+								"SELECT campaign.report_gap($1::text, $2::text, $3::int8)", 3};
+static const PgStatement CONFLICT = {
 	"report_conflict", "SELECT campaign.report_conflict($1::text, $2::text, $3::int8, $4::text)",
 	4};
 
@@ -28,7 +28,7 @@ typedef struct Array
 
 struct Report
 {
-	Postgres postgres;
+	PgConnection postgres;
 	bool pending;
 	Array arrays[4];
 };
@@ -36,12 +36,12 @@ struct Report
 /* Bytes one range takes in the longest array: an id or a number, and a comma. */
 #define ARRAY_ITEM_SIZE (MESSAGE_ID_MAX + 1)
 
-Postgres report_postgres(const Config *config)
+PgConnection report_pgconn(const Config *config)
 {
-	return (Postgres){.url = config->database_url,
-					  .program = "campaign-consumer",
-					  .role = "campaign_consumer",
-					  .timeout_s = config->timeout_s};
+	return (PgConnection){.url = config->database_url,
+						  .program = "campaign-consumer",
+						  .role = "campaign_consumer",
+						  .timeout_s = config->timeout_s};
 }
 
 Report *report_new(const Config *config, void (*tick)(void *), void *tick_argument)
@@ -50,7 +50,7 @@ Report *report_new(const Config *config, void (*tick)(void *), void *tick_argume
 
 	if (report == NULL)
 		return NULL;
-	report->postgres = report_postgres(config);
+	report->postgres = report_pgconn(config);
 	report->postgres.tick = tick;
 	report->postgres.tick_argument = tick_argument;
 	for (int i = 0; i < 4; i++)
@@ -69,7 +69,7 @@ void report_free(Report *report)
 {
 	if (report == NULL)
 		return;
-	postgres_close(&report->postgres);
+	pgconn_close(&report->postgres);
 	for (int i = 0; i < 4; i++)
 		free(report->arrays[i].text);
 	free(report);
@@ -77,26 +77,26 @@ void report_free(Report *report)
 
 bool report_ready(Report *report, Error *error)
 {
-	Postgres *postgres = &report->postgres;
+	PgConnection *postgres = &report->postgres;
 
-	if (postgres_is_open(postgres))
+	if (pgconn_is_open(postgres))
 		return true;
-	if (postgres_open(postgres, error) && postgres_prepare(postgres, &OPEN, error) &&
-		postgres_prepare(postgres, &STORED, error) && postgres_prepare(postgres, &GAP, error) &&
-		postgres_prepare(postgres, &CONFLICT, error))
+	if (pgconn_open(postgres, error) && pgconn_prepare(postgres, &OPEN, error) &&
+		pgconn_prepare(postgres, &STORED, error) && pgconn_prepare(postgres, &GAP, error) &&
+		pgconn_prepare(postgres, &CONFLICT, error))
 		return true;
 	/* Half prepared is not ready: start over next time. */
-	postgres_close(postgres);
+	pgconn_close(postgres);
 	return false;
 }
 
 /* One query and its answer. */
-static PGresult *query(Report *report, const PostgresStatement *statement,
-					   const char *const *values, Error *error)
+static PGresult *query(Report *report, const PgStatement *statement, const char *const *values,
+					   Error *error)
 {
-	if (!report_ready(report, error) || !postgres_send(&report->postgres, statement, values, error))
+	if (!report_ready(report, error) || !pgconn_send(&report->postgres, statement, values, error))
 		return NULL;
-	return postgres_result(&report->postgres, statement->name, error);
+	return pgconn_result(&report->postgres, statement->name, error);
 }
 
 bool report_open(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
@@ -168,13 +168,13 @@ bool report_send(Report *report, const RangeList *ranges, Error *error)
 		values[i] = array->text;
 	}
 	report->pending =
-		report_ready(report, error) && postgres_send(&report->postgres, &STORED, values, error);
+		report_ready(report, error) && pgconn_send(&report->postgres, &STORED, values, error);
 	return report->pending;
 }
 
 bool report_collect(Report *report, int64_t *completed, Error *error)
 {
-	PGresult *result = postgres_result(&report->postgres, STORED.name, error);
+	PGresult *result = pgconn_result(&report->postgres, STORED.name, error);
 
 	report->pending = false;
 	if (result == NULL)

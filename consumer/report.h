@@ -28,7 +28,7 @@ typedef struct ReportClass
 } ReportClass;
 
 /* A connection by the consumer's settings, not open yet. */
-Postgres report_postgres(const Config *config);
+PgConnection report_pgconn(const Config *config);
 
 /*
  * `tick` is called about every second while PostgreSQL is waited for (the

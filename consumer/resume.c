@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#include "program/clock.h"
+
 static bool step_open(Pipeline *pipeline, Error *error)
 {
 	return report_open(pipeline->report, pipeline->batch.campaign_id, pipeline->standing.classes,
@@ -59,7 +61,7 @@ static void remember(Pipeline *pipeline)
 
 	if (campaign == NULL)
 		campaign = order_add(pipeline->order, pipeline->batch.campaign_id);
-	campaign->read_ms = retry_now_ms();
+	campaign->read_ms = clock_ms();
 	for (int class = 0; class < MESSAGE_CLASSES; class ++)
 	{
 		campaign->classes[class].known = standing->classes[class].known;

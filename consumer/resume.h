@@ -2,8 +2,8 @@
  * resume.h - where a campaign stands, asked from the servers: PostgreSQL
  * knows it or not, MongoDB has so much of it.
  */
-#ifndef CAMPAIGN_CONSUMER_READBACK_H
-#define CAMPAIGN_CONSUMER_READBACK_H
+#ifndef CAMPAIGN_CONSUMER_RESUME_H
+#define CAMPAIGN_CONSUMER_RESUME_H
 
 #include "pipeline.h"
 
@@ -14,4 +14,4 @@
  */
 Outcome readback_campaign(Pipeline *pipeline, bool *flush);
 
-#endif /* CAMPAIGN_CONSUMER_READBACK_H */
+#endif /* CAMPAIGN_CONSUMER_RESUME_H */

@@ -4,8 +4,8 @@
  *
  * Part of store.c's step. Reads only, and only what a majority has.
  */
-#ifndef CAMPAIGN_CONSUMER_EXISTING_H
-#define CAMPAIGN_CONSUMER_EXISTING_H
+#ifndef CAMPAIGN_CONSUMER_STORE_READ_H
+#define CAMPAIGN_CONSUMER_STORE_READ_H
 
 #include <mongoc/mongoc.h>
 #include <stdbool.h>
@@ -27,4 +27,4 @@ bool existing_compare(mongoc_collection_t *collection, Chunk *chunk, int from,
 /* Name of the first field in which two documents differ, NULL if in none that counts. */
 const char *existing_difference(const bson_t *ours, const bson_t *theirs);
 
-#endif /* CAMPAIGN_CONSUMER_EXISTING_H */
+#endif /* CAMPAIGN_CONSUMER_STORE_READ_H */

@@ -42,8 +42,8 @@ ErrorCode check_all(const Config *config, const SmtpUrl *url)
 	bool done;
 
 	done = check_postgresql(config, detail, &error);
-	verdict_print(SERVER_POSTGRESQL, done, detail, &error, &worst);
+	check_line_print(SERVER_POSTGRESQL, done, detail, &error, &worst);
 	done = check_smtp(config, url, detail, &error);
-	verdict_print(SERVER_SMTP, done, detail, &error, &worst);
+	check_line_print(SERVER_SMTP, done, detail, &error, &worst);
 	return worst;
 }

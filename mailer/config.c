@@ -57,11 +57,11 @@ const OptionTable CONFIG_TABLE = {
 	.count = sizeof(OPTIONS) / sizeof(*OPTIONS),
 };
 
-ConfigAction config_load(int argc, char *const argv[], char *const environment[], Config *config,
-						 Error *error)
+SettingsAction config_load(int argc, char *const argv[], char *const environment[], Config *config,
+						   Error *error)
 {
 	memset(config, 0, sizeof(*config));
-	return layers_load(&CONFIG_TABLE, argc, argv, environment, config, config->unknown, error);
+	return settings_load(&CONFIG_TABLE, argc, argv, environment, config, config->unknown, error);
 }
 
 static bool check_from(const Config *config, Error *error)

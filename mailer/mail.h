@@ -2,8 +2,8 @@
  * mail.h - one mail as it is to be sent: its header and its two parts. smtp.c
  * has libcurl encode the parts.
  */
-#ifndef CAMPAIGN_MAILER_LETTER_H
-#define CAMPAIGN_MAILER_LETTER_H
+#ifndef CAMPAIGN_MAILER_MAIL_H
+#define CAMPAIGN_MAILER_MAIL_H
 
 #include <stdbool.h>
 #include <time.h>
@@ -39,4 +39,4 @@ bool letter_write(Letter *letter, const Welcome *welcome, const LetterSender *se
 
 void letter_free(Letter *letter);
 
-#endif /* CAMPAIGN_MAILER_LETTER_H */
+#endif /* CAMPAIGN_MAILER_MAIL_H */

@@ -79,7 +79,7 @@ static int check(const Config *config, const SmtpUrl *url)
 		fprintf(stderr, "campaign-mailer: %s\n", error.text);
 		return EXIT_FAILED;
 	}
-	return verdict_exit_code(check_all(config, url));
+	return check_line_exit_code(check_all(config, url));
 }
 
 /* Installed: ../share/campaign/templates beside the folder of the program; built: templates. */
@@ -107,7 +107,7 @@ static bool find_templates(Config *config, Error *error)
 					 "MAILER_TEMPLATES is not set, and no templates came with the program");
 }
 
-static int start(ConfigAction action, Config *config)
+static int start(SettingsAction action, Config *config)
 {
 	SmtpUrl url = {0};
 	Welcome welcome = {0};
@@ -124,7 +124,7 @@ static int start(ConfigAction action, Config *config)
 		code = EXIT_FAILED;
 	else
 	{
-		code = action == CONFIG_CHECK ? check(config, &url) : run(config, &url, &welcome);
+		code = action == SETTINGS_CHECK ? check(config, &url) : run(config, &url, &welcome);
 		curl_global_cleanup();
 	}
 	welcome_free(&welcome);
@@ -136,7 +136,7 @@ int main(int argc, char *argv[], char *environment[])
 {
 	static Config config;
 	Error error = {0};
-	ConfigAction action = config_load(argc, argv, environment, &config, &error);
+	SettingsAction action = config_load(argc, argv, environment, &config, &error);
 	int code;
 
 	if (!program_may_start(action, &CONFIG_TABLE, "campaign-mailer", CAMPAIGN_VERSION, &error,

@@ -15,16 +15,14 @@
 #include "program/log.h"
 #include "program/stop.h"
 
-static const PostgresStatement CLAIM = {"mail_claim",
-										"SELECT id, email, attempt FROM campaign.mail_claim()", 0};
-static const PostgresStatement BEGIN = {"mail_begin", "SELECT campaign.mail_begin($1::text)", 1};
-static const PostgresStatement SENT = {"mail_sent", "SELECT campaign.mail_sent($1::text, $2::text)",
-									   2};
-static const PostgresStatement FAILED = {
+static const PgStatement CLAIM = {"mail_claim",
+								  "SELECT id, email, attempt FROM campaign.mail_claim()", 0};
+static const PgStatement BEGIN = {"mail_begin", "SELECT campaign.mail_begin($1::text)", 1};
+static const PgStatement SENT = {"mail_sent", "SELECT campaign.mail_sent($1::text, $2::text)", 2};
+static const PgStatement FAILED = {
 	"mail_failed", "SELECT campaign.mail_failed($1::text, $2::text, $3::boolean)", 3};
-static const PostgresStatement RELEASE = {"mail_release", "SELECT campaign.mail_release($1::text)",
-										  1};
-static const PostgresStatement NEXT = {"mail_next", "SELECT campaign.mail_next()", 0};
+static const PgStatement RELEASE = {"mail_release", "SELECT campaign.mail_release($1::text)", 1};
+static const PgStatement NEXT = {"mail_next", "SELECT campaign.mail_next()", 0};
 
 /*
  * A mail is being sent while its transaction is open and idle. If our machine goes away
@@ -44,12 +42,12 @@ Queue queue_new(const Config *config)
 
 void queue_close(Queue *queue)
 {
-	postgres_close(&queue->postgres);
+	pgconn_close(&queue->postgres);
 }
 
 static bool execute(Queue *queue, const char *what, const char *sql, Error *error)
 {
-	PGresult *result = postgres_execute(&queue->postgres, what, sql, error);
+	PGresult *result = pgconn_execute(&queue->postgres, what, sql, error);
 
 	PQclear(result);
 	return result != NULL;
@@ -57,28 +55,28 @@ static bool execute(Queue *queue, const char *what, const char *sql, Error *erro
 
 bool queue_ready(Queue *queue, Error *error)
 {
-	static const PostgresStatement *const statements[] = {&CLAIM,  &BEGIN,	 &SENT,
-														  &FAILED, &RELEASE, &NEXT};
+	static const PgStatement *const statements[] = {&CLAIM,	 &BEGIN,   &SENT,
+													&FAILED, &RELEASE, &NEXT};
 	bool done;
 
-	if (postgres_is_open(&queue->postgres))
+	if (pgconn_is_open(&queue->postgres))
 		return true;
-	done = postgres_open(&queue->postgres, error) && execute(queue, "listen", SESSION, error);
+	done = pgconn_open(&queue->postgres, error) && execute(queue, "listen", SESSION, error);
 	for (size_t i = 0; done && i < sizeof(statements) / sizeof(*statements); i++)
-		done = postgres_prepare(&queue->postgres, statements[i], error);
+		done = pgconn_prepare(&queue->postgres, statements[i], error);
 	if (!done)
 		queue_close(queue);
 	return done;
 }
 
 /* A statement's answer. Whatever fails, the connection is closed: it may be in a transaction. */
-static PGresult *ask(Queue *queue, const PostgresStatement *statement, const char *const *values,
+static PGresult *ask(Queue *queue, const PgStatement *statement, const char *const *values,
 					 Error *error)
 {
 	PGresult *result = NULL;
 
-	if (postgres_send(&queue->postgres, statement, values, error))
-		result = postgres_result(&queue->postgres, statement->name, error);
+	if (pgconn_send(&queue->postgres, statement, values, error))
+		result = pgconn_result(&queue->postgres, statement->name, error);
 	if (result == NULL)
 		queue_close(queue);
 	return result;
@@ -111,7 +109,7 @@ bool queue_claim(Queue *queue, QueueMail *mail, bool *found, Error *error)
 /* A COMMIT that became a ROLLBACK has lost what was reported. */
 static bool commit(Queue *queue, Error *error)
 {
-	PGresult *result = postgres_execute(&queue->postgres, "commit", "COMMIT", error);
+	PGresult *result = pgconn_execute(&queue->postgres, "commit", "COMMIT", error);
 	bool done = result != NULL && strcmp(PQcmdStatus(result), "COMMIT") == 0;
 
 	if (result != NULL && !done)
@@ -140,8 +138,7 @@ bool queue_begin(Queue *queue, const QueueMail *mail, bool *ours, Error *error)
 	return *ours || commit(queue, error);
 }
 
-static bool end(Queue *queue, const PostgresStatement *statement, const char *const *values,
-				Error *error)
+static bool end(Queue *queue, const PgStatement *statement, const char *const *values, Error *error)
 {
 	PGresult *result = ask(queue, statement, values, error);
 
@@ -232,9 +229,9 @@ bool queue_check(Queue *queue, Error *error)
 		"campaign.mail_claim()",		 "campaign.mail_begin(text)",
 		"campaign.mail_sent(text,text)", "campaign.mail_failed(text,text,boolean)",
 		"campaign.mail_release(text)",	 "campaign.mail_next()"};
-	bool done = postgres_open(&queue->postgres, error);
+	bool done = pgconn_open(&queue->postgres, error);
 
 	for (size_t i = 0; done && i < sizeof(signatures) / sizeof(*signatures); i++)
-		done = postgres_may_execute(&queue->postgres, signatures[i], error);
+		done = pgconn_may_execute(&queue->postgres, signatures[i], error);
 	return done;
 }

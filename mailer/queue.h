@@ -28,7 +28,7 @@ typedef struct QueueMail
 
 typedef struct Queue
 {
-	Postgres postgres;
+	PgConnection postgres;
 } Queue;
 
 /* Of all functions: false and *error, with ERROR_UNREACHABLE if the connection is lost. */

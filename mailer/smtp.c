@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "dialog.h"
+#include "program/clock.h"
 #include "program/retry.h"
 #include "program/stop.h"
 
@@ -63,8 +64,8 @@ static int look_at_stop(void *argument, curl_off_t to_receive, curl_off_t receiv
 	if (!stop_requested())
 		return 0;
 	if (smtp->stop_ms == 0)
-		smtp->stop_ms = retry_now_ms();
-	return retry_now_ms() - smtp->stop_ms >= STOP_TIMEOUT_MS;
+		smtp->stop_ms = clock_ms();
+	return clock_ms() - smtp->stop_ms >= STOP_TIMEOUT_MS;
 }
 
 Smtp *smtp_new(const Config *config, const SmtpUrl *url, Error *error)

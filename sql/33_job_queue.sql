@@ -6,11 +6,11 @@
 -- that runs the job locks the row first and commits what the job did together with its end. A row
 -- that says `running` and that nobody has locked is free to be taken over.
 
-CREATE FUNCTION campaign.job_session_start() RETURNS timestamptz
+CREATE FUNCTION campaign.job_session_started_at() RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT a.backend_start FROM pg_stat_get_activity(pg_backend_pid()) a $$;
-COMMENT ON FUNCTION campaign.job_session_start() IS
+COMMENT ON FUNCTION campaign.job_session_started_at() IS
 'When this session started: with the number of its process, it names the session for ever.';
 
 CREATE FUNCTION campaign.job_promote(external boolean) RETURNS void

@@ -9,7 +9,7 @@ BEGIN
     RETURN QUERY
     -- As this statement sees it, the row is still as it was before it was claimed.
     SELECT j.id, j.meta ->> 'email', j.attempts + 1
-    FROM campaign.job_claim(true, campaign.job_session_start(), '{}', 1) c
+    FROM campaign.job_claim(true, campaign.job_session_started_at(), '{}', 1) c
     JOIN campaign.jobs j ON j.id = c.id;
 END
 $$;
@@ -21,7 +21,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN (campaign.job_begin(job_id, campaign.job_session_start())).type IS NOT NULL;
+    RETURN (campaign.job_begin(job_id, campaign.job_session_started_at())).type IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_begin(text) IS
@@ -34,7 +34,7 @@ AS $$
 BEGIN
     IF NOT EXISTS (SELECT FROM campaign.jobs j WHERE j.id = mail_check.job_id AND j.external
                    AND j.status = 'running' AND j.worker_pid = pg_backend_pid()
-                   AND j.worker_start = campaign.job_session_start()) THEN
+                   AND j.worker_start = campaign.job_session_started_at()) THEN
         RAISE EXCEPTION 'job "%" is no mail of this session', coalesce(left(job_id, 40), 'NULL')
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
@@ -61,7 +61,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM campaign.mail_check(job_id);
-    IF campaign.job_settle(job_id, campaign.job_session_start()) = 'running' THEN
+    IF campaign.job_settle(job_id, campaign.job_session_started_at()) = 'running' THEN
         PERFORM campaign.job_fail(job_id, CASE WHEN final THEN '22023' ELSE '58000' END, error,
             (SELECT j.started_at FROM campaign.jobs j WHERE j.id = job_id));
     END IF;
@@ -76,8 +76,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM campaign.mail_check(job_id);
-    IF campaign.job_settle(job_id, campaign.job_session_start()) = 'running' THEN
-        PERFORM campaign.job_release(job_id, campaign.job_session_start());
+    IF campaign.job_settle(job_id, campaign.job_session_started_at()) = 'running' THEN
+        PERFORM campaign.job_release(job_id, campaign.job_session_started_at());
     END IF;
 END
 $$;

@@ -42,7 +42,7 @@ TO campaign_worker;
 
 -- Jobs. What a handler may do is its owner's business.
 GRANT EXECUTE ON FUNCTION
-    campaign.job_session_start(),
+    campaign.job_session_started_at(),
     campaign.job_take_over(boolean),
     campaign.job_claim(boolean, timestamptz, text[], integer, integer, bigint),
     campaign.job_next(boolean),

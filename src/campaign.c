@@ -24,7 +24,7 @@ void _PG_init(void)
 	settings_define();
 	if (!process_shared_preload_libraries_in_progress)
 		return;
-	shared_request();
+	shmem_register();
 	/* pg_upgrade wants nobody to write. */
 	if (!IsBinaryUpgrade)
 		launcher_register();

@@ -15,7 +15,7 @@
 #include "shmem.h"
 #include "wake.h"
 
-#define SHARED_TRANCHE "campaign"
+#define SHMEM_TRANCHE "campaign"
 
 static shmem_request_hook_type previous_request_hook = NULL;
 static shmem_startup_hook_type previous_startup_hook = NULL;
@@ -24,9 +24,9 @@ static void request(void)
 {
 	if (previous_request_hook)
 		previous_request_hook();
-	RequestAddinShmemSpace(wake_shared_size());
-	RequestAddinShmemSpace(job_slots_shared_size());
-	RequestNamedLWLockTranche(SHARED_TRANCHE, 2);
+	RequestAddinShmemSpace(wake_shmem_size());
+	RequestAddinShmemSpace(job_slots_shmem_size());
+	RequestNamedLWLockTranche(SHMEM_TRANCHE, 2);
 }
 
 static void startup(void)
@@ -38,15 +38,15 @@ static void startup(void)
 	if (previous_startup_hook)
 		previous_startup_hook();
 	LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
-	locks = GetNamedLWLockTranche(SHARED_TRANCHE);
-	memory = ShmemInitStruct("campaign wake", wake_shared_size(), &found);
-	wake_shared_attach(memory, &locks[0].lock, !found);
-	memory = ShmemInitStruct("campaign job slots", job_slots_shared_size(), &found);
-	job_slots_shared_attach(memory, &locks[1].lock, !found);
+	locks = GetNamedLWLockTranche(SHMEM_TRANCHE);
+	memory = ShmemInitStruct("campaign wake", wake_shmem_size(), &found);
+	wake_shmem_attach(memory, &locks[0].lock, !found);
+	memory = ShmemInitStruct("campaign job slots", job_slots_shmem_size(), &found);
+	job_slots_shmem_attach(memory, &locks[1].lock, !found);
 	LWLockRelease(AddinShmemInitLock);
 }
 
-void shared_request(void)
+void shmem_register(void)
 {
 	previous_request_hook = shmem_request_hook;
 	shmem_request_hook = request;

@@ -45,12 +45,12 @@ static WakeSlot *own_slot = NULL;
 static WakePending wake_pending = WAKE_NOBODY;
 static bool callback_registered = false;
 
-Size wake_shared_size(void)
+Size wake_shmem_size(void)
 {
 	return MAXALIGN(sizeof(WakeState));
 }
 
-void wake_shared_attach(void *memory, LWLock *lock, bool fresh)
+void wake_shmem_attach(void *memory, LWLock *lock, bool fresh)
 {
 	wake_state = memory;
 	if (!fresh)

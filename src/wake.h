@@ -9,8 +9,8 @@
 #include "storage/lwlock.h"
 
 /* For shmem.c: how much shared memory this needs, and where it is. */
-Size wake_shared_size(void);
-void wake_shared_attach(void *memory, LWLock *lock, bool fresh);
+Size wake_shmem_size(void);
+void wake_shmem_attach(void *memory, LWLock *lock, bool fresh);
 
 /* Whether the library was loaded by shared_preload_libraries. */
 bool wake_available(void);

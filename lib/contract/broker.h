@@ -6,8 +6,8 @@
  * librabbitmq only: no PostgreSQL header. Never logs, never exits; errors come
  * back as text without the password.
  */
-#ifndef CAMPAIGN_BROKER_H
-#define CAMPAIGN_BROKER_H
+#ifndef CAMPAIGN_CONTRACT_BROKER_H
+#define CAMPAIGN_CONTRACT_BROKER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -77,4 +77,4 @@ bool broker_declare(amqp_connection_state_t connection, amqp_channel_t channel,
  */
 bool broker_reply_error(Error *error, const char *what, amqp_rpc_reply_t reply);
 
-#endif /* CAMPAIGN_BROKER_H */
+#endif /* CAMPAIGN_CONTRACT_BROKER_H */

@@ -4,8 +4,8 @@
  * The caller owns the struct; the text is one line, safe to log: no password,
  * no line break.
  */
-#ifndef CAMPAIGN_ERROR_H
-#define CAMPAIGN_ERROR_H
+#ifndef CAMPAIGN_CONTRACT_ERROR_H
+#define CAMPAIGN_CONTRACT_ERROR_H
 
 #define ERROR_TEXT_SIZE 512
 
@@ -29,4 +29,4 @@ typedef struct Error
 _Bool error_set(Error *error, ErrorCode code, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
 
-#endif /* CAMPAIGN_ERROR_H */
+#endif /* CAMPAIGN_CONTRACT_ERROR_H */

@@ -7,8 +7,8 @@
  *
  * Must never include a PostgreSQL or an AMQP header.
  */
-#ifndef CAMPAIGN_MESSAGE_H
-#define CAMPAIGN_MESSAGE_H
+#ifndef CAMPAIGN_CONTRACT_MESSAGE_H
+#define CAMPAIGN_CONTRACT_MESSAGE_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -125,4 +125,4 @@ bool message_add(MessageBody *body, const char *identifier, size_t identifier_le
 /* Closes the body. Room for it was kept by message_add(). */
 void message_end(MessageBody *body);
 
-#endif /* CAMPAIGN_MESSAGE_H */
+#endif /* CAMPAIGN_CONTRACT_MESSAGE_H */

@@ -2,8 +2,8 @@
  * rabbit.h - the only include of librabbitmq: its headers moved into a folder
  * in 0.12.
  */
-#ifndef CAMPAIGN_RABBIT_H
-#define CAMPAIGN_RABBIT_H
+#ifndef CAMPAIGN_CONTRACT_RABBIT_H
+#define CAMPAIGN_CONTRACT_RABBIT_H
 
 #if defined(__has_include)
 #if __has_include(<rabbitmq-c/amqp.h>)
@@ -24,4 +24,4 @@
 #include <amqp_tcp_socket.h>
 #endif
 
-#endif /* CAMPAIGN_RABBIT_H */
+#endif /* CAMPAIGN_CONTRACT_RABBIT_H */

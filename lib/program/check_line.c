@@ -7,8 +7,8 @@
 
 #include "program.h"
 
-void verdict_print(Server server, bool done, const char *detail, const Error *error,
-				   ErrorCode *worst)
+void check_line_print(Server server, bool done, const char *detail, const Error *error,
+					  ErrorCode *worst)
 {
 	printf("%-5s  %-10s  %s\n", done ? "ok" : "wrong", health_server_name(server),
 		   done ? detail : error->text);
@@ -17,7 +17,7 @@ void verdict_print(Server server, bool done, const char *detail, const Error *er
 	*worst = error->code == ERROR_UNREACHABLE ? ERROR_UNREACHABLE : ERROR_REFUSED;
 }
 
-int verdict_exit_code(ErrorCode worst)
+int check_line_exit_code(ErrorCode worst)
 {
 	switch (worst)
 	{

@@ -1,8 +1,8 @@
 /*
  * check_line.h - the lines of `--check`: one for each server.
  */
-#ifndef CAMPAIGN_CONSUMER_VERDICT_H
-#define CAMPAIGN_CONSUMER_VERDICT_H
+#ifndef CAMPAIGN_PROGRAM_CHECK_LINE_H
+#define CAMPAIGN_PROGRAM_CHECK_LINE_H
 
 #include <stdbool.h>
 
@@ -16,10 +16,10 @@
  * as ERROR_NONE and becomes ERROR_UNREACHABLE as soon as a server is away, else
  * ERROR_REFUSED as soon as something is wrong.
  */
-void verdict_print(Server server, bool done, const char *detail, const Error *error,
-				   ErrorCode *worst);
+void check_line_print(Server server, bool done, const char *detail, const Error *error,
+					  ErrorCode *worst);
 
 /* The program's exit code. */
-int verdict_exit_code(ErrorCode worst);
+int check_line_exit_code(ErrorCode worst);
 
-#endif /* CAMPAIGN_CONSUMER_VERDICT_H */
+#endif /* CAMPAIGN_PROGRAM_CHECK_LINE_H */

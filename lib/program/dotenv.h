@@ -1,8 +1,8 @@
 /*
  * dotenv.h - the lines of a .env file.
  */
-#ifndef CAMPAIGN_CONSUMER_DOTENV_H
-#define CAMPAIGN_CONSUMER_DOTENV_H
+#ifndef CAMPAIGN_PROGRAM_DOTENV_H
+#define CAMPAIGN_PROGRAM_DOTENV_H
 
 #include <stdbool.h>
 
@@ -32,4 +32,4 @@ typedef bool (*DotenvPair)(void *argument, const char *key, const char *value, c
  */
 bool dotenv_read(const char *path, bool required, DotenvPair pair, void *argument, Error *error);
 
-#endif /* CAMPAIGN_CONSUMER_DOTENV_H */
+#endif /* CAMPAIGN_PROGRAM_DOTENV_H */

@@ -7,6 +7,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 
+#include "clock.h"
 #include "log.h"
 #include "retry.h"
 
@@ -39,7 +40,7 @@ void health_away(Server server, int lane, const Error *error)
 	before = atomic_fetch_or(&servers[server].away, 1U << lane);
 	if (before == 0)
 	{
-		servers[server].since_ms = retry_now_ms();
+		servers[server].since_ms = clock_ms();
 		servers[server].said = 0;
 	}
 	/* "Refused" after "unreachable" is news: somebody has to act on it. A lane that finds its
@@ -66,7 +67,7 @@ void health_back(Server server, int lane)
 
 		snprintf(message, sizeof(message), "%s is back", NAMES[server]);
 		log_line(LOG_INFO, message, {"server", NAMES[server], 0},
-				 {"away_ms", NULL, retry_now_ms() - servers[server].since_ms});
+				 {"away_ms", NULL, clock_ms() - servers[server].since_ms});
 	}
 	pthread_mutex_unlock(&mutex);
 }

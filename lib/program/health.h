@@ -3,8 +3,8 @@
  * the first lane loses it, one for each other reason while it is away, one when
  * the last lane has it back, none per retry.
  */
-#ifndef CAMPAIGN_CONSUMER_HEALTH_H
-#define CAMPAIGN_CONSUMER_HEALTH_H
+#ifndef CAMPAIGN_PROGRAM_HEALTH_H
+#define CAMPAIGN_PROGRAM_HEALTH_H
 
 #include <stdbool.h>
 
@@ -27,4 +27,4 @@ void health_away(Server server, int lane, const Error *error);
 /* A lane used the server: cheap when it was not away. */
 void health_back(Server server, int lane);
 
-#endif /* CAMPAIGN_CONSUMER_HEALTH_H */
+#endif /* CAMPAIGN_PROGRAM_HEALTH_H */

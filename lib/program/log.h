@@ -5,8 +5,8 @@
  * Safe from every thread; a line is one write(2), so lines never mix. Callers
  * must never hand it a URL or a password.
  */
-#ifndef CAMPAIGN_CONSUMER_LOG_H
-#define CAMPAIGN_CONSUMER_LOG_H
+#ifndef CAMPAIGN_PROGRAM_LOG_H
+#define CAMPAIGN_PROGRAM_LOG_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -54,4 +54,4 @@ void log_write(LogLevel level, const char *message, const LogField *fields);
 /* Replaces the progress line at the bottom of the terminal; "" removes it. */
 void log_progress(const char *line);
 
-#endif /* CAMPAIGN_CONSUMER_LOG_H */
+#endif /* CAMPAIGN_PROGRAM_LOG_H */

@@ -2,8 +2,8 @@
  * option.h - what a setting is: name, flag, limits, default and help text, in a
  * table that each program has once, and the help made from it.
  */
-#ifndef CAMPAIGN_CONSUMER_OPTION_H
-#define CAMPAIGN_CONSUMER_OPTION_H
+#ifndef CAMPAIGN_PROGRAM_OPTION_H
+#define CAMPAIGN_PROGRAM_OPTION_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -77,4 +77,4 @@ int option_find(const OptionTable *table, const char *name, bool flag, bool *is_
 /* The text of --help. */
 void option_print_help(const OptionTable *table, FILE *out);
 
-#endif /* CAMPAIGN_CONSUMER_OPTION_H */
+#endif /* CAMPAIGN_PROGRAM_OPTION_H */

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "clock.h"
 #include "log.h"
 #include "retry.h"
 #include "stop.h"
@@ -40,12 +41,12 @@ static ErrorCode connection_error_code(const char *text)
 	return refused ? ERROR_REFUSED : ERROR_UNREACHABLE;
 }
 
-bool postgres_is_open(const Postgres *postgres)
+bool pgconn_is_open(const PgConnection *postgres)
 {
 	return postgres->connection != NULL && PQstatus(postgres->connection) == CONNECTION_OK;
 }
 
-bool postgres_open(Postgres *postgres, Error *error)
+bool pgconn_open(PgConnection *postgres, Error *error)
 {
 	char timeout[12];
 	/* What stands before dbname is a default, which the URL may override. */
@@ -56,9 +57,9 @@ bool postgres_open(Postgres *postgres, Error *error)
 								  "30000",			 "UTF8",  postgres->url, NULL};
 	PGconn *connection;
 
-	if (postgres_is_open(postgres))
+	if (pgconn_is_open(postgres))
 		return true;
-	postgres_close(postgres);
+	pgconn_close(postgres);
 	snprintf(timeout, sizeof(timeout), "%d", postgres->timeout_s);
 	connection = PQconnectdbParams(names, values, 1);
 	if (connection == NULL)
@@ -78,17 +79,17 @@ bool postgres_open(Postgres *postgres, Error *error)
 	return true;
 }
 
-void postgres_close(Postgres *postgres)
+void pgconn_close(PgConnection *postgres)
 {
 	PQfinish(postgres->connection);
 	postgres->connection = NULL;
 }
 
 /* Sets the error and drops the connection: nothing is known of its state. */
-static bool lost(Postgres *postgres, const char *what, const char *text, Error *error)
+static bool lost(PgConnection *postgres, const char *what, const char *text, Error *error)
 {
 	(void) failed(error, ERROR_UNREACHABLE, what, text);
-	postgres_close(postgres);
+	pgconn_close(postgres);
 	return false;
 }
 
@@ -103,9 +104,9 @@ static bool refused(const PGresult *result, const char *what, Error *error)
 }
 
 /* Waits until the answer has arrived whole. */
-static bool await(Postgres *postgres, const char *what, Error *error)
+static bool await(PgConnection *postgres, const char *what, Error *error)
 {
-	int64_t deadline = retry_now_ms() + ANSWER_TIMEOUT_MS;
+	int64_t deadline = clock_ms() + ANSWER_TIMEOUT_MS;
 	bool stopping = false;
 
 	while (PQisBusy(postgres->connection))
@@ -116,10 +117,10 @@ static bool await(Postgres *postgres, const char *what, Error *error)
 		if (!stopping && stop_requested())
 		{
 			stopping = true;
-			if (deadline > retry_now_ms() + STOP_TIMEOUT_MS)
-				deadline = retry_now_ms() + STOP_TIMEOUT_MS;
+			if (deadline > clock_ms() + STOP_TIMEOUT_MS)
+				deadline = clock_ms() + STOP_TIMEOUT_MS;
 		}
-		if (retry_now_ms() >= deadline)
+		if (clock_ms() >= deadline)
 			return lost(postgres, what, "no answer", error);
 		/* The stop is readable for ever: look at it once. */
 		if (poll(wait, stopping ? 1 : 2, 1000) == 0 && postgres->tick != NULL)
@@ -130,7 +131,7 @@ static bool await(Postgres *postgres, const char *what, Error *error)
 	return true;
 }
 
-PGresult *postgres_result(Postgres *postgres, const char *what, Error *error)
+PGresult *pgconn_result(PgConnection *postgres, const char *what, Error *error)
 {
 	PGresult *result = NULL;
 	PGresult *next;
@@ -159,20 +160,20 @@ PGresult *postgres_result(Postgres *postgres, const char *what, Error *error)
 	return NULL;
 }
 
-bool postgres_prepare(Postgres *postgres, const PostgresStatement *statement, Error *error)
+bool pgconn_prepare(PgConnection *postgres, const PgStatement *statement, Error *error)
 {
 	PGresult *result;
 
 	if (!PQsendPrepare(postgres->connection, statement->name, statement->sql, statement->parameters,
 					   NULL))
 		return lost(postgres, statement->name, PQerrorMessage(postgres->connection), error);
-	result = postgres_result(postgres, statement->name, error);
+	result = pgconn_result(postgres, statement->name, error);
 	PQclear(result);
 	return result != NULL;
 }
 
-bool postgres_send(Postgres *postgres, const PostgresStatement *statement,
-				   const char *const *values, Error *error)
+bool pgconn_send(PgConnection *postgres, const PgStatement *statement, const char *const *values,
+				 Error *error)
 {
 	if (PQsendQueryPrepared(postgres->connection, statement->name, statement->parameters, values,
 							NULL, NULL, 0))
@@ -180,15 +181,15 @@ bool postgres_send(Postgres *postgres, const PostgresStatement *statement,
 	return lost(postgres, statement->name, PQerrorMessage(postgres->connection), error);
 }
 
-PGresult *postgres_execute(Postgres *postgres, const char *what, const char *sql, Error *error)
+PGresult *pgconn_execute(PgConnection *postgres, const char *what, const char *sql, Error *error)
 {
 	if (PQsendQuery(postgres->connection, sql))
-		return postgres_result(postgres, what, error);
+		return pgconn_result(postgres, what, error);
 	(void) lost(postgres, what, PQerrorMessage(postgres->connection), error);
 	return NULL;
 }
 
-bool postgres_may_execute(Postgres *postgres, const char *signature, Error *error)
+bool pgconn_may_execute(PgConnection *postgres, const char *signature, Error *error)
 {
 	static const char sql[] = "SELECT has_schema_privilege('campaign', 'USAGE') AND "
 							  "has_function_privilege(($1::regprocedure)::oid, 'EXECUTE')";

@@ -14,6 +14,7 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 #include "retry.h"
 #include "stop.h"
@@ -22,25 +23,25 @@
 /* The promise is 10 s; what is unfinished then is taken up again. */
 #define STOP_MAX_MS 8500
 
-bool program_may_start(ConfigAction action, const OptionTable *table, const char *name,
+bool program_may_start(SettingsAction action, const OptionTable *table, const char *name,
 					   const char *version, const Error *error, int *code)
 {
 	*code = EXIT_OK;
 	switch (action)
 	{
-		case CONFIG_HELP:
+		case SETTINGS_HELP:
 			option_print_help(table, stdout);
 			return false;
-		case CONFIG_VERSION:
+		case SETTINGS_VERSION:
 			printf("%s %s\n", name, version);
 			return false;
 		default:
 			break;
 	}
-	if (action != CONFIG_USAGE && error->code == ERROR_NONE)
+	if (action != SETTINGS_USAGE && error->code == ERROR_NONE)
 		return true;
 	fprintf(stderr, "%s: %s\n", name, error->text);
-	*code = action == CONFIG_USAGE ? EXIT_USAGE : EXIT_CONFIG;
+	*code = action == SETTINGS_USAGE ? EXIT_USAGE : EXIT_CONFIG;
 	return false;
 }
 
@@ -89,9 +90,9 @@ void program_wait_for_stop(int signals, void (*tick)(void), int tick_ms)
 ProgramEnd program_wait_for_end(int signals, bool (*running)(const void *), const void *argument)
 {
 	struct pollfd wait = {.fd = signals, .events = POLLIN};
-	int64_t deadline = retry_now_ms() + STOP_MAX_MS;
+	int64_t deadline = clock_ms() + STOP_MAX_MS;
 
-	while (running(argument) && retry_now_ms() < deadline)
+	while (running(argument) && clock_ms() < deadline)
 	{
 		(void) poll(&wait, 1, STOP_LOOK_MS);
 		if (signal_arrived(signals))

@@ -3,8 +3,8 @@
  * line asks for, exit codes, signals, and how long the end may take. The work is done in threads of
  * its own; the main thread waits here.
  */
-#ifndef CAMPAIGN_CONSUMER_PROGRAM_H
-#define CAMPAIGN_CONSUMER_PROGRAM_H
+#ifndef CAMPAIGN_PROGRAM_PROGRAM_H
+#define CAMPAIGN_PROGRAM_PROGRAM_H
 
 #include <stdbool.h>
 
@@ -28,7 +28,7 @@ typedef enum ProgramEnd
  * Whether there is anything to start: help, the version, and errors of the command line or the
  * settings are printed here, and *code is what the program ends with. `name` of the program.
  */
-bool program_may_start(ConfigAction action, const OptionTable *table, const char *name,
+bool program_may_start(SettingsAction action, const OptionTable *table, const char *name,
 					   const char *version, const Error *error, int *code);
 
 /*
@@ -47,4 +47,4 @@ void program_wait_for_stop(int signals, void (*tick)(void), int tick_ms);
 /* Until no thread is running any more, by what `running` says; at most 8.5 seconds. */
 ProgramEnd program_wait_for_end(int signals, bool (*running)(const void *), const void *argument);
 
-#endif /* CAMPAIGN_CONSUMER_PROGRAM_H */
+#endif /* CAMPAIGN_PROGRAM_PROGRAM_H */

@@ -7,19 +7,6 @@
 
 #include "stop.h"
 
-int64_t retry_now_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t) now.tv_sec * 1000000 + now.tv_nsec / 1000;
-}
-
-int64_t retry_now_ms(void)
-{
-	return retry_now_us() / 1000;
-}
-
 void retry_reset(Retry *retry)
 {
 	retry->attempts = 0;

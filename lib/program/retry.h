@@ -2,8 +2,8 @@
  * retry.h - how long to wait before the next attempt: doubling, capped, with
  * jitter, so that many lanes do not come back in the same instant.
  */
-#ifndef CAMPAIGN_CONSUMER_RETRY_H
-#define CAMPAIGN_CONSUMER_RETRY_H
+#ifndef CAMPAIGN_PROGRAM_RETRY_H
+#define CAMPAIGN_PROGRAM_RETRY_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,8 +26,4 @@ int retry_next_ms(Retry *retry);
 /* Waits that long; false as soon as a stop is requested. */
 bool retry_wait(Retry *retry);
 
-/* The monotonic clock. */
-int64_t retry_now_ms(void);
-int64_t retry_now_us(void);
-
-#endif /* CAMPAIGN_CONSUMER_RETRY_H */
+#endif /* CAMPAIGN_PROGRAM_RETRY_H */

@@ -157,28 +157,28 @@ static bool take_flag(Loading *loading, int argc, char *const argv[], int *at, E
 	return true;
 }
 
-static ConfigAction take_flags(Loading *loading, int argc, char *const argv[], Error *error)
+static SettingsAction take_flags(Loading *loading, int argc, char *const argv[], Error *error)
 {
-	ConfigAction action = CONFIG_RUN;
+	SettingsAction action = SETTINGS_RUN;
 
 	for (int at = 1; at < argc; at++)
 	{
 		const char *word = argv[at];
 
 		if (strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0)
-			return CONFIG_HELP;
+			return SETTINGS_HELP;
 		if (strcmp(word, "--version") == 0)
-			return CONFIG_VERSION;
+			return SETTINGS_VERSION;
 		if (strcmp(word, "--check") == 0)
-			action = CONFIG_CHECK;
+			action = SETTINGS_CHECK;
 		else if (!has_prefix(word, "--") || word[2] == '\0')
 		{
 			/* Not the word itself: it may be a URL. */
 			(void) usage(error, "unexpected argument", "options begin with --");
-			return CONFIG_USAGE;
+			return SETTINGS_USAGE;
 		}
 		else if (!take_flag(loading, argc, argv, &at, error))
-			return CONFIG_USAGE;
+			return SETTINGS_USAGE;
 	}
 	return action;
 }
@@ -304,24 +304,24 @@ static bool load_layers(Loading *loading, char *const environment[], Error *erro
 	return done;
 }
 
-ConfigAction layers_load(const OptionTable *table, int argc, char *const argv[],
-						 char *const environment[], void *config, char unknown[LAYERS_UNKNOWN_SIZE],
-						 Error *error)
+SettingsAction settings_load(const OptionTable *table, int argc, char *const argv[],
+							 char *const environment[], void *config,
+							 char unknown[LAYERS_UNKNOWN_SIZE], Error *error)
 {
 	Loading *loading = calloc(1, sizeof(*loading));
-	ConfigAction action;
+	SettingsAction action;
 	bool done;
 
 	error->code = ERROR_NONE;
 	if (loading == NULL)
 	{
 		error_set(error, ERROR_MEMORY, "out of memory");
-		return CONFIG_RUN;
+		return SETTINGS_RUN;
 	}
 	loading->table = table;
 	loading->unknown = unknown;
 	action = take_flags(loading, argc, argv, error);
-	if (action == CONFIG_RUN || action == CONFIG_CHECK)
+	if (action == SETTINGS_RUN || action == SETTINGS_CHECK)
 	{
 		done = load_layers(loading, environment, error);
 		for (size_t i = 0; done && i < table->count; i++)

@@ -2,8 +2,8 @@
  * stop.h - the one flag that ends the consumer. main.c sets it, every lane
  * looks at it between two steps and wakes from any wait of its own.
  */
-#ifndef CAMPAIGN_CONSUMER_STOP_H
-#define CAMPAIGN_CONSUMER_STOP_H
+#ifndef CAMPAIGN_PROGRAM_STOP_H
+#define CAMPAIGN_PROGRAM_STOP_H
 
 #include <stdbool.h>
 
@@ -23,4 +23,4 @@ int stop_descriptor(void);
 /* Waits `timeout_ms`, or until a stop is requested; false if it is. */
 bool stop_wait(int timeout_ms);
 
-#endif /* CAMPAIGN_CONSUMER_STOP_H */
+#endif /* CAMPAIGN_PROGRAM_STOP_H */

@@ -1,8 +1,8 @@
 /*
  * urls.h - what can be known of a setting that is a URL without connecting.
  */
-#ifndef CAMPAIGN_CONSUMER_URLS_H
-#define CAMPAIGN_CONSUMER_URLS_H
+#ifndef CAMPAIGN_PROGRAM_URLS_H
+#define CAMPAIGN_PROGRAM_URLS_H
 
 #include <stdbool.h>
 
@@ -17,4 +17,4 @@ bool urls_check_escaped(const char *name, const char *url, Error *error);
 /* Whether it is a PostgreSQL URL or connection string. */
 bool urls_check_postgresql(const char *name, const char *url, Error *error);
 
-#endif /* CAMPAIGN_CONSUMER_URLS_H */
+#endif /* CAMPAIGN_PROGRAM_URLS_H */

@@ -1,7 +1,7 @@
 /*
  * request.c - campaign.request_body(): the JSON that a request over HTTP has sent, as PostgREST
  * binds it to its statement, before PostgreSQL makes columns and arguments of it. What is made
- * of it is decided by sql/81_types.sql.
+ * of it is decided by sql/50_api_types.sql.
  *
  * Must never fail because there is no body: the same functions are called from SQL.
  */

@@ -1,6 +1,6 @@
 /*
  * token.c - campaign.jwt_sign(): the token of a login, signed with
- * campaign.jwt_secret. What stands in it is decided by sql/82_tokens.sql.
+ * campaign.jwt_secret. What stands in it is decided by sql/42_tokens.sql.
  *
  * Must never show the secret, in an error neither.
  */

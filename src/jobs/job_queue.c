@@ -12,7 +12,7 @@
 #include "job_queue.h"
 #include "session.h"
 
-static SessionQuery start_query = {"SELECT campaign.job_session_start()", 0, {0}, NULL};
+static SessionQuery start_query = {"SELECT campaign.job_session_started_at()", 0, {0}, NULL};
 static SessionQuery take_over_query = {"SELECT campaign.job_take_over(false)", 0, {0}, NULL};
 static SessionQuery claim_query = {"SELECT id, priority, seq "
 								   "FROM campaign.job_claim(false, $1, $2, $3, $4, $5)",

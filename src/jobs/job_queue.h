@@ -1,6 +1,6 @@
 /*
  * job_queue.h - what a job worker reads from and writes to campaign.jobs,
- * through the functions of sql/72_job_queue.sql.
+ * through the functions of sql/33_job_queue.sql.
  *
  * SPI only. Calls without "in the transaction" have a short one of their own.
  */

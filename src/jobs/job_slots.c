@@ -60,12 +60,12 @@ PG_FUNCTION_INFO_V1(campaign_job_interrupt);
 PG_FUNCTION_INFO_V1(campaign_job_slots);
 PG_FUNCTION_INFO_V1(campaign_job_progress);
 
-Size job_slots_shared_size(void)
+Size job_slots_shmem_size(void)
 {
 	return MAXALIGN(sizeof(JobSlotState));
 }
 
-void job_slots_shared_attach(void *memory, LWLock *lock, bool fresh)
+void job_slots_shmem_attach(void *memory, LWLock *lock, bool fresh)
 {
 	state = memory;
 	if (!fresh)

@@ -3,7 +3,7 @@
  * each runs at this moment, how far that is, and whether it is to stop.
  *
  * For waking, watching and interrupting only. Who has which job is decided by
- * the row and its lock (sql/72_job_queue.sql), never by this.
+ * the row and its lock (sql/33_job_queue.sql), never by this.
  */
 #ifndef CAMPAIGN_JOB_SLOTS_H
 #define CAMPAIGN_JOB_SLOTS_H
@@ -18,8 +18,8 @@
 #define JOB_PROGRESS_MAX 99	 /* 100 is said by the row, when the job is finished */
 
 /* For shmem.c: how much shared memory this needs, and where it is. */
-Size job_slots_shared_size(void);
-void job_slots_shared_attach(void *memory, LWLock *lock, bool fresh);
+Size job_slots_shmem_size(void);
+void job_slots_shmem_attach(void *memory, LWLock *lock, bool fresh);
 
 /*
  * The calling process is a job worker of its database, until it exits. Prepared before it has a

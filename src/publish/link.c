@@ -27,7 +27,7 @@ void worker_disconnect(Worker *worker, bool polite)
 {
 	ListCell *cell;
 
-	publish_close(worker->publisher, polite);
+	publisher_close(worker->publisher, polite);
 	worker->publisher = NULL;
 	worker->blocked = false;
 	foreach (cell, worker->streams)
@@ -91,7 +91,7 @@ void worker_connect(Worker *worker)
 	worker->url = MemoryContextStrdup(TopMemoryContext, configured);
 	explicit_bzero(configured, strlen(configured));
 	if (broker_url_parse(worker->url, &url, &error))
-		worker->publisher = publish_open(&url, &options, shutdown_requested, &error);
+		worker->publisher = publisher_open(&url, &options, shutdown_requested, &error);
 	broker_url_wipe(&url);
 	CHECK_FOR_INTERRUPTS();
 	if (worker->publisher == NULL)
@@ -103,7 +103,7 @@ void worker_connect(Worker *worker)
 	}
 }
 
-static void note_settled(Worker *worker, const PublishTicket *ticket, bool confirmed)
+static void note_settled(Worker *worker, const PublisherTicket *ticket, bool confirmed)
 {
 	Stream *stream = ticket->stream;
 
@@ -122,17 +122,17 @@ static void note_settled(Worker *worker, const PublishTicket *ticket, bool confi
 
 void worker_listen(Worker *worker)
 {
-	PublishTicket ticket;
+	PublisherTicket ticket;
 	bool confirmed;
 	bool alive;
 	Error error = {0};
 
 	if (worker->publisher == NULL)
 		return;
-	alive = publish_poll(worker->publisher, &error);
-	if (publish_unsettled(worker->publisher) == 0)
+	alive = publisher_poll(worker->publisher, &error);
+	if (publisher_unsettled(worker->publisher) == 0)
 		worker->heard_at = GetCurrentTimestamp();
-	while (publish_settled(worker->publisher, &ticket, &confirmed))
+	while (publisher_settled(worker->publisher, &ticket, &confirmed))
 	{
 		note_settled(worker, &ticket, confirmed);
 		worker->heard_at = GetCurrentTimestamp();
@@ -143,9 +143,9 @@ void worker_listen(Worker *worker)
 		worker_lost_broker(worker, &error);
 		return;
 	}
-	if (worker->blocked != publish_blocked(worker->publisher))
+	if (worker->blocked != publisher_blocked(worker->publisher))
 	{
-		worker->blocked = publish_blocked(worker->publisher);
+		worker->blocked = publisher_blocked(worker->publisher);
 		if (worker->blocked)
 			ereport(WARNING,
 					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),

@@ -1,6 +1,6 @@
 /*
  * outbox.c - the worker's view of the tables, through the functions of
- * sql/80_progress.sql.
+ * sql/23_outbox.sql.
  *
  * Must never wait for anything but the database.
  */
@@ -107,7 +107,7 @@ bool outbox_template(const char *campaign_id, OutboxTemplate *template)
 }
 
 int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limit,
-				OutboxPhone *phones)
+				OutboxRecipient *recipients)
 {
 	int count;
 
@@ -127,11 +127,11 @@ int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limi
 			count = i;
 			break;
 		}
-		phones[i].length = VARSIZE_ANY_EXHDR(phone);
-		if (phones[i].length > MESSAGE_PHONE_MAX)
-			elog(ERROR, "phone number of %d characters", phones[i].length);
-		memcpy(phones[i].text, VARDATA_ANY(phone), phones[i].length);
-		phones[i].text[phones[i].length] = '\0';
+		recipients[i].length = VARSIZE_ANY_EXHDR(phone);
+		if (recipients[i].length > MESSAGE_PHONE_MAX)
+			elog(ERROR, "phone number of %d characters", recipients[i].length);
+		memcpy(recipients[i].text, VARDATA_ANY(phone), recipients[i].length);
+		recipients[i].text[recipients[i].length] = '\0';
 	}
 	session_finish();
 	return count;

@@ -32,11 +32,11 @@ typedef struct OutboxTemplate
 	char identifier_fingerprint[MESSAGE_ID_MAX + 1];
 } OutboxTemplate;
 
-typedef struct OutboxPhone
+typedef struct OutboxRecipient
 {
 	char text[MESSAGE_PHONE_MAX + 1];
 	int length;
-} OutboxPhone;
+} OutboxRecipient;
 
 /* Settings of the worker's session: plans that do not depend on statistics. */
 void outbox_prepare_session(void);
@@ -52,7 +52,7 @@ bool outbox_template(const char *campaign_id, OutboxTemplate *template);
  * many, which ends before the first one that is missing.
  */
 int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limit,
-				OutboxPhone *phones);
+				OutboxRecipient *recipients);
 
 /*
  * The broker confirmed everything up to `published`. False if a client holds the

@@ -3,11 +3,11 @@
  *
  * amqp_basic_publish() blocks without a deadline once the socket's buffer is
  * full, which would make PostgreSQL deaf to SIGTERM. So nothing is sent unless
- * it fits what is free of that buffer (publish_room()): even a broker that has
+ * it fits what is free of that buffer (publisher_room()): even a broker that has
  * stopped reading can then not block us.
  *
- * Must never wait for the broker outside publish_open() and
- * publish_queue_drained(), and never include a PostgreSQL header.
+ * Must never wait for the broker outside publisher_open() and
+ * publisher_queue_drained(), and never include a PostgreSQL header.
  */
 #include "publisher.h"
 
@@ -37,7 +37,7 @@ typedef enum SentState
 
 typedef struct Sent
 {
-	PublishTicket ticket;
+	PublisherTicket ticket;
 	size_t size;
 	SentState state;
 } Sent;
@@ -67,8 +67,8 @@ static size_t socket_capacity(int socket)
 	return (size_t) granted / 4;
 }
 
-Publisher *publish_open(const BrokerUrl *url, const BrokerOptions *options,
-						bool (*interrupted)(void), Error *error)
+Publisher *publisher_open(const BrokerUrl *url, const BrokerOptions *options,
+						  bool (*interrupted)(void), Error *error)
 {
 	Publisher *publisher = calloc(1, sizeof(Publisher));
 
@@ -88,17 +88,17 @@ Publisher *publish_open(const BrokerUrl *url, const BrokerOptions *options,
 	if (!broker_reply_error(error, "confirm.select", amqp_get_rpc_reply(publisher->connection)))
 		goto failed;
 
-	publisher->capacity = socket_capacity(publish_socket(publisher));
-	if (publisher->capacity < publish_size(MESSAGE_FRAME_MAX))
-		publisher->capacity = publish_size(MESSAGE_FRAME_MAX);
+	publisher->capacity = socket_capacity(publisher_socket(publisher));
+	if (publisher->capacity < publisher_size(MESSAGE_FRAME_MAX))
+		publisher->capacity = publisher_size(MESSAGE_FRAME_MAX);
 	return publisher;
 
 failed:
-	publish_close(publisher, false);
+	publisher_close(publisher, false);
 	return NULL;
 }
 
-void publish_close(Publisher *publisher, bool polite)
+void publisher_close(Publisher *publisher, bool polite)
 {
 	if (publisher == NULL)
 		return;
@@ -106,12 +106,12 @@ void publish_close(Publisher *publisher, bool polite)
 	free(publisher);
 }
 
-int publish_socket(const Publisher *publisher)
+int publisher_socket(const Publisher *publisher)
 {
 	return amqp_get_sockfd(publisher->connection);
 }
 
-size_t publish_size(size_t length)
+size_t publisher_size(size_t length)
 {
 	return length + PUBLISH_OVERHEAD;
 }
@@ -126,13 +126,13 @@ static size_t socket_queued(int socket, size_t otherwise)
 	return (size_t) queued;
 }
 
-size_t publish_room(const Publisher *publisher)
+size_t publisher_room(const Publisher *publisher)
 {
-	int socket = publish_socket(publisher);
+	int socket = publisher_socket(publisher);
 	struct pollfd writable = {.fd = socket, .events = POLLOUT};
 	size_t queued;
 
-	if (publisher->blocked || publish_unsettled(publisher) >= PUBLISH_WINDOW ||
+	if (publisher->blocked || publisher_unsettled(publisher) >= PUBLISH_WINDOW ||
 		publisher->unconfirmed >= PUBLISH_UNCONFIRMED_MAX)
 		return 0;
 	if (poll(&writable, 1, 0) != 1 || (writable.revents & POLLOUT) == 0)
@@ -141,12 +141,12 @@ size_t publish_room(const Publisher *publisher)
 	return queued < publisher->capacity ? publisher->capacity - queued : 0;
 }
 
-bool publish_blocked(const Publisher *publisher)
+bool publisher_blocked(const Publisher *publisher)
 {
 	return publisher->blocked;
 }
 
-size_t publish_unsettled(const Publisher *publisher)
+size_t publisher_unsettled(const Publisher *publisher)
 {
 	return (size_t) (publisher->next - publisher->oldest);
 }
@@ -165,8 +165,8 @@ static void header_number(amqp_table_entry_t *entry, const char *name, int64_t v
 	entry->value.value.i64 = value;
 }
 
-bool publish_send(Publisher *publisher, const PublishBatch *batch, PublishTicket ticket,
-				  Error *error)
+bool publisher_send(Publisher *publisher, const PublisherBatch *batch, PublisherTicket ticket,
+					Error *error)
 {
 	amqp_table_entry_t headers[PUBLISH_HEADERS];
 	amqp_basic_properties_t properties = {0};
@@ -199,7 +199,7 @@ bool publish_send(Publisher *publisher, const PublishBatch *batch, PublishTicket
 		return error_set(error, ERROR_UNREACHABLE, "publishing: %s", amqp_error_string2(status));
 
 	sent->ticket = ticket;
-	sent->size = publish_size(body.len);
+	sent->size = publisher_size(body.len);
 	sent->state = SENT_WAITING;
 	publisher->unconfirmed += sent->size;
 	publisher->next++;
@@ -273,7 +273,7 @@ static bool handle_method(Publisher *publisher, const amqp_method_t *method, Err
 	}
 }
 
-bool publish_poll(Publisher *publisher, Error *error)
+bool publisher_poll(Publisher *publisher, Error *error)
 {
 	struct timeval now = {0, 0};
 	amqp_frame_t frame;
@@ -294,7 +294,7 @@ bool publish_poll(Publisher *publisher, Error *error)
 	}
 }
 
-bool publish_settled(Publisher *publisher, PublishTicket *ticket, bool *confirmed)
+bool publisher_settled(Publisher *publisher, PublisherTicket *ticket, bool *confirmed)
 {
 	Sent *sent = &publisher->ring[publisher->oldest % PUBLISH_WINDOW];
 
@@ -317,7 +317,7 @@ static bool channel_gone(Publisher *publisher, amqp_channel_t channel, amqp_rpc_
 							&close_ok) == AMQP_STATUS_OK;
 }
 
-bool publish_queue_drained(Publisher *publisher, const char *queue, bool *drained, Error *error)
+bool publisher_queue_drained(Publisher *publisher, const char *queue, bool *drained, Error *error)
 {
 	/* A channel of its own: the broker closes it (404) when the queue is gone. */
 	const amqp_channel_t channel = PUBLISH_CHANNEL + 1;

@@ -6,8 +6,8 @@
  * back as an Error; the caller then closes the publisher, opens another one
  * and publishes again from the last confirmed batch.
  */
-#ifndef CAMPAIGN_PUBLISH_H
-#define CAMPAIGN_PUBLISH_H
+#ifndef CAMPAIGN_PUBLISHER_H
+#define CAMPAIGN_PUBLISHER_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -19,14 +19,14 @@
 typedef struct Publisher Publisher;
 
 /* What the caller wants to know when a batch is settled; copied, never looked into. */
-typedef struct PublishTicket
+typedef struct PublisherTicket
 {
 	void *stream;	  /* caller's */
 	uint32_t epoch;	  /* caller's */
 	int64_t last_seq; /* last recipient of the batch */
-} PublishTicket;
+} PublisherTicket;
 
-typedef struct PublishBatch
+typedef struct PublisherBatch
 {
 	const char *queue; /* routing key */
 	const char *campaign_id;
@@ -34,60 +34,60 @@ typedef struct PublishBatch
 	int64_t first_seq;
 	int64_t total;
 	const MessageBody *body;
-} PublishBatch;
+} PublisherBatch;
 
 /*
  * Connects, declares the topology and switches to confirms. NULL and *error on
  * failure. `interrupted` is asked between the steps, each of which takes at
  * most options->timeout_ms.
  */
-Publisher *publish_open(const BrokerUrl *url, const BrokerOptions *options,
-						bool (*interrupted)(void), Error *error);
+Publisher *publisher_open(const BrokerUrl *url, const BrokerOptions *options,
+						  bool (*interrupted)(void), Error *error);
 
 /* Frees everything; says goodbye to the broker if `polite`. NULL is fine. */
-void publish_close(Publisher *publisher, bool polite);
+void publisher_close(Publisher *publisher, bool polite);
 
 /* The socket to wait on. */
-int publish_socket(const Publisher *publisher);
+int publisher_socket(const Publisher *publisher);
 
 /*
- * How many bytes of batches (publish_size()) can be sent now without blocking:
+ * How many bytes of batches (publisher_size()) can be sent now without blocking:
  * 0 while the broker blocks us or has too much to confirm; else what is free of
  * the socket's buffer.
  */
-size_t publish_room(const Publisher *publisher);
+size_t publisher_room(const Publisher *publisher);
 
 /* What a body of `length` bytes takes of that room. */
-size_t publish_size(size_t length);
+size_t publisher_size(size_t length);
 
 /* Whether the broker said connection.blocked (a memory or disk alarm), and why. */
-bool publish_blocked(const Publisher *publisher);
+bool publisher_blocked(const Publisher *publisher);
 
 /* Number of batches sent and not settled. */
-size_t publish_unsettled(const Publisher *publisher);
+size_t publisher_unsettled(const Publisher *publisher);
 
-/* Sends a batch: persistent and mandatory. Only if publish_room() has room for it. */
-bool publish_send(Publisher *publisher, const PublishBatch *batch, PublishTicket ticket,
-				  Error *error);
+/* Sends a batch: persistent and mandatory. Only if publisher_room() has room for it. */
+bool publisher_send(Publisher *publisher, const PublisherBatch *batch, PublisherTicket ticket,
+					Error *error);
 
 /*
  * Reads what the broker has said, without waiting. False when the connection
  * is of no more use: lost, closed by the broker, or a queue is gone (returned).
  */
-bool publish_poll(Publisher *publisher, Error *error);
+bool publisher_poll(Publisher *publisher, Error *error);
 
 /*
  * Takes the oldest batch if it is settled: true with its ticket and whether
  * the broker confirmed it (a nack is real: publish it again). Batches come in
  * the order in which they were sent.
  */
-bool publish_settled(Publisher *publisher, PublishTicket *ticket, bool *confirmed);
+bool publisher_settled(Publisher *publisher, PublisherTicket *ticket, bool *confirmed);
 
 /*
  * Whether the broker says that a queue has no ready message but a consumer:
  * nothing is left to wait for. Declares the topology again if the queue is gone
  * and says true. An rpc of at most timeout_ms: not while the broker blocks us.
  */
-bool publish_queue_drained(Publisher *publisher, const char *queue, bool *drained, Error *error);
+bool publisher_queue_drained(Publisher *publisher, const char *queue, bool *drained, Error *error);
 
-#endif /* CAMPAIGN_PUBLISH_H */
+#endif /* CAMPAIGN_PUBLISHER_H */

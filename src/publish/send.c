@@ -22,13 +22,13 @@ static int send_batch(Worker *worker, Stream *stream, int first, int count)
 {
 	MessageBody body = {.buffer = worker->body, .capacity = sizeof(worker->body)};
 	char identifier[CUID2_LENGTH_DEFAULT + 1];
-	PublishBatch batch = {.queue = stream->queue,
-						  .campaign_id = stream->campaign_id,
-						  .class = stream->class,
-						  .first_seq = stream->next,
-						  .total = stream->total,
-						  .body = &body};
-	PublishTicket ticket;
+	PublisherBatch batch = {.queue = stream->queue,
+							.campaign_id = stream->campaign_id,
+							.class = stream->class,
+							.first_seq = stream->next,
+							.total = stream->total,
+							.body = &body};
+	PublisherTicket ticket;
 	Error error = {0};
 	int added = 0;
 
@@ -37,21 +37,22 @@ static int send_batch(Worker *worker, Stream *stream, int first, int count)
 		elog(ERROR, "message of campaign \"%s\" does not fit a batch", stream->campaign_id);
 	while (added < count)
 	{
-		const OutboxPhone *phone = &worker->phones[first + added];
+		const OutboxRecipient *recipient = &worker->recipients[first + added];
 
 		/* A counter of its own for each recipient, whatever its class. */
 		if (!cuid2_series_id(&stream->series,
 							 (stream->next + added) * MESSAGE_CLASSES + stream->class, identifier))
 			elog(ERROR, "identifier could not be derived");
-		if (!message_add(&body, identifier, CUID2_LENGTH_DEFAULT, phone->text, phone->length))
+		if (!message_add(&body, identifier, CUID2_LENGTH_DEFAULT, recipient->text,
+						 recipient->length))
 			break;
 		added++;
 	}
 	message_end(&body);
 
-	ticket = (PublishTicket){
+	ticket = (PublisherTicket){
 		.stream = stream, .epoch = stream->epoch, .last_seq = stream->next + added - 1};
-	if (added == 0 || !publish_send(worker->publisher, &batch, ticket, &error))
+	if (added == 0 || !publisher_send(worker->publisher, &batch, ticket, &error))
 	{
 		if (added == 0)
 			error_set(&error, ERROR_CONFIG, "a recipient does not fit a batch");
@@ -73,16 +74,16 @@ static int sendable(Worker *worker, const Stream *stream)
 	/* No small batches only because the store is a little behind. */
 	if (room < settings_batch_size && stream->next + room <= stream->total)
 		return 0;
-	batch_bytes = publish_size(SEND_BATCH_HEAD + stream->escaped_length +
-							   SEND_RECIPIENT * (size_t) Min(room, settings_batch_size));
-	batches = publish_room(worker->publisher) / batch_bytes;
+	batch_bytes = publisher_size(SEND_BATCH_HEAD + stream->escaped_length +
+								 SEND_RECIPIENT * (size_t) Min(room, settings_batch_size));
+	batches = publisher_room(worker->publisher) / batch_bytes;
 	if (batches == 0)
 	{
 		worker->held_back = true;
 		return 0;
 	}
 	room = Min(room, batches * settings_batch_size);
-	return (int) Min(room, lengthof(worker->phones));
+	return (int) Min(room, lengthof(worker->recipients));
 }
 
 /* Loads what all batches of the campaign share. */
@@ -111,8 +112,8 @@ static bool publish_stream(Worker *worker, Stream *stream)
 	limit = sendable(worker, stream);
 	if (limit == 0)
 		return false;
-	count =
-		outbox_read(stream->campaign_id, stream->class, stream->next - 1, limit, worker->phones);
+	count = outbox_read(stream->campaign_id, stream->class, stream->next - 1, limit,
+						worker->recipients);
 	/* A restore that is not finished, or damage. */
 	if (count == 0)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
@@ -132,7 +133,7 @@ void worker_publish(Worker *worker)
 	bool sent = true;
 
 	worker->held_back = false;
-	if (worker->publisher == NULL || publish_blocked(worker->publisher))
+	if (worker->publisher == NULL || publisher_blocked(worker->publisher))
 		return;
 	while (sent)
 	{

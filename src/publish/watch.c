@@ -50,9 +50,9 @@ static bool suspect(Worker *worker, Stream *stream, TimestampTz now)
 	Error error = {0};
 
 	stream_postpone_stall(stream, now);
-	if (worker->publisher == NULL || publish_blocked(worker->publisher))
+	if (worker->publisher == NULL || publisher_blocked(worker->publisher))
 		return true;
-	if (!publish_queue_drained(worker->publisher, stream->queue, &drained, &error))
+	if (!publisher_queue_drained(worker->publisher, stream->queue, &drained, &error))
 	{
 		worker_lost_broker(worker, &error);
 		return false;
@@ -68,8 +68,8 @@ static void check_silence(Worker *worker, TimestampTz now, TimestampTz *wake_at)
 	TimestampTz patience_ends = TimestampTzPlusMilliseconds(
 		worker->heard_at, WATCH_SILENCE_FACTOR * INT64CONST(1000) * settings_stall_timeout);
 
-	if (worker->publisher == NULL || publish_unsettled(worker->publisher) == 0 ||
-		publish_blocked(worker->publisher) || worker->silent)
+	if (worker->publisher == NULL || publisher_unsettled(worker->publisher) == 0 ||
+		publisher_blocked(worker->publisher) || worker->silent)
 		return;
 	if (now < patience_ends)
 	{

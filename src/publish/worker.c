@@ -167,7 +167,7 @@ static void worker_sleep(Worker *worker, TimestampTz wake_at)
 		earlier(&wake_at, worker->connect_at);
 	else
 	{
-		socket = publish_socket(worker->publisher);
+		socket = publisher_socket(worker->publisher);
 		events |= WL_SOCKET_READABLE;
 		/* Heartbeats run inside the library's calls only. */
 		earlier(&wake_at, TimestampTzPlusMilliseconds(now, settings_amqp_heartbeat * 1000L / 3));

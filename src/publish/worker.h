@@ -39,7 +39,7 @@ typedef struct Worker
 	bool held_back;		   /* the publisher had no room for what could be published */
 	MemoryContext turn;	   /* reset at every turn */
 	char body[MESSAGE_BODY_MAX];
-	OutboxPhone phones[MESSAGE_BATCH_MAX];
+	OutboxRecipient recipients[MESSAGE_BATCH_MAX];
 } Worker;
 
 /* Lowers *when to `other`. */

@@ -4,8 +4,8 @@
  * Eight bytes a slot and no more: a million numbers cost a cache miss each, and
  * nothing in the import costs as much.
  */
-#ifndef CAMPAIGN_PHONES_H
-#define CAMPAIGN_PHONES_H
+#ifndef CAMPAIGN_NUMBER_SET_H
+#define CAMPAIGN_NUMBER_SET_H
 
 #include "postgres.h"
 
@@ -24,4 +24,4 @@ void phones_create(PhoneSet *set, uint64 expected);
 /* Adds the digits of a number; false if it was there. */
 bool phones_add(PhoneSet *set, uint64 digits);
 
-#endif /* CAMPAIGN_PHONES_H */
+#endif /* CAMPAIGN_NUMBER_SET_H */

@@ -4,7 +4,7 @@
  * The file is parsed by numbers.c, repeated numbers are dropped with a hash
  * set, and what remains goes to COPY in its binary format, through the same
  * callback that logical replication uses: COPY's speed without a copy of the
- * file. The caller (campaign_upload() in sql/60_recipients.sql) holds the
+ * file. The caller (campaign_upload() in sql/21_recipients.sql) holds the
  * campaign's lock; nothing here looks at who may do what.
  */
 #include "postgres.h"

@@ -6,7 +6,7 @@ SELECT plan(51);
 CREATE FUNCTION pg_temp.claim(quick text[] DEFAULT '{}', batch int DEFAULT 20) RETURNS text
 LANGUAGE sql AS $$
     SELECT coalesce(string_agg(j.meta ->> 'name', ' ' ORDER BY c.place), '')
-    FROM campaign.job_claim(false, campaign.job_session_start(), quick, batch) WITH ORDINALITY AS c (id, priority, seq, place)
+    FROM campaign.job_claim(false, campaign.job_session_started_at(), quick, batch) WITH ORDINALITY AS c (id, priority, seq, place)
     JOIN campaign.jobs j USING (id) $$;
 CREATE FUNCTION pg_temp.id(name text) RETURNS text
 LANGUAGE sql AS $$ SELECT id FROM campaign.jobs WHERE meta ->> 'name' = $1 $$;
@@ -37,7 +37,7 @@ SELECT is(campaign.job_next(false), 1::double precision, 'and nothing is left');
 CREATE FUNCTION pg_temp.claim_behind(priority int, name text) RETURNS text
 LANGUAGE sql AS $$
     SELECT string_agg(j.meta ->> 'name', ' ' ORDER BY c.place)
-    FROM campaign.job_claim(false, campaign.job_session_start(), '{countdown}', 20, priority,
+    FROM campaign.job_claim(false, campaign.job_session_started_at(), '{countdown}', 20, priority,
         coalesce((SELECT seq FROM campaign.jobs WHERE meta ->> 'name' = name), 0))
         WITH ORDINALITY AS c (id, priority, seq, place)
     JOIN campaign.jobs j USING (id) $$;
@@ -50,12 +50,12 @@ SELECT is(pg_temp.claim_behind(2, 'p1'), 'p1 low', 'a lower place has all above 
 UPDATE campaign.jobs SET status = 'cancelled', finished_at = now() WHERE meta ->> 'name' IN ('p1', 'p2', 'p3', 'low', 'high');
 
 -- The end
-SELECT is((SELECT (type, handler, timeout_ms, attempt)::text FROM campaign.job_begin(pg_temp.id('a'), campaign.job_session_start())),
+SELECT is((SELECT (type, handler, timeout_ms, attempt)::text FROM campaign.job_begin(pg_temp.id('a'), campaign.job_session_started_at())),
     '(countdown,campaign.job_countdown,7200000,1)', 'R2.1: a job is begun');
 SELECT lives_ok($$ SELECT campaign.job_finish(pg_temp.id('a'), '{"ok": 1}', now()) $$, 'and finished');
 SELECT is((SELECT (status, progress, result, finished_at >= started_at)::text FROM campaign.jobs WHERE id = pg_temp.id('a')),
     '(finished,100,"{""ok"": 1}",t)', 'R2.1: with its result and 100 %');
-SELECT is((campaign.job_begin(pg_temp.id('a'), campaign.job_session_start())).type, NULL, 'R2.4: it is not begun again');
+SELECT is((campaign.job_begin(pg_temp.id('a'), campaign.job_session_started_at())).type, NULL, 'R2.4: it is not begun again');
 SELECT throws_ok(format('SELECT job_retry(%L)', pg_temp.id('a')), '55000', NULL, 'R2.6: nor retried');
 
 -- Failing
@@ -81,7 +81,7 @@ SELECT is(pg_temp.status('b'), 'failed', 'are not tried again');
 
 -- Giving back
 SELECT is(pg_temp.status('d'), 'running', 'a claimed job');
-SELECT lives_ok($$ SELECT campaign.job_release(pg_temp.id('d'), campaign.job_session_start()) $$, 'is given back');
+SELECT lives_ok($$ SELECT campaign.job_release(pg_temp.id('d'), campaign.job_session_started_at()) $$, 'is given back');
 SELECT is((SELECT (status, attempts, worker_pid)::text FROM campaign.jobs WHERE id = pg_temp.id('d')), '(waiting,0,)', 'as it was');
 
 -- Taking over. (What another session has locked is left alone: test/e2e.)
@@ -103,7 +103,7 @@ SELECT is((SELECT (status, interruptions)::text FROM campaign.jobs WHERE id = pg
 SELECT is(pg_temp.claim(), 'later', 'claimed');
 INSERT INTO campaign.job_cancels VALUES (pg_temp.id('later'));
 SELECT is((job_get(pg_temp.id('later')) ->> 'cancel_requested')::boolean, true, 'R2.6: a request is seen');
-SELECT is((campaign.job_begin(pg_temp.id('later'), campaign.job_session_start())).type, NULL, 'R2.6: it is not begun');
+SELECT is((campaign.job_begin(pg_temp.id('later'), campaign.job_session_started_at())).type, NULL, 'R2.6: it is not begun');
 SELECT is(pg_temp.status('later'), 'cancelled', 'but cancelled');
 SELECT is((SELECT count(*) FROM campaign.job_cancels), 0::bigint, 'and the request is dealt with');
 INSERT INTO campaign.job_cancels VALUES (pg_temp.id('later'));

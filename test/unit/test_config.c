@@ -40,7 +40,7 @@ static char *write_file(const char *name, const char *text)
 	return path;
 }
 
-static ConfigAction load(char *environment[], int argc, ...)
+static SettingsAction load(char *environment[], int argc, ...)
 {
 	char *argv[10] = {"campaign-consumer"};
 	va_list words;
@@ -64,7 +64,7 @@ static void test_defaults(void **state)
 {
 	(void) state;
 	write_file(".env", URLS);
-	assert_int_equal(load(no_environment, 0), CONFIG_RUN);
+	assert_int_equal(load(no_environment, 0), SETTINGS_RUN);
 	assert_int_equal(error.code, ERROR_NONE);
 	assert_string_equal(config.amqp_url, "amqp://u:secret@h/");
 	assert_string_equal(config.collection, "messages");
@@ -83,7 +83,7 @@ static void test_flag_wins_over_environment_over_file(void **state)
 	(void) state;
 	write_file(".env", URLS "CAMPAIGN_PREFETCH=10\nCAMPAIGN_COLLECTION=from_file\n"
 							"CAMPAIGN_HEARTBEAT=11\nCAMPAIGN_CA_FILE=/from/file\n");
-	assert_int_equal(load(environment, 3, "--prefetch", "30", "--log-format=json"), CONFIG_RUN);
+	assert_int_equal(load(environment, 3, "--prefetch", "30", "--log-format=json"), SETTINGS_RUN);
 	assert_int_equal(error.code, ERROR_NONE);
 	assert_int_equal(config.prefetch, 30);
 	assert_string_equal(config.collection, "from_environment");
@@ -158,15 +158,15 @@ static void test_command_line(void **state)
 {
 	(void) state;
 	write_file(".env", URLS);
-	assert_int_equal(load(no_environment, 1, "--check"), CONFIG_CHECK);
+	assert_int_equal(load(no_environment, 1, "--check"), SETTINGS_CHECK);
 	assert_int_equal(error.code, ERROR_NONE);
-	assert_int_equal(load(no_environment, 1, "--help"), CONFIG_HELP);
-	assert_int_equal(load(no_environment, 1, "--version"), CONFIG_VERSION);
-	assert_int_equal(load(no_environment, 1, "--amqp-ur=amqp://u:secret@h/"), CONFIG_USAGE);
+	assert_int_equal(load(no_environment, 1, "--help"), SETTINGS_HELP);
+	assert_int_equal(load(no_environment, 1, "--version"), SETTINGS_VERSION);
+	assert_int_equal(load(no_environment, 1, "--amqp-ur=amqp://u:secret@h/"), SETTINGS_USAGE);
 	assert_refused("unknown option: --amqp-ur");
-	assert_int_equal(load(no_environment, 1, "amqp://u:secret@h/"), CONFIG_USAGE);
+	assert_int_equal(load(no_environment, 1, "amqp://u:secret@h/"), SETTINGS_USAGE);
 	assert_refused("unexpected argument");
-	assert_int_equal(load(no_environment, 1, "--prefetch"), CONFIG_USAGE);
+	assert_int_equal(load(no_environment, 1, "--prefetch"), SETTINGS_USAGE);
 	assert_refused("option without a value: --prefetch");
 }
 
