@@ -3,7 +3,8 @@
     pytest test/e2e                        a stack of its own, taken away at the end
     CAMPAIGN_STACK=DIR pytest test/e2e     the stack of test/stack/up DIR, which stays
 
-stack.py is the servers, campaigns.py what the tests do with them, waiting.py the patience.
+In test/support, stack.py is the servers, campaigns.py what the tests do with them, waiting.py the
+patience.
 """
 import pytest
 

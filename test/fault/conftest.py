@@ -4,18 +4,14 @@
     FAULT_N=100000 FAULT_JOBS=10000 FAULT_ROUNDS=20 FAULT_SEED=7 pytest test/fault   a long one
 
 FAULT_N numbers in each campaign, FAULT_JOBS jobs, FAULT_ROUNDS kills in the random series, whose
-seed is printed. The helpers are those of test/e2e.
+seed is printed. The helpers are in test/support.
 """
 import os
-import pathlib
 import random
-import sys
 
 import pytest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "e2e"))
-
-from fixtures import no_dead_letters, stack  # noqa: E402,F401
+from fixtures import no_dead_letters, stack  # noqa: F401
 
 SEED = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(1, 10 ** 6))
 
