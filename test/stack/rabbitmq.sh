@@ -131,6 +131,14 @@ rabbitmq_start()
 	probe rabbitmq "$AMQP_URL"
 }
 
+# RabbitMQ writes down which quorum queues there are half a second after it has declared them. A
+# node that is killed before that comes back with queues that have no leader, for ever: a test that
+# kills it early would test that.
+rabbitmq_settle()
+{
+	"$RABBITMQCTL" --quiet eval '[dets:sync(Table) || Table <- dets:all()].' >/dev/null
+}
+
 rabbitmq_stop()
 {
 	part_end rabbitmq TERM "$STACK_TIMEOUT"
