@@ -1,0 +1,43 @@
+# shellcheck shell=bash
+# links.sh - builds a C file of the tests from what it says it is linked with, on a line, or
+# several, of its heading:
+#     links: src/identity/cuid2.c libcrypto -lm
+# that is, sources from the top of the repository, pkg-config names, and flags; pgcommon is what
+# PostgreSQL gives to programs outside the server. Sourced by the runners of unit, fuzz and bench.
+
+# Prints the words of the links: lines of $1.
+links_of()
+{
+	sed -n 's/^[^[:alnum:]]*links:[[:space:]]*//p' "$1" | sed 's,\*/.*,,'
+}
+
+# Usage: links_build SOURCE BINARY COMPILER FLAG...
+# Says on stderr what went wrong.
+links_build()
+{
+	local source=$1 binary=$2 compiler=$3 word
+	local -a sources=("$1") packages=() libraries=() flags=() options=()
+
+	shift 3
+	for word in $(links_of "$source")
+	do
+		case $word in
+			*.c) sources+=("$word") ;;
+			pgcommon)
+				flags+=("-I$("${PG_CONFIG:-pg_config}" --includedir-server)"
+					"-L$("${PG_CONFIG:-pg_config}" --pkglibdir)"
+					"-L$("${PG_CONFIG:-pg_config}" --libdir)")
+				libraries+=(-lpgcommon -lpgport -lcrypto)
+				;;
+			-*) libraries+=("$word") ;;
+			*) packages+=("$word") ;;
+		esac
+	done
+	if [ ${#packages[@]} -gt 0 ]
+	then
+		read -ra options <<<"$(pkg-config --cflags --libs "${packages[@]}")"
+		[ ${#options[@]} -gt 0 ] || return 1
+	fi
+	"$compiler" -std=gnu11 -g -Wall -Wextra -D_GNU_SOURCE -I. -Isrc -Ilib "$@" "${flags[@]}" \
+		-o "$binary" "${sources[@]}" "${options[@]}" "${libraries[@]}"
+}
