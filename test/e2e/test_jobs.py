@@ -81,13 +81,13 @@ def test_row_locked_for_a_moment(stack):
         wait_until("no worker", lambda: not jobs.workers(stack))
         job_id = jobs.create(stack, "countdown", seconds=0)
         worker, other = stack.connect(), stack.connect(autocommit=False)
-        claimed = execute(worker, "SELECT id FROM campaign.job_claim(false, campaign.job_session_start(),"
+        claimed = execute(worker, "SELECT id FROM campaign.job_claim(false, campaign.job_session_started_at(),"
                                   " '{}', 1)")
         assert claimed == [(job_id,)]
         execute(other, "SELECT FROM campaign.jobs WHERE id = %s FOR NO KEY UPDATE", job_id)
         with concurrent.futures.ThreadPoolExecutor() as threads:
             begun = threads.submit(execute, worker, "SELECT type FROM campaign.job_begin(%s,"
-                                   " campaign.job_session_start())", job_id)
+                                   " campaign.job_session_started_at())", job_id)
             wait_until("it waits for the row", lambda: begun.done() or stack.sql(
                 "SELECT pid FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'",
                 worker.info.backend_pid), interval=0.005)
