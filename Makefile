@@ -3,6 +3,7 @@
 #   make            extension, consumer and mailer into build/
 #   make demo       sets a bare machine up and runs the main job
 #   make test       sets a bare machine up and runs every test
+#   make mutants    shows that the tests notice mistakes
 #   make install    the extension into the PostgreSQL of PG_CONFIG, the programs into PREFIX
 #
 # PGXS is only included where it exists: `make demo` must work before pg_config is installed.
@@ -19,7 +20,7 @@ BUILD := build
 PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
 
 .DEFAULT_GOAL := all
-.PHONY: all extension consumer mailer install setup demo test unit fuzz sql e2e fault bench sanitize lint clean
+.PHONY: all extension consumer mailer install setup demo test unit fuzz sql e2e fault bench mutants sanitize lint clean
 
 all: extension consumer mailer
 
@@ -39,6 +40,11 @@ unit fuzz sql e2e fault bench:
 	@test/stack/install fuzz
 	@$(MAKE) --no-print-directory -s all
 	@test/run $@
+
+# MUTANTS=12 MUTANTS_SEED=7 make mutants: so many of them, chosen by the seed.
+mutants:
+	@test/stack/install
+	@test/mutants/run
 
 # The programs with AddressSanitizer and UBSan, through the end-to-end tests.
 sanitize: setup

@@ -22,7 +22,8 @@ SELECT throws_ok(format('SELECT campaign_dispatch(%L)', campaign_create('test', 
 
 CREATE TEMPORARY TABLE one AS SELECT pg_temp.queued() AS id;
 SELECT is(pg_temp.status(id), 'queued', 'R0.14: dispatch queues') FROM one;
-SELECT throws_ok(format('SELECT campaign_dispatch(%L)', id), '55000', NULL, 'R0.14: once') FROM one;
+SELECT throws_ok(format('SELECT campaign_dispatch(%L)', id), '55000',
+    format('campaign "%s" is already dispatched: it is queued', id), 'R0.14: once') FROM one;
 SELECT throws_ok(format('SELECT campaign_upload(%L, ''5511987654329'')', id), '55000', NULL,
     'R0.11: no other numbers after dispatch') FROM one;
 SELECT is(campaign_upload(id, E'5511987654321\n5511987654322') -> 'repeated', 'true',

@@ -1,6 +1,6 @@
 -- What the worker marks and the consumer reports.
 BEGIN;
-SELECT plan(32);
+SELECT plan(36);
 
 CREATE FUNCTION pg_temp.running(count int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -38,6 +38,8 @@ SELECT campaign.outbox_mark(id, 'NORMAL', 0, 80) FROM one;
 SELECT is(pg_temp.published(id), 45::bigint, 'a mark from before the gap is ignored') FROM one;
 SELECT campaign.outbox_mark(id, 'NORMAL', 1, 100) FROM one;
 SELECT is(pg_temp.status(id), 'published', 'all confirmed: published') FROM one;
+SELECT campaign.outbox_mark(id, 'NORMAL', 1, 60) FROM one;
+SELECT is(pg_temp.published(id), 100::bigint, 'a mark never goes back') FROM one;
 SELECT is(campaign.outbox_rewind(id, 'NORMAL'), 45::bigint, 'a stall goes back to what is stored') FROM one;
 SELECT is(pg_temp.status(id), 'publishing', 'and is publishing again') FROM one;
 SELECT is(pg_temp.report(id, 46, 100), 1, 'R0.17: the last report completes it') FROM one;
@@ -61,19 +63,27 @@ SELECT results_eq(
        WHERE c.id = (SELECT id FROM four) $$,
     $$ VALUES ('sent', true, true, 10::bigint) $$, 'and completes the campaign with all its times');
 
+CREATE TEMPORARY TABLE holes AS SELECT pg_temp.running(10) AS id;
+SELECT campaign.report_stored(ARRAY[id, id], ARRAY['NORMAL', 'NORMAL'], ARRAY[1, 7], ARRAY[3, 10]) FROM holes;
+SELECT is(pg_temp.stored(id), '{[1,4),[7,11)}', 'R0.17: what lies between two ranges of a report is not stored') FROM holes;
+SELECT is(pg_temp.status(id), 'queued', 'R0.17: nor is the campaign sent') FROM holes;
+
 CREATE TEMPORARY TABLE vip AS SELECT campaign_create('test', 'hello') AS id;
 SELECT campaign_upload(id, '5511987654321', class => 'VIP'), campaign_upload(id, '5511987654322') FROM vip;
 SELECT campaign_dispatch(id) FROM vip;
 SELECT results_eq(
     $$ SELECT class, blocked FROM campaign.outbox_active() WHERE campaign_id = (SELECT id FROM vip) $$,
     $$ VALUES ('VIP', false), ('NORMAL', true) $$, 'R3.2: NORMAL waits until VIP is stored');
+SELECT campaign.outbox_mark(id, 'VIP', 0, 1) FROM vip;
+SELECT is((SELECT blocked FROM campaign.outbox_active() WHERE campaign_id = vip.id AND class = 'NORMAL'), true,
+    'R3.2: published is not enough') FROM vip;
 SELECT campaign.report_stored(ARRAY[id], ARRAY['VIP'], ARRAY[1], ARRAY[1]) FROM vip;
 SELECT results_eq(
     $$ SELECT class, blocked FROM campaign.outbox_active() WHERE campaign_id = (SELECT id FROM vip) $$,
     $$ VALUES ('NORMAL', false) $$, 'R3.2: and then goes on');
 SELECT campaign.report_conflict(id, 'NORMAL', 1, 'another message is there') FROM vip;
 SELECT campaign.report_conflict(id, 'NORMAL', 1, 'again') FROM vip;
-SELECT is(pg_temp.status(id), 'queued', 'after a conflict the others go on') FROM vip;
+SELECT is(pg_temp.status(id), 'publishing', 'after a conflict the others go on') FROM vip;
 SELECT is(pg_temp.report(id, 1, 1), 1, 'until all are reported') FROM vip;
 SELECT is(campaign_status(id) - 'classes' @> '{"status": "failed", "stored": 1, "failed": 1, "error": "NORMAL 1: another message is there"}',
     true, 'and then the campaign is failed, with the reason') FROM vip;

@@ -1,7 +1,7 @@
 -- How jobs are claimed and ended: by this session, as if it were a worker. Nothing is committed,
 -- so that no worker takes part.
 BEGIN;
-SELECT plan(51);
+SELECT plan(53);
 
 CREATE FUNCTION pg_temp.claim(quick text[] DEFAULT '{}', batch int DEFAULT 20) RETURNS text
 LANGUAGE sql AS $$
@@ -50,6 +50,12 @@ SELECT is(pg_temp.claim_behind(2, 'p1'), 'p1 low', 'a lower place has all above 
 UPDATE campaign.jobs SET status = 'cancelled', finished_at = now() WHERE meta ->> 'name' IN ('p1', 'p2', 'p3', 'low', 'high');
 
 -- The end
+SELECT is((campaign.job_begin(pg_temp.id('a'), campaign.job_session_started_at() - interval '1 second')).type, NULL,
+    'R2.4: a session that had this number before begins nothing');
+UPDATE campaign.jobs SET worker_pid = 1 WHERE id = pg_temp.id('b');
+SELECT is((campaign.job_begin(pg_temp.id('b'), campaign.job_session_started_at())).type, NULL,
+    'R2.4: nor does one that has not claimed it');
+UPDATE campaign.jobs SET worker_pid = pg_backend_pid() WHERE id = pg_temp.id('b');
 SELECT is((SELECT (type, handler, timeout_ms, attempt)::text FROM campaign.job_begin(pg_temp.id('a'), campaign.job_session_started_at())),
     '(countdown,campaign.job_countdown,7200000,1)', 'R2.1: a job is begun');
 SELECT lives_ok($$ SELECT campaign.job_finish(pg_temp.id('a'), '{"ok": 1}', now()) $$, 'and finished');

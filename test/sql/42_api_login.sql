@@ -1,6 +1,6 @@
 -- Sign-up, login, tokens and what makes guessing slow.
 BEGIN;
-SELECT plan(41);
+SELECT plan(43);
 
 CREATE FUNCTION pg_temp.claims(token text) RETURNS jsonb LANGUAGE sql AS $$
     SELECT convert_from(decode(rpad(translate(part, '-_', '+/'), (length(part) + 3) / 4 * 4, '='), 'base64'), 'UTF8')::jsonb
@@ -77,6 +77,11 @@ FROM (VALUES
     ('without expiry', :'claims'::jsonb - 'exp'), ('without id', :'claims'::jsonb - 'jti'),
     ('without user', :'claims'::jsonb - 'user_id'), ('of nobody', :'claims'::jsonb || '{"user_id": "nobody"}'),
     ('of numbers', '{"exp": "x", "iat": [], "jti": 5, "user_id": 7}')) AS tokens (what, claims);
+SELECT campaign_api.signup('gone@example.com', 'secret') ->> 'id' AS gone \gset
+SELECT pg_temp.claims(pg_temp.login('gone@example.com', 'secret') ->> 'token') AS gone_claims \gset
+SELECT lives_ok(format('SELECT pg_temp.check_token(%L)', :'gone_claims'), 'R0.8: a user''s token is let in');
+UPDATE campaign.users SET deleted = true WHERE id = :'gone';
+SELECT throws_ok(format('SELECT pg_temp.check_token(%L)', :'gone_claims'), 'PT401', NULL, 'R0.9: until the user is deleted');
 SELECT lives_ok($$ SELECT pg_temp.check_token(NULL, 'campaign_anon') $$, 'R0.8: a request without a token may go on to login');
 
 SELECT set_config('request.jwt.claims', :'claims', true);

@@ -1,7 +1,7 @@
 -- Row-level security: whatever a request tries, it sees and touches what is its own.
 -- Ana and Bea share a company; Eva has one for herself; Ida has none.
 BEGIN;
-SELECT plan(54);
+SELECT plan(62);
 
 CREATE FUNCTION pg_temp.person(name text) RETURNS text LANGUAGE sql AS
 $$ SELECT campaign_api.signup(name || '@example.com', 'secret') ->> 'id' $$;
@@ -108,6 +108,25 @@ SET LOCAL ROLE campaign_anon;
 SELECT throws_ok('SELECT campaign.api_check()', 'PT400', NULL, 'R0.8: and is not given: ' || prefer)
 FROM unnest(ARRAY['count=planned', 'return=minimal, Count=Estimated']) AS prefer,
     set_config('request.headers', jsonb_build_object('prefer', prefer)::text, true);
+
+-- Who is a member no more
+RESET ROLE;
+UPDATE campaign.company_members SET deleted = true WHERE user_id = :'bea';
+SET LOCAL ROLE campaign_user;
+SELECT pg_temp.become(:'bea');
+SELECT is_empty('SELECT FROM campaign_api.' || t, 'R0.8: who was removed sees nothing of the company in ' || t)
+FROM unnest(ARRAY['companies', 'campaigns', 'recipients', 'company_members']) AS t;
+SELECT set_eq('SELECT id FROM campaign_api.users', ARRAY[:'bea'], 'R0.8: nor of its people');
+SELECT pg_temp.become(:'ana');
+SELECT set_eq('SELECT id FROM campaign_api.users', ARRAY[:'ana'], 'R0.8: nor is seen by them');
+
+-- The table itself, as a view that forgets the condition would show it.
+RESET ROLE;
+UPDATE campaign.companies SET deleted = true WHERE id = :'padaria';
+SET LOCAL ROLE campaign_user;
+SELECT pg_temp.become(:'ana');
+SELECT is_empty('SELECT id FROM campaign.companies', 'R0.9: a deleted company is not seen');
+SELECT is_empty('SELECT id FROM campaign.campaigns', 'R0.9: nor are its campaigns');
 
 RESET ROLE;
 SELECT is((SELECT count(*) FROM campaign.campaigns WHERE deleted OR name = 'x'), 0::bigint, 'R0.8: and all is as it was');
