@@ -87,6 +87,28 @@ static void test_hash_of_another_program(void **state)
 	assert_int_equal(verify("Password", hash), PASSWORD_MISMATCH);
 }
 
+static void test_every_byte_of_the_tag_counts(void **state)
+{
+	char hash[PASSWORD_HASH_SIZE];
+	char *tag;
+
+	(void) state;
+	assert_int_equal(
+		argon2id_hash_encoded(2, 256, 1, "password", 8, "somesalt", 8, 24, hash, sizeof(hash)),
+		ARGON2_OK);
+	tag = strrchr(hash, '$') + 1;
+	assert_int_equal(strlen(tag), 32);
+	for (char *at = tag; *at != '\0'; at++)
+	{
+		char right = *at;
+
+		*at = right == 'A' ? 'B' : 'A';
+		assert_int_equal(verify("password", hash), PASSWORD_MISMATCH);
+		*at = right;
+	}
+	assert_int_equal(verify("password", hash), PASSWORD_OK);
+}
+
 /* And the other way round: libargon2 reads what is written here. */
 static void test_hash_is_standard(void **state)
 {
@@ -225,6 +247,7 @@ int main(void)
 		cmocka_unit_test(test_rfc_9106_vector),
 		cmocka_unit_test(test_round_trip),
 		cmocka_unit_test(test_hash_of_another_program),
+		cmocka_unit_test(test_every_byte_of_the_tag_counts),
 		cmocka_unit_test(test_hash_is_standard),
 		cmocka_unit_test(test_passwords_are_bytes),
 		cmocka_unit_test(test_password_length),
