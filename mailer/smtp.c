@@ -33,8 +33,8 @@ struct Smtp
 };
 
 /*
- * libcurl's trace is the only place that tells what was sent when something went wrong. After
- * that it says goodbye, and would wait for the answer of a server that may have hung.
+ * Only libcurl's trace tells what had been sent when something went wrong. After a failure libcurl
+ * sends QUIT, and would wait for the answer of a server that may hang.
  */
 static int follow(CURL *curl, curl_infotype type, char *bytes, size_t length, void *argument)
 {
@@ -83,8 +83,8 @@ Smtp *smtp_new(const Config *config, const SmtpUrl *url, Error *error)
 }
 
 /*
- * libcurl says goodbye when it closes an idle connection, and waits for the answer as long as for
- * any other; what is set now comes too late for it. It finds the connection's end instead.
+ * libcurl sends QUIT when it closes an idle connection, and waits for the answer as long as for any
+ * other; a limit set now comes too late. With this it reads the end of the connection instead.
  */
 static void expect_no_answer(Smtp *smtp)
 {
@@ -95,7 +95,7 @@ static void expect_no_answer(Smtp *smtp)
 		(void) shutdown(connection, SHUT_RD);
 }
 
-void smtp_rest(Smtp *smtp)
+void smtp_disconnect(Smtp *smtp)
 {
 	if (smtp->curl != NULL)
 		expect_no_answer(smtp);
@@ -108,11 +108,11 @@ void smtp_free(Smtp *smtp)
 {
 	if (smtp == NULL)
 		return;
-	smtp_rest(smtp);
+	smtp_disconnect(smtp);
 	free(smtp);
 }
 
-/* Fails only for want of memory, or in a libcurl without what the option needs. */
+/* Fails only without memory, or if libcurl was built without what the option needs. */
 #define SET(option, value) (curl_easy_setopt(smtp->curl, (option), (value)) == CURLE_OK)
 
 static bool set_encryption(Smtp *smtp)
@@ -162,7 +162,7 @@ static bool prepare(Smtp *smtp, Error *error)
 	if (smtp->curl != NULL && set_trace(smtp) && set_server(smtp) && set_encryption(smtp) &&
 		set_times(smtp))
 		return true;
-	smtp_rest(smtp);
+	smtp_disconnect(smtp);
 	return error_set(error, ERROR_MEMORY, "libcurl cannot be set up for SMTP");
 }
 
@@ -184,7 +184,7 @@ static ErrorCode code_of(CURLcode code)
 	}
 }
 
-/* What the server said, if that was a refusal; else what libcurl says. */
+/* The server's words if it refused; else libcurl's. */
 static void explain(const Smtp *smtp, CURLcode code, Error *error)
 {
 	const Dialog *dialog = &smtp->dialog;
@@ -217,25 +217,25 @@ static bool add_part(curl_mime *parts, const char *text, const char *type)
 }
 
 /* The last part is the one that is shown where it can be (RFC 2046, 5.1.4). */
-static curl_mime *make_parts(Smtp *smtp, const Letter *letter)
+static curl_mime *make_parts(Smtp *smtp, const Mail *mail)
 {
 	curl_mime *parts = curl_mime_init(smtp->curl);
 
-	if (parts != NULL && add_part(parts, letter->body.text, "text/plain; charset=utf-8") &&
-		add_part(parts, letter->body.html, "text/html; charset=utf-8"))
+	if (parts != NULL && add_part(parts, mail->body.text, "text/plain; charset=utf-8") &&
+		add_part(parts, mail->body.html, "text/html; charset=utf-8"))
 		return parts;
 	curl_mime_free(parts);
 	return NULL;
 }
 
 /* libcurl adds MIME-Version and the boundary. */
-static struct curl_slist *make_headers(const Letter *letter)
+static struct curl_slist *make_headers(const Mail *mail)
 {
 	struct curl_slist *list = curl_slist_append(NULL, "Content-Type: multipart/alternative");
 
-	for (size_t i = 0; list != NULL && i < LETTER_HEADERS; i++)
+	for (size_t i = 0; list != NULL && i < MAIL_HEADERS; i++)
 	{
-		struct curl_slist *longer = curl_slist_append(list, letter->headers[i]);
+		struct curl_slist *longer = curl_slist_append(list, mail->headers[i]);
 
 		if (longer == NULL)
 			curl_slist_free_all(list);
@@ -260,10 +260,10 @@ static SmtpOutcome outcome_of(Smtp *smtp, CURLcode code, char *answer, Error *er
 	return smtp->dialog.phase >= DIALOG_RCPT ? SMTP_AWAY_NOW : SMTP_AWAY;
 }
 
-static SmtpOutcome transfer(Smtp *smtp, const Letter *letter, curl_mime *parts,
+static SmtpOutcome transfer(Smtp *smtp, const Mail *mail, curl_mime *parts,
 							struct curl_slist *headers, char *answer, Error *error)
 {
-	struct curl_slist *recipients = curl_slist_append(NULL, letter->recipient);
+	struct curl_slist *recipients = curl_slist_append(NULL, mail->recipient);
 	CURLcode code = CURLE_OUT_OF_MEMORY;
 
 	dialog_begin(&smtp->dialog, false);
@@ -282,7 +282,7 @@ static SmtpOutcome transfer(Smtp *smtp, const Letter *letter, curl_mime *parts,
 	return outcome_of(smtp, code, answer, error);
 }
 
-SmtpOutcome smtp_send(Smtp *smtp, const Letter *letter, char answer[SMTP_ANSWER_SIZE], Error *error)
+SmtpOutcome smtp_send(Smtp *smtp, const Mail *mail, char answer[SMTP_ANSWER_SIZE], Error *error)
 {
 	curl_mime *parts;
 	struct curl_slist *headers;
@@ -291,19 +291,19 @@ SmtpOutcome smtp_send(Smtp *smtp, const Letter *letter, char answer[SMTP_ANSWER_
 	smtp->stop_ms = 0;
 	if (!prepare(smtp, error))
 		return SMTP_AWAY;
-	parts = make_parts(smtp, letter);
-	headers = make_headers(letter);
+	parts = make_parts(smtp, mail);
+	headers = make_headers(mail);
 	if (parts != NULL && headers != NULL)
-		outcome = transfer(smtp, letter, parts, headers, answer, error);
+		outcome = transfer(smtp, mail, parts, headers, answer, error);
 	else
 		error_set(error, ERROR_MEMORY, "out of memory");
 	(void) (SET(CURLOPT_MIMEPOST, NULL) && SET(CURLOPT_HTTPHEADER, NULL) &&
 			SET(CURLOPT_MAIL_RCPT, NULL));
 	curl_mime_free(parts);
 	curl_slist_free_all(headers);
-	/* After a failure libcurl has closed the connection, or nobody knows what it is good for. */
+	/* After a failure libcurl has closed the connection, or its state is unknown. */
 	if (outcome != SMTP_SENT)
-		smtp_rest(smtp);
+		smtp_disconnect(smtp);
 	return outcome;
 }
 
@@ -323,6 +323,6 @@ bool smtp_check(Smtp *smtp, Error *error)
 		error_set(error, ERROR_REFUSED, "the server does not offer a way to log in");
 	else
 		done = true;
-	smtp_rest(smtp);
+	smtp_disconnect(smtp);
 	return done;
 }

@@ -248,7 +248,7 @@ def test_postgresql_lost_before_the_commit(stack, certificate):
         job_id = queue(stack, "lost@example.com")
         done = wait_for_status(stack, job_id, "finished")
         assert (done["attempts"], done["interruptions"]) == (1, 1)
-        assert mailer.lines("mail sent, but PostgreSQL does not know")[0]["job"] == job_id
+        assert mailer.lines("mail sent, but PostgreSQL could not be told")[0]["job"] == job_id
     assert server.copies(job_id) == len(server.mails) == 2
 
 

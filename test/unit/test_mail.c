@@ -18,7 +18,7 @@
 #include "mailer/mail.h"
 #include "mailer/template.h"
 
-static const LetterSender SENDER = {"welcome@example.com", "Campaign", "example.com"};
+static const MailSender SENDER = {"welcome@example.com", "Campaign", "example.com"};
 
 static Error error;
 
@@ -70,27 +70,26 @@ static void test_placeholders(void **state)
 	assert_string_equal(error.text, "unknown placeholder {name}");
 }
 
-static void test_a_letter(void **state)
+static void test_a_mail(void **state)
 {
 	Welcome welcome;
-	Letter letter;
+	Mail mail;
 
 	(void) state;
 	write_templates("Ol\xC3\xA1 {email}\n", "Hi\r\n{email}\n\r.\n", "<p>{email}</p>\n");
 	assert_true(load(&welcome));
-	assert_true(
-		letter_write(&letter, &welcome, &SENDER, "job1", "o'neil&co@example.org", 0, &error));
-	assert_string_equal(letter.recipient, "o'neil&co@example.org");
-	assert_string_equal(letter.headers[0], "From: \"Campaign\" <welcome@example.com>");
-	assert_string_equal(letter.headers[1], "To: o'neil&co@example.org");
-	assert_string_equal(letter.headers[2], "Date: Thu, 01 Jan 1970 00:00:00 +0000");
-	assert_string_equal(letter.headers[3],
+	assert_true(mail_write(&mail, &welcome, &SENDER, "job1", "o'neil&co@example.org", 0, &error));
+	assert_string_equal(mail.recipient, "o'neil&co@example.org");
+	assert_string_equal(mail.headers[0], "From: \"Campaign\" <welcome@example.com>");
+	assert_string_equal(mail.headers[1], "To: o'neil&co@example.org");
+	assert_string_equal(mail.headers[2], "Date: Thu, 01 Jan 1970 00:00:00 +0000");
+	assert_string_equal(mail.headers[3],
 						"Subject: =?UTF-8?B?T2zDoSBvJ25laWwmY29AZXhhbXBsZS5vcmc=?=");
-	assert_string_equal(letter.headers[4], "Message-ID: <job1@example.com>");
-	assert_string_equal(letter.headers[5], "Auto-Submitted: auto-generated");
-	assert_string_equal(letter.body.text, "Hi\r\no'neil&co@example.org\r\n\r\n.\r\n");
-	assert_string_equal(letter.body.html, "<p>o&#39;neil&amp;co@example.org</p>\r\n");
-	letter_free(&letter);
+	assert_string_equal(mail.headers[4], "Message-ID: <job1@example.com>");
+	assert_string_equal(mail.headers[5], "Auto-Submitted: auto-generated");
+	assert_string_equal(mail.body.text, "Hi\r\no'neil&co@example.org\r\n\r\n.\r\n");
+	assert_string_equal(mail.body.html, "<p>o&#39;neil&amp;co@example.org</p>\r\n");
+	mail_free(&mail);
 	welcome_free(&welcome);
 }
 
@@ -108,7 +107,7 @@ static void test_injection(void **state)
 										  "a@b.c\xE2\x80\xA8",
 										  ""};
 	Welcome welcome;
-	Letter letter;
+	Mail mail;
 
 	(void) state;
 	write_templates("s {email}\n", "t {email}\n", "h {email}\n");
@@ -116,7 +115,7 @@ static void test_injection(void **state)
 	for (size_t i = 0; i < sizeof(hostile) / sizeof(*hostile); i++)
 	{
 		error = (Error){0};
-		if (letter_write(&letter, &welcome, &SENDER, "job1", hostile[i], 0, &error))
+		if (mail_write(&mail, &welcome, &SENDER, "job1", hostile[i], 0, &error))
 			fail_msg("taken: %s", hostile[i]);
 		assert_int_equal(error.code, ERROR_PROTOCOL);
 		assert_non_null(strstr(error.text, "the address"));
@@ -157,7 +156,7 @@ static void test_wrong_templates(void **state)
 /* A directory of its own: the tests write templates. */
 static int enter_directory(void **state)
 {
-	static char name[] = "/tmp/test_letter.XXXXXX";
+	static char name[] = "/tmp/test_mail.XXXXXX";
 
 	*state = mkdtemp(name);
 	return *state == NULL || chdir(name) != 0;
@@ -175,7 +174,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_placeholders),
-		cmocka_unit_test(test_a_letter),
+		cmocka_unit_test(test_a_mail),
 		cmocka_unit_test(test_injection),
 		cmocka_unit_test(test_wrong_templates),
 	};
