@@ -8,7 +8,7 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "utf8.h"
+#include "contract/utf8.h"
 
 #define LOCAL_MAX 64 /* bytes: RFC 5321, 4.5.3.1.1 */
 

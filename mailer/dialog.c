@@ -9,6 +9,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "contract/utf8.h"
+
 static const char *const NAMES[] = {
 	[DIALOG_CONNECT] = "connecting",
 	[DIALOG_MAIL] = "MAIL",
@@ -76,13 +78,9 @@ static void take_line(Dialog *dialog, const char *line, size_t length)
 		return;
 	while (length > 0 && isspace((unsigned char) line[length - 1]))
 		length--;
-	if (length >= sizeof(dialog->reply))
-		length = sizeof(dialog->reply) - 1;
 	dialog->answered = true;
 	dialog->code = code;
-	for (size_t i = 0; i < length; i++)
-		dialog->reply[i] = (unsigned char) line[i] < ' ' || line[i] == 0x7F ? ' ' : line[i];
-	dialog->reply[length] = '\0';
+	(void) utf8_clean(dialog->reply, sizeof(dialog->reply), line, length);
 }
 
 void dialog_received(Dialog *dialog, const char *bytes, size_t length)

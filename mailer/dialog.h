@@ -26,7 +26,7 @@ typedef struct Dialog
 	bool over;		 /* we have sent QUIT: its answer says nothing about the mail */
 	bool reused;	 /* an earlier mail went over the same connection */
 	int code;		 /* of the last answer; 0: none */
-	char reply[256]; /* the last answer's last line, code and text */
+	char reply[256]; /* the last answer's last line, code and text, cleaned */
 } Dialog;
 
 typedef enum DialogFault

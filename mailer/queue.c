@@ -146,18 +146,50 @@ static bool end(Queue *queue, const PgStatement *statement, const char *const *v
 	return result != NULL && commit(queue, error);
 }
 
+/* The last statement failed because of its data (class 22), and its transaction can go on. */
+static bool refused_text(const Queue *queue, const Error *error)
+{
+	return pgconn_is_open(&queue->postgres) && error->code == ERROR_REFUSED &&
+		   strncmp(queue->postgres.sqlstate, "22", 2) == 0;
+}
+
+/*
+ * As end(), with a text of the server's in values[1]. A database whose encoding lacks one of its
+ * characters refuses it; what became of the mail must be stored nevertheless, else the mail would
+ * be sent again and again. The savepoint keeps the row locked meanwhile.
+ */
+static bool end_with_text(Queue *queue, const PgStatement *statement, const char **values,
+						  Error *error)
+{
+	PGresult *result = NULL;
+
+	if (execute(queue, "savepoint", "SAVEPOINT text", error) &&
+		pgconn_send(&queue->postgres, statement, values, error))
+		result = pgconn_result(&queue->postgres, statement->name, error);
+	if (result == NULL && refused_text(queue, error) &&
+		execute(queue, "savepoint", "ROLLBACK TO SAVEPOINT text", error))
+	{
+		values[1] = "the server's answer cannot be stored in this database";
+		return end(queue, statement, values, error);
+	}
+	PQclear(result);
+	if (result == NULL)
+		queue_close(queue);
+	return result != NULL && commit(queue, error);
+}
+
 bool queue_sent(Queue *queue, const QueueMail *mail, const char *answer, Error *error)
 {
 	const char *values[] = {mail->id, answer};
 
-	return end(queue, &SENT, values, error);
+	return end_with_text(queue, &SENT, values, error);
 }
 
 bool queue_failed(Queue *queue, const QueueMail *mail, const char *reason, bool final, Error *error)
 {
 	const char *values[] = {mail->id, reason, final ? "true" : "false"};
 
-	return end(queue, &FAILED, values, error);
+	return end_with_text(queue, &FAILED, values, error);
 }
 
 bool queue_release(Queue *queue, const QueueMail *mail, Error *error)

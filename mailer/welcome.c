@@ -10,7 +10,7 @@
 
 #include "headers.h"
 #include "template.h"
-#include "utf8.h"
+#include "contract/utf8.h"
 
 #define FILE_MAX (1024 * 1024)
 

@@ -3,7 +3,7 @@
  * which every line is the one it is meant to be (R4.1); and any text as what an SMTP server says.
  *
  * links: mailer/mail.c mailer/welcome.c mailer/template.c mailer/headers.c mailer/address.c
- * links: mailer/utf8.c mailer/dialog.c lib/contract/error.c
+ * links: mailer/dialog.c lib/contract/error.c lib/contract/utf8.c
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #include "mailer/dialog.h"
 #include "mailer/mail.h"
-#include "mailer/utf8.h"
+#include "contract/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -92,6 +92,7 @@ static void check_dialog(const char *bytes, size_t length)
 	require(dialog.code >= 0 && dialog.code <= 999, "a code of three digits");
 	require(strlen(dialog.reply) < sizeof(dialog.reply), "the reply ends");
 	require(strpbrk(dialog.reply, "\r\n\x1B") == NULL, "the reply is one line");
+	require(utf8_check(dialog.reply), "the reply is UTF-8");
 	(void) dialog_fault(&dialog);
 }
 

@@ -112,7 +112,7 @@ class SmtpServer:
 
     Steps: CONNECT, EHLO, AUTH, MAIL, RCPT, DATA (before its 354), BODY (in the middle of the mail,
     HANG or CLOSE only), ANSWER (the mail is taken, and not answered for yet), QUIT. An action is an
-    answer, HANG, CLOSE, or a function that is called in a thread, after which all goes on as usual.
+    answer (bytes: exactly these), HANG, CLOSE, or a function that is called in a thread, after which all goes on as usual.
     """
 
     def __init__(self, certificate=None, script=None, implicit_tls=False, port=None):

@@ -2,7 +2,7 @@
  * test_headers.c - a mail's header lines: encoded words, folding, and that a text can
  * neither end its header nor be read as another one (R4.2).
  *
- * links: mailer/headers.c mailer/address.c mailer/utf8.c lib/contract/error.c
+ * links: mailer/headers.c mailer/address.c lib/contract/error.c lib/contract/utf8.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
  * test_mail.c - templates, and the mail made of them for one recipient (R4.1).
  *
  * links: mailer/mail.c mailer/welcome.c mailer/template.c mailer/headers.c
- * links: mailer/address.c mailer/utf8.c lib/contract/error.c
+ * links: mailer/address.c lib/contract/error.c lib/contract/utf8.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,9 +1,9 @@
 /*
  * test_mailer_config.c - the mailer's settings, and SMTP_URL taken apart (R4.2).
  *
- * links: mailer/config.c mailer/smtp_url.c mailer/headers.c mailer/address.c mailer/utf8.c
+ * links: mailer/config.c mailer/smtp_url.c mailer/headers.c mailer/address.c
  * links: lib/program/settings.c lib/program/option.c lib/program/dotenv.c lib/program/urls.c
- * links: lib/contract/error.c libcurl libpq
+ * links: lib/contract/error.c lib/contract/utf8.c libcurl libpq
  */
 #include <setjmp.h>
 #include <stdarg.h>
