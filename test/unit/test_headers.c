@@ -119,7 +119,7 @@ static void test_longest_text(void **state)
 	value[HEADERS_TEXT_MAX] = 'x';
 	value[HEADERS_TEXT_MAX + 1] = '\0';
 	assert_false(headers_text("Subject", value, line, &error));
-	assert_non_null(strstr(error.text, "longer than 512"));
+	assert_non_null(strstr(error.text, "longer than 1024"));
 }
 
 static void test_control_characters_are_refused(void **state)

@@ -124,6 +124,42 @@ static void test_injection(void **state)
 	welcome_free(&welcome);
 }
 
+/* What is taken at the start never fails for an address: not for the longest either. */
+static void test_longest_subject(void **state)
+{
+	char subject[HEADERS_TEXT_MAX + 2];
+	char address[ADDRESS_MAX + 1];
+	Welcome welcome;
+	Mail mail;
+
+	(void) state;
+	memset(address, 'a', sizeof(address));
+	address[64] = '@';
+	address[ADDRESS_MAX] = '\0';
+	memset(subject, 's', sizeof(subject));
+	memcpy(subject + HEADERS_TEXT_MAX - ADDRESS_MAX, "{email}", 8);
+	write_templates(subject, "t\n", "h\n");
+	assert_true(load(&welcome));
+	assert_true(mail_write(&mail, &welcome, &SENDER, "job1", address, 0, &error));
+	mail_free(&mail);
+	welcome_free(&welcome);
+	memcpy(subject + HEADERS_TEXT_MAX - ADDRESS_MAX, "s{email}", 9);
+	write_templates(subject, "t\n", "h\n");
+	assert_refused("./welcome.subject: with the longest address in it: longer than 1024 bytes");
+	/* Encoded and folded, too. */
+	memset(subject, 0, sizeof(subject));
+	for (size_t i = 0; i + 3 <= HEADERS_TEXT_MAX - ADDRESS_MAX; i += 3)
+		memcpy(subject + i, "\xE2\x82\xAC", 3);
+	memcpy(subject + strlen(subject), "{email}", 8);
+	write_templates(subject, "t\n", "h\n");
+	assert_true(load(&welcome));
+	assert_true(mail_write(&mail, &welcome, &SENDER, "job1", address, 0, &error));
+	assert_true(strlen(mail.headers[3]) < HEADERS_LINE_SIZE - 1);
+	assert_string_equal(mail.headers[3] + strlen(mail.headers[3]) - 2, "?=");
+	mail_free(&mail);
+	welcome_free(&welcome);
+}
+
 static void test_wrong_templates(void **state)
 {
 	char large[1024 * 1024 + 2];
@@ -138,6 +174,8 @@ static void test_wrong_templates(void **state)
 	assert_refused("./welcome.html: unknown placeholder {emial}");
 	write_templates("one\ntwo\n", "t\n", "h\n");
 	assert_refused("./welcome.subject: more than one line");
+	write_templates("{email} {email} {email} {email} {email}\n", "t\n", "h\n");
+	assert_refused("./welcome.subject: with the longest address in it: longer than 1024 bytes");
 	write_templates("\n", "t\n", "h\n");
 	assert_refused("./welcome.subject: it is empty");
 	write_templates("a\tb\n", "t\n", "h\n");
@@ -173,9 +211,8 @@ static int leave_directory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_placeholders),
-		cmocka_unit_test(test_a_mail),
-		cmocka_unit_test(test_injection),
+		cmocka_unit_test(test_placeholders),	cmocka_unit_test(test_a_mail),
+		cmocka_unit_test(test_injection),		cmocka_unit_test(test_longest_subject),
 		cmocka_unit_test(test_wrong_templates),
 	};
 
