@@ -11,11 +11,11 @@
 
 #include "contract/utf8.h"
 
+#define GO_ON 354 /* the answer to DATA after which the mail is sent */
+
 static const char *const NAMES[] = {
-	[DIALOG_CONNECT] = "connecting",
-	[DIALOG_MAIL] = "MAIL",
-	[DIALOG_RCPT] = "RCPT",
-	[DIALOG_DATA] = "DATA",
+	[DIALOG_CONNECT] = "connecting", [DIALOG_MAIL] = "MAIL",	   [DIALOG_RCPT] = "RCPT",
+	[DIALOG_DATA] = "DATA",			 [DIALOG_END] = "end of DATA",
 };
 
 const char *dialog_phase_name(DialogPhase phase)
@@ -70,6 +70,13 @@ static int code_of(const char *line, size_t length)
 	return (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
 }
 
+/* The server waits for the mail: what it says from now on is about the whole of it. */
+static void begin_end(Dialog *dialog)
+{
+	dialog->phase = DIALOG_END;
+	dialog->answered = false;
+}
+
 static void take_line(Dialog *dialog, const char *line, size_t length)
 {
 	int code = code_of(line, length);
@@ -81,6 +88,8 @@ static void take_line(Dialog *dialog, const char *line, size_t length)
 	dialog->answered = true;
 	dialog->code = code;
 	(void) utf8_clean(dialog->reply, sizeof(dialog->reply), line, length);
+	if (dialog->phase == DIALOG_DATA && code == GO_ON && !(length > 3 && line[3] == '-'))
+		begin_end(dialog);
 }
 
 void dialog_received(Dialog *dialog, const char *bytes, size_t length)

@@ -15,7 +15,8 @@ typedef enum DialogPhase
 	DIALOG_CONNECT, /* greeting, TLS, login: nothing about the mail yet */
 	DIALOG_MAIL,	/* MAIL is sent */
 	DIALOG_RCPT,
-	DIALOG_DATA, /* from DATA on: only its answer tells whether the server has taken the mail */
+	DIALOG_DATA, /* DATA is sent, and not answered yet */
+	DIALOG_END,	 /* the mail itself: only the last answer tells whether the server has taken it */
 } DialogPhase;
 
 typedef struct Dialog

@@ -25,12 +25,27 @@ static const PgStatement RELEASE = {"mail_release", "SELECT campaign.mail_releas
 static const PgStatement NEXT = {"mail_next", "SELECT campaign.mail_next()", 0};
 
 /*
- * A mail is being sent while its transaction is open and idle. If our machine goes away
- * meanwhile, the server is to notice soon: the lock keeps others from taking the mail.
+ * A mail is being sent while its transaction is open and idle, for ten minutes and more: no limit
+ * that a role, a database or postgresql.conf sets may end it then, or the mail would be sent twice.
+ * Serializable transactions would fail when two mailers claim at once; without a synchronous
+ * commit, a crash of the server would forget that a mail was sent. set_config() for what
+ * pg_settings has: transaction_timeout is of PostgreSQL 17.
+ *
+ * If our machine goes away meanwhile, the server is to notice soon: the lock keeps others from
+ * taking the mail.
  */
-static const char SESSION[] = "SET idle_in_transaction_session_timeout = 0; "
-							  "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; "
-							  "SET tcp_keepalives_count = 3; LISTEN campaign_mail";
+static const char SESSION[] =
+	"SET search_path = pg_catalog, pg_temp; "
+	"SELECT set_config(s.name, v.setting, false) FROM pg_settings s JOIN (VALUES "
+	"('idle_in_transaction_session_timeout', '0'), ('transaction_timeout', '0'), "
+	"('idle_session_timeout', '0'), ('lock_timeout', '0'), "
+	"('default_transaction_isolation', 'read committed'), "
+	"('default_transaction_deferrable', 'off'), ('tcp_keepalives_idle', '10'), "
+	"('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3')) v (name, setting) "
+	"ON v.name = s.name; "
+	"SELECT set_config('synchronous_commit', 'on', false) "
+	"WHERE current_setting('synchronous_commit') = 'off'; "
+	"LISTEN campaign_mail";
 
 Queue queue_new(const Config *config)
 {

@@ -7,19 +7,21 @@
 #include "smtp.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "dialog.h"
-#include "program/clock.h"
-#include "program/retry.h"
-#include "program/stop.h"
+#include "patience.h"
 
-/* Once a stop was requested: leaves time to tell PostgreSQL. */
-#define STOP_TIMEOUT_MS	  4000
 #define GOODBYE_TIMEOUT_S 1L
+/* How long a server's machine may be silent, on the level of TCP, until it counts as dead. */
+#define DEAD_IDLE_S		60L
+#define DEAD_INTERVAL_S 15L
+#define DEAD_MS			180000
 
 struct Smtp
 {
@@ -27,10 +29,20 @@ struct Smtp
 	const SmtpUrl *url;
 	CURL *curl; /* NULL: no connection either */
 	Dialog dialog;
-	bool used;		 /* a mail has gone over the connection */
-	int64_t stop_ms; /* when the stop was noticed; 0: not yet */
+	bool used; /* a mail has gone over the connection */
+	Patience patience;
 	char text[CURL_ERROR_SIZE];
 };
+
+/* A server that goes on talking gets no more time by that. */
+static void follow_answer(Smtp *smtp, const char *bytes, size_t length)
+{
+	DialogPhase before = smtp->dialog.phase;
+
+	dialog_received(&smtp->dialog, bytes, length);
+	if (smtp->dialog.phase != before)
+		patience_step(&smtp->patience);
+}
 
 /*
  * Only libcurl's trace tells what had been sent when something went wrong. After a failure libcurl
@@ -43,16 +55,17 @@ static int follow(CURL *curl, curl_infotype type, char *bytes, size_t length, vo
 	if (type == CURLINFO_HEADER_OUT)
 	{
 		dialog_sent(&smtp->dialog, bytes, length);
+		patience_step(&smtp->patience);
 		if (smtp->dialog.over)
 			(void) curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, GOODBYE_TIMEOUT_S);
 	}
 	else if (type == CURLINFO_HEADER_IN)
-		dialog_received(&smtp->dialog, bytes, length);
+		follow_answer(smtp, bytes, length);
 	return 0;
 }
 
 /* Called at least once a second; not 0: give up. */
-static int look_at_stop(void *argument, curl_off_t to_receive, curl_off_t received,
+static int look_at_time(void *argument, curl_off_t to_receive, curl_off_t received,
 						curl_off_t to_send, curl_off_t sent)
 {
 	Smtp *smtp = argument;
@@ -60,12 +73,7 @@ static int look_at_stop(void *argument, curl_off_t to_receive, curl_off_t receiv
 	(void) to_receive;
 	(void) received;
 	(void) to_send;
-	(void) sent;
-	if (!stop_requested())
-		return 0;
-	if (smtp->stop_ms == 0)
-		smtp->stop_ms = clock_ms();
-	return clock_ms() - smtp->stop_ms >= STOP_TIMEOUT_MS;
+	return patience_is_over(&smtp->patience, smtp->dialog.phase, sent);
 }
 
 Smtp *smtp_new(const Config *config, const SmtpUrl *url, Error *error)
@@ -79,6 +87,7 @@ Smtp *smtp_new(const Config *config, const SmtpUrl *url, Error *error)
 	}
 	smtp->config = config;
 	smtp->url = url;
+	smtp->patience.config = config;
 	return smtp;
 }
 
@@ -127,13 +136,25 @@ static bool set_encryption(Smtp *smtp)
 			(SET(CURLOPT_CAINFO, config->ca_file) && SET(CURLOPT_CAPATH, NULL)));
 }
 
+/* The kernel's own limit for data that nobody acknowledges would be a quarter of an hour. */
+static int set_up_socket(void *unused, curl_socket_t connection, curlsocktype purpose)
+{
+	int limit_ms = DEAD_MS;
+
+	(void) unused;
+	(void) purpose;
+	(void) setsockopt(connection, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms));
+	return CURL_SOCKOPT_OK;
+}
+
 static bool set_times(Smtp *smtp)
 {
-	const Config *config = smtp->config;
-
-	return SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_CONNECTTIMEOUT, (long) config->timeout_s) &&
-		   SET(CURLOPT_TIMEOUT, (long) config->send_timeout_s) && SET(CURLOPT_NOPROGRESS, 0L) &&
-		   SET(CURLOPT_XFERINFOFUNCTION, look_at_stop) && SET(CURLOPT_XFERINFODATA, smtp);
+	return SET(CURLOPT_NOSIGNAL, 1L) &&
+		   SET(CURLOPT_CONNECTTIMEOUT, (long) smtp->config->timeout_s) &&
+		   SET(CURLOPT_NOPROGRESS, 0L) && SET(CURLOPT_XFERINFOFUNCTION, look_at_time) &&
+		   SET(CURLOPT_XFERINFODATA, smtp) && SET(CURLOPT_SOCKOPTFUNCTION, set_up_socket) &&
+		   SET(CURLOPT_TCP_KEEPALIVE, 1L) && SET(CURLOPT_TCP_KEEPIDLE, DEAD_IDLE_S) &&
+		   SET(CURLOPT_TCP_KEEPINTVL, DEAD_INTERVAL_S);
 }
 
 static bool set_server(Smtp *smtp)
@@ -190,7 +211,10 @@ static void explain(const Smtp *smtp, CURLcode code, Error *error)
 	const Dialog *dialog = &smtp->dialog;
 	const char *phase = dialog_phase_name(dialog->phase);
 
-	if (dialog->answered && dialog->code >= 400)
+	if (smtp->patience.too_slow_s != 0)
+		error_set(error, ERROR_UNREACHABLE, "%s: no answer within %d s", phase,
+				  smtp->patience.too_slow_s);
+	else if (dialog->answered && dialog->code >= 400)
 		error_set(error, code_of(code), "%s: %s", phase, dialog->reply);
 	else
 		error_set(error, code_of(code), "%s: %s", phase,
@@ -200,8 +224,10 @@ static void explain(const Smtp *smtp, CURLcode code, Error *error)
 static CURLcode perform(Smtp *smtp)
 {
 	dialog_begin(&smtp->dialog, smtp->used);
+	patience_begin(&smtp->patience);
 	smtp->text[0] = '\0';
-	if (!SET(CURLOPT_SERVER_RESPONSE_TIMEOUT, (long) smtp->config->send_timeout_s))
+	/* libcurl's own limit for an answer, which a goodbye may have set, must not come first. */
+	if (!SET(CURLOPT_SERVER_RESPONSE_TIMEOUT, patience_longest_s(smtp->config)))
 		return CURLE_OUT_OF_MEMORY;
 	return curl_easy_perform(smtp->curl);
 }
@@ -253,7 +279,7 @@ static SmtpOutcome outcome_of(Smtp *smtp, CURLcode code, char *answer, Error *er
 		return SMTP_SENT;
 	}
 	explain(smtp, code, error);
-	if (code == CURLE_ABORTED_BY_CALLBACK)
+	if (code == CURLE_ABORTED_BY_CALLBACK && smtp->patience.too_slow_s == 0)
 		return SMTP_STOPPED;
 	if (dialog_fault(&smtp->dialog) == DIALOG_FAULT_MAIL)
 		return SMTP_REFUSED;
@@ -288,7 +314,6 @@ SmtpOutcome smtp_send(Smtp *smtp, const Mail *mail, char answer[SMTP_ANSWER_SIZE
 	struct curl_slist *headers;
 	SmtpOutcome outcome = SMTP_AWAY;
 
-	smtp->stop_ms = 0;
 	if (!prepare(smtp, error))
 		return SMTP_AWAY;
 	parts = make_parts(smtp, mail);
@@ -312,7 +337,6 @@ bool smtp_check(Smtp *smtp, Error *error)
 	CURLcode code;
 	bool done = false;
 
-	smtp->stop_ms = 0;
 	if (!prepare(smtp, error))
 		return false;
 	if (!SET(CURLOPT_CUSTOMREQUEST, "NOOP") || !SET(CURLOPT_NOBODY, 1L))

@@ -43,8 +43,8 @@ class Mailer(Program):
 
 def mailer_for(stack, server, **changes):
     """A mailer that talks to a scripted server, and does not wait long."""
-    return Mailer(environment(stack, **server.settings(MAILER_TIMEOUT="2", MAILER_SEND_TIMEOUT="5",
-                                                       **changes)))
+    times = {"MAILER_TIMEOUT": "2", "MAILER_SEND_TIMEOUT": "5", "MAILER_ANSWER_TIMEOUT": "5"}
+    return Mailer(environment(stack, **server.settings(**{**times, **changes})))
 
 
 @contextlib.contextmanager

@@ -54,8 +54,12 @@ static void test_a_mail_that_is_taken(void **state)
 	received("250 OK\r\n");
 	assert_int_equal(dialog.phase, DIALOG_RCPT);
 	sent("DATA\r\n");
-	received("354 go on\r\n");
 	assert_int_equal(dialog.phase, DIALOG_DATA);
+	received("354-go\r\n");
+	assert_int_equal(dialog.phase, DIALOG_DATA);
+	received("354 on\r\n");
+	assert_int_equal(dialog.phase, DIALOG_END);
+	assert_false(dialog.answered);
 	received("250-queued\r\n250 2.0.0 Ok: queued as 4711\r\n");
 	assert_string_equal(dialog.reply, "250 2.0.0 Ok: queued as 4711");
 }
