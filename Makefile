@@ -98,8 +98,9 @@ CONSUMER_OBJECTS := $(call objects,consumer lib/contract lib/program)
 CONSUMER_PACKAGES := libmongoc-1.0 libpq
 CONSUMER_LIBS := -lrabbitmq -lssl -lcrypto -lpthread
 
-# It speaks no AMQP: of the contract it has the errors only.
-MAILER_OBJECTS := $(call objects,mailer lib/program) $(BUILD)/lib/contract/error.o
+# It speaks no AMQP: of the contract it has the errors only, and what they need.
+MAILER_OBJECTS := $(call objects,mailer lib/program) \
+	$(addprefix $(BUILD)/lib/contract/,error.o utf8.o)
 MAILER_PACKAGES := libcurl libpq
 MAILER_LIBS := -lm -lpthread
 MAILER_TEMPLATES := $(wildcard mailer/templates/*)

@@ -8,11 +8,11 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "utf8.h"
+#include "contract/utf8.h"
 
 #define LOCAL_MAX 64 /* bytes: RFC 5321, 4.5.3.1.1 */
 
-/* Those of RFC 5322's atext that are no letters and digits, and the dot between atoms. */
+/* RFC 5322's atext without letters and digits, and the dot between atoms. */
 static const char LOCAL_SIGNS[] = "!#$%&'*+-/=?^_`{|}~.";
 static const char DOMAIN_SIGNS[] = "-._";
 
@@ -25,7 +25,7 @@ static bool refuse(Error *error, const char *why)
 static bool check_part(const char *at, const char *end, const char *signs, Error *error)
 {
 	if (at == end)
-		return refuse(error, "lacks a part beside its @");
+		return refuse(error, "has nothing before or after its @");
 	while (at < end)
 	{
 		uint32_t character = utf8_next(&at);
@@ -35,7 +35,7 @@ static bool check_part(const char *at, const char *end, const char *signs, Error
 		if (utf8_is_control(character))
 			return refuse(error, "has a control character");
 		if (character < 0x80 && !isalnum((int) character) && strchr(signs, (int) character) == NULL)
-			return refuse(error, "has a character that no address has without quotes");
+			return refuse(error, "has a character that is only allowed in quotes");
 	}
 	return true;
 }

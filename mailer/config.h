@@ -28,8 +28,9 @@ typedef struct Config
 	char domain[256];				 /* of Message-IDs; "" until config_check() */
 	char templates[LAYERS_TEXT_MAX]; /* a folder; "": those that came with the program */
 	int poll_interval_s;
-	int timeout_s;		/* to connect, log in */
-	int send_timeout_s; /* for one mail, whole */
+	int timeout_s;		  /* to connect, log in */
+	int send_timeout_s;	  /* for the answer to a command about a mail */
+	int answer_timeout_s; /* for the answer to the whole mail */
 	LogFormat log_format;
 	LogLevel log_level;
 	char unknown[LAYERS_UNKNOWN_SIZE]; /* a MAILER_* in the environment that is no setting */

@@ -1,9 +1,8 @@
 /*
  * deliver.c - the mailer's loop; see deliver.h.
  *
- * Must never say that a mail is sent before the SMTP server has taken it. If
- * PostgreSQL does not hear of it then, the mail is sent again, under the same
- * Message-ID.
+ * Must never report a mail as sent before the SMTP server has accepted it. If
+ * PostgreSQL cannot be told then, the mail is sent again, with the same Message-ID.
  */
 #include "deliver.h"
 
@@ -22,20 +21,20 @@
 #include "queue.h"
 #include "smtp.h"
 
-/* Between two mails the connection to the SMTP server is kept for so long. */
+/* How long the connection to the SMTP server is kept between two mails. */
 #define IDLE_CONNECTION_MS 5000
-/* Mails that are due, and that somebody else has at the moment. */
+/* The wait when mails are due that another mailer is sending. */
 #define BUSY_MS 100
-/* health.c counts for each thread whether it misses a server; there is one. */
+/* health.c tells threads apart; here is one. */
 #define LANE 0
-/* So often in a row a mail may find that the server closes on it, before others get their turn. */
+/* How often in a row the server may close on a mail before other mails get their turn. */
 #define PATIENCE 3
 
 struct Deliver
 {
 	const Config *config;
 	const Welcome *welcome;
-	LetterSender sender;
+	MailSender sender;
 	Queue queue;
 	Smtp *smtp;
 	Retry postgresql_retry;
@@ -48,7 +47,7 @@ struct Deliver
 	Error failure; /* ERROR_NONE: ended by the stop */
 };
 
-/* A step with PostgreSQL went wrong: one line if that is news, and a pause. */
+/* PostgreSQL failed: logs that once, drops the connection, and pauses. */
 static void postgresql_is_away(Deliver *deliver, const Error *error)
 {
 	queue_close(&deliver->queue);
@@ -62,102 +61,106 @@ static void postgresql_is_back(Deliver *deliver)
 	retry_reset(&deliver->postgresql_retry);
 }
 
-static void log_mail(LogLevel level, const char *message, const QueueMail *mail, const Error *error)
+static void log_mail(LogLevel level, const char *message, const QueueMail *queued,
+					 const Error *error)
 {
 	if (error == NULL)
-		log_line(level, message, {"job", mail->id, 0}, {"attempt", NULL, mail->attempt});
+		log_line(level, message, {"job", queued->id, 0}, {"attempt", NULL, queued->attempt});
 	else
-		log_line(level, message, {"job", mail->id, 0}, {"attempt", NULL, mail->attempt},
+		log_line(level, message, {"job", queued->id, 0}, {"attempt", NULL, queued->attempt},
 				 {"error", error->text, 0});
 }
 
-static bool report_sent(Deliver *deliver, const QueueMail *mail, const char *answer, Error *error)
+static bool report_sent(Deliver *deliver, const QueueMail *queued, const char *answer, Error *error)
 {
 	health_back(SERVER_SMTP, LANE);
 	retry_reset(&deliver->smtp_retry);
-	if (!queue_sent(&deliver->queue, mail, answer, error))
+	if (!queue_sent(&deliver->queue, queued, answer, error))
 	{
-		log_mail(LOG_WARNING, "mail sent, but PostgreSQL does not know: it is sent again", mail,
-				 NULL);
+		log_mail(LOG_WARNING, "mail sent, but PostgreSQL could not be told: it will be sent again",
+				 queued, NULL);
 		return false;
 	}
 	deliver->sent++;
-	log_mail(LOG_INFO, "mail sent", mail, NULL);
+	log_mail(LOG_INFO, "mail sent", queued, NULL);
 	return true;
 }
 
-static bool report_failed(Deliver *deliver, const QueueMail *mail, const Error *reason, bool final,
-						  Error *error)
+static bool report_failed(Deliver *deliver, const QueueMail *queued, const Error *reason,
+						  bool final, Error *error)
 {
-	log_mail(LOG_WARNING, "mail failed", mail, reason);
-	return queue_failed(&deliver->queue, mail, reason->text, final, error);
+	log_mail(LOG_WARNING, "mail failed", queued, reason);
+	return queue_failed(&deliver->queue, queued, reason->text, final, error);
 }
 
-/* The server is away: it is nobody's attempt. */
-static bool report_away(Deliver *deliver, const QueueMail *mail, const Error *reason, Error *error)
+/* The server is away: no attempt of this mail is counted. */
+static bool report_away(Deliver *deliver, const QueueMail *queued, const Error *reason,
+						Error *error)
 {
 	health_away(SERVER_SMTP, LANE, reason);
-	if (!queue_release(&deliver->queue, mail, error))
+	if (!queue_release(&deliver->queue, queued, error))
 		return false;
 	(void) retry_wait(&deliver->smtp_retry);
 	return true;
 }
 
 /*
- * A server that closes may be away, or may do so to this mail each time. As the mail is the first
- * one again, no other would ever be sent: in the end it is an attempt, and waits like any other.
+ * A server that closes may be away, or may close on this mail every time. The released mail is
+ * first in the queue again, so it would hold up all others for ever: in the end an attempt is
+ * counted, and the mail waits like any other that was refused.
  */
-static bool report_closed(Deliver *deliver, const QueueMail *mail, const Error *reason,
+static bool report_closed(Deliver *deliver, const QueueMail *queued, const Error *reason,
 						  Error *error)
 {
-	if (strcmp(deliver->closed_on, mail->id) != 0)
+	if (strcmp(deliver->closed_on, queued->id) != 0)
 	{
-		snprintf(deliver->closed_on, sizeof(deliver->closed_on), "%s", mail->id);
+		snprintf(deliver->closed_on, sizeof(deliver->closed_on), "%s", queued->id);
 		deliver->closed_times = 0;
 	}
 	if (deliver->closed_times++ < PATIENCE)
-		return report_away(deliver, mail, reason, error);
+		return report_away(deliver, queued, reason, error);
 	deliver->closed_on[0] = '\0';
-	return report_failed(deliver, mail, reason, false, error);
+	return report_failed(deliver, queued, reason, false, error);
 }
 
 /* Sends the mail that we hold; false and *error if PostgreSQL could not be told. */
-static bool send_mail(Deliver *deliver, const QueueMail *mail, Error *error)
+static bool send_mail(Deliver *deliver, const QueueMail *queued, Error *error)
 {
 	char answer[SMTP_ANSWER_SIZE];
 	Error reason = {0};
-	Letter letter;
+	Mail mail;
 	SmtpOutcome outcome;
 
-	/* No later attempt makes an address of it. */
-	if (!address_check(mail->email, &reason))
-		return report_failed(deliver, mail, &reason, true, error);
-	if (!letter_write(&letter, deliver->welcome, &deliver->sender, mail->id, mail->email,
-					  time(NULL), &reason))
-		return report_failed(deliver, mail, &reason, false, error);
-	outcome = smtp_send(deliver->smtp, &letter, answer, &reason);
-	letter_free(&letter);
+	/* No later attempt would make it an address. */
+	if (!address_check(queued->email, &reason))
+		return report_failed(deliver, queued, &reason, true, error);
+	if (!mail_write(&mail, deliver->welcome, &deliver->sender, queued->id, queued->email,
+					time(NULL), &reason))
+		return report_failed(deliver, queued, &reason, false, error);
+	outcome = smtp_send(deliver->smtp, &mail, answer, &reason);
+	mail_free(&mail);
 	switch (outcome)
 	{
 		case SMTP_SENT:
-			return report_sent(deliver, mail, answer, error);
+			return report_sent(deliver, queued, answer, error);
 		case SMTP_REFUSED:
 			/* The server answers: it is not away. */
 			health_back(SERVER_SMTP, LANE);
 			retry_reset(&deliver->smtp_retry);
-			return report_failed(deliver, mail, &reason, false, error);
+			return report_failed(deliver, queued, &reason, false, error);
 		case SMTP_AWAY:
-			return report_away(deliver, mail, &reason, error);
+			return report_away(deliver, queued, &reason, error);
 		case SMTP_AWAY_NOW:
-			return report_closed(deliver, mail, &reason, error);
+			return report_closed(deliver, queued, &reason, error);
 		default:
-			log_mail(LOG_WARNING, "the SMTP server is too slow to wait for: the mail is sent later",
-					 mail, NULL);
-			return queue_release(&deliver->queue, mail, error);
+			log_mail(LOG_WARNING,
+					 "stopped waiting for the SMTP server: the mail will be sent later", queued,
+					 NULL);
+			return queue_release(&deliver->queue, queued, error);
 	}
 }
 
-/* Nothing is due: sleeps until something may be. */
+/* Nothing is due: sleeps until something may be due. */
 static bool wait_for_mail(Deliver *deliver, Error *error)
 {
 	int wait_ms;
@@ -174,27 +177,28 @@ static bool wait_for_mail(Deliver *deliver, Error *error)
 			return false;
 		if (!idle)
 			return true;
-		smtp_rest(deliver->smtp);
+		smtp_disconnect(deliver->smtp);
 		wait_ms -= IDLE_CONNECTION_MS;
 	}
 	return queue_wait(&deliver->queue, wait_ms, &idle, error);
 }
 
-/* One mail, or one wait for it. False and *error if PostgreSQL is away. */
+/* Sends one mail, or waits for one. False and *error if PostgreSQL is away. */
 static bool step(Deliver *deliver, Error *error)
 {
-	QueueMail mail;
+	QueueMail queued;
 	bool found = false;
 	bool ours = false;
 
-	if (!queue_ready(&deliver->queue, error) || !queue_claim(&deliver->queue, &mail, &found, error))
+	if (!queue_ready(&deliver->queue, error) ||
+		!queue_claim(&deliver->queue, &queued, &found, error))
 		return false;
 	if (!found)
 		return wait_for_mail(deliver, error);
-	if (!queue_begin(&deliver->queue, &mail, &ours, error))
+	if (!queue_begin(&deliver->queue, &queued, &ours, error))
 		return false;
 	postgresql_is_back(deliver);
-	return !ours || send_mail(deliver, &mail, error);
+	return !ours || send_mail(deliver, &queued, error);
 }
 
 static void *run(void *argument)
@@ -216,8 +220,8 @@ static void *run(void *argument)
 		else
 			postgresql_is_away(deliver, &error);
 	}
-	/* Here, where main.c still watches the time: a goodbye may wait for its answer. */
-	smtp_rest(deliver->smtp);
+	/* Here, where main.c still watches the time: saying goodbye may block. */
+	smtp_disconnect(deliver->smtp);
 	queue_close(&deliver->queue);
 	atomic_store(&deliver->running, false);
 	return NULL;
@@ -248,7 +252,7 @@ Deliver *deliver_start(const Config *config, const SmtpUrl *url, const Welcome *
 	}
 	deliver->config = config;
 	deliver->welcome = welcome;
-	deliver->sender = (LetterSender){config->from, config->from_name, config->domain};
+	deliver->sender = (MailSender){config->from, config->from_name, config->domain};
 	deliver->queue = queue_new(config);
 	if (start(deliver, url, error))
 		return deliver;

@@ -18,7 +18,7 @@ typedef struct Deliver Deliver;
 Deliver *deliver_start(const Config *config, const SmtpUrl *url, const Welcome *welcome,
 					   Error *error);
 
-/* It has not ended: it does after stop_request(), or when it cannot go on. */
+/* Whether the thread still runs: it ends after stop_request(), or when it cannot go on. */
 bool deliver_is_running(const Deliver *deliver);
 
 /*

@@ -9,11 +9,13 @@
 #include <string.h>
 #include <strings.h>
 
+#include "contract/utf8.h"
+
+#define GO_ON 354 /* the answer to DATA after which the mail is sent */
+
 static const char *const NAMES[] = {
-	[DIALOG_CONNECT] = "connecting",
-	[DIALOG_MAIL] = "MAIL",
-	[DIALOG_RCPT] = "RCPT",
-	[DIALOG_DATA] = "DATA",
+	[DIALOG_CONNECT] = "connecting", [DIALOG_MAIL] = "MAIL",	   [DIALOG_RCPT] = "RCPT",
+	[DIALOG_DATA] = "DATA",			 [DIALOG_END] = "end of DATA",
 };
 
 const char *dialog_phase_name(DialogPhase phase)
@@ -68,6 +70,13 @@ static int code_of(const char *line, size_t length)
 	return (line[0] - '0') * 100 + (line[1] - '0') * 10 + (line[2] - '0');
 }
 
+/* The server waits for the mail: what it says from now on is about the whole of it. */
+static void begin_end(Dialog *dialog)
+{
+	dialog->phase = DIALOG_END;
+	dialog->answered = false;
+}
+
 static void take_line(Dialog *dialog, const char *line, size_t length)
 {
 	int code = code_of(line, length);
@@ -76,13 +85,11 @@ static void take_line(Dialog *dialog, const char *line, size_t length)
 		return;
 	while (length > 0 && isspace((unsigned char) line[length - 1]))
 		length--;
-	if (length >= sizeof(dialog->reply))
-		length = sizeof(dialog->reply) - 1;
 	dialog->answered = true;
 	dialog->code = code;
-	for (size_t i = 0; i < length; i++)
-		dialog->reply[i] = (unsigned char) line[i] < ' ' || line[i] == 0x7F ? ' ' : line[i];
-	dialog->reply[length] = '\0';
+	(void) utf8_clean(dialog->reply, sizeof(dialog->reply), line, length);
+	if (dialog->phase == DIALOG_DATA && code == GO_ON && !(length > 3 && line[3] == '-'))
+		begin_end(dialog);
 }
 
 void dialog_received(Dialog *dialog, const char *bytes, size_t length)

@@ -1,8 +1,8 @@
 /*
- * dialog.h - what has been said between us and the SMTP server about one mail, and
- * whose fault it is when it goes wrong.
+ * dialog.h - the SMTP dialogue about one mail, which decides who is at fault when it
+ * fails: the server or the mail.
  *
- * Pure. Fed with the lines that go over the connection; keeps none that we sent.
+ * Pure. Is fed the lines that go over the connection; keeps none that we sent.
  */
 #ifndef CAMPAIGN_MAILER_DIALOG_H
 #define CAMPAIGN_MAILER_DIALOG_H
@@ -15,7 +15,8 @@ typedef enum DialogPhase
 	DIALOG_CONNECT, /* greeting, TLS, login: nothing about the mail yet */
 	DIALOG_MAIL,	/* MAIL is sent */
 	DIALOG_RCPT,
-	DIALOG_DATA, /* from DATA on: whether the server has taken the mail, only its answer tells */
+	DIALOG_DATA, /* DATA is sent, and not answered yet */
+	DIALOG_END,	 /* the mail itself: only the last answer tells whether the server has taken it */
 } DialogPhase;
 
 typedef struct Dialog
@@ -23,10 +24,10 @@ typedef struct Dialog
 	DialogPhase phase;
 	bool login;		 /* we have tried to log in */
 	bool answered;	 /* something was answered since the last phase began */
-	bool over;		 /* we have said goodbye: what is answered to that says nothing */
+	bool over;		 /* we have sent QUIT: its answer says nothing about the mail */
 	bool reused;	 /* an earlier mail went over the same connection */
 	int code;		 /* of the last answer; 0: none */
-	char reply[256]; /* the last answer's last line, code and text */
+	char reply[256]; /* the last answer's last line, code and text, cleaned */
 } Dialog;
 
 typedef enum DialogFault
@@ -43,7 +44,7 @@ void dialog_begin(Dialog *dialog, bool reused);
 void dialog_sent(Dialog *dialog, const char *bytes, size_t length);
 void dialog_received(Dialog *dialog, const char *bytes, size_t length);
 
-/* Who is to blame for a mail that was not taken. */
+/* Who is at fault when a mail was not taken. */
 DialogFault dialog_fault(const Dialog *dialog);
 
 /* What the phase is called in an error: "connecting", "MAIL", ... */

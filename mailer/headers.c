@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "address.h"
-#include "utf8.h"
+#include "contract/utf8.h"
 
 #define LINE_MAX_COLUMNS 76 /* RFC 2047, 2: of a line with an encoded word */
 #define QUOTED_MAX		 60 /* a longer name is encoded, which can be folded */

@@ -13,8 +13,8 @@
 
 #include "contract/error.h"
 
-#define HEADERS_TEXT_MAX  512  /* bytes of a subject or a name */
-#define HEADERS_LINE_SIZE 2048 /* holds any header made here, folded, and its NUL */
+#define HEADERS_TEXT_MAX  1024 /* bytes of a subject or a name */
+#define HEADERS_LINE_SIZE 4096 /* holds any header made here, folded, and its NUL */
 
 /*
  * "Name: text", as it is if it is ASCII, else in encoded words (RFC 2047); folded

@@ -9,34 +9,34 @@
 #include <stdio.h>
 #include <string.h>
 
-static bool write_headers(Letter *letter, const LetterSender *sender, const char *job_id,
-						  time_t now, Error *error)
+static bool write_headers(Mail *mail, const MailSender *sender, const char *job_id, time_t now,
+						  Error *error)
 {
 	/* The last one keeps holiday notices and other programs from answering (RFC 3834). */
-	snprintf(letter->headers[5], HEADERS_LINE_SIZE, "Auto-Submitted: auto-generated");
-	return headers_mailbox("From", sender->name, sender->address, letter->headers[0], error) &&
-		   headers_mailbox("To", "", letter->recipient, letter->headers[1], error) &&
-		   headers_date(now, letter->headers[2], error) &&
-		   headers_text("Subject", letter->body.subject, letter->headers[3], error) &&
-		   headers_message_id(job_id, sender->domain, letter->headers[4], error);
+	snprintf(mail->headers[5], HEADERS_LINE_SIZE, "Auto-Submitted: auto-generated");
+	return headers_mailbox("From", sender->name, sender->address, mail->headers[0], error) &&
+		   headers_mailbox("To", "", mail->recipient, mail->headers[1], error) &&
+		   headers_date(now, mail->headers[2], error) &&
+		   headers_text("Subject", mail->body.subject, mail->headers[3], error) &&
+		   headers_message_id(job_id, sender->domain, mail->headers[4], error);
 }
 
-bool letter_write(Letter *letter, const Welcome *welcome, const LetterSender *sender,
-				  const char *job_id, const char *email, time_t now, Error *error)
+bool mail_write(Mail *mail, const Welcome *welcome, const MailSender *sender, const char *job_id,
+				const char *email, time_t now, Error *error)
 {
-	memset(letter, 0, sizeof(*letter));
+	memset(mail, 0, sizeof(*mail));
 	if (!address_check(email, error))
 		return false;
-	snprintf(letter->recipient, sizeof(letter->recipient), "%s", email);
-	if (!welcome_fill(welcome, letter->recipient, &letter->body))
+	snprintf(mail->recipient, sizeof(mail->recipient), "%s", email);
+	if (!welcome_fill(welcome, mail->recipient, &mail->body))
 		return error_set(error, ERROR_MEMORY, "out of memory");
-	if (write_headers(letter, sender, job_id, now, error))
+	if (write_headers(mail, sender, job_id, now, error))
 		return true;
-	letter_free(letter);
+	mail_free(mail);
 	return false;
 }
 
-void letter_free(Letter *letter)
+void mail_free(Mail *mail)
 {
-	welcome_free(&letter->body);
+	welcome_free(&mail->body);
 }

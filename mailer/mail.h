@@ -13,30 +13,30 @@
 #include "headers.h"
 #include "welcome.h"
 
-#define LETTER_HEADERS 6
+#define MAIL_HEADERS 6
 
 /* Who all mails are from. */
-typedef struct LetterSender
+typedef struct MailSender
 {
 	const char *address;
 	const char *name;	/* shown beside it; "": nothing */
 	const char *domain; /* of the Message-ID */
-} LetterSender;
+} MailSender;
 
-typedef struct Letter
+typedef struct Mail
 {
 	char recipient[ADDRESS_MAX + 1];
-	char headers[LETTER_HEADERS][HEADERS_LINE_SIZE]; /* From To Date Subject Message-ID ... */
-	Welcome body;									 /* owned */
-} Letter;
+	char headers[MAIL_HEADERS][HEADERS_LINE_SIZE]; /* From To Date Subject Message-ID ... */
+	Welcome body;								   /* owned */
+} Mail;
 
 /*
- * The welcome mail of a job; letter_free() frees it. False and *error: with
+ * The welcome mail of a job; mail_free() frees it. False and *error: with
  * ERROR_PROTOCOL the address cannot be written to, whenever it is tried again.
  */
-bool letter_write(Letter *letter, const Welcome *welcome, const LetterSender *sender,
-				  const char *job_id, const char *email, time_t now, Error *error);
+bool mail_write(Mail *mail, const Welcome *welcome, const MailSender *sender, const char *job_id,
+				const char *email, time_t now, Error *error);
 
-void letter_free(Letter *letter);
+void mail_free(Mail *mail);
 
 #endif /* CAMPAIGN_MAILER_MAIL_H */

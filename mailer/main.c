@@ -36,11 +36,12 @@ static void wait_for_end(const Deliver *deliver, int signals)
 		case PROGRAM_ENDED:
 			return;
 		case PROGRAM_SIGNALLED_AGAIN:
-			log_message(LOG_WARNING, "stopped at once: a mail in hand will be taken up again");
+			log_message(LOG_WARNING,
+						"stopped at once: a mail that was being sent will be sent later");
 			_exit(EXIT_FAILED);
 		default:
-			log_message(LOG_WARNING, "stopped without waiting longer: a mail in hand will be taken "
-									 "up again");
+			log_message(LOG_WARNING, "stopped without waiting longer: a mail that was being sent "
+									 "will be sent later");
 			_exit(EXIT_OK);
 	}
 }

@@ -25,12 +25,27 @@ static const PgStatement RELEASE = {"mail_release", "SELECT campaign.mail_releas
 static const PgStatement NEXT = {"mail_next", "SELECT campaign.mail_next()", 0};
 
 /*
- * A mail is being sent while its transaction is open and idle. If our machine goes away
- * meanwhile, the server is to notice soon: the lock keeps others from taking the mail.
+ * A mail is being sent while its transaction is open and idle, for ten minutes and more: no limit
+ * that a role, a database or postgresql.conf sets may end it then, or the mail would be sent twice.
+ * Serializable transactions would fail when two mailers claim at once; without a synchronous
+ * commit, a crash of the server would forget that a mail was sent. set_config() for what
+ * pg_settings has: transaction_timeout is of PostgreSQL 17.
+ *
+ * If our machine goes away meanwhile, the server is to notice soon: the lock keeps others from
+ * taking the mail.
  */
-static const char SESSION[] = "SET idle_in_transaction_session_timeout = 0; "
-							  "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; "
-							  "SET tcp_keepalives_count = 3; LISTEN campaign_mail";
+static const char SESSION[] =
+	"SET search_path = pg_catalog, pg_temp; "
+	"SELECT set_config(s.name, v.setting, false) FROM pg_settings s JOIN (VALUES "
+	"('idle_in_transaction_session_timeout', '0'), ('transaction_timeout', '0'), "
+	"('idle_session_timeout', '0'), ('lock_timeout', '0'), "
+	"('default_transaction_isolation', 'read committed'), "
+	"('default_transaction_deferrable', 'off'), ('tcp_keepalives_idle', '10'), "
+	"('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3')) v (name, setting) "
+	"ON v.name = s.name; "
+	"SELECT set_config('synchronous_commit', 'on', false) "
+	"WHERE current_setting('synchronous_commit') = 'off'; "
+	"LISTEN campaign_mail";
 
 Queue queue_new(const Config *config)
 {
@@ -146,18 +161,50 @@ static bool end(Queue *queue, const PgStatement *statement, const char *const *v
 	return result != NULL && commit(queue, error);
 }
 
+/* The last statement failed because of its data (class 22), and its transaction can go on. */
+static bool refused_text(const Queue *queue, const Error *error)
+{
+	return pgconn_is_open(&queue->postgres) && error->code == ERROR_REFUSED &&
+		   strncmp(queue->postgres.sqlstate, "22", 2) == 0;
+}
+
+/*
+ * As end(), with a text of the server's in values[1]. A database whose encoding lacks one of its
+ * characters refuses it; what became of the mail must be stored nevertheless, else the mail would
+ * be sent again and again. The savepoint keeps the row locked meanwhile.
+ */
+static bool end_with_text(Queue *queue, const PgStatement *statement, const char **values,
+						  Error *error)
+{
+	PGresult *result = NULL;
+
+	if (execute(queue, "savepoint", "SAVEPOINT text", error) &&
+		pgconn_send(&queue->postgres, statement, values, error))
+		result = pgconn_result(&queue->postgres, statement->name, error);
+	if (result == NULL && refused_text(queue, error) &&
+		execute(queue, "savepoint", "ROLLBACK TO SAVEPOINT text", error))
+	{
+		values[1] = "the server's answer cannot be stored in this database";
+		return end(queue, statement, values, error);
+	}
+	PQclear(result);
+	if (result == NULL)
+		queue_close(queue);
+	return result != NULL && commit(queue, error);
+}
+
 bool queue_sent(Queue *queue, const QueueMail *mail, const char *answer, Error *error)
 {
 	const char *values[] = {mail->id, answer};
 
-	return end(queue, &SENT, values, error);
+	return end_with_text(queue, &SENT, values, error);
 }
 
 bool queue_failed(Queue *queue, const QueueMail *mail, const char *reason, bool final, Error *error)
 {
 	const char *values[] = {mail->id, reason, final ? "true" : "false"};
 
-	return end(queue, &FAILED, values, error);
+	return end_with_text(queue, &FAILED, values, error);
 }
 
 bool queue_release(Queue *queue, const QueueMail *mail, Error *error)

@@ -7,19 +7,21 @@
 #include "smtp.h"
 
 #include <curl/curl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
 #include "dialog.h"
-#include "program/clock.h"
-#include "program/retry.h"
-#include "program/stop.h"
+#include "patience.h"
 
-/* Once a stop was requested: leaves time to tell PostgreSQL. */
-#define STOP_TIMEOUT_MS	  4000
 #define GOODBYE_TIMEOUT_S 1L
+/* How long a server's machine may be silent, on the level of TCP, until it counts as dead. */
+#define DEAD_IDLE_S		60L
+#define DEAD_INTERVAL_S 15L
+#define DEAD_MS			180000
 
 struct Smtp
 {
@@ -27,14 +29,24 @@ struct Smtp
 	const SmtpUrl *url;
 	CURL *curl; /* NULL: no connection either */
 	Dialog dialog;
-	bool used;		 /* a mail has gone over the connection */
-	int64_t stop_ms; /* when the stop was noticed; 0: not yet */
+	bool used; /* a mail has gone over the connection */
+	Patience patience;
 	char text[CURL_ERROR_SIZE];
 };
 
+/* A server that goes on talking gets no more time by that. */
+static void follow_answer(Smtp *smtp, const char *bytes, size_t length)
+{
+	DialogPhase before = smtp->dialog.phase;
+
+	dialog_received(&smtp->dialog, bytes, length);
+	if (smtp->dialog.phase != before)
+		patience_step(&smtp->patience);
+}
+
 /*
- * libcurl's trace is the only place that tells what was sent when something went wrong. After
- * that it says goodbye, and would wait for the answer of a server that may have hung.
+ * Only libcurl's trace tells what had been sent when something went wrong. After a failure libcurl
+ * sends QUIT, and would wait for the answer of a server that may hang.
  */
 static int follow(CURL *curl, curl_infotype type, char *bytes, size_t length, void *argument)
 {
@@ -43,16 +55,17 @@ static int follow(CURL *curl, curl_infotype type, char *bytes, size_t length, vo
 	if (type == CURLINFO_HEADER_OUT)
 	{
 		dialog_sent(&smtp->dialog, bytes, length);
+		patience_step(&smtp->patience);
 		if (smtp->dialog.over)
 			(void) curl_easy_setopt(curl, CURLOPT_SERVER_RESPONSE_TIMEOUT, GOODBYE_TIMEOUT_S);
 	}
 	else if (type == CURLINFO_HEADER_IN)
-		dialog_received(&smtp->dialog, bytes, length);
+		follow_answer(smtp, bytes, length);
 	return 0;
 }
 
 /* Called at least once a second; not 0: give up. */
-static int look_at_stop(void *argument, curl_off_t to_receive, curl_off_t received,
+static int look_at_time(void *argument, curl_off_t to_receive, curl_off_t received,
 						curl_off_t to_send, curl_off_t sent)
 {
 	Smtp *smtp = argument;
@@ -60,12 +73,7 @@ static int look_at_stop(void *argument, curl_off_t to_receive, curl_off_t receiv
 	(void) to_receive;
 	(void) received;
 	(void) to_send;
-	(void) sent;
-	if (!stop_requested())
-		return 0;
-	if (smtp->stop_ms == 0)
-		smtp->stop_ms = clock_ms();
-	return clock_ms() - smtp->stop_ms >= STOP_TIMEOUT_MS;
+	return patience_is_over(&smtp->patience, smtp->dialog.phase, sent);
 }
 
 Smtp *smtp_new(const Config *config, const SmtpUrl *url, Error *error)
@@ -79,12 +87,13 @@ Smtp *smtp_new(const Config *config, const SmtpUrl *url, Error *error)
 	}
 	smtp->config = config;
 	smtp->url = url;
+	smtp->patience.config = config;
 	return smtp;
 }
 
 /*
- * libcurl says goodbye when it closes an idle connection, and waits for the answer as long as for
- * any other; what is set now comes too late for it. It finds the connection's end instead.
+ * libcurl sends QUIT when it closes an idle connection, and waits for the answer as long as for any
+ * other; a limit set now comes too late. With this it reads the end of the connection instead.
  */
 static void expect_no_answer(Smtp *smtp)
 {
@@ -95,7 +104,7 @@ static void expect_no_answer(Smtp *smtp)
 		(void) shutdown(connection, SHUT_RD);
 }
 
-void smtp_rest(Smtp *smtp)
+void smtp_disconnect(Smtp *smtp)
 {
 	if (smtp->curl != NULL)
 		expect_no_answer(smtp);
@@ -108,11 +117,11 @@ void smtp_free(Smtp *smtp)
 {
 	if (smtp == NULL)
 		return;
-	smtp_rest(smtp);
+	smtp_disconnect(smtp);
 	free(smtp);
 }
 
-/* Fails only for want of memory, or in a libcurl without what the option needs. */
+/* Fails only without memory, or if libcurl was built without what the option needs. */
 #define SET(option, value) (curl_easy_setopt(smtp->curl, (option), (value)) == CURLE_OK)
 
 static bool set_encryption(Smtp *smtp)
@@ -127,13 +136,25 @@ static bool set_encryption(Smtp *smtp)
 			(SET(CURLOPT_CAINFO, config->ca_file) && SET(CURLOPT_CAPATH, NULL)));
 }
 
+/* The kernel's own limit for data that nobody acknowledges would be a quarter of an hour. */
+static int set_up_socket(void *unused, curl_socket_t connection, curlsocktype purpose)
+{
+	int limit_ms = DEAD_MS;
+
+	(void) unused;
+	(void) purpose;
+	(void) setsockopt(connection, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof(limit_ms));
+	return CURL_SOCKOPT_OK;
+}
+
 static bool set_times(Smtp *smtp)
 {
-	const Config *config = smtp->config;
-
-	return SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_CONNECTTIMEOUT, (long) config->timeout_s) &&
-		   SET(CURLOPT_TIMEOUT, (long) config->send_timeout_s) && SET(CURLOPT_NOPROGRESS, 0L) &&
-		   SET(CURLOPT_XFERINFOFUNCTION, look_at_stop) && SET(CURLOPT_XFERINFODATA, smtp);
+	return SET(CURLOPT_NOSIGNAL, 1L) &&
+		   SET(CURLOPT_CONNECTTIMEOUT, (long) smtp->config->timeout_s) &&
+		   SET(CURLOPT_NOPROGRESS, 0L) && SET(CURLOPT_XFERINFOFUNCTION, look_at_time) &&
+		   SET(CURLOPT_XFERINFODATA, smtp) && SET(CURLOPT_SOCKOPTFUNCTION, set_up_socket) &&
+		   SET(CURLOPT_TCP_KEEPALIVE, 1L) && SET(CURLOPT_TCP_KEEPIDLE, DEAD_IDLE_S) &&
+		   SET(CURLOPT_TCP_KEEPINTVL, DEAD_INTERVAL_S);
 }
 
 static bool set_server(Smtp *smtp)
@@ -162,7 +183,7 @@ static bool prepare(Smtp *smtp, Error *error)
 	if (smtp->curl != NULL && set_trace(smtp) && set_server(smtp) && set_encryption(smtp) &&
 		set_times(smtp))
 		return true;
-	smtp_rest(smtp);
+	smtp_disconnect(smtp);
 	return error_set(error, ERROR_MEMORY, "libcurl cannot be set up for SMTP");
 }
 
@@ -184,13 +205,16 @@ static ErrorCode code_of(CURLcode code)
 	}
 }
 
-/* What the server said, if that was a refusal; else what libcurl says. */
+/* The server's words if it refused; else libcurl's. */
 static void explain(const Smtp *smtp, CURLcode code, Error *error)
 {
 	const Dialog *dialog = &smtp->dialog;
 	const char *phase = dialog_phase_name(dialog->phase);
 
-	if (dialog->answered && dialog->code >= 400)
+	if (smtp->patience.too_slow_s != 0)
+		error_set(error, ERROR_UNREACHABLE, "%s: no answer within %d s", phase,
+				  smtp->patience.too_slow_s);
+	else if (dialog->answered && dialog->code >= 400)
 		error_set(error, code_of(code), "%s: %s", phase, dialog->reply);
 	else
 		error_set(error, code_of(code), "%s: %s", phase,
@@ -200,8 +224,10 @@ static void explain(const Smtp *smtp, CURLcode code, Error *error)
 static CURLcode perform(Smtp *smtp)
 {
 	dialog_begin(&smtp->dialog, smtp->used);
+	patience_begin(&smtp->patience);
 	smtp->text[0] = '\0';
-	if (!SET(CURLOPT_SERVER_RESPONSE_TIMEOUT, (long) smtp->config->send_timeout_s))
+	/* libcurl's own limit for an answer, which a goodbye may have set, must not come first. */
+	if (!SET(CURLOPT_SERVER_RESPONSE_TIMEOUT, patience_longest_s(smtp->config)))
 		return CURLE_OUT_OF_MEMORY;
 	return curl_easy_perform(smtp->curl);
 }
@@ -217,25 +243,25 @@ static bool add_part(curl_mime *parts, const char *text, const char *type)
 }
 
 /* The last part is the one that is shown where it can be (RFC 2046, 5.1.4). */
-static curl_mime *make_parts(Smtp *smtp, const Letter *letter)
+static curl_mime *make_parts(Smtp *smtp, const Mail *mail)
 {
 	curl_mime *parts = curl_mime_init(smtp->curl);
 
-	if (parts != NULL && add_part(parts, letter->body.text, "text/plain; charset=utf-8") &&
-		add_part(parts, letter->body.html, "text/html; charset=utf-8"))
+	if (parts != NULL && add_part(parts, mail->body.text, "text/plain; charset=utf-8") &&
+		add_part(parts, mail->body.html, "text/html; charset=utf-8"))
 		return parts;
 	curl_mime_free(parts);
 	return NULL;
 }
 
 /* libcurl adds MIME-Version and the boundary. */
-static struct curl_slist *make_headers(const Letter *letter)
+static struct curl_slist *make_headers(const Mail *mail)
 {
 	struct curl_slist *list = curl_slist_append(NULL, "Content-Type: multipart/alternative");
 
-	for (size_t i = 0; list != NULL && i < LETTER_HEADERS; i++)
+	for (size_t i = 0; list != NULL && i < MAIL_HEADERS; i++)
 	{
-		struct curl_slist *longer = curl_slist_append(list, letter->headers[i]);
+		struct curl_slist *longer = curl_slist_append(list, mail->headers[i]);
 
 		if (longer == NULL)
 			curl_slist_free_all(list);
@@ -253,17 +279,17 @@ static SmtpOutcome outcome_of(Smtp *smtp, CURLcode code, char *answer, Error *er
 		return SMTP_SENT;
 	}
 	explain(smtp, code, error);
-	if (code == CURLE_ABORTED_BY_CALLBACK)
+	if (code == CURLE_ABORTED_BY_CALLBACK && smtp->patience.too_slow_s == 0)
 		return SMTP_STOPPED;
 	if (dialog_fault(&smtp->dialog) == DIALOG_FAULT_MAIL)
 		return SMTP_REFUSED;
 	return smtp->dialog.phase >= DIALOG_RCPT ? SMTP_AWAY_NOW : SMTP_AWAY;
 }
 
-static SmtpOutcome transfer(Smtp *smtp, const Letter *letter, curl_mime *parts,
+static SmtpOutcome transfer(Smtp *smtp, const Mail *mail, curl_mime *parts,
 							struct curl_slist *headers, char *answer, Error *error)
 {
-	struct curl_slist *recipients = curl_slist_append(NULL, letter->recipient);
+	struct curl_slist *recipients = curl_slist_append(NULL, mail->recipient);
 	CURLcode code = CURLE_OUT_OF_MEMORY;
 
 	dialog_begin(&smtp->dialog, false);
@@ -282,28 +308,27 @@ static SmtpOutcome transfer(Smtp *smtp, const Letter *letter, curl_mime *parts,
 	return outcome_of(smtp, code, answer, error);
 }
 
-SmtpOutcome smtp_send(Smtp *smtp, const Letter *letter, char answer[SMTP_ANSWER_SIZE], Error *error)
+SmtpOutcome smtp_send(Smtp *smtp, const Mail *mail, char answer[SMTP_ANSWER_SIZE], Error *error)
 {
 	curl_mime *parts;
 	struct curl_slist *headers;
 	SmtpOutcome outcome = SMTP_AWAY;
 
-	smtp->stop_ms = 0;
 	if (!prepare(smtp, error))
 		return SMTP_AWAY;
-	parts = make_parts(smtp, letter);
-	headers = make_headers(letter);
+	parts = make_parts(smtp, mail);
+	headers = make_headers(mail);
 	if (parts != NULL && headers != NULL)
-		outcome = transfer(smtp, letter, parts, headers, answer, error);
+		outcome = transfer(smtp, mail, parts, headers, answer, error);
 	else
 		error_set(error, ERROR_MEMORY, "out of memory");
 	(void) (SET(CURLOPT_MIMEPOST, NULL) && SET(CURLOPT_HTTPHEADER, NULL) &&
 			SET(CURLOPT_MAIL_RCPT, NULL));
 	curl_mime_free(parts);
 	curl_slist_free_all(headers);
-	/* After a failure libcurl has closed the connection, or nobody knows what it is good for. */
+	/* After a failure libcurl has closed the connection, or its state is unknown. */
 	if (outcome != SMTP_SENT)
-		smtp_rest(smtp);
+		smtp_disconnect(smtp);
 	return outcome;
 }
 
@@ -312,7 +337,6 @@ bool smtp_check(Smtp *smtp, Error *error)
 	CURLcode code;
 	bool done = false;
 
-	smtp->stop_ms = 0;
 	if (!prepare(smtp, error))
 		return false;
 	if (!SET(CURLOPT_CUSTOMREQUEST, "NOOP") || !SET(CURLOPT_NOBODY, 1L))
@@ -323,6 +347,6 @@ bool smtp_check(Smtp *smtp, Error *error)
 		error_set(error, ERROR_REFUSED, "the server does not offer a way to log in");
 	else
 		done = true;
-	smtp_rest(smtp);
+	smtp_disconnect(smtp);
 	return done;
 }

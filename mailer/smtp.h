@@ -19,7 +19,7 @@ typedef enum SmtpOutcome
 	SMTP_SENT,	   /* the server has taken it */
 	SMTP_REFUSED,  /* this mail was not taken; others may be */
 	SMTP_AWAY,	   /* the server takes no mail at the moment */
-	SMTP_AWAY_NOW, /* so it says, now that it knows the recipient: perhaps it takes others */
+	SMTP_AWAY_NOW, /* the same, but said after RCPT: it may take mails to others */
 	SMTP_STOPPED   /* the program ends, and the server was too slow */
 } SmtpOutcome;
 
@@ -33,14 +33,13 @@ Smtp *smtp_new(const Config *config, const SmtpUrl *url, Error *error);
  * is what the server said; else *error says what went wrong. Blocks up to the
  * timeout of the settings, and a few seconds once a stop was requested.
  */
-SmtpOutcome smtp_send(Smtp *smtp, const Letter *letter, char answer[SMTP_ANSWER_SIZE],
-					  Error *error);
+SmtpOutcome smtp_send(Smtp *smtp, const Mail *mail, char answer[SMTP_ANSWER_SIZE], Error *error);
 
 /* Connects, encrypts, logs in, and sends nothing. */
 bool smtp_check(Smtp *smtp, Error *error);
 
-/* Says goodbye to the server, if it is connected: nothing is to be sent at the moment. */
-void smtp_rest(Smtp *smtp);
+/* Closes the connection, if there is one: nothing is to be sent at the moment. */
+void smtp_disconnect(Smtp *smtp);
 
 void smtp_free(Smtp *smtp);
 

@@ -84,7 +84,7 @@ bool smtp_url_parse(const char *text, SmtpUrl *url, Error *error)
 	if (!url->implicit_tls && strncasecmp(text, "smtp://", 7) != 0)
 		done = wrong(error, "must begin with smtp:// or smtps://");
 	else if (curl_url_set(parts, CURLUPART_URL, text, 0) != CURLUE_OK)
-		done = wrong(error, "is no URL such as smtp://user:password@host:587");
+		done = wrong(error, "is not a URL such as smtp://user:password@host:587");
 	else
 		done = take_apart(parts, url, error);
 	curl_url_cleanup(parts);

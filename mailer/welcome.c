@@ -8,9 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
 #include "headers.h"
 #include "template.h"
-#include "utf8.h"
+#include "contract/utf8.h"
 
 #define FILE_MAX (1024 * 1024)
 
@@ -103,18 +104,35 @@ static char *load(const char *folder, const char *name, Error *error)
 	return lines;
 }
 
-/* One line, which a header can hold with the longest address in it. */
+/* Whether a header can hold it with the longest address in it. */
+static bool check_filled(const char *subject, Error *error)
+{
+	char longest[ADDRESS_MAX + 1];
+	const TemplateValue values[] = {{"email", longest}, {NULL, NULL}};
+	char line[HEADERS_LINE_SIZE];
+	char *filled;
+	bool done;
+
+	memset(longest, 'x', ADDRESS_MAX);
+	longest[ADDRESS_MAX] = '\0';
+	filled = template_fill(subject, values, false);
+	done = filled != NULL ? headers_text("with the longest address in it", filled, line, error)
+						  : error_set(error, ERROR_MEMORY, "out of memory");
+	free(filled);
+	return done;
+}
+
+/* One line that fits. */
 static bool check_subject(const char *folder, char *subject, Error *error)
 {
 	static const char *const name = "welcome.subject";
-	char line[HEADERS_LINE_SIZE];
 	Error reason = {0};
 	size_t length = strcspn(subject, "\r\n");
 
 	if (subject[length + strspn(subject + length, "\r\n")] != '\0')
 		return error_set(error, ERROR_CONFIG, "%s/%s: more than one line", folder, name);
 	subject[length] = '\0';
-	if (length == 0 || !headers_text("Subject", subject, line, &reason))
+	if (length == 0 || !check_filled(subject, &reason))
 		return error_set(error, ERROR_CONFIG, "%s/%s: %s", folder, name,
 						 length == 0 ? "it is empty" : reason.text);
 	return true;

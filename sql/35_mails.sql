@@ -35,7 +35,7 @@ BEGIN
     IF NOT EXISTS (SELECT FROM campaign.jobs j WHERE j.id = mail_check.job_id AND j.external
                    AND j.status = 'running' AND j.worker_pid = pg_backend_pid()
                    AND j.worker_start = campaign.job_session_started_at()) THEN
-        RAISE EXCEPTION 'job "%" is no mail of this session', coalesce(left(job_id, 40), 'NULL')
+        RAISE EXCEPTION 'job "%" is not a mail of this session', coalesce(left(job_id, 40), 'NULL')
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 END

@@ -10,15 +10,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Brokers and servers put line breaks into their texts; a log line must stay one. */
-static void keep_one_line(char *text)
-{
-	for (char *at = text; *at != '\0'; at++)
-		if ((unsigned char) *at < ' ' || *at == 0x7F)
-			*at = ' ';
-}
+#include "utf8.h"
 
-/* Half a character at the end of a cut text would make a JSON log line invalid. */
+/* Half a character at the end of a cut text is dropped. */
 static void drop_cut_character(char *text)
 {
 	size_t length = strlen(text);
@@ -43,6 +37,7 @@ _Bool error_set(Error *error, ErrorCode code, const char *format, ...)
 		error->text[0] = '\0';
 	else if ((size_t) length >= sizeof(error->text))
 		drop_cut_character(error->text);
-	keep_one_line(error->text);
+	/* Brokers and servers put anything into their texts, in any encoding. */
+	(void) utf8_clean(error->text, sizeof(error->text), error->text, strlen(error->text));
 	return false;
 }

@@ -1,8 +1,8 @@
 /*
  * error.h - how code that runs outside PostgreSQL's ereport() says what failed.
  *
- * The caller owns the struct; the text is one line, safe to log: no password,
- * no line break.
+ * The caller owns the struct; the text is one line of valid UTF-8, safe to log: no
+ * password, no line break, whatever bytes it quotes.
  */
 #ifndef CAMPAIGN_CONTRACT_ERROR_H
 #define CAMPAIGN_CONTRACT_ERROR_H

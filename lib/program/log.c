@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "contract/utf8.h"
+
 #define LINE_SIZE 4096
 
 static const char *const LEVELS[] = {"debug", "info", "warning", "error"};
@@ -69,21 +71,32 @@ static void put_number(Line *line, int64_t number)
 	put(line, digits, (size_t) length);
 }
 
-/* What a server said may hold anything: no control character gets through. */
+/* What a server said may hold anything: one line of UTF-8 gets through, cut between characters. */
 static void put_plain(Line *line, const char *text)
 {
-	for (; *text != '\0'; text++)
-		put(line, (unsigned char) *text < 0x20 || *text == 0x7F ? " " : text, 1);
+	char clean[LINE_SIZE];
+	size_t room = LINE_SIZE - 8 - line->length;
+
+	put(line, clean, utf8_clean(clean, room + 1, text, strlen(text)));
+}
+
+static bool continues_character(char byte)
+{
+	return ((unsigned char) byte & 0xC0) == 0x80;
 }
 
 static void put_quoted(Line *line, const char *text)
 {
+	char clean[LINE_SIZE];
+
+	(void) utf8_clean(clean, sizeof(clean), text, strlen(text));
 	put(line, "\"", 1);
-	for (; *text != '\0' && line->length < LINE_SIZE - 64; text++)
+	for (const char *at = clean;
+		 *at != '\0' && (line->length < LINE_SIZE - 64 || continues_character(*at)); at++)
 	{
-		if (*text == '"' || *text == '\\')
+		if (*at == '"' || *at == '\\')
 			put(line, "\\", 1);
-		put(line, (unsigned char) *text < 0x20 || *text == 0x7F ? " " : text, 1);
+		put(line, at, 1);
 	}
 	put(line, "\"", 1);
 }

@@ -94,11 +94,12 @@ static bool lost(PgConnection *postgres, const char *what, const char *text, Err
 }
 
 /* An SQL error: the connection is fine, but somebody has to act. */
-static bool refused(const PGresult *result, const char *what, Error *error)
+static bool refused(PgConnection *postgres, const PGresult *result, const char *what, Error *error)
 {
 	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
 
+	snprintf(postgres->sqlstate, sizeof(postgres->sqlstate), "%s", state != NULL ? state : "");
 	return error_set(error, ERROR_REFUSED, "%s: %s (SQLSTATE %s)", what,
 					 text != NULL ? text : "unknown error", state != NULL ? state : "unknown");
 }
@@ -155,7 +156,7 @@ PGresult *pgconn_result(PgConnection *postgres, const char *what, Error *error)
 	if (result == NULL || PQstatus(postgres->connection) != CONNECTION_OK)
 		(void) lost(postgres, what, PQerrorMessage(postgres->connection), error);
 	else
-		(void) refused(result, what, error);
+		(void) refused(postgres, result, what, error);
 	PQclear(result);
 	return NULL;
 }

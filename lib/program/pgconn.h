@@ -22,6 +22,7 @@ typedef struct PgConnection
 	void (*tick)(void *); /* called about every second of a wait; NULL: not */
 	void *tick_argument;
 	PGconn *connection; /* NULL: none */
+	char sqlstate[6];	/* of the last statement that failed with ERROR_REFUSED */
 } PgConnection;
 
 typedef struct PgStatement

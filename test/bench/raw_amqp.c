@@ -9,7 +9,7 @@
  * The queue has the arguments of the product's and is deleted at the end.
  *
  * links: lib/contract/message.c lib/contract/broker.c lib/contract/broker_url.c
- * links: lib/contract/error.c src/identity/cuid2.c -lrabbitmq -lssl -lcrypto -lpthread
+ * links: lib/contract/error.c lib/contract/utf8.c src/identity/cuid2.c -lrabbitmq -lssl -lcrypto -lpthread
  */
 #include <pthread.h>
 #include <string.h>

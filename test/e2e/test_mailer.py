@@ -77,7 +77,7 @@ def test_welcome_mail(stack):
     assert max(map(len, written.splitlines())) <= 78 and written.isascii()
 
 
-def test_every_letter_arrives(stack, no_mailer, tmp_path):
+def test_every_character_arrives(stack, no_mailer, tmp_path):
     """R4.2: UTF-8, long lines, dots, "From " and what HTML gives a meaning come out as they were."""
     text = ("Olá, {email}! Preço: 10 € – 你好 📧\n.\n..\n.leading dot\nFrom here\n\n"
             + "long line " * 100 + "\ntrailing blanks   \nlast line without an end")

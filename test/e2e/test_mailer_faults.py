@@ -8,25 +8,13 @@ import psycopg2
 import pytest
 
 import mailers
-from mail_fixtures import _certificate, _no_mailer  # noqa: F401  pylint: disable=unused-import
-from mailers import Mailer, environment, job, queue, raw_mails, wait_for_mail, wait_for_status
+from mail_fixtures import _certificate, _no_mailer, _soon  # noqa: F401  pylint: disable=unused-import
+from mailers import (Mailer, environment, job, mailer_for, queue, raw_mails, wait_for_mail,
+                     wait_for_status)
 from smtp_server import CLOSE, HANG, PASSWORD, Certificate, SmtpServer
 from waiting import assert_stays, wait_until
 
-pytestmark = pytest.mark.usefixtures("no_mailer")
-
-
-def mailer_for(stack, server, **changes):
-    """A mailer that talks to a scripted server, and does not wait long."""
-    return Mailer(environment(stack, **server.settings(MAILER_TIMEOUT="2", MAILER_SEND_TIMEOUT="5",
-                                                       **changes)))
-
-
-@pytest.fixture(autouse=True)
-def _soon(stack):
-    """The second attempt comes after a tenth of a second."""
-    with mailers.attempts(stack, 4):
-        yield
+pytestmark = pytest.mark.usefixtures("no_mailer", "soon")
 
 
 # The mail is refused -------------------------------------------------------------------------
@@ -248,7 +236,7 @@ def test_postgresql_lost_before_the_commit(stack, certificate):
         job_id = queue(stack, "lost@example.com")
         done = wait_for_status(stack, job_id, "finished")
         assert (done["attempts"], done["interruptions"]) == (1, 1)
-        assert mailer.lines("mail sent, but PostgreSQL does not know")[0]["job"] == job_id
+        assert mailer.lines("mail sent, but PostgreSQL could not be told")[0]["job"] == job_id
     assert server.copies(job_id) == len(server.mails) == 2
 
 

@@ -2,7 +2,7 @@
  * fuzz_broker_url.c - any text as an AMQP URL: taken apart into strings that end,
  * or refused in one line that quotes nothing of it (R0.16).
  *
- * links: lib/contract/broker_url.c lib/contract/error.c librabbitmq
+ * links: lib/contract/broker_url.c lib/contract/error.c lib/contract/utf8.c librabbitmq
  */
 #include <stdint.h>
 #include <stdio.h>

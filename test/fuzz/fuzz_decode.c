@@ -2,7 +2,7 @@
  * fuzz_decode.c - any bytes as the body of a message: the decoder ends, stays
  * inside the body, and what it takes fits the limits of the contract (R0.20).
  *
- * links: consumer/decode.c consumer/json.c lib/contract/message.c lib/contract/error.c libcrypto
+ * links: consumer/decode.c consumer/json.c lib/contract/message.c lib/contract/error.c lib/contract/utf8.c libcrypto
  */
 #include <stdint.h>
 #include <stdio.h>

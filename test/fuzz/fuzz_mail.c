@@ -3,7 +3,7 @@
  * which every line is the one it is meant to be (R4.1); and any text as what an SMTP server says.
  *
  * links: mailer/mail.c mailer/welcome.c mailer/template.c mailer/headers.c mailer/address.c
- * links: mailer/utf8.c mailer/dialog.c lib/contract/error.c
+ * links: mailer/dialog.c lib/contract/error.c lib/contract/utf8.c
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -12,7 +12,7 @@
 
 #include "mailer/dialog.h"
 #include "mailer/mail.h"
-#include "mailer/utf8.h"
+#include "contract/utf8.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -44,28 +44,28 @@ static void check_header(const char *header, const char *name)
 	require(utf8_check(header), "UTF-8");
 }
 
-static void check_letter(const char *email)
+static void check_mail(const char *email)
 {
-	static const LetterSender sender = {"welcome@example.com", "Campaign", "example.com"};
+	static const MailSender sender = {"welcome@example.com", "Campaign", "example.com"};
 	static const Welcome welcome = {"Welcome, {email}", "text {email}\r\n", "<p>{email}</p>\r\n"};
-	Letter letter;
+	Mail mail;
 	Error error = {0};
 
-	if (!letter_write(&letter, &welcome, &sender, "tz4a98xxat96iws9zmbrgj3a", email, 0, &error))
+	if (!mail_write(&mail, &welcome, &sender, "tz4a98xxat96iws9zmbrgj3a", email, 0, &error))
 	{
 		require(error.code == ERROR_PROTOCOL && error.text[0] != '\0', "a reason");
 		require(strchr(error.text, '\n') == NULL, "one line");
 		return;
 	}
-	require(strcmp(letter.recipient, email) == 0, "the recipient is the address");
+	require(strcmp(mail.recipient, email) == 0, "the recipient is the address");
 	require(strpbrk(email, " \t\r\n<>()[],;:\\\"") == NULL, "nothing that ends an address");
-	check_header(letter.headers[0], "From: ");
-	check_header(letter.headers[1], "To: ");
-	check_header(letter.headers[3], "Subject: ");
-	check_header(letter.headers[4], "Message-ID: ");
-	require(strchr(letter.body.html + 3, '<') == strstr(letter.body.html + 3, "</p>"),
+	check_header(mail.headers[0], "From: ");
+	check_header(mail.headers[1], "To: ");
+	check_header(mail.headers[3], "Subject: ");
+	check_header(mail.headers[4], "Message-ID: ");
+	require(strchr(mail.body.html + 3, '<') == strstr(mail.body.html + 3, "</p>"),
 			"no markup in the value");
-	letter_free(&letter);
+	mail_free(&mail);
 }
 
 static void check_text(const char *text)
@@ -92,6 +92,7 @@ static void check_dialog(const char *bytes, size_t length)
 	require(dialog.code >= 0 && dialog.code <= 999, "a code of three digits");
 	require(strlen(dialog.reply) < sizeof(dialog.reply), "the reply ends");
 	require(strpbrk(dialog.reply, "\r\n\x1B") == NULL, "the reply is one line");
+	require(utf8_check(dialog.reply), "the reply is UTF-8");
 	(void) dialog_fault(&dialog);
 }
 
@@ -104,12 +105,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size > 0)
 		memcpy(text, data, size);
 	text[size] = '\0';
-	check_letter(text);
+	check_mail(text);
 	check_text(text);
 	check_dialog(text, size);
 	/* Most inputs have no domain. */
 	memcpy(text + size, "@example.com", sizeof("@example.com"));
-	check_letter(text);
+	check_mail(text);
 	free(text);
 	return 0;
 }

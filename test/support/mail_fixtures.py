@@ -16,3 +16,10 @@ def _no_mailer(stack):
     """The stack's own mailer does not run: the test has others."""
     with mailers.stopped_mailer(stack):
         yield
+
+
+@pytest.fixture(name="soon")
+def _soon(stack):
+    """The second attempt comes after a tenth of a second."""
+    with mailers.attempts(stack, 4):
+        yield

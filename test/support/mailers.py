@@ -41,6 +41,12 @@ class Mailer(Program):
         super().__init__(PROGRAM, variables, *arguments)
 
 
+def mailer_for(stack, server, **changes):
+    """A mailer that talks to a scripted server, and does not wait long."""
+    times = {"MAILER_TIMEOUT": "2", "MAILER_SEND_TIMEOUT": "5", "MAILER_ANSWER_TIMEOUT": "5"}
+    return Mailer(environment(stack, **server.settings(**{**times, **changes})))
+
+
 @contextlib.contextmanager
 def stopped_mailer(stack):
     """The stack's own mailer does not run meanwhile."""

@@ -18,6 +18,7 @@ from mailers import message_id_of, parse
 USER = "somebody"
 PASSWORD = "s3cretpassw0rd"
 HANG = "hang"
+TRICKLE = "trickle"
 CLOSE = "close"
 
 
@@ -112,7 +113,7 @@ class SmtpServer:
 
     Steps: CONNECT, EHLO, AUTH, MAIL, RCPT, DATA (before its 354), BODY (in the middle of the mail,
     HANG or CLOSE only), ANSWER (the mail is taken, and not answered for yet), QUIT. An action is an
-    answer, HANG, CLOSE, or a function that is called in a thread, after which all goes on as usual.
+    answer (bytes: exactly these), HANG, CLOSE, TRICKLE (an answer without an end), or a function that is called in a thread, after which all goes on as usual.
     """
 
     def __init__(self, certificate=None, script=None, implicit_tls=False, port=None):
@@ -199,12 +200,21 @@ class SmtpServer:
         if callable(action):
             await self._loop.run_in_executor(None, action)
             return None
+        if action == TRICKLE:
+            await self._trickle(session)
         if action == HANG:
             await self._loop.run_in_executor(None, self._released.wait)
-        if action in (HANG, CLOSE):
+        if action in (HANG, CLOSE, TRICKLE):
             session.transport.abort()
             raise ConnectionResetError
         return action
+
+    async def _trickle(self, session):
+        """An answer that never ends."""
+        with contextlib.suppress(OSError):
+            while not self._released.is_set() and not session.transport.is_closing():
+                await session.push("250-and")
+                await asyncio.sleep(0.1)
 
     def authenticate(self, server, session, envelope, mechanism, data):
         """Any action is a refusal."""

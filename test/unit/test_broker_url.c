@@ -2,7 +2,7 @@
  * test_broker_url.c - AMQP URLs as people and hosting services write them, and
  * no password in any error (R0.16).
  *
- * links: lib/contract/broker_url.c lib/contract/error.c librabbitmq
+ * links: lib/contract/broker_url.c lib/contract/error.c lib/contract/utf8.c librabbitmq
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
  * test_decode.c - bodies of messages: what is taken, what is refused and why
  * (R0.16, R0.20).
  *
- * links: consumer/decode.c consumer/json.c lib/contract/message.c lib/contract/error.c libcrypto
+ * links: consumer/decode.c consumer/json.c lib/contract/message.c lib/contract/error.c lib/contract/utf8.c libcrypto
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,7 +2,7 @@
  * test_dialog.c - whose fault it is when a mail is not taken: the server's, so that it
  * counts for no mail, or the mail's, so that it ends as dead some time (R4.2).
  *
- * links: mailer/dialog.c
+ * links: mailer/dialog.c lib/contract/utf8.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -54,8 +54,12 @@ static void test_a_mail_that_is_taken(void **state)
 	received("250 OK\r\n");
 	assert_int_equal(dialog.phase, DIALOG_RCPT);
 	sent("DATA\r\n");
-	received("354 go on\r\n");
 	assert_int_equal(dialog.phase, DIALOG_DATA);
+	received("354-go\r\n");
+	assert_int_equal(dialog.phase, DIALOG_DATA);
+	received("354 on\r\n");
+	assert_int_equal(dialog.phase, DIALOG_END);
+	assert_false(dialog.answered);
 	received("250-queued\r\n250 2.0.0 Ok: queued as 4711\r\n");
 	assert_string_equal(dialog.reply, "250 2.0.0 Ok: queued as 4711");
 }
@@ -164,6 +168,23 @@ static void test_strange_answers(void **state)
 	assert_null(strchr(dialog.reply, 0x1B));
 }
 
+/* The answer is stored and logged: one line of UTF-8, whatever the server's encoding. */
+static void test_answers_that_are_not_utf8(void **state)
+{
+	char longest[600] = "550 ";
+
+	(void) state;
+	dialog_begin(&dialog, false);
+	received("550 Empf\xE4nger\r\n");
+	assert_string_equal(dialog.reply, "550 Empf?nger");
+	dialog_received(&dialog, "550 a\0b\x85\r\n", 10);
+	assert_string_equal(dialog.reply, "550 a b?");
+	for (size_t i = 4; i + 3 <= sizeof(longest); i += 3)
+		memcpy(longest + i, "\xE2\x82\xAC", 3);
+	dialog_received(&dialog, longest, sizeof(longest));
+	assert_int_equal(strlen(dialog.reply), 4 + (sizeof(dialog.reply) - 5) / 3 * 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -174,6 +195,7 @@ int main(void)
 		cmocka_unit_test(test_after_it_the_answer_tells),
 		cmocka_unit_test(test_an_idle_connection_that_was_closed),
 		cmocka_unit_test(test_strange_answers),
+		cmocka_unit_test(test_answers_that_are_not_utf8),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /*
  * test_error.c - an error is one line that can go into a log, whatever it quotes.
  *
- * links: lib/contract/error.c
+ * links: lib/contract/error.c lib/contract/utf8.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,6 +32,16 @@ static void test_control_characters_become_spaces(void **state)
 	assert_string_equal(error.text, "a  b c [31m ");
 }
 
+/* A server may speak Latin-1; log and database are UTF-8. */
+static void test_other_encodings_become_question_marks(void **state)
+{
+	Error error;
+
+	(void) state;
+	error_set(&error, ERROR_PROTOCOL, "RCPT: %s", "550 Empf\xE4nger \xC0\x8A \xC3\xA9");
+	assert_string_equal(error.text, "RCPT: 550 Empf?nger ?? \xC3\xA9");
+}
+
 /* Cut at every offset within a three-byte character: never half of one remains. */
 static void test_long_text_is_cut_between_characters(void **state)
 {
@@ -56,6 +66,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_code_and_text),
 		cmocka_unit_test(test_control_characters_become_spaces),
+		cmocka_unit_test(test_other_encodings_become_question_marks),
 		cmocka_unit_test(test_long_text_is_cut_between_characters),
 	};
 

@@ -2,7 +2,7 @@
  * test_headers.c - a mail's header lines: encoded words, folding, and that a text can
  * neither end its header nor be read as another one (R4.2).
  *
- * links: mailer/headers.c mailer/address.c mailer/utf8.c lib/contract/error.c
+ * links: mailer/headers.c mailer/address.c lib/contract/error.c lib/contract/utf8.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -119,7 +119,7 @@ static void test_longest_text(void **state)
 	value[HEADERS_TEXT_MAX] = 'x';
 	value[HEADERS_TEXT_MAX + 1] = '\0';
 	assert_false(headers_text("Subject", value, line, &error));
-	assert_non_null(strstr(error.text, "longer than 512"));
+	assert_non_null(strstr(error.text, "longer than 1024"));
 }
 
 static void test_control_characters_are_refused(void **state)

@@ -2,7 +2,7 @@
  * test_mail.c - templates, and the mail made of them for one recipient (R4.1).
  *
  * links: mailer/mail.c mailer/welcome.c mailer/template.c mailer/headers.c
- * links: mailer/address.c mailer/utf8.c lib/contract/error.c
+ * links: mailer/address.c lib/contract/error.c lib/contract/utf8.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -18,7 +18,7 @@
 #include "mailer/mail.h"
 #include "mailer/template.h"
 
-static const LetterSender SENDER = {"welcome@example.com", "Campaign", "example.com"};
+static const MailSender SENDER = {"welcome@example.com", "Campaign", "example.com"};
 
 static Error error;
 
@@ -70,27 +70,26 @@ static void test_placeholders(void **state)
 	assert_string_equal(error.text, "unknown placeholder {name}");
 }
 
-static void test_a_letter(void **state)
+static void test_a_mail(void **state)
 {
 	Welcome welcome;
-	Letter letter;
+	Mail mail;
 
 	(void) state;
 	write_templates("Ol\xC3\xA1 {email}\n", "Hi\r\n{email}\n\r.\n", "<p>{email}</p>\n");
 	assert_true(load(&welcome));
-	assert_true(
-		letter_write(&letter, &welcome, &SENDER, "job1", "o'neil&co@example.org", 0, &error));
-	assert_string_equal(letter.recipient, "o'neil&co@example.org");
-	assert_string_equal(letter.headers[0], "From: \"Campaign\" <welcome@example.com>");
-	assert_string_equal(letter.headers[1], "To: o'neil&co@example.org");
-	assert_string_equal(letter.headers[2], "Date: Thu, 01 Jan 1970 00:00:00 +0000");
-	assert_string_equal(letter.headers[3],
+	assert_true(mail_write(&mail, &welcome, &SENDER, "job1", "o'neil&co@example.org", 0, &error));
+	assert_string_equal(mail.recipient, "o'neil&co@example.org");
+	assert_string_equal(mail.headers[0], "From: \"Campaign\" <welcome@example.com>");
+	assert_string_equal(mail.headers[1], "To: o'neil&co@example.org");
+	assert_string_equal(mail.headers[2], "Date: Thu, 01 Jan 1970 00:00:00 +0000");
+	assert_string_equal(mail.headers[3],
 						"Subject: =?UTF-8?B?T2zDoSBvJ25laWwmY29AZXhhbXBsZS5vcmc=?=");
-	assert_string_equal(letter.headers[4], "Message-ID: <job1@example.com>");
-	assert_string_equal(letter.headers[5], "Auto-Submitted: auto-generated");
-	assert_string_equal(letter.body.text, "Hi\r\no'neil&co@example.org\r\n\r\n.\r\n");
-	assert_string_equal(letter.body.html, "<p>o&#39;neil&amp;co@example.org</p>\r\n");
-	letter_free(&letter);
+	assert_string_equal(mail.headers[4], "Message-ID: <job1@example.com>");
+	assert_string_equal(mail.headers[5], "Auto-Submitted: auto-generated");
+	assert_string_equal(mail.body.text, "Hi\r\no'neil&co@example.org\r\n\r\n.\r\n");
+	assert_string_equal(mail.body.html, "<p>o&#39;neil&amp;co@example.org</p>\r\n");
+	mail_free(&mail);
 	welcome_free(&welcome);
 }
 
@@ -108,7 +107,7 @@ static void test_injection(void **state)
 										  "a@b.c\xE2\x80\xA8",
 										  ""};
 	Welcome welcome;
-	Letter letter;
+	Mail mail;
 
 	(void) state;
 	write_templates("s {email}\n", "t {email}\n", "h {email}\n");
@@ -116,12 +115,48 @@ static void test_injection(void **state)
 	for (size_t i = 0; i < sizeof(hostile) / sizeof(*hostile); i++)
 	{
 		error = (Error){0};
-		if (letter_write(&letter, &welcome, &SENDER, "job1", hostile[i], 0, &error))
+		if (mail_write(&mail, &welcome, &SENDER, "job1", hostile[i], 0, &error))
 			fail_msg("taken: %s", hostile[i]);
 		assert_int_equal(error.code, ERROR_PROTOCOL);
 		assert_non_null(strstr(error.text, "the address"));
 		assert_null(strstr(error.text, "eve"));
 	}
+	welcome_free(&welcome);
+}
+
+/* What is taken at the start never fails for an address: not for the longest either. */
+static void test_longest_subject(void **state)
+{
+	char subject[HEADERS_TEXT_MAX + 2];
+	char address[ADDRESS_MAX + 1];
+	Welcome welcome;
+	Mail mail;
+
+	(void) state;
+	memset(address, 'a', sizeof(address));
+	address[64] = '@';
+	address[ADDRESS_MAX] = '\0';
+	memset(subject, 's', sizeof(subject));
+	memcpy(subject + HEADERS_TEXT_MAX - ADDRESS_MAX, "{email}", 8);
+	write_templates(subject, "t\n", "h\n");
+	assert_true(load(&welcome));
+	assert_true(mail_write(&mail, &welcome, &SENDER, "job1", address, 0, &error));
+	mail_free(&mail);
+	welcome_free(&welcome);
+	memcpy(subject + HEADERS_TEXT_MAX - ADDRESS_MAX, "s{email}", 9);
+	write_templates(subject, "t\n", "h\n");
+	assert_refused("./welcome.subject: with the longest address in it: longer than 1024 bytes");
+	/* Encoded and folded, too. */
+	memset(subject, 0, sizeof(subject));
+	for (size_t i = 0; i + 3 <= HEADERS_TEXT_MAX - ADDRESS_MAX; i += 3)
+		memcpy(subject + i, "\xE2\x82\xAC", 3);
+	memcpy(subject + strlen(subject), "{email}", 8);
+	write_templates(subject, "t\n", "h\n");
+	assert_true(load(&welcome));
+	assert_true(mail_write(&mail, &welcome, &SENDER, "job1", address, 0, &error));
+	assert_true(strlen(mail.headers[3]) < HEADERS_LINE_SIZE - 1);
+	assert_string_equal(mail.headers[3] + strlen(mail.headers[3]) - 2, "?=");
+	mail_free(&mail);
 	welcome_free(&welcome);
 }
 
@@ -139,6 +174,8 @@ static void test_wrong_templates(void **state)
 	assert_refused("./welcome.html: unknown placeholder {emial}");
 	write_templates("one\ntwo\n", "t\n", "h\n");
 	assert_refused("./welcome.subject: more than one line");
+	write_templates("{email} {email} {email} {email} {email}\n", "t\n", "h\n");
+	assert_refused("./welcome.subject: with the longest address in it: longer than 1024 bytes");
 	write_templates("\n", "t\n", "h\n");
 	assert_refused("./welcome.subject: it is empty");
 	write_templates("a\tb\n", "t\n", "h\n");
@@ -157,7 +194,7 @@ static void test_wrong_templates(void **state)
 /* A directory of its own: the tests write templates. */
 static int enter_directory(void **state)
 {
-	static char name[] = "/tmp/test_letter.XXXXXX";
+	static char name[] = "/tmp/test_mail.XXXXXX";
 
 	*state = mkdtemp(name);
 	return *state == NULL || chdir(name) != 0;
@@ -174,9 +211,8 @@ static int leave_directory(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_placeholders),
-		cmocka_unit_test(test_a_letter),
-		cmocka_unit_test(test_injection),
+		cmocka_unit_test(test_placeholders),	cmocka_unit_test(test_a_mail),
+		cmocka_unit_test(test_injection),		cmocka_unit_test(test_longest_subject),
 		cmocka_unit_test(test_wrong_templates),
 	};
 

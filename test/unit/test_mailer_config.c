@@ -1,9 +1,9 @@
 /*
  * test_mailer_config.c - the mailer's settings, and SMTP_URL taken apart (R4.2).
  *
- * links: mailer/config.c mailer/smtp_url.c mailer/headers.c mailer/address.c mailer/utf8.c
+ * links: mailer/config.c mailer/smtp_url.c mailer/headers.c mailer/address.c
  * links: lib/program/settings.c lib/program/option.c lib/program/dotenv.c lib/program/urls.c
- * links: lib/contract/error.c libcurl libpq
+ * links: lib/contract/error.c lib/contract/utf8.c libcurl libpq
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -51,6 +51,9 @@ static void test_defaults(void **state)
 	assert_int_equal(config.tls, CONFIG_TLS_REQUIRED);
 	assert_string_equal(config.domain, "example.com");
 	assert_int_equal(config.poll_interval_s, 60);
+	/* RFC 5321, 4.5.3.2: five minutes for MAIL and RCPT, ten for the whole mail. */
+	assert_int_equal(config.send_timeout_s, 300);
+	assert_int_equal(config.answer_timeout_s, 600);
 	assert_true(load(SMTP, FROM, "MAILER_DOMAIN=mail.example.org"));
 	assert_string_equal(config.domain, "mail.example.org");
 	assert_true(load(SMTP, FROM, "SMTP_TLS=optional"));

@@ -1,9 +1,11 @@
 /*
- * utf8.c - decoding UTF-8; see utf8.h.
+ * utf8.c - decoding and cleaning; see utf8.h.
  */
 #include "utf8.h"
 
-#include <stddef.h>
+#include <string.h>
+
+#define LONGEST 4 /* bytes of a character */
 
 /* How many bytes follow the first one; -1: no character begins so. */
 static int followers(unsigned char first)
@@ -19,22 +21,22 @@ static int followers(unsigned char first)
 	return -1;
 }
 
-uint32_t utf8_next(const char **at)
+/* As utf8_next(), for `length` bytes, at least one; 0 is a NUL byte and moves *at, too. */
+static uint32_t decode(const char **at, size_t length)
 {
 	static const uint32_t lowest[] = {0, 0x80, 0x800, 0x10000};
 	const unsigned char *bytes = (const unsigned char *) *at;
 	int count = followers(bytes[0]);
 	uint32_t character;
 
-	if (bytes[0] == '\0')
-		return 0;
 	(*at)++;
 	if (count <= 0)
 		return count == 0 ? bytes[0] : UTF8_WRONG;
+	if ((size_t) count >= length)
+		return UTF8_WRONG;
 	character = bytes[0] & (0x3FU >> count);
 	for (int i = 1; i <= count; i++)
 	{
-		/* The end of the text is no follower either. */
 		if ((bytes[i] & 0xC0) != 0x80)
 			return UTF8_WRONG;
 		character = character << 6 | (bytes[i] & 0x3FU);
@@ -44,6 +46,11 @@ uint32_t utf8_next(const char **at)
 		return UTF8_WRONG;
 	*at += count;
 	return character;
+}
+
+uint32_t utf8_next(const char **at)
+{
+	return **at == '\0' ? 0 : decode(at, strnlen(*at, LONGEST));
 }
 
 bool utf8_check(const char *text)
@@ -74,4 +81,29 @@ bool utf8_is_control(uint32_t character)
 			return true;
 	}
 	return false;
+}
+
+size_t utf8_clean(char *out, size_t size, const char *bytes, size_t length)
+{
+	const char *end = bytes + length;
+	size_t written = 0;
+
+	while (bytes < end)
+	{
+		const char *start = bytes;
+		uint32_t character = decode(&bytes, (size_t) (end - bytes));
+		bool wrong = character == UTF8_WRONG;
+		bool plain = !wrong && !utf8_is_control(character);
+		size_t width = plain ? (size_t) (bytes - start) : 1;
+
+		if (written + width >= size)
+			break;
+		if (plain)
+			memmove(out + written, start, width);
+		else
+			out[written] = wrong ? '?' : ' ';
+		written += width;
+	}
+	out[written] = '\0';
+	return written;
 }
