@@ -25,8 +25,9 @@ typedef struct SessionQuery
 } SessionQuery;
 
 /*
- * Signals, and a connection to the database that bgw_extra names, as SESSION_ROLE. What the
- * database or the role has set for people (timeouts, read only, search_path) does not count.
+ * Signals, its place among the workers (roster.h), and a connection to the database that bgw_extra
+ * names, as SESSION_ROLE. What the database or the role has set for people (timeouts, read only,
+ * search_path) does not count. A cancel (SIGINT) is ignored.
  */
 void session_start(void);
 
