@@ -9,12 +9,7 @@
  */
 #include "postgres.h"
 
-#include "access/heapam.h"
-#include "access/table.h"
-#include "access/tableam.h"
 #include "access/xact.h"
-#include "catalog/pg_authid.h"
-#include "catalog/pg_database.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
@@ -23,37 +18,52 @@
 #include "tcop/tcopprot.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/rel.h"
-#include "utils/timestamp.h"
-#include "utils/varlena.h"
 #include "utils/wait_event.h"
 
 #include "jobs/job_worker.h"
 #include "launcher.h"
+#include "program/clock.h"
 #include "publish/worker.h"
+#include "roster.h"
+#include "served.h"
 #include "session.h"
 #include "settings.h"
 #include "wake.h"
 
 #define LAUNCHER_RESTART_S	   5
-#define LAUNCHER_STABLE_S	   10 /* a worker that lived so long is not one that dies at once */
+#define LAUNCHER_STABLE_MS	   10000 /* a worker that lived so long is not one that dies at once */
 #define LAUNCHER_BACKOFF_MIN_S 1
 #define LAUNCHER_BACKOFF_MAX_S 60
+#define SHORTAGE_FREED_MS	   100
+#define SHORTAGE_FAILURES	   2
 
+/* What the launcher remembers of a worker; whether it is there is the roster's to say. */
 typedef struct Launched
 {
 	char database[NAMEDATALEN];
-	int number; /* 0: the campaign worker; else a job worker, from 1 */
-	BackgroundWorkerHandle *handle;
+	int number;						/* 0: the campaign worker; else a job worker, from 1 */
+	BackgroundWorkerHandle *handle; /* NULL: it is not there, or another launcher started it */
+	bool entered;					/* it is in the roster */
+	bool running;					/* when last looked at */
 	bool wanted;
 	bool dismissed; /* ended by us: no sign that the next one would die, too */
-	TimestampTz started_at;
-	TimestampTz start_at; /* not before */
+	bool yielding;	/* dismissed for the sake of another one's slot */
+	int64 started_at_ms;
+	int64 start_at_ms; /* not before */
 	int backoff_s;
 } Launched;
 
-/* In TopMemoryContext, as long as the launcher lives. */
+/* No slot is left among max_worker_processes: as long as that is so, one WARNING. */
+typedef struct Shortage
+{
+	int failures; /* in succession: the slot of a worker that has just ended may not be free yet */
+	int64 retry_at_ms;
+	int number; /* of the first worker that lacks one; -1: none does */
+} Shortage;
+
+/* In TopMemoryContext, as long as the launcher lives; the roster lives longer. */
 static List *launched_list = NIL;
+static Shortage shortage = {.number = -1};
 
 PGDLLEXPORT void campaign_launcher_main(Datum argument);
 
@@ -77,34 +87,8 @@ void launcher_register(void)
 	RegisterBackgroundWorker(&worker);
 }
 
-/* The names of campaign.database; NIL if they cannot be parsed. */
-static List *wanted_databases(void)
-{
-	List *names;
-	char *copy = pstrdup(settings_database);
-
-	if (!SplitIdentifierString(copy, ',', &names))
-	{
-		ereport(WARNING, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						  errmsg("campaign.database is not a list of database names")));
-		return NIL;
-	}
-	return names;
-}
-
-bool launcher_serves(const char *database)
-{
-	ListCell *cell;
-
-	foreach (cell, wanted_databases())
-	{
-		if (strcmp(lfirst(cell), database) == 0)
-			return true;
-	}
-	return false;
-}
-
-static Launched *find_launched(const char *database, int number)
+/* What is remembered of a worker; from now on, if nothing was. */
+static Launched *remember(const char *database, int number)
 {
 	MemoryContext old;
 	Launched *launched;
@@ -120,42 +104,84 @@ static Launched *find_launched(const char *database, int number)
 	launched = palloc0(sizeof(Launched));
 	launched->number = number;
 	launched->backoff_s = LAUNCHER_BACKOFF_MIN_S;
+	launched->started_at_ms = clock_ms();
 	strlcpy(launched->database, database, NAMEDATALEN);
 	launched_list = lappend(launched_list, launched);
 	MemoryContextSwitchTo(old);
 	return launched;
 }
 
-static void back_off(Launched *launched)
+static void forget_unwanted(void)
 {
-	launched->start_at =
-		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), launched->backoff_s * INT64CONST(1000));
-	launched->backoff_s = Min(2 * launched->backoff_s, LAUNCHER_BACKOFF_MAX_S);
+	ListCell *cell;
+
+	foreach (cell, launched_list)
+	{
+		Launched *launched = lfirst(cell);
+
+		if (launched->wanted || launched->running)
+			continue;
+		launched_list = foreach_delete_current(launched_list, cell);
+		pfree(launched);
+	}
 }
 
-/* Forgets the handle of a worker that has ended; true while one is there. */
-static bool is_running(Launched *launched)
+/* Says when a worker that has ended may be started again. */
+static void note_end(Launched *launched)
 {
-	pid_t pid;
+	int64 now_ms = clock_ms();
 
-	if (launched->handle == NULL)
-		return false;
-	if (GetBackgroundWorkerPid(launched->handle, &pid) != BGWH_STOPPED)
-		return true;
-	pfree(launched->handle);
-	launched->handle = NULL;
+	launched->running = false;
+	launched->yielding = false;
+	/* Its slot is free once the postmaster has seen its end. */
+	shortage.retry_at_ms = Min(shortage.retry_at_ms, now_ms + SHORTAGE_FREED_MS);
 	if (launched->dismissed)
 	{
 		launched->dismissed = false;
 		launched->backoff_s = LAUNCHER_BACKOFF_MIN_S;
-		launched->start_at = 0;
-		return false;
+		launched->start_at_ms = 0;
+		return;
 	}
 	/* One that dies at once will do so again: no right to connect, an extension that is damaged. */
-	if (GetCurrentTimestamp() - launched->started_at > LAUNCHER_STABLE_S * USECS_PER_SEC)
+	if (now_ms - launched->started_at_ms > LAUNCHER_STABLE_MS)
 		launched->backoff_s = LAUNCHER_BACKOFF_MIN_S;
-	back_off(launched);
-	return false;
+	launched->start_at_ms = now_ms + launched->backoff_s * 1000;
+	launched->backoff_s = Min(2 * launched->backoff_s, LAUNCHER_BACKOFF_MAX_S);
+}
+
+/*
+ * Takes down which workers there are. One that another launcher has started is taken over; one that
+ * was started twice has been left to the first of the two, and is there.
+ */
+static void look_at_workers(void)
+{
+	RosterWorker *workers = palloc(ROSTER_PLACES * sizeof(RosterWorker));
+	int count = roster_read(workers);
+	ListCell *cell;
+
+	foreach (cell, launched_list)
+	{
+		((Launched *) lfirst(cell))->entered = false;
+		((Launched *) lfirst(cell))->wanted = false;
+	}
+	for (int i = 0; i < count; i++)
+		remember(workers[i].database, workers[i].number)->entered = true;
+	foreach (cell, launched_list)
+	{
+		Launched *launched = lfirst(cell);
+		pid_t pid;
+
+		if (launched->handle != NULL &&
+			GetBackgroundWorkerPid(launched->handle, &pid) == BGWH_STOPPED)
+		{
+			pfree(launched->handle);
+			launched->handle = NULL;
+		}
+		if (launched->entered || launched->handle != NULL)
+			launched->running = true;
+		else if (launched->running)
+			note_end(launched);
+	}
 }
 
 static void describe_launched(BackgroundWorker *worker, const Launched *launched)
@@ -173,99 +199,156 @@ static void describe_launched(BackgroundWorker *worker, const Launched *launched
 				 launched->number, launched->database);
 	}
 	strlcpy(worker->bgw_extra, launched->database, sizeof(worker->bgw_extra));
+	worker->bgw_main_arg = Int32GetDatum(launched->number);
 	worker->bgw_restart_time = BGW_NEVER_RESTART;
 	worker->bgw_notify_pid = MyProcPid;
 }
 
-static void start_worker(Launched *launched)
+static void note_shortage(const BackgroundWorker *worker, int number)
+{
+	int backoff_s = LAUNCHER_BACKOFF_MIN_S << Min(shortage.failures, 6);
+
+	shortage.failures++;
+	shortage.number = number;
+	shortage.retry_at_ms = clock_ms() + Min(backoff_s, LAUNCHER_BACKOFF_MAX_S) * 1000;
+	if (shortage.failures == SHORTAGE_FAILURES)
+		ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
+						  errmsg("no background worker is free for the %s", worker->bgw_name),
+						  errhint("Increase max_worker_processes.")));
+}
+
+/* False if there is no slot for it. */
+static bool start_worker(Launched *launched)
 {
 	BackgroundWorker worker;
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
+	bool started;
 
 	describe_launched(&worker, launched);
-	launched->started_at = GetCurrentTimestamp();
-	if (!RegisterDynamicBackgroundWorker(&worker, &launched->handle))
-	{
-		launched->handle = NULL;
-		back_off(launched);
-		ereport(WARNING, (errcode(ERRCODE_CONFIGURATION_LIMIT_EXCEEDED),
-						  errmsg("no background worker is free for the %s", worker.bgw_name),
-						  errhint("Increase max_worker_processes.")));
-	}
+	launched->started_at_ms = clock_ms();
+	started = RegisterDynamicBackgroundWorker(&worker, &launched->handle);
 	MemoryContextSwitchTo(old);
+	launched->running = started;
+	if (started)
+		return true;
+	launched->handle = NULL;
+	note_shortage(&worker, launched->number);
+	return false;
 }
 
-/*
- * Whether a shared catalog has a row of this name. By a scan of the heap: without a database of
- * its own a process cannot rebuild its cache entry of an index once that was invalidated.
- */
-static bool catalog_has_name(Oid catalog, AttrNumber column, const char *name)
+/* Starts a worker unless it runs or is to wait; lowers *again_ms to when to look for it. */
+static void launch(Launched *launched, int64 *again_ms)
 {
-	Relation relation = table_open(catalog, AccessShareLock);
-	TableScanDesc scan = table_beginscan_catalog(relation, 0, NULL);
-	bool found = false;
-	HeapTuple tuple;
+	int64 now_ms = clock_ms();
 
-	while (!found && (tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
-	{
-		bool is_null;
-		Datum value = heap_getattr(tuple, column, RelationGetDescr(relation), &is_null);
-
-		found = !is_null && strcmp(NameStr(*DatumGetName(value)), name) == 0;
-	}
-	table_endscan(scan);
-	table_close(relation, AccessShareLock);
-	return found;
-}
-
-/* Starts a worker unless it runs or is to wait; lowers *again to when to look for it. */
-static void launch(Launched *launched, TimestampTz *again)
-{
 	launched->wanted = true;
-	if (is_running(launched))
+	if (launched->running)
+	{
+		/* Between two settings it may not have come to its end. */
+		if (launched->dismissed && launched->entered && !launched->yielding)
+			roster_dismiss(launched->database, launched->number, false);
 		return;
-	if (launched->start_at <= GetCurrentTimestamp())
-		start_worker(launched);
-	if (launched->handle == NULL)
-		*again = Min(*again, launched->start_at);
+	}
+	if (launched->start_at_ms > now_ms)
+		*again_ms = Min(*again_ms, launched->start_at_ms);
+	else if ((shortage.retry_at_ms > now_ms && launched->number >= shortage.number) ||
+			 !start_worker(launched))
+		*again_ms = Min(*again_ms, shortage.retry_at_ms);
 }
 
-/* Starts what is missing, ends what is not wanted any more; returns when to look again. */
-static TimestampTz launch_missing(void)
+/* The campaign workers first: with too few slots, jobs wait before campaigns do. */
+static void launch_missing(List *databases, int64 *again_ms)
 {
-	TimestampTz again = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-													settings_poll_interval * INT64CONST(1000));
-	bool role_exists = catalog_has_name(AuthIdRelationId, Anum_pg_authid_rolname, SESSION_ROLE);
+	int64 retry_at_ms = shortage.retry_at_ms;
+	ListCell *cell;
+
+	for (int number = 0; number <= settings_job_workers; number++)
+	{
+		foreach (cell, databases)
+			launch(remember(lfirst(cell), number), again_ms);
+	}
+	/* It was time to try, and there was a slot for everybody. */
+	if (retry_at_ms == shortage.retry_at_ms && retry_at_ms <= clock_ms())
+		shortage = (Shortage){.number = -1};
+}
+
+/* A job worker that is one too many finishes its job; a database that is not served is left. */
+static void dismiss(Launched *launched, bool at_once)
+{
+	launched->dismissed = true;
+	if (!launched->entered)
+		TerminateBackgroundWorker(launched->handle);
+	else if (at_once || launched->number == 0)
+		roster_terminate(launched->database, launched->number);
+	else
+		roster_dismiss(launched->database, launched->number, true);
+}
+
+static void dismiss_unwanted(List *databases)
+{
 	ListCell *cell;
 
 	foreach (cell, launched_list)
-		((Launched *) lfirst(cell))->wanted = false;
-	foreach (cell, wanted_databases())
 	{
-		const char *database = lfirst(cell);
+		Launched *launched = lfirst(cell);
+		bool served = false;
+		ListCell *database;
 
-		if (!role_exists ||
-			!catalog_has_name(DatabaseRelationId, Anum_pg_database_datname, database))
+		if (launched->wanted || !launched->running)
 			continue;
-		for (int number = 0; number <= settings_job_workers; number++)
-			launch(find_launched(database, number), &again);
+		foreach (database, databases)
+			served |= strcmp(lfirst(database), launched->database) == 0;
+		dismiss(launched, !served);
 	}
+}
+
+/*
+ * For one with a lower number that lacks a slot, the last one goes: else whoever has got a slot
+ * keeps it, and a campaign worker that died while job workers lacked one would never come back.
+ */
+static void make_room(void)
+{
+	Launched *last = NULL;
+	ListCell *cell;
+
 	foreach (cell, launched_list)
 	{
 		Launched *launched = lfirst(cell);
 
-		if (launched->wanted || !is_running(launched))
-			continue;
-		launched->dismissed = true;
-		TerminateBackgroundWorker(launched->handle);
+		if (launched->yielding)
+			return;
+		if (launched->running && launched->number > (last == NULL ? shortage.number : last->number))
+			last = launched;
 	}
-	return again;
+	if (last == NULL)
+		return;
+	last->yielding = true;
+	/* A campaign does not wait for the end of a job. */
+	dismiss(last, shortage.number == 0);
+}
+
+/* Starts what is missing, ends what is not wanted any more; returns when to look again. */
+static int64 look(void)
+{
+	int64 again_ms = clock_ms() + settings_poll_interval * INT64CONST(1000);
+	List *databases = served_databases();
+	int failures = shortage.failures;
+
+	look_at_workers();
+	launch_missing(databases, &again_ms);
+	dismiss_unwanted(databases);
+	if (shortage.failures > failures && shortage.failures >= SHORTAGE_FAILURES)
+		make_room();
+	forget_unwanted();
+	return again_ms;
 }
 
 void campaign_launcher_main(Datum argument)
 {
 	MemoryContext turn;
 
+	/* A cancel is for a query of somebody, and there is none. */
+	pqsignal(SIGINT, SIG_IGN);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	BackgroundWorkerUnblockSignals();
@@ -275,18 +358,17 @@ void campaign_launcher_main(Datum argument)
 
 	for (;;)
 	{
-		TimestampTz again;
+		int64 again_ms;
 
 		StartTransactionCommand();
 		MemoryContextSwitchTo(turn);
-		again = launch_missing();
+		again_ms = look();
 		CommitTransactionCommand();
 		MemoryContextReset(turn);
 		pgstat_report_activity(STATE_IDLE, NULL);
 
 		(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 TimestampDifferenceMilliseconds(GetCurrentTimestamp(), again),
-						 PG_WAIT_EXTENSION);
+						 clock_left_ms(again_ms), PG_WAIT_EXTENSION);
 		ResetLatch(MyLatch);
 		CHECK_FOR_INTERRUPTS();
 		if (ConfigReloadPending)

@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
+#include "roster.h"
 #include "session.h"
 
 void session_set(const char *name, const char *value)
@@ -37,8 +38,12 @@ void session_start(void)
 		{"search_path", "pg_catalog, pg_temp"},
 	};
 
+	/* A cancel is for a query of somebody, and there is none: job_worker.c takes it for its jobs.
+	 */
+	pqsignal(SIGINT, SIG_IGN);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
+	roster_enter(MyBgworkerEntry->bgw_extra, DatumGetInt32(MyBgworkerEntry->bgw_main_arg));
 	BackgroundWorkerUnblockSignals();
 	BackgroundWorkerInitializeConnection(MyBgworkerEntry->bgw_extra, SESSION_ROLE, 0);
 	for (int i = 0; i < lengthof(settings); i++)

@@ -24,9 +24,19 @@ typedef struct SessionQuery
 	SPIPlanPtr plan;
 } SessionQuery;
 
+/* The initial value of one: its text, and the types of its arguments. */
+#define SESSION_QUERY(query, ...)                                                                  \
+	{                                                                                              \
+		.text = (query), .argument_count = lengthof(((Oid[]){InvalidOid, ##__VA_ARGS__})) - 1,     \
+		.types = {                                                                                 \
+			__VA_ARGS__                                                                            \
+		}                                                                                          \
+	}
+
 /*
- * Signals, and a connection to the database that bgw_extra names, as SESSION_ROLE. What the
- * database or the role has set for people (timeouts, read only, search_path) does not count.
+ * Signals, its place among the workers (roster.h), and a connection to the database that bgw_extra
+ * names, as SESSION_ROLE. What the database or the role has set for people (timeouts, read only,
+ * search_path) does not count. A cancel (SIGINT) is ignored.
  */
 void session_start(void);
 

@@ -12,6 +12,7 @@
 #include "storage/shmem.h"
 
 #include "jobs/job_slots.h"
+#include "roster.h"
 #include "shmem.h"
 #include "wake.h"
 
@@ -26,7 +27,8 @@ static void request(void)
 		previous_request_hook();
 	RequestAddinShmemSpace(wake_shmem_size());
 	RequestAddinShmemSpace(job_slots_shmem_size());
-	RequestNamedLWLockTranche(SHMEM_TRANCHE, 2);
+	RequestAddinShmemSpace(roster_shmem_size());
+	RequestNamedLWLockTranche(SHMEM_TRANCHE, 3);
 }
 
 static void startup(void)
@@ -43,6 +45,8 @@ static void startup(void)
 	wake_shmem_attach(memory, &locks[0].lock, !found);
 	memory = ShmemInitStruct("campaign job slots", job_slots_shmem_size(), &found);
 	job_slots_shmem_attach(memory, &locks[1].lock, !found);
+	memory = ShmemInitStruct("campaign roster", roster_shmem_size(), &found);
+	roster_shmem_attach(memory, &locks[2].lock, !found);
 	LWLockRelease(AddinShmemInitLock);
 }
 

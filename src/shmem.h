@@ -1,6 +1,6 @@
 /*
- * shmem.h - the extension's shared memory: who sleeps (wake.h), and what the
- * job workers run (job_slots.h).
+ * shmem.h - the extension's shared memory: which workers there are (roster.h),
+ * who sleeps (wake.h), and what the job workers run (job_slots.h).
  */
 #ifndef CAMPAIGN_SHMEM_H
 #define CAMPAIGN_SHMEM_H

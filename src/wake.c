@@ -18,7 +18,7 @@
 
 #include "wake.h"
 
-#define WAKE_SLOTS 65 /* the launcher and 64 workers */
+#define WAKE_SLOTS 65 /* the first is the launcher's, which no worker can take meanwhile */
 
 typedef struct WakeSlot
 {
@@ -74,8 +74,10 @@ static void wake_unregister(int code, Datum argument)
 
 void wake_register(Oid database)
 {
+	int end = OidIsValid(database) ? WAKE_SLOTS : 1;
+
 	LWLockAcquire(wake_state->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < WAKE_SLOTS; i++)
+	for (int i = OidIsValid(database) ? 1 : 0; i < end; i++)
 	{
 		WakeSlot *slot = &wake_state->slots[i];
 
@@ -100,6 +102,14 @@ void wake_set_waiting_for_progress(bool waiting)
 		return;
 	LWLockAcquire(wake_state->lock, LW_EXCLUSIVE);
 	own_slot->waiting_for_progress = waiting;
+	LWLockRelease(wake_state->lock);
+}
+
+void wake_launcher(void)
+{
+	LWLockAcquire(wake_state->lock, LW_SHARED);
+	if (wake_state->slots[0].latch != NULL)
+		SetLatch(wake_state->slots[0].latch);
 	LWLockRelease(wake_state->lock);
 }
 

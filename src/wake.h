@@ -21,6 +21,9 @@ void wake_register(Oid database);
 /* Whether the worker waits for stored messages; else reports need not wake it. */
 void wake_set_waiting_for_progress(bool waiting);
 
+/* Wakes the launcher, now. */
+void wake_launcher(void);
+
 /* Wakes the launcher and the worker of the current database when this transaction commits. */
 void wake_at_commit(void);
 

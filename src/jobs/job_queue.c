@@ -12,29 +12,24 @@
 #include "job_queue.h"
 #include "session.h"
 
-static SessionQuery start_query = {"SELECT campaign.job_session_started_at()", 0, {0}, NULL};
-static SessionQuery take_over_query = {"SELECT campaign.job_take_over(false)", 0, {0}, NULL};
-static SessionQuery claim_query = {"SELECT id, priority, seq "
-								   "FROM campaign.job_claim(false, $1, $2, $3, $4, $5)",
-								   5,
-								   {TIMESTAMPTZOID, TEXTARRAYOID, INT4OID, INT4OID, INT8OID},
-								   NULL};
-static SessionQuery next_query = {"SELECT campaign.job_next(false)", 0, {0}, NULL};
-static SessionQuery release_query = {
-	"SELECT campaign.job_release($1, $2)", 2, {TEXTOID, TIMESTAMPTZOID}, NULL};
-static SessionQuery begin_query = {"SELECT type, handler, meta, timeout_ms "
-								   "FROM campaign.job_begin($1, $2)",
-								   2,
-								   {TEXTOID, TIMESTAMPTZOID},
-								   NULL};
-static SessionQuery finish_query = {
-	"SELECT campaign.job_finish($1, $2, $3)", 3, {TEXTOID, JSONBOID, TIMESTAMPTZOID}, NULL};
-static SessionQuery settle_query = {
-	"SELECT campaign.job_settle($1, $2)", 2, {TEXTOID, TIMESTAMPTZOID}, NULL};
-static SessionQuery fail_query = {"SELECT campaign.job_fail($1, $2, $3, $4)",
-								  4,
-								  {TEXTOID, TEXTOID, TEXTOID, TIMESTAMPTZOID},
-								  NULL};
+static SessionQuery start_query = SESSION_QUERY("SELECT campaign.job_session_started_at()");
+static SessionQuery take_over_query = SESSION_QUERY("SELECT campaign.job_take_over(false)");
+static SessionQuery claim_query =
+	SESSION_QUERY("SELECT id, priority, seq "
+				  "FROM campaign.job_claim(false, $1, $2, $3, $4, $5)",
+				  TIMESTAMPTZOID, TEXTARRAYOID, INT4OID, INT4OID, INT8OID);
+static SessionQuery next_query = SESSION_QUERY("SELECT campaign.job_next(false)");
+static SessionQuery release_query =
+	SESSION_QUERY("SELECT campaign.job_release($1, $2)", TEXTOID, TIMESTAMPTZOID);
+static SessionQuery begin_query = SESSION_QUERY("SELECT type, handler, meta, timeout_ms "
+												"FROM campaign.job_begin($1, $2)",
+												TEXTOID, TIMESTAMPTZOID);
+static SessionQuery finish_query =
+	SESSION_QUERY("SELECT campaign.job_finish($1, $2, $3)", TEXTOID, JSONBOID, TIMESTAMPTZOID);
+static SessionQuery settle_query =
+	SESSION_QUERY("SELECT campaign.job_settle($1, $2)", TEXTOID, TIMESTAMPTZOID);
+static SessionQuery fail_query = SESSION_QUERY("SELECT campaign.job_fail($1, $2, $3, $4)", TEXTOID,
+											   TEXTOID, TEXTOID, TIMESTAMPTZOID);
 
 static TimestampTz session_started;
 

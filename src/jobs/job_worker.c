@@ -9,7 +9,9 @@
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "pgstat.h"
+#include "storage/ipc.h"
 #include "storage/latch.h"
+#include "tcop/tcopprot.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -18,6 +20,7 @@
 #include "job_run.h"
 #include "job_slots.h"
 #include "job_worker.h"
+#include "roster.h"
 #include "session.h"
 #include "settings.h"
 
@@ -101,7 +104,8 @@ static void run_claimed(const JobClaim *claim)
 			pace_note(&run);
 		CHECK_FOR_INTERRUPTS();
 		if (i + 1 < claim->count &&
-			TimestampDifferenceExceeds(start, GetCurrentTimestamp(), BATCH_TIME_MS))
+			(roster_dismissed() ||
+			 TimestampDifferenceExceeds(start, GetCurrentTimestamp(), BATCH_TIME_MS)))
 		{
 			job_queue_release();
 			break;
@@ -194,11 +198,12 @@ void campaign_job_worker_main(Datum argument)
 	job_slots_prepare();
 	session_start();
 	/* Only the handler of a job can be cancelled: job_run.c. */
+	pqsignal(SIGINT, StatementCancelHandler);
 	HOLD_CANCEL_INTERRUPTS();
 	job_slots_register();
 	turn =
 		AllocSetContextCreate(TopMemoryContext, "campaign job worker turn", ALLOCSET_DEFAULT_SIZES);
-	for (;;)
+	while (!roster_dismissed())
 	{
 		long wait_ms = settings_poll_interval * 1000L;
 
@@ -218,4 +223,5 @@ void campaign_job_worker_main(Datum argument)
 		pgstat_report_activity(STATE_IDLE, NULL);
 		sleep_for(wait_ms);
 	}
+	proc_exit(0);
 }

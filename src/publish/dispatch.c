@@ -11,7 +11,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 
-#include "launcher.h"
+#include "served.h"
 #include "settings.h"
 #include "wake.h"
 
@@ -29,7 +29,7 @@ Datum campaign_worker_require(PG_FUNCTION_ARGS)
 				 errmsg("no campaign worker is running: nothing would be published"),
 				 errhint("Add campaign to shared_preload_libraries in postgresql.conf and restart "
 						 "PostgreSQL.")));
-	if (!launcher_serves(database))
+	if (!served_name(database))
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("no campaign worker serves database \"%s\": nothing would be published",

@@ -17,29 +17,23 @@
 #include "outbox.h"
 #include "session.h"
 
-static SessionQuery active_query = {
+static SessionQuery active_query = SESSION_QUERY(
 	"SELECT campaign_id, class_number, ordered, blocked, total, published, stored_through, rewinds "
-	"FROM campaign.outbox_active()",
-	0,
-	{0},
-	NULL};
-static SessionQuery template_query = {
-	"SELECT message, identifier_time, identifier_entropy, identifier_fingerprint "
-	"FROM campaign.outbox_template($1)",
-	1,
-	{TEXTOID},
-	NULL};
-static SessionQuery read_query = {"SELECT seq, phone_number FROM campaign.recipients "
-								  "WHERE campaign_id = $1 AND class = $2::campaign.recipient_class "
-								  "AND seq > $3 AND seq <= $4 ORDER BY seq",
-								  4,
-								  {TEXTOID, TEXTOID, INT8OID, INT8OID},
-								  NULL};
-static SessionQuery mark_query = {
-	"SELECT campaign.outbox_mark($1, $2, $3, $4)", 4, {TEXTOID, TEXTOID, INT4OID, INT8OID}, NULL};
-static SessionQuery finish_query = {"SELECT campaign.outbox_finish()", 0, {0}, NULL};
-static SessionQuery rewind_query = {
-	"SELECT campaign.outbox_rewind($1, $2)", 2, {TEXTOID, TEXTOID}, NULL};
+	"FROM campaign.outbox_active()");
+static SessionQuery template_query =
+	SESSION_QUERY("SELECT message, identifier_time, identifier_entropy, identifier_fingerprint "
+				  "FROM campaign.outbox_template($1)",
+				  TEXTOID);
+static SessionQuery read_query =
+	SESSION_QUERY("SELECT seq, phone_number FROM campaign.recipients "
+				  "WHERE campaign_id = $1 AND class = $2::campaign.recipient_class "
+				  "AND seq > $3 AND seq <= $4 ORDER BY seq",
+				  TEXTOID, TEXTOID, INT8OID, INT8OID);
+static SessionQuery mark_query = SESSION_QUERY("SELECT campaign.outbox_mark($1, $2, $3, $4)",
+											   TEXTOID, TEXTOID, INT4OID, INT8OID);
+static SessionQuery finish_query = SESSION_QUERY("SELECT campaign.outbox_finish()");
+static SessionQuery rewind_query =
+	SESSION_QUERY("SELECT campaign.outbox_rewind($1, $2)", TEXTOID, TEXTOID);
 
 void outbox_prepare_session(void)
 {

@@ -1,0 +1,81 @@
+/*
+ * served.c - the databases that campaign.database names; see served.h.
+ */
+#include "postgres.h"
+
+#include "access/heapam.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "catalog/pg_authid.h"
+#include "catalog/pg_database.h"
+#include "utils/rel.h"
+#include "utils/varlena.h"
+
+#include "served.h"
+#include "session.h"
+#include "settings.h"
+
+/* The names of campaign.database; NIL if they cannot be parsed. */
+static List *wanted_databases(void)
+{
+	List *names;
+	char *copy = pstrdup(settings_database);
+
+	if (!SplitIdentifierString(copy, ',', &names))
+	{
+		ereport(WARNING, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						  errmsg("campaign.database is not a list of database names")));
+		return NIL;
+	}
+	return names;
+}
+
+bool served_name(const char *database)
+{
+	ListCell *cell;
+
+	foreach (cell, wanted_databases())
+	{
+		if (strcmp(lfirst(cell), database) == 0)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Whether a shared catalog has a row of this name. By a scan of the heap: without a database of
+ * its own a process cannot rebuild its cache entry of an index once that was invalidated.
+ */
+static bool catalog_has_name(Oid catalog, AttrNumber column, const char *name)
+{
+	Relation relation = table_open(catalog, AccessShareLock);
+	TableScanDesc scan = table_beginscan_catalog(relation, 0, NULL);
+	bool found = false;
+	HeapTuple tuple;
+
+	while (!found && (tuple = heap_getnext(scan, ForwardScanDirection)) != NULL)
+	{
+		bool is_null;
+		Datum value = heap_getattr(tuple, column, RelationGetDescr(relation), &is_null);
+
+		found = !is_null && strcmp(NameStr(*DatumGetName(value)), name) == 0;
+	}
+	table_endscan(scan);
+	table_close(relation, AccessShareLock);
+	return found;
+}
+
+List *served_databases(void)
+{
+	List *served = NIL;
+	ListCell *cell;
+
+	if (!catalog_has_name(AuthIdRelationId, Anum_pg_authid_rolname, SESSION_ROLE))
+		return NIL;
+	foreach (cell, wanted_databases())
+	{
+		if (catalog_has_name(DatabaseRelationId, Anum_pg_database_datname, lfirst(cell)))
+			served = lappend(served, lfirst(cell));
+	}
+	return served;
+}

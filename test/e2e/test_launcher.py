@@ -1,0 +1,225 @@
+"""test_launcher.py - the launcher of the workers: it dies, it is cancelled, it has too few slots.
+However it ends, a worker is one per database and number."""
+import contextlib
+
+import pytest
+
+import jobs
+from stack import Stack
+from waiting import assert_stays, wait_until
+
+PARTS = ["rabbitmq", "mongod", "consumer", "smtp", "mailer", "postgrest", "nginx"]
+POLL = "campaign.poll_interval=600"  # nothing is found by looking again
+
+
+@pytest.fixture(scope="module", name="server")
+def _server():
+    """PostgreSQL alone: its workers find no broker, which is all the same here."""
+    running = Stack.up(settings=[POLL, "max_worker_processes=12", "max_parallel_workers=0"],
+                       without=PARTS)
+    try:
+        yield running
+    finally:
+        running.down()
+
+
+def launcher(server):
+    """The pid of the launcher, once it has looked at its workers."""
+    def look():
+        rows = server.sql("SELECT pid FROM pg_stat_activity"
+                          " WHERE backend_type = 'campaign launcher' AND state = 'idle'")
+        return rows[0][0] if rows else None
+    return wait_until("the launcher has looked", look)
+
+
+def workers(server):
+    """The workers of all databases: {(database, name): pid}. One of a name."""
+    rows = server.sql("SELECT datname, backend_type, pid FROM pg_stat_activity"
+                      " WHERE backend_type IN ('campaign worker', 'campaign job worker')")
+    found = {}
+    for database, kind, pid in rows:
+        found.setdefault((database, kind), set()).add(pid)
+    return found
+
+
+def complete(server, databases=("campaign",), job_workers=2):
+    """The workers, once all are there that these settings want, and no more."""
+    wanted = {(name, "campaign worker"): 1 for name in databases}
+    if job_workers:
+        wanted.update({(name, "campaign job worker"): job_workers for name in databases})
+
+    def look():
+        found = workers(server)
+        return found if {key: len(pids) for key, pids in found.items()} == wanted else None
+    return wait_until(f"the workers are {wanted}", look)
+
+
+def end_launcher(server):
+    """SIGTERM; answers when another one has looked at the workers."""
+    pid = launcher(server)
+    server.one("SELECT pg_terminate_backend(%s)", pid)
+    wait_until("the launcher is gone", lambda: not server.sql(
+        "SELECT FROM pg_stat_activity WHERE pid = %s", pid))
+    return launcher(server)
+
+
+def test_cancel_does_not_end_it(server):
+    """R0.14: pg_cancel_backend() of the launcher is for nothing that it does."""
+    before = complete(server)
+    pid = launcher(server)
+    for _ in range(3):
+        server.one("SELECT pg_cancel_backend(%s)", pid)
+        # It is awake, and has looked: a setting that changes its workers does.
+        with server.settings(campaign__job_workers=3):
+            complete(server, job_workers=3)
+        complete(server)
+    assert launcher(server) == pid
+    assert workers(server)["campaign", "campaign worker"] == before["campaign", "campaign worker"]
+
+
+def test_cancel_does_not_end_the_worker(server):
+    """R0.14: neither of the campaign worker, nor of a job worker that runs nothing."""
+    before = complete(server)
+    for pids in before.values():
+        for pid in pids:
+            server.one("SELECT pg_cancel_backend(%s)", pid)
+    with server.settings(campaign__job_workers=3):
+        complete(server, job_workers=3)
+    after = complete(server)
+    assert after["campaign", "campaign worker"] == before["campaign", "campaign worker"]
+
+
+def test_workers_outlive_the_launcher(server):
+    """R0.14: the next launcher takes over the workers of one that died; none is doubled."""
+    before = complete(server)
+    for _ in range(2):
+        end_launcher(server)
+        assert_stays("the same workers", lambda: workers(server) == before, 0.5)
+
+
+def test_adopted_worker_is_started_again(server):
+    """R0.14: the end of a worker that another launcher has started is noticed at once."""
+    end_launcher(server)
+    before = complete(server)
+    for pids in before.values():
+        server.one("SELECT pg_terminate_backend(%s)", next(iter(pids)))
+    after = wait_until("both are started again", lambda: {
+        key: pids for key, pids in complete(server).items() if pids != before[key]}.keys()
+        == before.keys())
+    assert after
+
+
+def test_adopted_workers_are_ended(server):
+    """R0.15: workers that another launcher has started end with their setting, and with their
+    database's name in campaign.database."""
+    before = complete(server)
+    end_launcher(server)
+    with server.settings(campaign__job_workers=1):
+        after = complete(server, job_workers=1)
+        assert after["campaign", "campaign worker"] == before["campaign", "campaign worker"]
+    complete(server)
+    end_launcher(server)
+    with server.settings(campaign__database="elsewhere"):
+        wait_until("no worker is left", lambda: not workers(server))
+    complete(server)
+
+
+def test_settings_change_while_it_is_away(server):
+    """R0.15: what was wanted when the launcher died is not wanted any more."""
+    complete(server)
+    server.one("SELECT pg_terminate_backend(%s)", launcher(server))
+    with server.settings(campaign__database="elsewhere"):
+        wait_until("no worker is left", lambda: not workers(server))
+    complete(server)
+
+
+@contextlib.contextmanager
+def databases(server, *names):
+    """Databases with the extension, gone at the end, whoever is connected."""
+    def drop():
+        for name in names:
+            server.sql(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    drop()
+    try:
+        for name in names:
+            server.sql(f"CREATE DATABASE {name} TEMPLATE template0")
+            with contextlib.closing(server.connect(database=name)) as connection:
+                with connection.cursor() as cursor:
+                    cursor.execute("CREATE EXTENSION campaign")
+        yield
+    finally:
+        drop()
+
+
+def test_too_few_slots(server):
+    """R0.15: with too few of max_worker_processes every database has its campaign worker, jobs are
+    run in as many as possible, and one WARNING says so. All come when there are slots again."""
+    names = [f"crowd{n}" for n in range(6)]
+    every = ["campaign", *names]
+    # Of 12 slots PostgreSQL itself has one, and the launcher another.
+    def settled():
+        found = workers(server)
+        campaign = [key for key, pids in found.items()
+                    if key[1] == "campaign worker" and len(pids) == 1]
+        job_pids = [pid for key, pids in found.items() if key[1] != "campaign worker" for pid in pids]
+        return found if (len(campaign), len(job_pids)) == (len(every), 3) else None
+
+    mark = server.log_mark("postgres")
+    with databases(server, *names):
+        with server.settings(campaign__database=",".join(every)):
+            before = wait_until("as many workers as there are slots", settled)
+            # A job worker takes the slot as soon as it is free, and has to give one back.
+            for name in (every[0], every[-1]):
+                (pid,) = before[name, "campaign worker"]
+                server.one("SELECT pg_terminate_backend(%s)", pid)
+                wait_until("the campaign worker is there again", lambda: pid not in workers(
+                    server).get((name, "campaign worker"), {pid}))
+                before = wait_until("as many workers as there are slots", settled)
+            end_launcher(server)
+            assert_stays("the same workers", lambda: workers(server) == before, 1)
+        complete(server)
+    log = server.log_since("postgres", mark)
+    assert 1 <= log.count("no background worker is free") <= 3, log
+
+
+SLOW = "BEGIN PERFORM pg_sleep((meta ->> 'seconds')::float8); RETURN '{}'; END"
+
+
+def test_superfluous_worker_finishes_its_job(server):
+    """R2.1: campaign.job_workers is lowered in the midst of a job: it is not run a second time."""
+    complete(server)
+    job_id = jobs.create(server, jobs.define(server, "slow", SLOW), seconds=2)
+    pid = jobs.running_worker(server, job_id)
+    with server.settings(campaign__job_workers=0):
+        wait_until("the other one is gone", lambda: jobs.workers(server) == {pid})
+        job = jobs.wait_for(server, job_id, "finished")
+        assert (job["attempts"], job["interruptions"]) == (1, 0)
+        wait_until("it is gone, too", lambda: not jobs.workers(server))
+    complete(server)
+
+
+def test_superfluous_worker_is_wanted_again(server):
+    """R2.1: a worker that has not come to its end stays when campaign.job_workers is raised."""
+    complete(server)
+    job_id = jobs.create(server, jobs.define(server, "slow", SLOW), seconds=2)
+    pid = jobs.running_worker(server, job_id)
+    with server.settings(campaign__job_workers=0):
+        wait_until("the other one is gone", lambda: jobs.workers(server) == {pid})
+    complete(server)
+    jobs.wait_for(server, job_id, "finished")
+    assert pid in jobs.workers(server)
+
+
+def test_database_that_is_left_interrupts_jobs(server):
+    """R0.15: a database that is taken out of campaign.database, or dropped, waits for no job."""
+    with databases(server, "left_alone"):
+        with server.settings(campaign__database="campaign,left_alone"):
+            complete(server, ["campaign", "left_alone"])
+            with contextlib.closing(server.connect(database="left_alone")) as connection:
+                with connection.cursor() as cursor:
+                    connection.autocommit = True
+                    cursor.execute("SELECT job_create('countdown', '{\"seconds\": 600}')")
+                    wait_until("it runs", lambda: (cursor.execute(
+                        "SELECT count(job_id) FROM campaign.job_slots()"),
+                        cursor.fetchone()[0] == 1)[1])
+        complete(server)
