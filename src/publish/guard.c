@@ -8,7 +8,7 @@
 #include "access/xact.h"
 #include "utils/memutils.h"
 
-#include "worker.h"
+#include "guard.h"
 
 #define GUARD_ASIDE_S 10
 
@@ -29,7 +29,7 @@ static void set_aside(Worker *worker, Stream *stream)
 	FreeErrorData(error);
 }
 
-bool worker_guard(Worker *worker, Stream *stream, WorkerAction action)
+bool guard_stream(Worker *worker, Stream *stream, GuardAction action)
 {
 	volatile bool done = false;
 

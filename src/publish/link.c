@@ -3,7 +3,7 @@
  * hearing what the broker has settled.
  *
  * A broker that is away is normal: one WARNING when it goes, one LOG when it is
- * back. worker_connect() is the only place where the worker waits for it.
+ * back. link_connect() is the only place where the worker waits for it.
  */
 #include "postgres.h"
 
@@ -11,9 +11,8 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "link.h"
 #include "settings.h"
-#include "stream.h"
-#include "worker.h"
 
 #define LINK_BACKOFF_MAX_MS 2000
 #define LINK_NACK_MS		200 /* pause of a stream that the broker refused */
@@ -23,7 +22,7 @@ static bool shutdown_requested(void)
 	return ProcDiePending;
 }
 
-void worker_disconnect(Worker *worker, bool polite)
+void link_disconnect(Worker *worker, bool polite)
 {
 	ListCell *cell;
 
@@ -39,11 +38,11 @@ void worker_disconnect(Worker *worker, bool polite)
 	}
 }
 
-void worker_lost_broker(Worker *worker, const Error *problem)
+void link_lost(Worker *worker, const Error *problem)
 {
-	int jitter_ms = pg_prng_uint64_range(&pg_global_prng_state, 0, WORKER_BACKOFF_MIN_MS);
+	int jitter_ms = pg_prng_uint64_range(&pg_global_prng_state, 0, LINK_BACKOFF_MIN_MS);
 
-	worker_disconnect(worker, false);
+	link_disconnect(worker, false);
 	if (!worker->away || worker->away_code != problem->code)
 		ereport(WARNING, (errcode(ERRCODE_CONNECTION_FAILURE),
 						  errmsg("campaign worker: no connection to RabbitMQ: %s", problem->text),
@@ -55,7 +54,7 @@ void worker_lost_broker(Worker *worker, const Error *problem)
 	worker->backoff_ms = Min(2 * worker->backoff_ms, LINK_BACKOFF_MAX_MS);
 }
 
-static void worker_forget_url(Worker *worker)
+static void forget_url(Worker *worker)
 {
 	if (worker->url == NULL)
 		return;
@@ -64,7 +63,7 @@ static void worker_forget_url(Worker *worker)
 	worker->url = NULL;
 }
 
-void worker_connect(Worker *worker)
+void link_connect(Worker *worker)
 {
 	BrokerOptions options = {
 		.connection_name = "campaign worker",
@@ -80,12 +79,12 @@ void worker_connect(Worker *worker)
 	if (worker->publisher != NULL || GetCurrentTimestamp() < worker->connect_at)
 		return;
 
-	worker_forget_url(worker);
+	forget_url(worker);
 	configured = settings_read_amqp_url(&problem);
 	if (configured == NULL)
 	{
 		error_set(&error, ERROR_CONFIG, "%s", problem);
-		worker_lost_broker(worker, &error);
+		link_lost(worker, &error);
 		return;
 	}
 	worker->url = MemoryContextStrdup(TopMemoryContext, configured);
@@ -95,7 +94,7 @@ void worker_connect(Worker *worker)
 	broker_url_wipe(&url);
 	CHECK_FOR_INTERRUPTS();
 	if (worker->publisher == NULL)
-		worker_lost_broker(worker, &error);
+		link_lost(worker, &error);
 	else if (worker->away)
 	{
 		ereport(LOG, (errmsg("campaign worker: connected to RabbitMQ")));
@@ -108,7 +107,7 @@ static void note_settled(Worker *worker, const PublisherTicket *ticket, bool con
 	Stream *stream = ticket->stream;
 
 	stream->in_flight--;
-	worker->backoff_ms = WORKER_BACKOFF_MIN_MS;
+	worker->backoff_ms = LINK_BACKOFF_MIN_MS;
 	if (ticket->epoch != stream->epoch)
 		return;
 	if (confirmed)
@@ -120,7 +119,7 @@ static void note_settled(Worker *worker, const PublisherTicket *ticket, bool con
 	stream->retry_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LINK_NACK_MS);
 }
 
-void worker_listen(Worker *worker)
+void link_listen(Worker *worker)
 {
 	PublisherTicket ticket;
 	bool confirmed;
@@ -140,7 +139,7 @@ void worker_listen(Worker *worker)
 	}
 	if (!alive)
 	{
-		worker_lost_broker(worker, &error);
+		link_lost(worker, &error);
 		return;
 	}
 	if (worker->blocked != publisher_blocked(worker->publisher))

@@ -11,9 +11,10 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "guard.h"
+#include "link.h"
+#include "send.h"
 #include "settings.h"
-#include "stream.h"
-#include "worker.h"
 
 #define SEND_BATCH_HEAD 256 /* bytes of a body around text and recipients */
 #define SEND_RECIPIENT	80	/* bytes of a recipient in a body, at most */
@@ -56,7 +57,7 @@ static int send_batch(Worker *worker, Stream *stream, int first, int count)
 	{
 		if (added == 0)
 			error_set(&error, ERROR_CONFIG, "a recipient does not fit a batch");
-		worker_lost_broker(worker, &error);
+		link_lost(worker, &error);
 		return 0;
 	}
 	stream->in_flight++;
@@ -128,7 +129,7 @@ static bool publish_stream(Worker *worker, Stream *stream)
  * The streams take turns until none of them can go on, and each is the first one in its turn: five
  * numbers do not wait for a million, nor the second million for the first.
  */
-void worker_publish(Worker *worker)
+void send_streams(Worker *worker)
 {
 	bool sent = true;
 
@@ -141,7 +142,7 @@ void worker_publish(Worker *worker)
 
 		sent = false;
 		for (int i = 0; i < count && worker->publisher != NULL; i++)
-			sent |= worker_guard(worker, list_nth(worker->streams, (worker->first + i) % count),
+			sent |= guard_stream(worker, list_nth(worker->streams, (worker->first + i) % count),
 								 publish_stream);
 		worker->first = count > 0 ? (worker->first + 1) % count : 0;
 		MemoryContextReset(worker->turn);

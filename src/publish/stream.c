@@ -2,7 +2,7 @@
  * stream.c - how far a class of a campaign may be published ahead of what is
  * stored, and when the broker is suspected of having lost something.
  *
- * Must never look at the tables or the broker: worker.c brings both.
+ * Must never look at the tables or the broker: look.c and link.c bring both.
  */
 #include "postgres.h"
 

@@ -11,9 +11,11 @@
  */
 #include "postgres.h"
 
+#include "guard.h"
+#include "link.h"
+#include "look.h"
 #include "settings.h"
-#include "stream.h"
-#include "worker.h"
+#include "watch.h"
 
 #define WATCH_SILENCE_FACTOR 3 /* times campaign.stall_timeout */
 
@@ -54,11 +56,11 @@ static bool suspect(Worker *worker, Stream *stream, TimestampTz now)
 		return true;
 	if (!publisher_queue_drained(worker->publisher, stream->queue, &drained, &error))
 	{
-		worker_lost_broker(worker, &error);
+		link_lost(worker, &error);
 		return false;
 	}
 	if (drained)
-		(void) worker_guard(worker, stream, republish);
+		(void) guard_stream(worker, stream, republish);
 	return true;
 }
 
@@ -84,7 +86,7 @@ static void check_silence(Worker *worker, TimestampTz now, TimestampTz *wake_at)
 	worker->silent = true;
 }
 
-void worker_check_stalls(Worker *worker, TimestampTz *wake_at)
+void watch_streams(Worker *worker, TimestampTz *wake_at)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	ListCell *cell;
@@ -92,7 +94,7 @@ void worker_check_stalls(Worker *worker, TimestampTz *wake_at)
 	check_silence(worker, now, wake_at);
 	/* Reports wake the worker only while it publishes: what it knows may be old. */
 	if (any_stalled(worker, now))
-		worker_look(worker);
+		look_at_tables(worker);
 	foreach (cell, worker->streams)
 	{
 		Stream *stream = lfirst(cell);

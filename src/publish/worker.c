@@ -2,7 +2,7 @@
  * worker.c - the loop: look at the tables, listen to the broker, publish, mark
  * what was confirmed, sleep.
  *
- * No transaction is open outside outbox.c, and nothing but worker_connect()
+ * No transaction is open outside outbox.c, and nothing but link_connect()
  * waits for the broker. Whatever is lost with this process is published again
  * from the last mark; the store knows what it has.
  */
@@ -13,96 +13,20 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "link.h"
+#include "look.h"
+#include "guard.h"
+#include "send.h"
 #include "session.h"
 #include "settings.h"
-#include "stream.h"
 #include "wake.h"
+#include "watch.h"
 #include "worker.h"
+#include "worker_state.h"
 
-#define WORKER_LOOK_MS		10	 /* looks at the tables are this far apart */
-#define WORKER_FINISH_MS	1000 /* so are searches for campaigns that nobody could finish */
-#define WORKER_MARK_MS		50	 /* marks of a stream that goes on are this far apart */
-#define WORKER_HELD_BACK_MS 20	 /* look again whether the socket has room */
-
-/* Looking at the tables --------------------------------------------------------------------- */
-
-static Stream *find_stream(Worker *worker, const OutboxClass *class)
-{
-	ListCell *cell;
-
-	foreach (cell, worker->streams)
-	{
-		Stream *stream = lfirst(cell);
-
-		if (stream->class == class->class && strcmp(stream->campaign_id, class->campaign_id) == 0)
-			return stream;
-	}
-	return NULL;
-}
-
-static void add_stream(Worker *worker, const OutboxClass *class, TimestampTz now)
-{
-	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
-
-	worker->streams = lappend(worker->streams, stream_create(class, now));
-	/* Somebody waits: do not sit out the backoff of an idle hour. */
-	earlier(&worker->connect_at, TimestampTzPlusMilliseconds(now, WORKER_BACKOFF_MIN_MS));
-	MemoryContextSwitchTo(old);
-}
-
-static void drop_inactive_streams(Worker *worker)
-{
-	ListCell *cell;
-
-	foreach (cell, worker->streams)
-	{
-		Stream *stream = lfirst(cell);
-
-		if (stream->active || stream->in_flight > 0)
-			continue;
-		worker->streams = foreach_delete_current(worker->streams, cell);
-		stream_free(stream);
-	}
-}
-
-void worker_look(Worker *worker)
-{
-	TimestampTz now = GetCurrentTimestamp();
-	bool publishing = false;
-	OutboxClass *classes;
-	int count;
-	ListCell *cell;
-
-	worker->looked_at = now;
-	worker->look_at = TimestampTzPlusMilliseconds(now, settings_poll_interval * 1000L);
-	if (!session_installed())
-		return;
-	if (now >= worker->finish_at)
-	{
-		outbox_finish();
-		worker->finish_at = TimestampTzPlusMilliseconds(now, WORKER_FINISH_MS);
-	}
-	classes = outbox_active(&count);
-	foreach (cell, worker->streams)
-		((Stream *) lfirst(cell))->active = false;
-	for (int i = 0; i < count; i++)
-	{
-		Stream *stream = find_stream(worker, &classes[i]);
-
-		if (stream != NULL)
-			stream_update(stream, &classes[i], now);
-		else
-			add_stream(worker, &classes[i], now);
-	}
-	drop_inactive_streams(worker);
-	foreach (cell, worker->streams)
-	{
-		Stream *stream = lfirst(cell);
-
-		publishing |= stream->next <= stream->total;
-	}
-	wake_set_waiting_for_progress(publishing);
-}
+#define WORKER_LOOK_MS		10 /* looks at the tables are this far apart */
+#define WORKER_MARK_MS		50 /* marks of a stream that goes on are this far apart */
+#define WORKER_HELD_BACK_MS 20 /* look again whether the socket has room */
 
 static bool mark_stream(Worker *worker, Stream *stream)
 {
@@ -127,7 +51,7 @@ static void worker_mark(Worker *worker, TimestampTz *wake_at)
 			earlier(wake_at, due);
 			continue;
 		}
-		if (worker_guard(worker, stream, mark_stream))
+		if (guard_stream(worker, stream, mark_stream))
 			stream->marked = stream->confirmed;
 		else
 			earlier(wake_at, again);
@@ -145,9 +69,9 @@ static void worker_reload(Worker *worker)
 	url = settings_read_amqp_url(&problem);
 	if (worker->url == NULL || url == NULL || strcmp(url, worker->url) != 0)
 	{
-		worker_disconnect(worker, true);
+		link_disconnect(worker, true);
 		worker->connect_at = 0;
-		worker->backoff_ms = WORKER_BACKOFF_MIN_MS;
+		worker->backoff_ms = LINK_BACKOFF_MIN_MS;
 		worker->away = false;
 	}
 	if (url != NULL)
@@ -202,7 +126,7 @@ static Worker *worker_start(Datum argument)
 	wake_register(MyDatabaseId);
 	worker->turn =
 		AllocSetContextCreate(TopMemoryContext, "campaign worker turn", ALLOCSET_DEFAULT_SIZES);
-	worker->backoff_ms = WORKER_BACKOFF_MIN_MS;
+	worker->backoff_ms = LINK_BACKOFF_MIN_MS;
 	MemoryContextSwitchTo(worker->turn);
 	return worker;
 }
@@ -218,12 +142,12 @@ void campaign_worker_main(Datum argument)
 		MemoryContextSwitchTo(worker->turn);
 		worker_reload(worker);
 		if (GetCurrentTimestamp() >= worker->look_at)
-			worker_look(worker);
-		worker_connect(worker);
-		worker_listen(worker);
-		worker_publish(worker);
+			look_at_tables(worker);
+		link_connect(worker);
+		link_listen(worker);
+		send_streams(worker);
 		worker_mark(worker, &wake_at);
-		worker_check_stalls(worker, &wake_at);
+		watch_streams(worker, &wake_at);
 		MemoryContextReset(worker->turn);
 		worker_sleep(worker, wake_at);
 	}

@@ -1,0 +1,46 @@
+/*
+ * worker_state.h - what the rooms of the worker's loop share.
+ */
+#ifndef CAMPAIGN_WORKER_STATE_H
+#define CAMPAIGN_WORKER_STATE_H
+
+#include "postgres.h"
+
+#include "nodes/pg_list.h"
+#include "utils/timestamp.h"
+
+#include "outbox.h"
+#include "publisher.h"
+#include "stream.h"
+
+typedef struct Worker
+{
+	Publisher *publisher; /* NULL: not connected */
+	char *url;			  /* that the publisher uses; secret */
+	bool away;			  /* the broker; said in the log */
+	ErrorCode away_code;  /* and why: another reason is said too */
+	bool blocked;		  /* by the broker's alarm; said in the log */
+	bool silent;		  /* the broker confirms nothing; said in the log */
+	TimestampTz heard_at; /* when it last settled a batch, or had none to settle */
+	int backoff_ms;
+	TimestampTz connect_at;
+
+	List *streams;
+	TimestampTz look_at;   /* when to look at the tables next */
+	TimestampTz looked_at; /* when it last did */
+	TimestampTz finish_at; /* when to look for campaigns that nobody could finish */
+	TimestampTz marked_at; /* when confirms were last written down */
+	int first;			   /* stream that publishes first at the next turn */
+	bool held_back;		   /* the publisher had no room for what could be published */
+	MemoryContext turn;	   /* reset at every turn */
+	char body[MESSAGE_BODY_MAX];
+	OutboxRecipient recipients[MESSAGE_BATCH_MAX];
+} Worker;
+
+/* Lowers *when to `other`. */
+static inline void earlier(TimestampTz *when, TimestampTz other)
+{
+	*when = Min(*when, other);
+}
+
+#endif /* CAMPAIGN_WORKER_STATE_H */
