@@ -102,10 +102,11 @@ void link_connect(Worker *worker)
 	}
 }
 
-static void note_settled(Worker *worker, const PublisherTicket *ticket, bool confirmed)
+static void note_settled(Worker *worker, const ConfirmsTicket *ticket, bool confirmed)
 {
 	Stream *stream = ticket->stream;
 
+	Assert(stream->in_flight > 0);
 	stream->in_flight--;
 	worker->backoff_ms = LINK_BACKOFF_MIN_MS;
 	if (ticket->epoch != stream->epoch)
@@ -121,7 +122,7 @@ static void note_settled(Worker *worker, const PublisherTicket *ticket, bool con
 
 void link_listen(Worker *worker)
 {
-	PublisherTicket ticket;
+	ConfirmsTicket ticket;
 	bool confirmed;
 	bool alive;
 	Error error = {0};

@@ -29,7 +29,7 @@ static int send_batch(Worker *worker, Stream *stream, int first, int count)
 							.first_seq = stream->next,
 							.total = stream->total,
 							.body = &body};
-	PublisherTicket ticket;
+	ConfirmsTicket ticket;
 	Error error = {0};
 	int added = 0;
 
@@ -51,7 +51,7 @@ static int send_batch(Worker *worker, Stream *stream, int first, int count)
 	}
 	message_end(&body);
 
-	ticket = (PublisherTicket){
+	ticket = (ConfirmsTicket){
 		.stream = stream, .epoch = stream->epoch, .last_seq = stream->next + added - 1};
 	if (added == 0 || !publisher_send(worker->publisher, &batch, ticket, &error))
 	{
@@ -69,15 +69,15 @@ static int send_batch(Worker *worker, Stream *stream, int first, int count)
 static int sendable(Worker *worker, const Stream *stream)
 {
 	int64 room = stream_room(stream);
-	size_t batch_bytes;
+	size_t length;
 	int64 batches;
 
 	/* No small batches only because the store is a little behind. */
 	if (room < settings_batch_size && stream->next + room <= stream->total)
 		return 0;
-	batch_bytes = publisher_size(SEND_BATCH_HEAD + stream->escaped_length +
-								 SEND_RECIPIENT * (size_t) Min(room, settings_batch_size));
-	batches = publisher_room(worker->publisher) / batch_bytes;
+	length = SEND_BATCH_HEAD + stream->escaped_length +
+			 SEND_RECIPIENT * (size_t) Min(room, settings_batch_size);
+	batches = (int64) publisher_room(worker->publisher, length);
 	if (batches == 0)
 	{
 		worker->held_back = true;
@@ -120,7 +120,8 @@ static bool publish_stream(Worker *worker, Stream *stream)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("%s recipient " INT64_FORMAT " is missing",
 							   message_class_name(stream->class), stream->next)));
-	while (sent < count && worker->publisher != NULL)
+	/* More batches than were counted on, when a body is full before it has all its recipients. */
+	while (sent < count && worker->publisher != NULL && !publisher_full(worker->publisher))
 		sent += send_batch(worker, stream, sent, Min(count - sent, settings_batch_size));
 	return sent > 0;
 }
