@@ -63,7 +63,7 @@ PGXS_MAKE = $(MAKE) -C $(PG_BUILD) -f $(CURDIR)/src/pgxs.mk VPATH=$(CURDIR) \
 	PG_CONFIG="$(PG_CONFIG)" with_llvm=no WERROR="$(WERROR)"
 
 extension:
-	@mkdir -p $(addprefix $(PG_BUILD)/,$(sort $(dir $(wildcard src/*.c src/*/*.c lib/contract/*.c))))
+	@mkdir -p $(addprefix $(PG_BUILD)/,$(sort $(dir $(wildcard src/*.c src/*/*.c lib/*/*.c))))
 	+$(PGXS_MAKE) all
 
 install: all

@@ -3,6 +3,7 @@
  */
 #include "clock.h"
 
+#include <limits.h>
 #include <time.h>
 
 int64_t clock_us(void)
@@ -16,4 +17,13 @@ int64_t clock_us(void)
 int64_t clock_ms(void)
 {
 	return clock_us() / 1000;
+}
+
+long clock_left_ms(int64_t until_ms)
+{
+	int64_t now_ms = clock_ms();
+
+	if (until_ms <= now_ms)
+		return 0;
+	return until_ms - now_ms < INT_MAX ? (long) (until_ms - now_ms) : INT_MAX;
 }

@@ -10,4 +10,9 @@
 int64_t clock_ms(void);
 int64_t clock_us(void);
 
+#define CLOCK_NEVER INT64_MAX /* later than any time of this clock */
+
+/* Milliseconds until then, as a wait for a latch or a socket takes them: 0 to INT_MAX. */
+long clock_left_ms(int64_t until_ms);
+
 #endif /* CAMPAIGN_PROGRAM_CLOCK_H */
