@@ -21,8 +21,7 @@ static void set_aside(Worker *worker, Stream *stream)
 	FlushErrorState();
 	AbortOutOfAnyTransaction();
 	MemoryContextSwitchTo(worker->turn);
-	stream->retry_at =
-		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), GUARD_ASIDE_S * INT64CONST(1000));
+	stream->retry_at = clock_ms() + GUARD_ASIDE_S * INT64CONST(1000);
 	ereport(WARNING, (errcode(error->sqlerrcode),
 					  errmsg("campaign \"%s\" is set aside for %d s: %s", stream->campaign_id,
 							 GUARD_ASIDE_S, error->message)));

@@ -49,8 +49,7 @@ void link_lost(Worker *worker, const Error *problem)
 						  errhint("Campaigns wait until it is back.")));
 	worker->away = true;
 	worker->away_code = problem->code;
-	worker->connect_at =
-		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), worker->backoff_ms + jitter_ms);
+	worker->connect_at = clock_ms() + worker->backoff_ms + jitter_ms;
 	worker->backoff_ms = Min(2 * worker->backoff_ms, LINK_BACKOFF_MAX_MS);
 }
 
@@ -76,7 +75,7 @@ void link_connect(Worker *worker)
 	BrokerUrl url;
 	Error error = {0};
 
-	if (worker->publisher != NULL || GetCurrentTimestamp() < worker->connect_at)
+	if (worker->publisher != NULL || clock_ms() < worker->connect_at)
 		return;
 
 	forget_url(worker);
@@ -117,7 +116,7 @@ static void note_settled(Worker *worker, const ConfirmsTicket *ticket, bool conf
 		return;
 	}
 	stream_rewind(stream);
-	stream->retry_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LINK_NACK_MS);
+	stream->retry_at = clock_ms() + LINK_NACK_MS;
 }
 
 void link_listen(Worker *worker)
@@ -131,11 +130,11 @@ void link_listen(Worker *worker)
 		return;
 	alive = publisher_poll(worker->publisher, &error);
 	if (publisher_unsettled(worker->publisher) == 0)
-		worker->heard_at = GetCurrentTimestamp();
+		worker->heard_at = clock_ms();
 	while (publisher_settled(worker->publisher, &ticket, &confirmed))
 	{
 		note_settled(worker, &ticket, confirmed);
-		worker->heard_at = GetCurrentTimestamp();
+		worker->heard_at = clock_ms();
 		worker->silent = false;
 	}
 	if (!alive)

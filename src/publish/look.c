@@ -30,13 +30,13 @@ static Stream *find_stream(Worker *worker, const OutboxClass *class)
 	return NULL;
 }
 
-static void add_stream(Worker *worker, const OutboxClass *class, TimestampTz now)
+static void add_stream(Worker *worker, const OutboxClass *class, int64 now)
 {
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 
 	worker->streams = lappend(worker->streams, stream_create(class, now));
 	/* Somebody waits: do not sit out the backoff of an idle hour. */
-	earlier(&worker->connect_at, TimestampTzPlusMilliseconds(now, LINK_BACKOFF_MIN_MS));
+	earlier(&worker->connect_at, now + LINK_BACKOFF_MIN_MS);
 	MemoryContextSwitchTo(old);
 }
 
@@ -57,20 +57,20 @@ static void drop_inactive_streams(Worker *worker)
 
 void look_at_tables(Worker *worker)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64 now = clock_ms();
 	bool publishing = false;
 	OutboxClass *classes;
 	int count;
 	ListCell *cell;
 
 	worker->looked_at = now;
-	worker->look_at = TimestampTzPlusMilliseconds(now, settings_poll_interval * 1000L);
+	worker->look_at = now + settings_poll_interval * 1000L;
 	if (!session_installed())
 		return;
 	if (now >= worker->finish_at)
 	{
 		outbox_finish();
-		worker->finish_at = TimestampTzPlusMilliseconds(now, LOOK_FINISH_MS);
+		worker->finish_at = now + LOOK_FINISH_MS;
 	}
 	classes = outbox_active(&count);
 	foreach (cell, worker->streams)

@@ -106,7 +106,7 @@ static bool publish_stream(Worker *worker, Stream *stream)
 	int count;
 	int sent = 0;
 
-	if (stream_room(stream) == 0 || GetCurrentTimestamp() < stream->retry_at)
+	if (stream_room(stream) == 0 || clock_ms() < stream->retry_at)
 		return false;
 	if (stream->escaped_text == NULL)
 		prepare(stream);

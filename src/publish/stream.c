@@ -8,6 +8,8 @@
 
 #include "utils/memutils.h"
 
+#include "program/clock.h"
+
 #include "settings.h"
 #include "stream.h"
 
@@ -16,7 +18,7 @@
 #define STREAM_AHEAD_MAX	   500000 /* recipients, however fast the store is */
 #define STREAM_STALL_DOUBLINGS 5
 
-Stream *stream_create(const OutboxClass *class, TimestampTz now)
+Stream *stream_create(const OutboxClass *class, int64 now)
 {
 	MemoryContext context =
 		AllocSetContextCreate(TopMemoryContext, "campaign stream", ALLOCSET_SMALL_SIZES);
@@ -31,7 +33,7 @@ Stream *stream_create(const OutboxClass *class, TimestampTz now)
 	stream->stored_through = class->stored_through;
 	stream->confirmed = stream->marked = class->published;
 	stream->next = class->published + 1;
-	stream->moved_at = now;
+	stream->moved_at_us = clock_us();
 	stream_postpone_stall(stream, now);
 	stream_update(stream, class, now);
 	return stream;
@@ -58,16 +60,17 @@ void stream_free(Stream *stream)
 	MemoryContextDelete(stream->context);
 }
 
-static void note_stored(Stream *stream, int64 stored_through, TimestampTz now)
+static void note_stored(Stream *stream, int64 stored_through, int64 now)
 {
 	int64 stored = stored_through - stream->stored_through;
-	int64 elapsed_us = now - stream->moved_at;
+	int64 now_us;
+	int64 elapsed_us;
 
+	stream->stored_through = stored_through;
 	if (stored <= 0)
-	{
-		stream->stored_through = stored_through;
 		return;
-	}
+	now_us = clock_us();
+	elapsed_us = now_us - stream->moved_at_us;
 	if (elapsed_us >= STREAM_SAMPLE_MIN_US)
 	{
 		double rate = stored * 1e6 / elapsed_us;
@@ -77,13 +80,12 @@ static void note_stored(Stream *stream, int64 stored_through, TimestampTz now)
 				? rate
 				: (1 - STREAM_RATE_WEIGHT) * stream->stored_rate + STREAM_RATE_WEIGHT * rate;
 	}
-	stream->stored_through = stored_through;
-	stream->moved_at = now;
+	stream->moved_at_us = now_us;
 	stream->stall_count = 0;
 	stream_postpone_stall(stream, now);
 }
 
-void stream_update(Stream *stream, const OutboxClass *class, TimestampTz now)
+void stream_update(Stream *stream, const OutboxClass *class, int64 now)
 {
 	stream->active = true;
 	stream->blocked = class->blocked;
@@ -117,16 +119,15 @@ int64 stream_room(const Stream *stream)
 	return Max(0, Min(allowed - ahead, stream->total - stream->next + 1));
 }
 
-bool stream_stalled(const Stream *stream, TimestampTz now)
+bool stream_stalled(const Stream *stream, int64 now)
 {
 	return stream->active && stream->confirmed > stream->stored_through &&
 		   stream->next == stream->confirmed + 1 && now >= stream->stall_at;
 }
 
-void stream_postpone_stall(Stream *stream, TimestampTz now)
+void stream_postpone_stall(Stream *stream, int64 now)
 {
 	int doublings = Min(stream->stall_count, STREAM_STALL_DOUBLINGS);
 
-	stream->stall_at =
-		TimestampTzPlusMilliseconds(now, ((int64) settings_stall_timeout * 1000) << doublings);
+	stream->stall_at = now + (((int64) settings_stall_timeout * 1000) << doublings);
 }

@@ -2,14 +2,14 @@
  * stream.h - the worker's memory of one class of one campaign: what it
  * published, what was confirmed, what is stored, and how far it may go on.
  *
- * Bookkeeping only: no SPI, no AMQP. Everything can be rebuilt from the tables.
+ * Bookkeeping only: no SPI, no AMQP. Everything can be rebuilt from the tables. Times are those of
+ * the monotonic clock, in ms unless they are called otherwise.
  */
 #ifndef CAMPAIGN_STREAM_H
 #define CAMPAIGN_STREAM_H
 
 #include "identity/cuid2.h"
 #include "outbox.h"
-#include "utils/timestamp.h"
 
 typedef struct Stream
 {
@@ -29,11 +29,11 @@ typedef struct Stream
 
 	int in_flight; /* batches that the publisher still holds tickets of */
 
-	double stored_rate;	  /* recipients per second, smoothed; 0: not known yet */
-	TimestampTz moved_at; /* when stored_through last grew, or publishing began */
-	TimestampTz stall_at; /* when to suspect that the broker lost something */
-	int stall_count;	  /* rewinds in a row without progress */
-	TimestampTz retry_at; /* not before: after a failure of this stream alone */
+	double stored_rate; /* recipients per second, smoothed; 0: not known yet */
+	int64 moved_at_us;	/* when stored_through last grew, or publishing began */
+	int64 stall_at;		/* when to suspect that the broker lost something */
+	int stall_count;	/* rewinds in a row without progress */
+	int64 retry_at;		/* not before: after a failure of this stream alone */
 
 	MemoryContext context; /* holds the stream and its template */
 	char *escaped_text;	   /* NULL before stream_prepare() */
@@ -42,7 +42,7 @@ typedef struct Stream
 } Stream;
 
 /* The stream of a class. Nothing can be published before stream_prepare(). */
-Stream *stream_create(const OutboxClass *class, TimestampTz now);
+Stream *stream_create(const OutboxClass *class, int64 now);
 
 /* Takes what all batches share; false if it makes no sense. */
 bool stream_prepare(Stream *stream, const OutboxTemplate *template);
@@ -50,7 +50,7 @@ bool stream_prepare(Stream *stream, const OutboxTemplate *template);
 void stream_free(Stream *stream);
 
 /* Takes over what the table says now. */
-void stream_update(Stream *stream, const OutboxClass *class, TimestampTz now);
+void stream_update(Stream *stream, const OutboxClass *class, int64 now);
 
 /* Forgets what was published after the last confirm: nack, or a lost connection. */
 void stream_rewind(Stream *stream);
@@ -59,9 +59,9 @@ void stream_rewind(Stream *stream);
 int64 stream_room(const Stream *stream);
 
 /* Everything was confirmed, and the store does not move. */
-bool stream_stalled(const Stream *stream, TimestampTz now);
+bool stream_stalled(const Stream *stream, int64 now);
 
 /* Puts the next suspicion off, twice as long each time. */
-void stream_postpone_stall(Stream *stream, TimestampTz now);
+void stream_postpone_stall(Stream *stream, int64 now);
 
 #endif /* CAMPAIGN_STREAM_H */

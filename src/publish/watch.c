@@ -33,7 +33,7 @@ static bool republish(Worker *worker, Stream *stream)
 	return true;
 }
 
-static bool any_stalled(const Worker *worker, TimestampTz now)
+static bool any_stalled(const Worker *worker, int64 now)
 {
 	ListCell *cell;
 
@@ -46,7 +46,7 @@ static bool any_stalled(const Worker *worker, TimestampTz now)
 }
 
 /* Asks the broker about a stream that does not move; false if the connection was lost. */
-static bool suspect(Worker *worker, Stream *stream, TimestampTz now)
+static bool suspect(Worker *worker, Stream *stream, int64 now)
 {
 	bool drained = false;
 	Error error = {0};
@@ -65,10 +65,10 @@ static bool suspect(Worker *worker, Stream *stream, TimestampTz now)
 }
 
 /* A broker that is there but confirms nothing: a queue without its leader, a full disk. */
-static void check_silence(Worker *worker, TimestampTz now, TimestampTz *wake_at)
+static void check_silence(Worker *worker, int64 now, int64 *wake_at)
 {
-	TimestampTz patience_ends = TimestampTzPlusMilliseconds(
-		worker->heard_at, WATCH_SILENCE_FACTOR * INT64CONST(1000) * settings_stall_timeout);
+	int64 patience_ends =
+		worker->heard_at + WATCH_SILENCE_FACTOR * INT64CONST(1000) * settings_stall_timeout;
 
 	if (worker->publisher == NULL || publisher_unsettled(worker->publisher) == 0 ||
 		publisher_blocked(worker->publisher) || worker->silent)
@@ -86,9 +86,9 @@ static void check_silence(Worker *worker, TimestampTz now, TimestampTz *wake_at)
 	worker->silent = true;
 }
 
-void watch_streams(Worker *worker, TimestampTz *wake_at)
+void watch_streams(Worker *worker, int64 *wake_at)
 {
-	TimestampTz now = GetCurrentTimestamp();
+	int64 now = clock_ms();
 	ListCell *cell;
 
 	check_silence(worker, now, wake_at);

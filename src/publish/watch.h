@@ -7,6 +7,6 @@
 #include "worker_state.h"
 
 /* Publishes it again; lowers *wake_at to the next suspicion. */
-void watch_streams(Worker *worker, TimestampTz *wake_at);
+void watch_streams(Worker *worker, int64 *wake_at);
 
 #endif /* CAMPAIGN_WATCH_H */

@@ -33,11 +33,11 @@ static bool mark_stream(Worker *worker, Stream *stream)
 	return outbox_mark(stream->campaign_id, stream->class, stream->rewinds, stream->confirmed);
 }
 
-static void worker_mark(Worker *worker, TimestampTz *wake_at)
+static void worker_mark(Worker *worker, int64 *wake_at)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	TimestampTz due = TimestampTzPlusMilliseconds(worker->marked_at, WORKER_MARK_MS);
-	TimestampTz again = TimestampTzPlusMilliseconds(now, WORKER_MARK_MS);
+	int64 now = clock_ms();
+	int64 due = worker->marked_at + WORKER_MARK_MS;
+	int64 again = now + WORKER_MARK_MS;
 	ListCell *cell;
 
 	foreach (cell, worker->streams)
@@ -78,10 +78,10 @@ static void worker_reload(Worker *worker)
 		explicit_bzero(url, strlen(url));
 }
 
-static void worker_sleep(Worker *worker, TimestampTz wake_at)
+static void worker_sleep(Worker *worker, int64 wake_at)
 {
 	int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
-	TimestampTz now = GetCurrentTimestamp();
+	int64 now = clock_ms();
 	pgsocket socket = PGINVALID_SOCKET;
 	ListCell *cell;
 	int occurred;
@@ -94,10 +94,10 @@ static void worker_sleep(Worker *worker, TimestampTz wake_at)
 		socket = publisher_socket(worker->publisher);
 		events |= WL_SOCKET_READABLE;
 		/* Heartbeats run inside the library's calls only. */
-		earlier(&wake_at, TimestampTzPlusMilliseconds(now, settings_amqp_heartbeat * 1000L / 3));
+		earlier(&wake_at, now + settings_amqp_heartbeat * 1000L / 3);
 	}
 	if (worker->held_back)
-		earlier(&wake_at, TimestampTzPlusMilliseconds(now, WORKER_HELD_BACK_MS));
+		earlier(&wake_at, now + WORKER_HELD_BACK_MS);
 	foreach (cell, worker->streams)
 	{
 		Stream *stream = lfirst(cell);
@@ -106,13 +106,13 @@ static void worker_sleep(Worker *worker, TimestampTz wake_at)
 			earlier(&wake_at, stream->retry_at);
 	}
 
-	occurred = WaitLatchOrSocket(MyLatch, events, socket,
-								 TimestampDifferenceMilliseconds(now, wake_at), PG_WAIT_EXTENSION);
+	occurred =
+		WaitLatchOrSocket(MyLatch, events, socket, clock_left_ms(wake_at), PG_WAIT_EXTENSION);
 	if (occurred & WL_LATCH_SET)
 	{
 		ResetLatch(MyLatch);
 		/* Reports come by the hundred; a dispatch after a pause is seen at once. */
-		earlier(&worker->look_at, TimestampTzPlusMilliseconds(worker->looked_at, WORKER_LOOK_MS));
+		earlier(&worker->look_at, worker->looked_at + WORKER_LOOK_MS);
 	}
 	CHECK_FOR_INTERRUPTS();
 }
@@ -137,11 +137,11 @@ void campaign_worker_main(Datum argument)
 
 	for (;;)
 	{
-		TimestampTz wake_at = DT_NOEND;
+		int64 wake_at = CLOCK_NEVER;
 
 		MemoryContextSwitchTo(worker->turn);
 		worker_reload(worker);
-		if (GetCurrentTimestamp() >= worker->look_at)
+		if (clock_ms() >= worker->look_at)
 			look_at_tables(worker);
 		link_connect(worker);
 		link_listen(worker);

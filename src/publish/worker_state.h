@@ -1,5 +1,6 @@
 /*
- * worker_state.h - what the rooms of the worker's loop share.
+ * worker_state.h - what the rooms of the worker's loop share. Times are those of the monotonic
+ * clock, in ms.
  */
 #ifndef CAMPAIGN_WORKER_STATE_H
 #define CAMPAIGN_WORKER_STATE_H
@@ -7,7 +8,8 @@
 #include "postgres.h"
 
 #include "nodes/pg_list.h"
-#include "utils/timestamp.h"
+
+#include "program/clock.h"
 
 #include "outbox.h"
 #include "publisher.h"
@@ -21,24 +23,24 @@ typedef struct Worker
 	ErrorCode away_code;  /* and why: another reason is said too */
 	bool blocked;		  /* by the broker's alarm; said in the log */
 	bool silent;		  /* the broker confirms nothing; said in the log */
-	TimestampTz heard_at; /* when it last settled a batch, or had none to settle */
+	int64 heard_at;		  /* when it last settled a batch, or had none to settle */
 	int backoff_ms;
-	TimestampTz connect_at;
+	int64 connect_at;
 
 	List *streams;
-	TimestampTz look_at;   /* when to look at the tables next */
-	TimestampTz looked_at; /* when it last did */
-	TimestampTz finish_at; /* when to look for campaigns that nobody could finish */
-	TimestampTz marked_at; /* when confirms were last written down */
-	int first;			   /* stream that publishes first at the next turn */
-	bool held_back;		   /* the publisher had no room for what could be published */
-	MemoryContext turn;	   /* reset at every turn */
+	int64 look_at;		/* when to look at the tables next */
+	int64 looked_at;	/* when it last did */
+	int64 finish_at;	/* when to look for campaigns that nobody could finish */
+	int64 marked_at;	/* when confirms were last written down */
+	int first;			/* stream that publishes first at the next turn */
+	bool held_back;		/* the publisher had no room for what could be published */
+	MemoryContext turn; /* reset at every turn */
 	char body[MESSAGE_BODY_MAX];
 	OutboxRecipient recipients[MESSAGE_BATCH_MAX];
 } Worker;
 
 /* Lowers *when to `other`. */
-static inline void earlier(TimestampTz *when, TimestampTz other)
+static inline void earlier(int64 *when, int64 other)
 {
 	*when = Min(*when, other);
 }
