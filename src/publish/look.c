@@ -63,6 +63,7 @@ void look_at_tables(Worker *worker)
 	int count;
 	ListCell *cell;
 
+	worker->wake_ups = wake_ups();
 	worker->looked_at = now;
 	worker->look_at = now + settings_poll_interval * 1000L;
 	if (!session_installed())

@@ -9,6 +9,7 @@
 #include "postgres.h"
 
 #include "miscadmin.h"
+#include "postmaster/interrupt.h"
 #include "storage/latch.h"
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
@@ -86,6 +87,11 @@ static void worker_sleep(Worker *worker, int64 wake_at)
 	ListCell *cell;
 	int occurred;
 
+	/* What a wait for a lock has taken from the latch is not lost. */
+	if (wake_ups() != worker->wake_ups)
+		earlier(&worker->look_at, worker->looked_at + WORKER_LOOK_MS);
+	if (ConfigReloadPending)
+		wake_at = now;
 	earlier(&wake_at, worker->look_at);
 	if (worker->publisher == NULL)
 		earlier(&wake_at, worker->connect_at);

@@ -30,6 +30,7 @@ typedef struct Worker
 	List *streams;
 	int64 look_at;		/* when to look at the tables next */
 	int64 looked_at;	/* when it last did */
+	uint32 wake_ups;	/* that the last look has seen */
 	int64 finish_at;	/* when to look for campaigns that nobody could finish */
 	int64 marked_at;	/* when confirms were last written down */
 	int first;			/* stream that publishes first at the next turn */

@@ -152,3 +152,25 @@ def test_broker_that_stops_reading(stack):
     stack.one("SELECT campaign_cancel(%s)", campaign_id)
     with consumer_again(stack):
         wait_for_status(stack, witness, "sent")
+
+
+def test_wake_up_while_a_lock_is_waited_for(stack):
+    """R0.14: a campaign is dispatched while the worker waits for a lock: it is seen when the wait
+    is over, not at the next poll. (The alarm of deadlock_timeout wakes the worker, too.)"""
+    numbers = make_numbers(5, seed=147)
+    with stack.settings(campaign__poll_interval="1h", deadlock_timeout="10ms"):
+        first, second = campaigns.create(stack, numbers), campaigns.create(stack, numbers)
+        holder = stack.connect(autocommit=False)
+        execute(holder, "SELECT FROM campaign.progress WHERE campaign_id = %s FOR UPDATE", first)
+        campaigns.dispatch(stack, first)
+        wait_until("the worker waits", lambda: stack.sql(
+            "SELECT pid FROM pg_stat_activity WHERE usename = 'campaign_worker'"
+            " AND wait_event_type = 'Lock'"))
+        campaigns.dispatch(stack, second)
+        assert_stays("it still waits", lambda: published(stack, second) == 0, 0.5)
+        holder.rollback()
+        holder.close()
+        wait_for_status(stack, first, "published")
+        wait_for_status(stack, second, "published", timeout=20)
+    assert_sent(stack, first, numbers)
+    assert_sent(stack, second, numbers)
