@@ -22,20 +22,28 @@ static bool shutdown_requested(void)
 	return ProcDiePending;
 }
 
-void link_disconnect(Worker *worker, bool polite)
+static void rewind_each(dlist_head *list)
 {
-	ListCell *cell;
+	dlist_iter iter;
 
-	publisher_close(worker->publisher, polite);
-	worker->publisher = NULL;
-	worker->blocked = false;
-	foreach (cell, worker->streams)
+	dlist_foreach(iter, list)
 	{
-		Stream *stream = lfirst(cell);
+		Stream *stream = dlist_container(Stream, place, iter.cur);
 
 		stream->in_flight = 0;
 		stream_rewind(stream);
 	}
+}
+
+void link_disconnect(Worker *worker, bool polite)
+{
+	publisher_close(worker->publisher, polite);
+	worker->publisher = NULL;
+	worker->blocked = false;
+	memset(worker->queues, 0, sizeof(worker->queues));
+	rewind_each(&worker->streams.open);
+	rewind_each(&worker->streams.watched);
+	streams_note_all(&worker->streams);
 }
 
 void link_lost(Worker *worker, const Error *problem)
@@ -108,15 +116,18 @@ static void note_settled(Worker *worker, const ConfirmsTicket *ticket, bool conf
 	Assert(stream->in_flight > 0);
 	stream->in_flight--;
 	worker->backoff_ms = LINK_BACKOFF_MIN_MS;
-	if (ticket->epoch != stream->epoch)
-		return;
-	if (confirmed)
+	if (ticket->epoch == stream->epoch && confirmed)
 	{
 		stream->confirmed = ticket->last_seq;
-		return;
+		/* It cannot have been stored before. */
+		stream_postpone_stall(stream, clock_ms());
 	}
-	stream_rewind(stream);
-	stream->retry_at = clock_ms() + LINK_NACK_MS;
+	else if (ticket->epoch == stream->epoch)
+	{
+		stream_rewind(stream);
+		stream->retry_at = clock_ms() + LINK_NACK_MS;
+	}
+	streams_note(&worker->streams, stream);
 }
 
 void link_listen(Worker *worker)

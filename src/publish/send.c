@@ -72,9 +72,6 @@ static int sendable(Worker *worker, const Stream *stream)
 	size_t length;
 	int64 batches;
 
-	/* No small batches only because the store is a little behind. */
-	if (room < settings_batch_size && stream->next + room <= stream->total)
-		return 0;
 	length = SEND_BATCH_HEAD + stream->escaped_length +
 			 SEND_RECIPIENT * (size_t) Min(room, settings_batch_size);
 	batches = (int64) publisher_room(worker->publisher, length);
@@ -126,27 +123,60 @@ static bool publish_stream(Worker *worker, Stream *stream)
 	return sent > 0;
 }
 
+/* The next stream; it comes to the end of the row, unless it could not send for lack of room. */
+static bool publish_next(Worker *worker)
+{
+	dlist_head *ready = &worker->streams.ready;
+	Stream *stream = dlist_head_element(Stream, ready_place, ready);
+	bool sent = guard_stream(worker, stream, publish_stream);
+
+	if (!worker->held_back)
+	{
+		dlist_delete(&stream->ready_place);
+		dlist_push_tail(ready, &stream->ready_place);
+	}
+	return sent;
+}
+
+static int count_ready(Worker *worker)
+{
+	dlist_iter iter;
+	int count = 0;
+
+	dlist_foreach(iter, &worker->streams.ready) count++;
+	return count;
+}
+
 /*
- * The streams take turns until none of them can go on, and each is the first one in its turn: five
- * numbers do not wait for a million, nor the second million for the first.
+ * The streams take turns until none of them can go on, the broker cannot, or others want to be
+ * served: five numbers do not wait for a million, nor the second million for the first.
  */
 void send_streams(Worker *worker)
 {
+	int64 until = clock_ms() + WORKER_SLICE_MS;
 	bool sent = true;
 
 	worker->held_back = false;
+	worker->more_to_send = false;
 	if (worker->publisher == NULL || publisher_blocked(worker->publisher))
 		return;
-	while (sent)
+	while (sent && !worker->more_to_send)
 	{
-		int count = list_length(worker->streams);
+		int count = count_ready(worker);
 
 		sent = false;
-		for (int i = 0; i < count && worker->publisher != NULL; i++)
-			sent |= guard_stream(worker, list_nth(worker->streams, (worker->first + i) % count),
-								 publish_stream);
-		worker->first = count > 0 ? (worker->first + 1) % count : 0;
+		for (int i = 0; i < count && worker->publisher != NULL && !worker->held_back; i++)
+		{
+			sent |= publish_next(worker);
+			CHECK_FOR_INTERRUPTS();
+			if (clock_ms() >= until)
+			{
+				worker->more_to_send = true;
+				break;
+			}
+		}
+		if (worker->held_back || worker->publisher == NULL)
+			break;
 		MemoryContextReset(worker->turn);
-		CHECK_FOR_INTERRUPTS();
 	}
 }

@@ -8,6 +8,10 @@
 #ifndef CAMPAIGN_STREAM_H
 #define CAMPAIGN_STREAM_H
 
+#include "postgres.h"
+
+#include "lib/ilist.h"
+
 #include "identity/cuid2.h"
 #include "outbox.h"
 
@@ -15,7 +19,9 @@ typedef struct Stream
 {
 	char campaign_id[MESSAGE_ID_MAX + 1];
 	MessageClass class;
+	int queue_number; /* of its queue: 0 to MESSAGE_PARTITIONS */
 	char queue[MESSAGE_QUEUE_NAME_MAX];
+	bool listed; /* in the look that is being taken over */
 	bool active; /* in the last look at the tables */
 	bool blocked;
 	int64 total;
@@ -27,6 +33,9 @@ typedef struct Stream
 	int64 marked;	 /* what the table knows of it */
 	int64 stored_through;
 
+	int64 mark_at;	/* not before, while it goes on or somebody holds its campaign */
+	bool mark_held; /* somebody did at the last mark */
+
 	int in_flight; /* batches that the publisher still holds tickets of */
 
 	double stored_rate; /* recipients per second, smoothed; 0: not known yet */
@@ -34,6 +43,11 @@ typedef struct Stream
 	int64 stall_at;		/* when to suspect that the broker lost something */
 	int stall_count;	/* rewinds in a row without progress */
 	int64 retry_at;		/* not before: after a failure of this stream alone */
+
+	dlist_node place;		/* in the list of streams that are open, or watched: streams.c */
+	dlist_node ready_place; /* and in that of those that are ready */
+	bool is_open;
+	bool is_ready;
 
 	MemoryContext context; /* holds the stream and its template */
 	char *escaped_text;	   /* NULL before stream_prepare() */
@@ -49,17 +63,30 @@ bool stream_prepare(Stream *stream, const OutboxTemplate *template);
 
 void stream_free(Stream *stream);
 
-/* Takes over what the table says now. */
-void stream_update(Stream *stream, const OutboxClass *class, int64 now);
+/* Takes over what the table says now; true if it says something new. */
+bool stream_update(Stream *stream, const OutboxClass *class, int64 now);
 
 /* Forgets what was published after the last confirm: nack, or a lost connection. */
 void stream_rewind(Stream *stream);
 
-/* How many recipients may be published now: 0 if it has to wait for the store. */
+/* Something of it is not published, confirmed or marked yet. */
+bool stream_open(const Stream *stream);
+
+/* It has something to publish or to mark, or will have when a time has come. */
+bool stream_busy(const Stream *stream, int64 now);
+
+/*
+ * How many recipients may be published now: 0 if it has to wait for the store. No small batches
+ * only because the store is a little behind.
+ */
 int64 stream_room(const Stream *stream);
 
-/* Everything was confirmed, and the store does not move. */
-bool stream_stalled(const Stream *stream, int64 now);
+/* Everything that was sent is confirmed, and not all of it stored: it may be suspected at stall_at.
+ */
+bool stream_awaits_store(const Stream *stream);
+
+/* Such a stream that had not moved at `then`: its stall_at had come. */
+bool stream_stalled(const Stream *stream, int64 then);
 
 /* Puts the next suspicion off, twice as long each time. */
 void stream_postpone_stall(Stream *stream, int64 now);

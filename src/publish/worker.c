@@ -16,7 +16,7 @@
 
 #include "link.h"
 #include "look.h"
-#include "guard.h"
+#include "mark.h"
 #include "send.h"
 #include "session.h"
 #include "settings.h"
@@ -25,40 +25,7 @@
 #include "worker.h"
 #include "worker_state.h"
 
-#define WORKER_LOOK_MS		10 /* looks at the tables are this far apart */
-#define WORKER_MARK_MS		50 /* marks of a stream that goes on are this far apart */
 #define WORKER_HELD_BACK_MS 20 /* look again whether the socket has room */
-
-static bool mark_stream(Worker *worker, Stream *stream)
-{
-	return outbox_mark(stream->campaign_id, stream->class, stream->rewinds, stream->confirmed);
-}
-
-static void worker_mark(Worker *worker, int64 *wake_at)
-{
-	int64 now = clock_ms();
-	int64 due = worker->marked_at + WORKER_MARK_MS;
-	int64 again = now + WORKER_MARK_MS;
-	ListCell *cell;
-
-	foreach (cell, worker->streams)
-	{
-		Stream *stream = lfirst(cell);
-
-		if (stream->confirmed <= stream->marked || now < stream->retry_at)
-			continue;
-		if (stream->in_flight > 0 && now < due)
-		{
-			earlier(wake_at, due);
-			continue;
-		}
-		if (guard_stream(worker, stream, mark_stream))
-			stream->marked = stream->confirmed;
-		else
-			earlier(wake_at, again);
-		worker->marked_at = now;
-	}
-}
 
 static void worker_reload(Worker *worker)
 {
@@ -67,6 +34,8 @@ static void worker_reload(Worker *worker)
 
 	if (!session_reload())
 		return;
+	/* How much may be published depends on settings. */
+	streams_note_all(&worker->streams);
 	url = settings_read_amqp_url(&problem);
 	if (worker->url == NULL || url == NULL || strcmp(url, worker->url) != 0)
 	{
@@ -84,12 +53,12 @@ static void worker_sleep(Worker *worker, int64 wake_at)
 	int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
 	int64 now = clock_ms();
 	pgsocket socket = PGINVALID_SOCKET;
-	ListCell *cell;
+	dlist_iter iter;
 	int occurred;
 
 	/* What a wait for a lock has taken from the latch is not lost. */
 	if (wake_ups() != worker->wake_ups)
-		earlier(&worker->look_at, worker->looked_at + WORKER_LOOK_MS);
+		earlier(&worker->look_at, worker->look_after);
 	if (ConfigReloadPending)
 		wake_at = now;
 	earlier(&wake_at, worker->look_at);
@@ -102,11 +71,13 @@ static void worker_sleep(Worker *worker, int64 wake_at)
 		/* Heartbeats run inside the library's calls only. */
 		earlier(&wake_at, now + settings_amqp_heartbeat * 1000L / 3);
 	}
+	if (worker->more_to_send)
+		wake_at = now;
 	if (worker->held_back)
 		earlier(&wake_at, now + WORKER_HELD_BACK_MS);
-	foreach (cell, worker->streams)
+	dlist_foreach(iter, &worker->streams.ready)
 	{
-		Stream *stream = lfirst(cell);
+		const Stream *stream = dlist_container(Stream, ready_place, iter.cur);
 
 		if (stream->active && stream->retry_at > now)
 			earlier(&wake_at, stream->retry_at);
@@ -118,7 +89,7 @@ static void worker_sleep(Worker *worker, int64 wake_at)
 	{
 		ResetLatch(MyLatch);
 		/* Reports come by the hundred; a dispatch after a pause is seen at once. */
-		earlier(&worker->look_at, worker->looked_at + WORKER_LOOK_MS);
+		earlier(&worker->look_at, worker->look_after);
 	}
 	CHECK_FOR_INTERRUPTS();
 }
@@ -133,6 +104,7 @@ static Worker *worker_start(Datum argument)
 	worker->turn =
 		AllocSetContextCreate(TopMemoryContext, "campaign worker turn", ALLOCSET_DEFAULT_SIZES);
 	worker->backoff_ms = LINK_BACKOFF_MIN_MS;
+	streams_init(&worker->streams);
 	MemoryContextSwitchTo(worker->turn);
 	return worker;
 }
@@ -152,8 +124,9 @@ void campaign_worker_main(Datum argument)
 		link_connect(worker);
 		link_listen(worker);
 		send_streams(worker);
-		worker_mark(worker, &wake_at);
+		mark_streams(worker, &wake_at);
 		watch_streams(worker, &wake_at);
+		streams_rest(&worker->streams, clock_ms());
 		MemoryContextReset(worker->turn);
 		worker_sleep(worker, wake_at);
 	}

@@ -7,13 +7,21 @@
 
 #include "postgres.h"
 
-#include "nodes/pg_list.h"
-
 #include "program/clock.h"
 
 #include "outbox.h"
 #include "publisher.h"
-#include "stream.h"
+#include "streams.h"
+
+#define WORKER_SLICE_MS                                                                            \
+	20 /* of a turn for one kind of work: whoever comes meanwhile waits no longer */
+
+/* What is known of a queue. */
+typedef struct WorkerQueue
+{
+	int64 asked_at; /* when the broker was asked about it; 0: not on this connection */
+	bool drained;	/* its answer: nothing is ready, and there is a consumer */
+} WorkerQueue;
 
 typedef struct Worker
 {
@@ -27,13 +35,15 @@ typedef struct Worker
 	int backoff_ms;
 	int64 connect_at;
 
-	List *streams;
+	Streams streams;
+	WorkerQueue queues[MESSAGE_PARTITIONS + 1];
 	int64 look_at;		/* when to look at the tables next */
-	int64 looked_at;	/* when it last did */
+	int64 look_after;	/* but not before: looks leave time for the rest */
+	int64 watched_at;	/* when it last looked at everything, at what is only watched, too */
+	int64 watch_after;	/* not again before */
 	uint32 wake_ups;	/* that the last look has seen */
 	int64 finish_at;	/* when to look for campaigns that nobody could finish */
-	int64 marked_at;	/* when confirms were last written down */
-	int first;			/* stream that publishes first at the next turn */
+	bool more_to_send;	/* its time of the turn is over, not its work */
 	bool held_back;		/* the publisher had no room for what could be published */
 	MemoryContext turn; /* reset at every turn */
 	char body[MESSAGE_BODY_MAX];

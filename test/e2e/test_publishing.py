@@ -9,9 +9,9 @@ import contextlib
 import pytest
 
 import campaigns
-from amqp_proxy import BASIC_PUBLISH, worker_through_proxy
+from amqp_proxy import BASIC_PUBLISH, QUEUE_DECLARE, worker_through_proxy
 from campaigns import assert_delivered, make_numbers, wait_for_status
-from stack import execute
+from stack import QUEUES, execute
 from waiting import assert_stays, wait_until
 
 WINDOW = 4096       # CONFIRMS_MAX of src/publish/confirms.h
@@ -174,3 +174,74 @@ def test_wake_up_while_a_lock_is_waited_for(stack):
         wait_for_status(stack, second, "published", timeout=20)
     assert_sent(stack, first, numbers)
     assert_sent(stack, second, numbers)
+
+
+MANY = 200
+
+
+def test_one_question_for_each_queue(stack):
+    """R0.15: without a consumer, many campaigns that are published and not stored are suspected
+    lost at once: the broker is asked about each queue, not about each campaign."""
+    with worker_through_proxy(stack) as proxy:
+        made = stack.one("SELECT array_agg(campaign_send('many', 'Hello', %s))"
+                         " FROM generate_series(1, %s)",
+                         campaigns.numbers_file(make_numbers(5, seed=148)), MANY)
+        wait_until("all are published", lambda: stack.one(
+            "SELECT bool_and(status = 'published') FROM campaign.campaigns WHERE id = ANY (%s)",
+            made))
+        before = proxy.count(QUEUE_DECLARE)
+        with stack.settings(campaign__stall_timeout="1s"):
+            # A new one: the stalls of the others were put off for the hour that it was.
+            stack.part("kill", "worker")
+            wait_until("it connects", lambda: proxy.count(QUEUE_DECLARE) > before)
+            connected = proxy.count(QUEUE_DECLARE)
+            wait_until("it asks", lambda: proxy.count(QUEUE_DECLARE) > connected + len(QUEUES))
+            asked = proxy.count(QUEUE_DECLARE)
+            assert_stays("it asks seldom",
+                         lambda: proxy.count(QUEUE_DECLARE) <= asked + 4 * len(QUEUES), 3)
+    with consumer_again(stack):
+        wait_until("all are sent", lambda: stack.one(
+            "SELECT bool_and(status = 'sent') FROM campaign.campaigns WHERE id = ANY (%s)", made))
+
+
+def test_published_campaign_that_is_rewound_under_a_lock(stack):
+    """R0.17: the consumer reports a gap of a published campaign whose row a client holds: its
+    status cannot follow, it is published again all the same, within moments."""
+    numbers = make_numbers(5, seed=149)
+    with stack.settings(campaign__poll_interval="1h"), campaigns.capture(stack) as take:
+        campaign_id = campaigns.send(stack, numbers)
+        wait_for_status(stack, campaign_id, "published")
+        holder = stack.connect(autocommit=False)
+        execute(holder, "SELECT FROM campaign.campaigns WHERE id = %s FOR UPDATE", campaign_id)
+        take()
+        connection = stack.connect(url=stack.env["CONSUMER_DATABASE_URL"])
+        execute(connection, "SELECT campaign.report_gap(%s, 'NORMAL', 1)", campaign_id)
+        connection.close()
+        again = wait_until("it is published again", take)
+        holder.rollback()
+        holder.close()
+    assert [one.properties.headers["campaign_id"] for one in again] == [campaign_id]
+    assert_sent(stack, campaign_id, numbers)
+
+
+@pytest.mark.parametrize("stop", ["pause", "cancel"])
+def test_stop_of_what_waits_for_the_store(stack, stop):
+    """R0.14: a campaign that waits for the store is paused or cancelled, another one is
+    dispatched: nothing more of the first is published when the store goes on."""
+    numbers = make_numbers(30, seed=150)
+    with stack.settings(campaign__batch_size="10"), campaigns.capture(stack) as take:
+        campaign_id = campaigns.send(stack, numbers)
+        wait_until("two batches are published", lambda: published(stack, campaign_id) == 20)
+        stack.one(f"SELECT campaign_{stop}(%s)", campaign_id)
+        stack.sql("SELECT campaign.report_stored(ARRAY[%s], '{NORMAL}', '{1}', '{20}')",
+                  campaign_id)
+        witness = campaigns.send(stack, numbers[:5])
+        wait_for_status(stack, witness, "published")
+        seen = [one.properties.headers["campaign_id"] for one in take()]
+        assert seen.count(campaign_id) == 2 and seen.count(witness) == 1
+        if stop == "pause":
+            stack.one("SELECT campaign_resume(%s)", campaign_id)
+            wait_for_status(stack, campaign_id, "published")
+    if stop == "pause":
+        assert_sent(stack, campaign_id, numbers)
+    assert_sent(stack, witness, numbers[:5])
