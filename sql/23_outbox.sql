@@ -1,6 +1,6 @@
 -- The outbox: what the worker has to publish, and what it writes down about it (src/publish/outbox.c).
 
-CREATE FUNCTION campaign.outbox_active()
+CREATE FUNCTION campaign.outbox_active(watched boolean DEFAULT true)
 RETURNS TABLE (campaign_id text, class text, class_number integer, ordered boolean, status text,
     total bigint, published bigint, stored_through bigint, rewinds integer, blocked boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -8,21 +8,28 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
+    -- An index for each half: what is only watched costs nothing when it is not asked for.
     RETURN QUERY
     SELECT c.id, p.class::text, CASE p.class WHEN 'VIP' THEN 0 ELSE 1 END, c.ordered, c.status,
-        p.total, p.published, campaign.stored_through(p.stored), p.rewinds,
-        EXISTS (SELECT FROM campaign.progress earlier
-                WHERE earlier.campaign_id = c.id AND earlier.class < p.class
-                  AND NOT earlier.stored @> int8range(1, earlier.total + 1))
-    FROM campaign.campaigns c
+        p.total, p.published,
+        CASE WHEN p.stored = '{}' THEN 0 ELSE campaign.stored_through(p.stored) END, p.rewinds,
+        p.class > 'VIP' AND EXISTS (
+            SELECT FROM campaign.progress earlier
+            WHERE earlier.campaign_id = c.id AND earlier.class < p.class
+              AND NOT earlier.stored @> int8range(1, earlier.total + 1))
+    FROM (
+        (SELECT a.id, a.ordered, a.status FROM campaign.campaigns a
+         WHERE a.status IN ('queued', 'publishing') AND NOT a.deleted ORDER BY a.queued_at, a.id)
+        UNION ALL
+        SELECT a.id, a.ordered, a.status FROM campaign.campaigns a
+        WHERE watched AND a.status = 'published' AND NOT a.deleted
+    ) c
     JOIN campaign.progress p ON p.campaign_id = c.id
-    WHERE c.status IN ('queued', 'publishing', 'published') AND NOT c.deleted
-      AND p.total > 0 AND NOT p.stored @> int8range(1, p.total + 1)
-    ORDER BY c.queued_at, c.id, p.class;
+    WHERE p.total > 0 AND NOT p.stored @> int8range(1, p.total + 1);
 END
 $$;
-COMMENT ON FUNCTION campaign.outbox_active() IS
-'What the worker has to publish or to watch: a row per class of an unfinished campaign. blocked: an earlier class is not stored completely.';
+COMMENT ON FUNCTION campaign.outbox_active(boolean) IS
+'What the worker has to publish, in the order of dispatch, and with watched what is published and not stored: a row per class of an unfinished campaign. blocked: an earlier class is not stored completely.';
 
 CREATE FUNCTION campaign.outbox_template(campaign_id text)
 RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text)
@@ -122,9 +129,14 @@ AS $$
 BEGIN
     RETURN (
         SELECT count(*) FILTER (WHERE campaign.campaign_complete(c.id))
-        FROM campaign.campaigns c
-        WHERE c.status IN ('queued', 'publishing', 'published', 'paused') AND c.total > 0
-          AND NOT EXISTS (SELECT FROM campaign.progress p
+        FROM (
+            SELECT a.id FROM campaign.campaigns a
+            WHERE a.status IN ('queued', 'publishing') AND a.total > 0
+            UNION ALL
+            SELECT a.id FROM campaign.campaigns a
+            WHERE a.status IN ('published', 'paused') AND a.total > 0
+        ) c
+        WHERE NOT EXISTS (SELECT FROM campaign.progress p
                           WHERE p.campaign_id = c.id AND NOT p.stored @> int8range(1, p.total + 1)));
 END
 $$;

@@ -11,6 +11,7 @@
 
 #include "access/xact.h"
 #include "miscadmin.h"
+#include "port/atomics.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/lwlock.h"
@@ -25,6 +26,7 @@ typedef struct WakeSlot
 	Oid database; /* InvalidOid: the launcher */
 	Latch *latch; /* NULL: free */
 	bool waiting_for_progress;
+	pg_atomic_uint32 wake_ups; /* so far: a latch that is set may be reset by a wait in between */
 } WakeSlot;
 
 typedef struct WakeState
@@ -57,6 +59,8 @@ void wake_shmem_attach(void *memory, LWLock *lock, bool fresh)
 		return;
 	memset(wake_state, 0, sizeof(WakeState));
 	wake_state->lock = lock;
+	for (int i = 0; i < WAKE_SLOTS; i++)
+		pg_atomic_init_u32(&wake_state->slots[i].wake_ups, 0);
 }
 
 bool wake_available(void)
@@ -125,7 +129,10 @@ static void wake_now(WakePending pending)
 		if (slot->database == MyDatabaseId
 				? (pending == WAKE_ALWAYS || slot->waiting_for_progress)
 				: (pending == WAKE_ALWAYS && slot->database == InvalidOid))
+		{
+			pg_atomic_fetch_add_u32(&slot->wake_ups, 1);
 			SetLatch(slot->latch);
+		}
 	}
 	LWLockRelease(wake_state->lock);
 }
@@ -170,4 +177,9 @@ void wake_at_commit(void)
 void wake_at_commit_for_progress(void)
 {
 	wake_set_pending(WAKE_IF_WAITING_FOR_PROGRESS);
+}
+
+uint32 wake_ups(void)
+{
+	return pg_atomic_read_u32(&own_slot->wake_ups);
 }

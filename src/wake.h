@@ -30,4 +30,10 @@ void wake_at_commit(void);
 /* The same, if that worker waits for stored messages. */
 void wake_at_commit_for_progress(void);
 
+/*
+ * How often the calling process was woken so far. A wait for a lock resets the latch, and with it
+ * a wake-up that came meanwhile; this number keeps it.
+ */
+uint32 wake_ups(void);
+
 #endif /* CAMPAIGN_WAKE_H */

@@ -8,7 +8,7 @@
 #include "access/xact.h"
 #include "utils/memutils.h"
 
-#include "worker.h"
+#include "guard.h"
 
 #define GUARD_ASIDE_S 10
 
@@ -21,15 +21,14 @@ static void set_aside(Worker *worker, Stream *stream)
 	FlushErrorState();
 	AbortOutOfAnyTransaction();
 	MemoryContextSwitchTo(worker->turn);
-	stream->retry_at =
-		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), GUARD_ASIDE_S * INT64CONST(1000));
+	stream->retry_at = clock_ms() + GUARD_ASIDE_S * INT64CONST(1000);
 	ereport(WARNING, (errcode(error->sqlerrcode),
 					  errmsg("campaign \"%s\" is set aside for %d s: %s", stream->campaign_id,
 							 GUARD_ASIDE_S, error->message)));
 	FreeErrorData(error);
 }
 
-bool worker_guard(Worker *worker, Stream *stream, WorkerAction action)
+bool guard_stream(Worker *worker, Stream *stream, GuardAction action)
 {
 	volatile bool done = false;
 

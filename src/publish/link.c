@@ -3,7 +3,7 @@
  * hearing what the broker has settled.
  *
  * A broker that is away is normal: one WARNING when it goes, one LOG when it is
- * back. worker_connect() is the only place where the worker waits for it.
+ * back. link_connect() is the only place where the worker waits for it.
  */
 #include "postgres.h"
 
@@ -11,9 +11,8 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "link.h"
 #include "settings.h"
-#include "stream.h"
-#include "worker.h"
 
 #define LINK_BACKOFF_MAX_MS 2000
 #define LINK_NACK_MS		200 /* pause of a stream that the broker refused */
@@ -23,39 +22,46 @@ static bool shutdown_requested(void)
 	return ProcDiePending;
 }
 
-void worker_disconnect(Worker *worker, bool polite)
+static void rewind_each(dlist_head *list)
 {
-	ListCell *cell;
+	dlist_iter iter;
 
-	publisher_close(worker->publisher, polite);
-	worker->publisher = NULL;
-	worker->blocked = false;
-	foreach (cell, worker->streams)
+	dlist_foreach(iter, list)
 	{
-		Stream *stream = lfirst(cell);
+		Stream *stream = dlist_container(Stream, place, iter.cur);
 
 		stream->in_flight = 0;
 		stream_rewind(stream);
 	}
 }
 
-void worker_lost_broker(Worker *worker, const Error *problem)
+void link_disconnect(Worker *worker, bool polite)
 {
-	int jitter_ms = pg_prng_uint64_range(&pg_global_prng_state, 0, WORKER_BACKOFF_MIN_MS);
+	publisher_close(worker->publisher, polite);
+	worker->publisher = NULL;
+	worker->blocked = false;
+	memset(worker->queues, 0, sizeof(worker->queues));
+	rewind_each(&worker->streams.open);
+	rewind_each(&worker->streams.watched);
+	streams_note_all(&worker->streams);
+}
 
-	worker_disconnect(worker, false);
+void link_lost(Worker *worker, const Error *problem)
+{
+	int jitter_ms = pg_prng_uint64_range(&pg_global_prng_state, 0, LINK_BACKOFF_MIN_MS);
+
+	link_disconnect(worker, false);
 	if (!worker->away || worker->away_code != problem->code)
 		ereport(WARNING, (errcode(ERRCODE_CONNECTION_FAILURE),
 						  errmsg("campaign worker: no connection to RabbitMQ: %s", problem->text),
 						  errhint("Campaigns wait until it is back.")));
 	worker->away = true;
 	worker->away_code = problem->code;
-	worker->connect_at =
-		TimestampTzPlusMilliseconds(GetCurrentTimestamp(), worker->backoff_ms + jitter_ms);
+	worker->connect_at = clock_ms() + worker->backoff_ms + jitter_ms;
 	worker->backoff_ms = Min(2 * worker->backoff_ms, LINK_BACKOFF_MAX_MS);
 }
 
-static void worker_forget_url(Worker *worker)
+static void forget_url(Worker *worker)
 {
 	if (worker->url == NULL)
 		return;
@@ -64,7 +70,7 @@ static void worker_forget_url(Worker *worker)
 	worker->url = NULL;
 }
 
-void worker_connect(Worker *worker)
+void link_connect(Worker *worker)
 {
 	BrokerOptions options = {
 		.connection_name = "campaign worker",
@@ -77,15 +83,15 @@ void worker_connect(Worker *worker)
 	BrokerUrl url;
 	Error error = {0};
 
-	if (worker->publisher != NULL || GetCurrentTimestamp() < worker->connect_at)
+	if (worker->publisher != NULL || clock_ms() < worker->connect_at)
 		return;
 
-	worker_forget_url(worker);
+	forget_url(worker);
 	configured = settings_read_amqp_url(&problem);
 	if (configured == NULL)
 	{
 		error_set(&error, ERROR_CONFIG, "%s", problem);
-		worker_lost_broker(worker, &error);
+		link_lost(worker, &error);
 		return;
 	}
 	worker->url = MemoryContextStrdup(TopMemoryContext, configured);
@@ -95,7 +101,7 @@ void worker_connect(Worker *worker)
 	broker_url_wipe(&url);
 	CHECK_FOR_INTERRUPTS();
 	if (worker->publisher == NULL)
-		worker_lost_broker(worker, &error);
+		link_lost(worker, &error);
 	else if (worker->away)
 	{
 		ereport(LOG, (errmsg("campaign worker: connected to RabbitMQ")));
@@ -103,26 +109,30 @@ void worker_connect(Worker *worker)
 	}
 }
 
-static void note_settled(Worker *worker, const PublisherTicket *ticket, bool confirmed)
+static void note_settled(Worker *worker, const ConfirmsTicket *ticket, bool confirmed)
 {
 	Stream *stream = ticket->stream;
 
+	Assert(stream->in_flight > 0);
 	stream->in_flight--;
-	worker->backoff_ms = WORKER_BACKOFF_MIN_MS;
-	if (ticket->epoch != stream->epoch)
-		return;
-	if (confirmed)
+	worker->backoff_ms = LINK_BACKOFF_MIN_MS;
+	if (ticket->epoch == stream->epoch && confirmed)
 	{
 		stream->confirmed = ticket->last_seq;
-		return;
+		/* It cannot have been stored before. */
+		stream_postpone_stall(stream, clock_ms());
 	}
-	stream_rewind(stream);
-	stream->retry_at = TimestampTzPlusMilliseconds(GetCurrentTimestamp(), LINK_NACK_MS);
+	else if (ticket->epoch == stream->epoch)
+	{
+		stream_rewind(stream);
+		stream->retry_at = clock_ms() + LINK_NACK_MS;
+	}
+	streams_note(&worker->streams, stream);
 }
 
-void worker_listen(Worker *worker)
+void link_listen(Worker *worker)
 {
-	PublisherTicket ticket;
+	ConfirmsTicket ticket;
 	bool confirmed;
 	bool alive;
 	Error error = {0};
@@ -131,16 +141,16 @@ void worker_listen(Worker *worker)
 		return;
 	alive = publisher_poll(worker->publisher, &error);
 	if (publisher_unsettled(worker->publisher) == 0)
-		worker->heard_at = GetCurrentTimestamp();
+		worker->heard_at = clock_ms();
 	while (publisher_settled(worker->publisher, &ticket, &confirmed))
 	{
 		note_settled(worker, &ticket, confirmed);
-		worker->heard_at = GetCurrentTimestamp();
+		worker->heard_at = clock_ms();
 		worker->silent = false;
 	}
 	if (!alive)
 	{
-		worker_lost_broker(worker, &error);
+		link_lost(worker, &error);
 		return;
 	}
 	if (worker->blocked != publisher_blocked(worker->publisher))

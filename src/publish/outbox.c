@@ -19,7 +19,8 @@
 
 static SessionQuery active_query = SESSION_QUERY(
 	"SELECT campaign_id, class_number, ordered, blocked, total, published, stored_through, rewinds "
-	"FROM campaign.outbox_active()");
+	"FROM campaign.outbox_active($1)",
+	BOOLOID);
 static SessionQuery template_query =
 	SESSION_QUERY("SELECT message, identifier_time, identifier_entropy, identifier_fingerprint "
 				  "FROM campaign.outbox_template($1)",
@@ -44,19 +45,21 @@ void outbox_prepare_session(void)
 	session_set("enable_seqscan", "off");
 	session_set("enable_bitmapscan", "off");
 	session_set("enable_sort", "off");
+	session_set("enable_hashjoin", "off");
+	session_set("enable_mergejoin", "off");
 	session_set("jit", "off");
 	session_set("plan_cache_mode", "force_generic_plan");
 	/* `published` may fall back after a crash: then it is published twice and stored once. */
 	session_set("synchronous_commit", "off");
 }
 
-OutboxClass *outbox_active(int *count)
+OutboxClass *outbox_active(bool watched, int *count)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	OutboxClass *classes;
 
 	session_begin();
-	session_execute(&active_query, NULL, NULL);
+	session_execute(&active_query, (Datum[]){BoolGetDatum(watched)}, NULL);
 	*count = (int) SPI_processed;
 	classes = MemoryContextAllocZero(caller, Max(*count, 1) * sizeof(OutboxClass));
 	for (int i = 0; i < *count; i++)

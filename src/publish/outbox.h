@@ -41,8 +41,11 @@ typedef struct OutboxRecipient
 /* Settings of the worker's session: plans that do not depend on statistics. */
 void outbox_prepare_session(void);
 
-/* Everything unfinished, in the order of dispatch: palloc'd in the caller's context. */
-OutboxClass *outbox_active(int *count);
+/*
+ * What has to be published, in the order of dispatch, and then, with `watched`, what is published
+ * and not stored: palloc'd in the caller's context.
+ */
+OutboxClass *outbox_active(bool watched, int *count);
 
 /* False if the campaign is not there. */
 bool outbox_template(const char *campaign_id, OutboxTemplate *template);

@@ -21,38 +21,22 @@
 
 #define PUBLISH_CHANNEL		  1
 #define PUBLISH_SOCKET_BUFFER (1024 * 1024)
-#define PUBLISH_UNCONFIRMED_MAX                                                                    \
-	(4 * 1024 * 1024)		  /* bytes that the broker has to remember for us                      \
-							   */
-#define PUBLISH_OVERHEAD 400  /* bytes around a body: method, properties, headers, frame ends */
-#define PUBLISH_WINDOW	 4096 /* unsettled batches at most; a power of two */
-#define PUBLISH_HEADERS	 5
+#define PUBLISH_OVERHEAD	  400 /* bytes around a body: method, properties, headers, frame ends */
+#define PUBLISH_HEADERS		  5
 
-typedef enum SentState
-{
-	SENT_WAITING,
-	SENT_CONFIRMED,
-	SENT_REFUSED
-} SentState;
-
-typedef struct Sent
-{
-	PublisherTicket ticket;
-	size_t size;
-	SentState state;
-} Sent;
-
-/* Delivery tags count from 1 on a channel: the batch with tag t is ring[t % PUBLISH_WINDOW]. */
 struct Publisher
 {
 	amqp_connection_state_t connection;
 	bool blocked;
-	size_t unconfirmed; /* bytes */
-	size_t capacity;	/* bytes that the socket's buffer holds */
-	uint64_t oldest;	/* tag of the oldest unsettled batch */
-	uint64_t next;		/* tag of the next batch */
-	Sent ring[PUBLISH_WINDOW];
+	size_t capacity; /* bytes that the socket's buffer holds */
+	Confirms confirms;
 };
+
+/* What a body of `length` bytes takes of the socket's buffer. */
+static size_t batch_bytes(size_t length)
+{
+	return length + PUBLISH_OVERHEAD;
+}
 
 /* Half of the half that the kernel doubles for its own overhead. */
 static size_t socket_capacity(int socket)
@@ -77,8 +61,7 @@ Publisher *publisher_open(const BrokerUrl *url, const BrokerOptions *options,
 		error_set(error, ERROR_MEMORY, "out of memory");
 		return NULL;
 	}
-	publisher->oldest = 1;
-	publisher->next = 1;
+	confirms_init(&publisher->confirms);
 	publisher->connection = broker_open(url, options, error);
 	if (publisher->connection == NULL)
 		goto failed;
@@ -89,8 +72,8 @@ Publisher *publisher_open(const BrokerUrl *url, const BrokerOptions *options,
 		goto failed;
 
 	publisher->capacity = socket_capacity(publisher_socket(publisher));
-	if (publisher->capacity < publisher_size(MESSAGE_FRAME_MAX))
-		publisher->capacity = publisher_size(MESSAGE_FRAME_MAX);
+	if (publisher->capacity < batch_bytes(MESSAGE_FRAME_MAX))
+		publisher->capacity = batch_bytes(MESSAGE_FRAME_MAX);
 	return publisher;
 
 failed:
@@ -111,11 +94,6 @@ int publisher_socket(const Publisher *publisher)
 	return amqp_get_sockfd(publisher->connection);
 }
 
-size_t publisher_size(size_t length)
-{
-	return length + PUBLISH_OVERHEAD;
-}
-
 /* Bytes that the kernel still has to send or to see acknowledged by the broker's kernel. */
 static size_t socket_queued(int socket, size_t otherwise)
 {
@@ -126,19 +104,23 @@ static size_t socket_queued(int socket, size_t otherwise)
 	return (size_t) queued;
 }
 
-size_t publisher_room(const Publisher *publisher)
+size_t publisher_room(const Publisher *publisher, size_t length)
 {
 	int socket = publisher_socket(publisher);
 	struct pollfd writable = {.fd = socket, .events = POLLOUT};
-	size_t queued;
 
-	if (publisher->blocked || publisher_unsettled(publisher) >= PUBLISH_WINDOW ||
-		publisher->unconfirmed >= PUBLISH_UNCONFIRMED_MAX)
+	if (publisher->blocked || publisher_full(publisher))
 		return 0;
 	if (poll(&writable, 1, 0) != 1 || (writable.revents & POLLOUT) == 0)
 		return 0;
-	queued = socket_queued(socket, publisher->unconfirmed);
-	return queued < publisher->capacity ? publisher->capacity - queued : 0;
+	return confirms_room(&publisher->confirms, publisher->capacity,
+						 socket_queued(socket, publisher->confirms.waiting_bytes),
+						 batch_bytes(length));
+}
+
+bool publisher_full(const Publisher *publisher)
+{
+	return publisher_unsettled(publisher) >= CONFIRMS_MAX;
 }
 
 bool publisher_blocked(const Publisher *publisher)
@@ -148,7 +130,7 @@ bool publisher_blocked(const Publisher *publisher)
 
 size_t publisher_unsettled(const Publisher *publisher)
 {
-	return (size_t) (publisher->next - publisher->oldest);
+	return confirms_count(&publisher->confirms);
 }
 
 static void header_text(amqp_table_entry_t *entry, const char *name, const char *value)
@@ -165,7 +147,7 @@ static void header_number(amqp_table_entry_t *entry, const char *name, int64_t v
 	entry->value.value.i64 = value;
 }
 
-bool publisher_send(Publisher *publisher, const PublisherBatch *batch, PublisherTicket ticket,
+bool publisher_send(Publisher *publisher, const PublisherBatch *batch, ConfirmsTicket ticket,
 					Error *error)
 {
 	amqp_table_entry_t headers[PUBLISH_HEADERS];
@@ -174,8 +156,11 @@ bool publisher_send(Publisher *publisher, const PublisherBatch *batch, Publisher
 	amqp_bytes_t body = {.len = batch->body->length, .bytes = batch->body->buffer};
 	const char *class = message_class_name(batch->class);
 	int status;
-	Sent *sent = &publisher->ring[publisher->next % PUBLISH_WINDOW];
 
+	/* Sent without a place, its confirm would be taken for that of another batch. */
+	if (publisher_full(publisher))
+		return error_set(error, ERROR_PROTOCOL, "more than %d batches are not confirmed",
+						 CONFIRMS_MAX);
 	snprintf(message_id, sizeof(message_id), "%s.%s.%lld", batch->campaign_id, class,
 			 (long long) batch->first_seq);
 	header_text(&headers[0], MESSAGE_HEADER_CAMPAIGN_ID, batch->campaign_id);
@@ -197,29 +182,7 @@ bool publisher_send(Publisher *publisher, const PublisherBatch *batch, Publisher
 								amqp_cstring_bytes(batch->queue), true, false, &properties, body);
 	if (status != AMQP_STATUS_OK)
 		return error_set(error, ERROR_UNREACHABLE, "publishing: %s", amqp_error_string2(status));
-
-	sent->ticket = ticket;
-	sent->size = publisher_size(body.len);
-	sent->state = SENT_WAITING;
-	publisher->unconfirmed += sent->size;
-	publisher->next++;
-	return true;
-}
-
-/* Confirms come batched (`multiple`) and out of order. */
-static void settle(Publisher *publisher, uint64_t tag, bool multiple, SentState state)
-{
-	uint64_t first = multiple ? publisher->oldest : tag;
-
-	for (uint64_t t = first; t <= tag && t < publisher->next; t++)
-	{
-		Sent *sent = &publisher->ring[t % PUBLISH_WINDOW];
-
-		if (t < publisher->oldest || sent->state != SENT_WAITING)
-			continue;
-		sent->state = state;
-		publisher->unconfirmed -= sent->size;
-	}
+	return confirms_add(&publisher->confirms, ticket, batch_bytes(body.len));
 }
 
 static bool closed_by_broker(Error *error, const amqp_method_t *method)
@@ -237,14 +200,14 @@ static bool handle_method(Publisher *publisher, const amqp_method_t *method, Err
 		{
 			const amqp_basic_ack_t *ack = method->decoded;
 
-			settle(publisher, ack->delivery_tag, ack->multiple, SENT_CONFIRMED);
+			confirms_settle(&publisher->confirms, ack->delivery_tag, ack->multiple, true);
 			return true;
 		}
 		case AMQP_BASIC_NACK_METHOD:
 		{
 			const amqp_basic_nack_t *nack = method->decoded;
 
-			settle(publisher, nack->delivery_tag, nack->multiple, SENT_REFUSED);
+			confirms_settle(&publisher->confirms, nack->delivery_tag, nack->multiple, false);
 			return true;
 		}
 		case AMQP_BASIC_RETURN_METHOD:
@@ -294,16 +257,9 @@ bool publisher_poll(Publisher *publisher, Error *error)
 	}
 }
 
-bool publisher_settled(Publisher *publisher, PublisherTicket *ticket, bool *confirmed)
+bool publisher_settled(Publisher *publisher, ConfirmsTicket *ticket, bool *confirmed)
 {
-	Sent *sent = &publisher->ring[publisher->oldest % PUBLISH_WINDOW];
-
-	if (publisher->oldest == publisher->next || sent->state == SENT_WAITING)
-		return false;
-	*ticket = sent->ticket;
-	*confirmed = sent->state == SENT_CONFIRMED;
-	publisher->oldest++;
-	return true;
+	return confirms_take(&publisher->confirms, ticket, confirmed);
 }
 
 /* The broker has closed a channel: answer, or it will not open again. */

@@ -16,15 +16,9 @@
 #include "contract/broker.h"
 #include "contract/message.h"
 
-typedef struct Publisher Publisher;
+#include "confirms.h"
 
-/* What the caller wants to know when a batch is settled; copied, never looked into. */
-typedef struct PublisherTicket
-{
-	void *stream;	  /* caller's */
-	uint32_t epoch;	  /* caller's */
-	int64_t last_seq; /* last recipient of the batch */
-} PublisherTicket;
+typedef struct Publisher Publisher;
 
 typedef struct PublisherBatch
 {
@@ -51,23 +45,24 @@ void publisher_close(Publisher *publisher, bool polite);
 int publisher_socket(const Publisher *publisher);
 
 /*
- * How many bytes of batches (publisher_size()) can be sent now without blocking:
- * 0 while the broker blocks us or has too much to confirm; else what is free of
- * the socket's buffer.
+ * How many batches with bodies of at most `length` bytes can be sent now without blocking: 0 while
+ * the broker blocks us or has too much to confirm; else what fits what is free of the socket's
+ * buffer, and the places for confirms that are left.
  */
-size_t publisher_room(const Publisher *publisher);
+size_t publisher_room(const Publisher *publisher, size_t length);
 
-/* What a body of `length` bytes takes of that room. */
-size_t publisher_size(size_t length);
+/* No place is left to remember another batch: publisher_send() would refuse it. */
+bool publisher_full(const Publisher *publisher);
 
 /* Whether the broker said connection.blocked (a memory or disk alarm), and why. */
 bool publisher_blocked(const Publisher *publisher);
 
-/* Number of batches sent and not settled. */
+/* Number of batches sent and not taken by publisher_settled(). */
 size_t publisher_unsettled(const Publisher *publisher);
 
-/* Sends a batch: persistent and mandatory. Only if publisher_room() has room for it. */
-bool publisher_send(Publisher *publisher, const PublisherBatch *batch, PublisherTicket ticket,
+/* Sends a batch: persistent and mandatory. Only if publisher_room() has room for
+ * it: without it this may block. Refused while publisher_full(). */
+bool publisher_send(Publisher *publisher, const PublisherBatch *batch, ConfirmsTicket ticket,
 					Error *error);
 
 /*
@@ -81,7 +76,7 @@ bool publisher_poll(Publisher *publisher, Error *error);
  * the broker confirmed it (a nack is real: publish it again). Batches come in
  * the order in which they were sent.
  */
-bool publisher_settled(Publisher *publisher, PublisherTicket *ticket, bool *confirmed);
+bool publisher_settled(Publisher *publisher, ConfirmsTicket *ticket, bool *confirmed);
 
 /*
  * Whether the broker says that a queue has no ready message but a consumer:

@@ -11,9 +11,10 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "guard.h"
+#include "link.h"
+#include "send.h"
 #include "settings.h"
-#include "stream.h"
-#include "worker.h"
 
 #define SEND_BATCH_HEAD 256 /* bytes of a body around text and recipients */
 #define SEND_RECIPIENT	80	/* bytes of a recipient in a body, at most */
@@ -28,7 +29,7 @@ static int send_batch(Worker *worker, Stream *stream, int first, int count)
 							.first_seq = stream->next,
 							.total = stream->total,
 							.body = &body};
-	PublisherTicket ticket;
+	ConfirmsTicket ticket;
 	Error error = {0};
 	int added = 0;
 
@@ -50,13 +51,13 @@ static int send_batch(Worker *worker, Stream *stream, int first, int count)
 	}
 	message_end(&body);
 
-	ticket = (PublisherTicket){
+	ticket = (ConfirmsTicket){
 		.stream = stream, .epoch = stream->epoch, .last_seq = stream->next + added - 1};
 	if (added == 0 || !publisher_send(worker->publisher, &batch, ticket, &error))
 	{
 		if (added == 0)
 			error_set(&error, ERROR_CONFIG, "a recipient does not fit a batch");
-		worker_lost_broker(worker, &error);
+		link_lost(worker, &error);
 		return 0;
 	}
 	stream->in_flight++;
@@ -68,15 +69,12 @@ static int send_batch(Worker *worker, Stream *stream, int first, int count)
 static int sendable(Worker *worker, const Stream *stream)
 {
 	int64 room = stream_room(stream);
-	size_t batch_bytes;
+	size_t length;
 	int64 batches;
 
-	/* No small batches only because the store is a little behind. */
-	if (room < settings_batch_size && stream->next + room <= stream->total)
-		return 0;
-	batch_bytes = publisher_size(SEND_BATCH_HEAD + stream->escaped_length +
-								 SEND_RECIPIENT * (size_t) Min(room, settings_batch_size));
-	batches = publisher_room(worker->publisher) / batch_bytes;
+	length = SEND_BATCH_HEAD + stream->escaped_length +
+			 SEND_RECIPIENT * (size_t) Min(room, settings_batch_size);
+	batches = (int64) publisher_room(worker->publisher, length);
 	if (batches == 0)
 	{
 		worker->held_back = true;
@@ -105,7 +103,7 @@ static bool publish_stream(Worker *worker, Stream *stream)
 	int count;
 	int sent = 0;
 
-	if (stream_room(stream) == 0 || GetCurrentTimestamp() < stream->retry_at)
+	if (stream_room(stream) == 0 || clock_ms() < stream->retry_at)
 		return false;
 	if (stream->escaped_text == NULL)
 		prepare(stream);
@@ -119,32 +117,66 @@ static bool publish_stream(Worker *worker, Stream *stream)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("%s recipient " INT64_FORMAT " is missing",
 							   message_class_name(stream->class), stream->next)));
-	while (sent < count && worker->publisher != NULL)
+	/* More batches than were counted on, when a body is full before it has all its recipients. */
+	while (sent < count && worker->publisher != NULL && !publisher_full(worker->publisher))
 		sent += send_batch(worker, stream, sent, Min(count - sent, settings_batch_size));
 	return sent > 0;
 }
 
-/*
- * The streams take turns until none of them can go on, and each is the first one in its turn: five
- * numbers do not wait for a million, nor the second million for the first.
- */
-void worker_publish(Worker *worker)
+/* The next stream; it comes to the end of the row, unless it could not send for lack of room. */
+static bool publish_next(Worker *worker)
 {
+	dlist_head *ready = &worker->streams.ready;
+	Stream *stream = dlist_head_element(Stream, ready_place, ready);
+	bool sent = guard_stream(worker, stream, publish_stream);
+
+	if (!worker->held_back)
+	{
+		dlist_delete(&stream->ready_place);
+		dlist_push_tail(ready, &stream->ready_place);
+	}
+	return sent;
+}
+
+static int count_ready(Worker *worker)
+{
+	dlist_iter iter;
+	int count = 0;
+
+	dlist_foreach(iter, &worker->streams.ready) count++;
+	return count;
+}
+
+/*
+ * The streams take turns until none of them can go on, the broker cannot, or others want to be
+ * served: five numbers do not wait for a million, nor the second million for the first.
+ */
+void send_streams(Worker *worker)
+{
+	int64 until = clock_ms() + WORKER_SLICE_MS;
 	bool sent = true;
 
 	worker->held_back = false;
+	worker->more_to_send = false;
 	if (worker->publisher == NULL || publisher_blocked(worker->publisher))
 		return;
-	while (sent)
+	while (sent && !worker->more_to_send)
 	{
-		int count = list_length(worker->streams);
+		int count = count_ready(worker);
 
 		sent = false;
-		for (int i = 0; i < count && worker->publisher != NULL; i++)
-			sent |= worker_guard(worker, list_nth(worker->streams, (worker->first + i) % count),
-								 publish_stream);
-		worker->first = count > 0 ? (worker->first + 1) % count : 0;
+		for (int i = 0; i < count && worker->publisher != NULL && !worker->held_back; i++)
+		{
+			sent |= publish_next(worker);
+			CHECK_FOR_INTERRUPTS();
+			if (clock_ms() >= until)
+			{
+				worker->more_to_send = true;
+				break;
+			}
+		}
+		if (worker->held_back || worker->publisher == NULL)
+			break;
 		MemoryContextReset(worker->turn);
-		CHECK_FOR_INTERRUPTS();
 	}
 }

@@ -2,11 +2,13 @@
  * stream.c - how far a class of a campaign may be published ahead of what is
  * stored, and when the broker is suspected of having lost something.
  *
- * Must never look at the tables or the broker: worker.c brings both.
+ * Must never look at the tables or the broker: look.c and link.c bring both.
  */
 #include "postgres.h"
 
 #include "utils/memutils.h"
+
+#include "program/clock.h"
 
 #include "settings.h"
 #include "stream.h"
@@ -16,7 +18,7 @@
 #define STREAM_AHEAD_MAX	   500000 /* recipients, however fast the store is */
 #define STREAM_STALL_DOUBLINGS 5
 
-Stream *stream_create(const OutboxClass *class, TimestampTz now)
+Stream *stream_create(const OutboxClass *class, int64 now)
 {
 	MemoryContext context =
 		AllocSetContextCreate(TopMemoryContext, "campaign stream", ALLOCSET_SMALL_SIZES);
@@ -25,15 +27,18 @@ Stream *stream_create(const OutboxClass *class, TimestampTz now)
 	stream->context = context;
 	strlcpy(stream->campaign_id, class->campaign_id, sizeof(stream->campaign_id));
 	stream->class = class->class;
+	stream->queue_number =
+		class->ordered ? message_partition(class->campaign_id) : MESSAGE_PARTITIONS;
 	message_queue_name(class->campaign_id, class->ordered, stream->queue);
 	stream->total = class->total;
 	stream->rewinds = class->rewinds;
 	stream->stored_through = class->stored_through;
 	stream->confirmed = stream->marked = class->published;
 	stream->next = class->published + 1;
-	stream->moved_at = now;
+	stream->is_open = true;
+	stream->moved_at_us = clock_us();
 	stream_postpone_stall(stream, now);
-	stream_update(stream, class, now);
+	(void) stream_update(stream, class, now);
 	return stream;
 }
 
@@ -58,16 +63,17 @@ void stream_free(Stream *stream)
 	MemoryContextDelete(stream->context);
 }
 
-static void note_stored(Stream *stream, int64 stored_through, TimestampTz now)
+static bool note_stored(Stream *stream, int64 stored_through, int64 now)
 {
 	int64 stored = stored_through - stream->stored_through;
-	int64 elapsed_us = now - stream->moved_at;
+	int64 now_us;
+	int64 elapsed_us;
 
+	stream->stored_through = stored_through;
 	if (stored <= 0)
-	{
-		stream->stored_through = stored_through;
-		return;
-	}
+		return stored < 0;
+	now_us = clock_us();
+	elapsed_us = now_us - stream->moved_at_us;
 	if (elapsed_us >= STREAM_SAMPLE_MIN_US)
 	{
 		double rate = stored * 1e6 / elapsed_us;
@@ -77,14 +83,16 @@ static void note_stored(Stream *stream, int64 stored_through, TimestampTz now)
 				? rate
 				: (1 - STREAM_RATE_WEIGHT) * stream->stored_rate + STREAM_RATE_WEIGHT * rate;
 	}
-	stream->stored_through = stored_through;
-	stream->moved_at = now;
+	stream->moved_at_us = now_us;
 	stream->stall_count = 0;
 	stream_postpone_stall(stream, now);
+	return true;
 }
 
-void stream_update(Stream *stream, const OutboxClass *class, TimestampTz now)
+bool stream_update(Stream *stream, const OutboxClass *class, int64 now)
 {
+	bool changed = !stream->active || stream->blocked != class->blocked;
+
 	stream->active = true;
 	stream->blocked = class->blocked;
 	if (stream->rewinds != class->rewinds)
@@ -95,8 +103,9 @@ void stream_update(Stream *stream, const OutboxClass *class, TimestampTz now)
 		stream->stored_through = class->stored_through;
 		stream_rewind(stream);
 		stream_postpone_stall(stream, now);
+		changed = true;
 	}
-	note_stored(stream, class->stored_through, now);
+	return note_stored(stream, class->stored_through, now) || changed;
 }
 
 void stream_rewind(Stream *stream)
@@ -108,25 +117,41 @@ void stream_rewind(Stream *stream)
 int64 stream_room(const Stream *stream)
 {
 	int64 ahead = stream->next - 1 - stream->stored_through;
+	int64 room;
 	int64 allowed = (int64) (stream->stored_rate * settings_publish_ahead / 1000);
 
 	/* Two batches at least, so that a first rate can be measured. */
 	allowed = Min(Max(allowed, 2 * settings_batch_size), STREAM_AHEAD_MAX);
 	if (stream->blocked || !stream->active)
 		return 0;
-	return Max(0, Min(allowed - ahead, stream->total - stream->next + 1));
+	room = Max(0, Min(allowed - ahead, stream->total - stream->next + 1));
+	return room < settings_batch_size && stream->next + room <= stream->total ? 0 : room;
 }
 
-bool stream_stalled(const Stream *stream, TimestampTz now)
+bool stream_open(const Stream *stream)
+{
+	return stream->marked < stream->total || stream->next <= stream->total;
+}
+
+bool stream_busy(const Stream *stream, int64 now)
+{
+	return stream->confirmed > stream->marked || stream->retry_at > now || stream_room(stream) > 0;
+}
+
+bool stream_awaits_store(const Stream *stream)
 {
 	return stream->active && stream->confirmed > stream->stored_through &&
-		   stream->next == stream->confirmed + 1 && now >= stream->stall_at;
+		   stream->next == stream->confirmed + 1;
 }
 
-void stream_postpone_stall(Stream *stream, TimestampTz now)
+bool stream_stalled(const Stream *stream, int64 then)
+{
+	return stream_awaits_store(stream) && then >= stream->stall_at;
+}
+
+void stream_postpone_stall(Stream *stream, int64 now)
 {
 	int doublings = Min(stream->stall_count, STREAM_STALL_DOUBLINGS);
 
-	stream->stall_at =
-		TimestampTzPlusMilliseconds(now, ((int64) settings_stall_timeout * 1000) << doublings);
+	stream->stall_at = now + (((int64) settings_stall_timeout * 1000) << doublings);
 }

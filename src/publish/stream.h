@@ -2,20 +2,26 @@
  * stream.h - the worker's memory of one class of one campaign: what it
  * published, what was confirmed, what is stored, and how far it may go on.
  *
- * Bookkeeping only: no SPI, no AMQP. Everything can be rebuilt from the tables.
+ * Bookkeeping only: no SPI, no AMQP. Everything can be rebuilt from the tables. Times are those of
+ * the monotonic clock, in ms unless they are called otherwise.
  */
 #ifndef CAMPAIGN_STREAM_H
 #define CAMPAIGN_STREAM_H
 
+#include "postgres.h"
+
+#include "lib/ilist.h"
+
 #include "identity/cuid2.h"
 #include "outbox.h"
-#include "utils/timestamp.h"
 
 typedef struct Stream
 {
 	char campaign_id[MESSAGE_ID_MAX + 1];
 	MessageClass class;
+	int queue_number; /* of its queue: 0 to MESSAGE_PARTITIONS */
 	char queue[MESSAGE_QUEUE_NAME_MAX];
+	bool listed; /* in the look that is being taken over */
 	bool active; /* in the last look at the tables */
 	bool blocked;
 	int64 total;
@@ -27,13 +33,21 @@ typedef struct Stream
 	int64 marked;	 /* what the table knows of it */
 	int64 stored_through;
 
+	int64 mark_at;	/* not before, while it goes on or somebody holds its campaign */
+	bool mark_held; /* somebody did at the last mark */
+
 	int in_flight; /* batches that the publisher still holds tickets of */
 
-	double stored_rate;	  /* recipients per second, smoothed; 0: not known yet */
-	TimestampTz moved_at; /* when stored_through last grew, or publishing began */
-	TimestampTz stall_at; /* when to suspect that the broker lost something */
-	int stall_count;	  /* rewinds in a row without progress */
-	TimestampTz retry_at; /* not before: after a failure of this stream alone */
+	double stored_rate; /* recipients per second, smoothed; 0: not known yet */
+	int64 moved_at_us;	/* when stored_through last grew, or publishing began */
+	int64 stall_at;		/* when to suspect that the broker lost something */
+	int stall_count;	/* rewinds in a row without progress */
+	int64 retry_at;		/* not before: after a failure of this stream alone */
+
+	dlist_node place;		/* in the list of streams that are open, or watched: streams.c */
+	dlist_node ready_place; /* and in that of those that are ready */
+	bool is_open;
+	bool is_ready;
 
 	MemoryContext context; /* holds the stream and its template */
 	char *escaped_text;	   /* NULL before stream_prepare() */
@@ -42,26 +56,39 @@ typedef struct Stream
 } Stream;
 
 /* The stream of a class. Nothing can be published before stream_prepare(). */
-Stream *stream_create(const OutboxClass *class, TimestampTz now);
+Stream *stream_create(const OutboxClass *class, int64 now);
 
 /* Takes what all batches share; false if it makes no sense. */
 bool stream_prepare(Stream *stream, const OutboxTemplate *template);
 
 void stream_free(Stream *stream);
 
-/* Takes over what the table says now. */
-void stream_update(Stream *stream, const OutboxClass *class, TimestampTz now);
+/* Takes over what the table says now; true if it says something new. */
+bool stream_update(Stream *stream, const OutboxClass *class, int64 now);
 
 /* Forgets what was published after the last confirm: nack, or a lost connection. */
 void stream_rewind(Stream *stream);
 
-/* How many recipients may be published now: 0 if it has to wait for the store. */
+/* Something of it is not published, confirmed or marked yet. */
+bool stream_open(const Stream *stream);
+
+/* It has something to publish or to mark, or will have when a time has come. */
+bool stream_busy(const Stream *stream, int64 now);
+
+/*
+ * How many recipients may be published now: 0 if it has to wait for the store. No small batches
+ * only because the store is a little behind.
+ */
 int64 stream_room(const Stream *stream);
 
-/* Everything was confirmed, and the store does not move. */
-bool stream_stalled(const Stream *stream, TimestampTz now);
+/* Everything that was sent is confirmed, and not all of it stored: it may be suspected at stall_at.
+ */
+bool stream_awaits_store(const Stream *stream);
+
+/* Such a stream that had not moved at `then`: its stall_at had come. */
+bool stream_stalled(const Stream *stream, int64 then);
 
 /* Puts the next suspicion off, twice as long each time. */
-void stream_postpone_stall(Stream *stream, TimestampTz now);
+void stream_postpone_stall(Stream *stream, int64 now);
 
 #endif /* CAMPAIGN_STREAM_H */

@@ -11,9 +11,13 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
+#include "guard.h"
+#include "link.h"
+#include "look.h"
 #include "settings.h"
-#include "stream.h"
-#include "worker.h"
+#include "watch.h"
 
 #define WATCH_SILENCE_FACTOR 3 /* times campaign.stall_timeout */
 
@@ -21,7 +25,7 @@ static bool republish(Worker *worker, Stream *stream)
 {
 	int64 restart = outbox_rewind(stream->campaign_id, stream->class);
 
-	worker->look_at = 0;
+	earlier(&worker->look_at, worker->look_after);
 	/* Said once: as long as nothing moves, it is the same loss, or a store that is away. */
 	if (restart >= 0 && stream->stall_count == 0)
 		ereport(LOG, (errmsg("campaign \"%s\": nothing is stored any more and its queue is empty; "
@@ -31,42 +35,75 @@ static bool republish(Worker *worker, Stream *stream)
 	return true;
 }
 
-static bool any_stalled(const Worker *worker, TimestampTz now)
+/*
+ * What the broker says of a stream's queue, asked once for each look at everything: campaigns wait
+ * by the thousand, in five queues. False if the connection was lost.
+ */
+static bool ask(Worker *worker, const Stream *stream, bool *drained)
 {
-	ListCell *cell;
-
-	foreach (cell, worker->streams)
-	{
-		if (stream_stalled(lfirst(cell), now))
-			return true;
-	}
-	return false;
-}
-
-/* Asks the broker about a stream that does not move; false if the connection was lost. */
-static bool suspect(Worker *worker, Stream *stream, TimestampTz now)
-{
-	bool drained = false;
+	WorkerQueue *queue = &worker->queues[stream->queue_number];
 	Error error = {0};
 
-	stream_postpone_stall(stream, now);
+	if (queue->asked_at < worker->watched_at || queue->asked_at == 0)
+	{
+		if (!publisher_queue_drained(worker->publisher, stream->queue, &queue->drained, &error))
+		{
+			link_lost(worker, &error);
+			return false;
+		}
+		queue->asked_at = clock_ms();
+	}
+	*drained = queue->drained;
+	return true;
+}
+
+/*
+ * A stream that does not move. It did not move before the queue was asked about, either: what the
+ * broker said then is true of its messages, whatever was sent since. False if the connection was
+ * lost.
+ */
+static bool suspect(Worker *worker, Stream *stream)
+{
+	bool drained = false;
+
+	stream_postpone_stall(stream, clock_ms());
 	if (worker->publisher == NULL || publisher_blocked(worker->publisher))
 		return true;
-	if (!publisher_queue_drained(worker->publisher, stream->queue, &drained, &error))
-	{
-		worker_lost_broker(worker, &error);
+	if (!ask(worker, stream, &drained))
 		return false;
-	}
 	if (drained)
-		(void) worker_guard(worker, stream, republish);
+		(void) guard_stream(worker, stream, republish);
+	return true;
+}
+
+/* Suspects those of a list that have stalled; false if it did not come to the end. */
+static bool suspect_each(Worker *worker, dlist_head *list, int64 until, int64 *next)
+{
+	dlist_iter iter;
+
+	dlist_foreach(iter, list)
+	{
+		Stream *stream = dlist_container(Stream, place, iter.cur);
+
+		if (stream_stalled(stream, worker->watched_at))
+		{
+			bool connected = suspect(worker, stream);
+
+			CHECK_FOR_INTERRUPTS();
+			if (!connected || clock_ms() >= until)
+				return false;
+		}
+		if (stream_awaits_store(stream))
+			earlier(next, stream->stall_at);
+	}
 	return true;
 }
 
 /* A broker that is there but confirms nothing: a queue without its leader, a full disk. */
-static void check_silence(Worker *worker, TimestampTz now, TimestampTz *wake_at)
+static void check_silence(Worker *worker, int64 now, int64 *wake_at)
 {
-	TimestampTz patience_ends = TimestampTzPlusMilliseconds(
-		worker->heard_at, WATCH_SILENCE_FACTOR * INT64CONST(1000) * settings_stall_timeout);
+	int64 patience_ends =
+		worker->heard_at + WATCH_SILENCE_FACTOR * INT64CONST(1000) * settings_stall_timeout;
 
 	if (worker->publisher == NULL || publisher_unsettled(worker->publisher) == 0 ||
 		publisher_blocked(worker->publisher) || worker->silent)
@@ -84,27 +121,30 @@ static void check_silence(Worker *worker, TimestampTz now, TimestampTz *wake_at)
 	worker->silent = true;
 }
 
-void worker_check_stalls(Worker *worker, TimestampTz *wake_at)
+void watch_streams(Worker *worker, int64 *wake_at)
 {
-	TimestampTz now = GetCurrentTimestamp();
-	ListCell *cell;
+	int64 now = clock_ms();
+	int64 next = CLOCK_NEVER;
 
 	check_silence(worker, now, wake_at);
-	/* Reports wake the worker only while it publishes: what it knows may be old. */
-	if (any_stalled(worker, now))
-		worker_look(worker);
-	foreach (cell, worker->streams)
+	if (now < worker->streams.suspect_at)
 	{
-		Stream *stream = lfirst(cell);
-
-		if (stream_stalled(stream, now))
-		{
-			if (!suspect(worker, stream, now))
-				return;
-			/* Confirms of others may have come with the answer: the socket does not tell. */
-			*wake_at = now;
-		}
-		if (stream->active && stream->confirmed > stream->stored_through)
-			earlier(wake_at, stream->stall_at);
+		earlier(wake_at, worker->streams.suspect_at);
+		return;
 	}
+	/* Reports wake the worker only while it publishes: what it knows may be old. */
+	if (worker->watched_at < worker->streams.suspect_at)
+	{
+		earlier(&worker->look_at, worker->watch_after);
+		return;
+	}
+	if (!suspect_each(worker, &worker->streams.open, now + WORKER_SLICE_MS, &next) ||
+		!suspect_each(worker, &worker->streams.watched, now + WORKER_SLICE_MS, &next))
+	{
+		*wake_at = now;
+		return;
+	}
+	worker->streams.suspect_at = next;
+	/* Confirms of others may have come with the answer: the socket does not tell. */
+	*wake_at = now;
 }

@@ -20,6 +20,10 @@ WARM_UP = 1_000             # numbers of a campaign that nobody measures
 MEMORY_SMALL = 10_000
 MEMORY_LIMIT_MIB = 64
 HASHES = 16
+WAITING_SHARE = 50          # a campaign that waits for so many numbers of BENCH_N
+WAITING_S = 25              # more than two stall timeouts
+WAITING_SLOWEST_RATE = 200  # campaigns a second that are published
+WAITING_SAMPLE = 100        # campaigns: their queues are all queues
 
 
 def shape(document):
@@ -198,6 +202,62 @@ def latency(stack, _count, _rounds):
     )
 
 
+def make_waiting(stack, count):
+    """So many campaigns that are published and, without a consumer, not stored; their ids."""
+    made = stack.value(
+        "SELECT array_agg(campaign_send('bench', %s, %s)) FROM generate_series(1, %s)",
+        campaigns.TEXT, campaigns.phone(1), count)
+    deadline = time.monotonic() + campaigns.PATIENCE_S + count / WAITING_SLOWEST_RATE
+    while stack.value("SELECT count(*) FROM campaign.campaigns WHERE status = 'published'") < count:
+        if time.monotonic() > deadline:
+            raise Unmeasured(f"{count} campaigns are not published")
+        time.sleep(0.1)
+    return made
+
+
+def end_worker(stack):
+    """Seconds until the worker is gone that was told to go."""
+    pid = stack.worker_pid()
+    started = time.monotonic()
+    stack.sql("SELECT pg_terminate_backend(%s)", pid)
+    while stack.value("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", pid) > 0:
+        time.sleep(0.001)
+    return time.monotonic() - started
+
+
+def waiting(stack, count, _rounds):
+    """
+    Beside campaigns that wait for a consumer. The longest turns are those in which all of them are
+    suspected lost, so there is time for two such.
+    """
+    count = count // WAITING_SHARE
+    figures = [
+        Figure(f"dispatch to `published`, {count:,} waiting, p{share}", "ms", limit=limit)
+        for share, limit in ((50, 100), (99, None))
+    ]
+    ended = Figure(f"end of the worker, {count:,} waiting", "ms", limit=1000)
+    yield from (*figures, ended)
+    stack.stop("consumer")
+    made = []
+    try:
+        made = make_waiting(stack, count)
+        stack.settle()
+        times = []
+        until = time.monotonic() + WAITING_S
+        while time.monotonic() < until:
+            made.append(campaigns.make(stack, LATENCY_NUMBERS))
+            times.append(1000 * campaigns.dispatch(stack, made[-1], until="published"))
+        figures[0].product.append(percentile(times, 50))
+        figures[1].product.append(percentile(times, 99))
+        figures[0].note = f"{len(times)} campaigns, {min(times):.1f}..{max(times):.1f} ms"
+        ended.product.append(1000 * end_worker(stack))
+    finally:
+        stack.sql("SELECT count(campaign_cancel(id)) FROM unnest(%s) AS id", made)
+        for queue in {campaigns.queue_of(stack, one) for one in made[:WAITING_SAMPLE]}:
+            stack.purge(queue)
+        stack.start("consumer")
+
+
 def memory(stack, count, _rounds):
     sizes = (MEMORY_SMALL, count)
     rows = [
@@ -233,6 +293,7 @@ ALL = {
     "one-per-body": one_per_body,
     "publishing": publishing,
     "latency": latency,
+    "waiting": waiting,
     "jobs": jobs.throughput,
     "job-latency": jobs.latency,
     "sign-ups": signup.latency,

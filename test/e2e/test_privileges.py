@@ -8,7 +8,7 @@ from stack import execute
 
 REPORTS = {"report_open(text)", "report_stored(text[],text[],bigint[],bigint[])",
            "report_gap(text,text,bigint)", "report_conflict(text,text,bigint,text)"}
-OUTBOX = {"outbox_active()", "outbox_template(text)", "outbox_mark(text,text,integer,bigint)",
+OUTBOX = {"outbox_active(boolean)", "outbox_template(text)", "outbox_mark(text,text,integer,bigint)",
           "outbox_rewind(text,text,bigint)", "outbox_finish()"}
 QUEUE = {"job_session_started_at()", "job_take_over(boolean)", "job_next(boolean)",
          "job_claim(boolean,timestamp with time zone,text[],integer,integer,bigint)",

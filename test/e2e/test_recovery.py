@@ -1,8 +1,6 @@
 """test_recovery.py - a server that is away or refuses is one line in the log, costs no
 processor time, and is forgotten when it is back."""
 import contextlib
-import pathlib
-import shutil
 
 import pytest
 
@@ -162,7 +160,7 @@ def test_worker_with_a_wrong_url(stack, change, piece):
     file: PostgreSQL itself writes a setting that changes into its log."""
     pid = stack.worker_pid()
     mark = stack.log_mark("postgres")
-    file = url_file(stack, stack.env["AMQP_URL"].replace(*change))
+    file = stack.amqp_url_file(stack.env["AMQP_URL"].replace(*change))
     with stack.settings(campaign__amqp_url_file=str(file)):
         wait_until("it is said", lambda: "no connection to RabbitMQ"
                    in stack.log_since("postgres", mark))
@@ -178,14 +176,6 @@ def test_worker_with_a_wrong_url(stack, change, piece):
     wait_for_status(stack, campaign_id, "sent", timeout=20)
     assert_delivered(stack, campaign_id, NUMBERS)
     assert stack.worker_pid() == pid
-
-
-def url_file(stack, url):
-    """A file that the server may read."""
-    file = pathlib.Path(stack.env["PGDATA"]) / "test.amqp_url"
-    file.write_text(url + "\n", encoding="utf-8")
-    shutil.chown(file, pathlib.Path(stack.env["PGDATA"]).owner())
-    return file
 
 
 def test_worker_url_file_that_is_not_there(stack):

@@ -13,7 +13,6 @@ from consumers import Consumer, consumer_output, environment
 from stack import execute
 from test_consumer import nowhere, other
 from test_databases import database, make_draft
-from test_recovery import url_file
 from waiting import wait_until
 
 FIVE = make_numbers(5, seed=60)
@@ -86,7 +85,7 @@ def test_two_databases_with_a_vhost_each(stack, setting):
     """R0.15 R0.16: ALTER DATABASE gives the worker of another database a vhost of its own, whose
     consumer reports to that database; campaigns of the two do not meet."""
     with database(stack, "other") as connection, virtual_host(stack, "other") as url:
-        value = url if setting == "amqp_url" else str(url_file(stack, url))
+        value = url if setting == "amqp_url" else str(stack.amqp_url_file(url))
         stack.sql(names.SQL("ALTER DATABASE other SET {} = {}").format(
             names.Identifier("campaign", setting), names.Literal(value)))
         with stack.settings(campaign__database="campaign,other"), \

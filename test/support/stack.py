@@ -145,6 +145,13 @@ class Stack:
             self.sql(names.SQL("ALTER SYSTEM SET {} = {}").format(place, names.Literal(value)))
         self.sql("SELECT pg_reload_conf()")
 
+    def amqp_url_file(self, url):
+        """A file with a URL for campaign.amqp_url_file, which the server may read."""
+        file = pathlib.Path(self.env["PGDATA"]) / "test.amqp_url"
+        file.write_text(url + "\n", encoding="utf-8")
+        shutil.chown(file, pathlib.Path(self.env["PGDATA"]).owner())
+        return file
+
     # MongoDB -----------------------------------------------------------------------------
 
     @property

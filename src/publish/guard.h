@@ -1,0 +1,17 @@
+/*
+ * guard.h - errors of one campaign stay its own.
+ */
+#ifndef CAMPAIGN_GUARD_H
+#define CAMPAIGN_GUARD_H
+
+#include "worker_state.h"
+
+typedef bool (*GuardAction)(Worker *worker, Stream *stream);
+
+/*
+ * Does something for one stream. If that ends in an error, the stream is set aside for a while, and
+ * false comes back: what is wrong with one campaign must not stop the others.
+ */
+bool guard_stream(Worker *worker, Stream *stream, GuardAction action);
+
+#endif /* CAMPAIGN_GUARD_H */

@@ -1,0 +1,12 @@
+/*
+ * look.h - the worker's looks at the tables.
+ */
+#ifndef CAMPAIGN_LOOK_H
+#define CAMPAIGN_LOOK_H
+
+#include "worker_state.h"
+
+/* Takes over what the tables say. */
+void look_at_tables(Worker *worker);
+
+#endif /* CAMPAIGN_LOOK_H */

@@ -1,0 +1,59 @@
+/*
+ * worker_state.h - what the rooms of the worker's loop share. Times are those of the monotonic
+ * clock, in ms.
+ */
+#ifndef CAMPAIGN_WORKER_STATE_H
+#define CAMPAIGN_WORKER_STATE_H
+
+#include "postgres.h"
+
+#include "program/clock.h"
+
+#include "outbox.h"
+#include "publisher.h"
+#include "streams.h"
+
+#define WORKER_SLICE_MS                                                                            \
+	20 /* of a turn for one kind of work: whoever comes meanwhile waits no longer */
+
+/* What is known of a queue. */
+typedef struct WorkerQueue
+{
+	int64 asked_at; /* when the broker was asked about it; 0: not on this connection */
+	bool drained;	/* its answer: nothing is ready, and there is a consumer */
+} WorkerQueue;
+
+typedef struct Worker
+{
+	Publisher *publisher; /* NULL: not connected */
+	char *url;			  /* that the publisher uses; secret */
+	bool away;			  /* the broker; said in the log */
+	ErrorCode away_code;  /* and why: another reason is said too */
+	bool blocked;		  /* by the broker's alarm; said in the log */
+	bool silent;		  /* the broker confirms nothing; said in the log */
+	int64 heard_at;		  /* when it last settled a batch, or had none to settle */
+	int backoff_ms;
+	int64 connect_at;
+
+	Streams streams;
+	WorkerQueue queues[MESSAGE_PARTITIONS + 1];
+	int64 look_at;		/* when to look at the tables next */
+	int64 look_after;	/* but not before: looks leave time for the rest */
+	int64 watched_at;	/* when it last looked at everything, at what is only watched, too */
+	int64 watch_after;	/* not again before */
+	uint32 wake_ups;	/* that the last look has seen */
+	int64 finish_at;	/* when to look for campaigns that nobody could finish */
+	bool more_to_send;	/* its time of the turn is over, not its work */
+	bool held_back;		/* the publisher had no room for what could be published */
+	MemoryContext turn; /* reset at every turn */
+	char body[MESSAGE_BODY_MAX];
+	OutboxRecipient recipients[MESSAGE_BATCH_MAX];
+} Worker;
+
+/* Lowers *when to `other`. */
+static inline void earlier(int64 *when, int64 other)
+{
+	*when = Min(*when, other);
+}
+
+#endif /* CAMPAIGN_WORKER_STATE_H */

@@ -1,0 +1,247 @@
+"""test_publishing.py - what the worker believes of the broker: `published` moves only on a confirm,
+whatever the broker withholds, refuses or sends back.
+
+The nets behind this (a stall, a gap that the consumer reports) are out of reach here, so that
+nothing heals what these tests look for.
+"""
+import contextlib
+
+import pytest
+
+import campaigns
+from amqp_proxy import BASIC_PUBLISH, QUEUE_DECLARE, worker_through_proxy
+from campaigns import assert_delivered, make_numbers, wait_for_status
+from stack import QUEUES, execute
+from waiting import assert_stays, wait_until
+
+WINDOW = 4096       # CONFIRMS_MAX of src/publish/confirms.h
+STAYS_S = 1.5
+
+
+@pytest.fixture(autouse=True)
+def _no_consumer(stack):
+    """No consumer, and nothing is suspected lost."""
+    stack.part("stop", "consumer")
+    try:
+        with stack.settings(campaign__stall_timeout="1h"):
+            yield
+    finally:
+        stack.part("start", "consumer")
+
+
+def published(stack, campaign_id):
+    return campaigns.status(stack, campaign_id)["published"]
+
+
+@contextlib.contextmanager
+def consumer_again(stack):
+    stack.part("start", "consumer")
+    try:
+        yield
+    finally:
+        stack.part("stop", "consumer")
+
+
+def assert_sent(stack, campaign_id, numbers):
+    """When a consumer comes, everything is there, once and in order."""
+    with consumer_again(stack):
+        wait_for_status(stack, campaign_id, "sent")
+    assert_delivered(stack, campaign_id, numbers)
+
+
+def lift_publish_ahead(stack, campaign_id, total):
+    """Everything but the last recipient counts as stored: only the broker limits publishing."""
+    stack.sql("SELECT campaign.report_stored(ARRAY[%s], '{NORMAL}', '{1}', ARRAY[%s::bigint])",
+              campaign_id, total - 1)
+
+
+def test_no_more_batches_than_can_be_remembered(stack):
+    """R0.15 R0.17: the broker takes everything and confirms ten batches: no more are sent than
+    the worker can remember, and `published` is ten."""
+    total = WINDOW + 900
+    campaign_id = campaigns.create(stack, make_numbers(total, seed=140))
+    lift_publish_ahead(stack, campaign_id, total)
+    with stack.settings(campaign__batch_size="1"), worker_through_proxy(stack) as proxy:
+        proxy.hold_confirms(after=10)
+        campaigns.dispatch(stack, campaign_id)
+        wait_until("it sends what it may", lambda: proxy.count(BASIC_PUBLISH) >= WINDOW + 10)
+        wait_until("ten are confirmed", lambda: published(stack, campaign_id) == 10)
+        assert_stays("it waits for confirms", lambda: proxy.count(BASIC_PUBLISH) == WINDOW + 10
+                     and published(stack, campaign_id) == 10, STAYS_S)
+        proxy.release()
+        wait_for_status(stack, campaign_id, "published")
+        assert proxy.count(BASIC_PUBLISH) == total
+    with stack.channel() as channel:
+        assert channel.queue_purge(campaigns.queue_of(campaign_id)).method.message_count == total
+    stack.one("SELECT campaign_cancel(%s)", campaign_id)
+
+
+def test_confirm_from_before_a_rewind(stack):
+    """R0.17: batches that were sent before a rewind are confirmed after it: `published` waits for
+    the confirms of what was sent again."""
+    numbers = make_numbers(20, seed=141)
+    campaign_id = campaigns.create(stack, numbers)
+    with stack.settings(campaign__batch_size="10"), worker_through_proxy(stack) as proxy:
+        proxy.hold_confirms()
+        campaigns.dispatch(stack, campaign_id)
+        wait_until("two batches are sent", lambda: proxy.count(BASIC_PUBLISH) == 2)
+        connection = stack.connect(url=stack.env["CONSUMER_DATABASE_URL"])
+        execute(connection, "SELECT campaign.report_gap(%s, 'NORMAL', 1)", campaign_id)
+        connection.close()
+        wait_until("they are sent again", lambda: proxy.count(BASIC_PUBLISH) == 4)
+        proxy.release(up_to=2)
+        assert_stays("it waits", lambda: published(stack, campaign_id) == 0, STAYS_S)
+        proxy.release()
+        wait_for_status(stack, campaign_id, "published")
+    assert_sent(stack, campaign_id, numbers)
+
+
+def same_queue_as(stack, campaign_id, numbers):
+    while True:
+        other = campaigns.create(stack, numbers)
+        if campaigns.queue_of(other) == campaigns.queue_of(campaign_id):
+            return other
+
+
+def test_returned_batch_is_not_published(stack):
+    """R0.16 R0.17: the queue was deleted; the broker returns the batch and confirms it all the
+    same: it is not believed, the queue is made again, and nothing is missing."""
+    numbers = make_numbers(5, seed=143)
+    first = campaigns.send(stack, numbers)
+    wait_for_status(stack, first, "published")
+    with consumer_again(stack):
+        wait_for_status(stack, first, "sent")
+    second = same_queue_as(stack, first, numbers)
+    with stack.channel() as channel:
+        channel.queue_delete(campaigns.queue_of(first))
+    campaigns.dispatch(stack, second)
+    wait_for_status(stack, second, "published")
+    assert_sent(stack, second, numbers)
+
+
+def test_classes_have_identifiers_of_their_own(stack):
+    """R0.20: the first recipient of one class has not the identifier of the first of another."""
+    numbers = make_numbers(10, seed=144)
+    campaign_id = campaigns.create(stack, numbers[:5])
+    stack.one("SELECT campaign_upload(%s, %s::text, class => 'VIP')", campaign_id,
+              campaigns.numbers_file(numbers[5:]))
+    campaigns.dispatch(stack, campaign_id)
+    with consumer_again(stack):
+        wait_for_status(stack, campaign_id, "sent")
+    identifiers = {one["identifier"] for one in campaigns.documents_of(stack, campaign_id)}
+    assert len(identifiers) == len(numbers)
+
+
+def test_broker_that_stops_reading(stack):
+    """R0.15: the broker reads nothing more, with a lot to publish: the worker still ends when it is
+    told to."""
+    total = 200_000
+    campaign_id = campaigns.create(stack, make_numbers(total, seed=145))
+    lift_publish_ahead(stack, campaign_id, total)
+    with worker_through_proxy(stack) as proxy:
+        witness = campaigns.send(stack, make_numbers(5, seed=146))
+        wait_for_status(stack, witness, "published")
+        proxy.reading.clear()
+        campaigns.dispatch(stack, campaign_id)
+        pid = stack.worker_pid()
+        # It has sent what fits, and nothing comes back.
+        assert_stays("it lives", lambda: stack.worker_pids() == [pid], STAYS_S)
+        stack.sql("SELECT pg_terminate_backend(%s)", pid)
+        wait_until("it has ended", lambda: pid not in stack.worker_pids(), timeout=10)
+    wait_until("another worker serves", stack.worker_pids)
+    stack.one("SELECT campaign_cancel(%s)", campaign_id)
+    with consumer_again(stack):
+        wait_for_status(stack, witness, "sent")
+
+
+def test_wake_up_while_a_lock_is_waited_for(stack):
+    """R0.14: a campaign is dispatched while the worker waits for a lock: it is seen when the wait
+    is over, not at the next poll. (The alarm of deadlock_timeout wakes the worker, too.)"""
+    numbers = make_numbers(5, seed=147)
+    with stack.settings(campaign__poll_interval="1h", deadlock_timeout="10ms"):
+        first, second = campaigns.create(stack, numbers), campaigns.create(stack, numbers)
+        holder = stack.connect(autocommit=False)
+        execute(holder, "SELECT FROM campaign.progress WHERE campaign_id = %s FOR UPDATE", first)
+        campaigns.dispatch(stack, first)
+        wait_until("the worker waits", lambda: stack.sql(
+            "SELECT pid FROM pg_stat_activity WHERE usename = 'campaign_worker'"
+            " AND wait_event_type = 'Lock'"))
+        campaigns.dispatch(stack, second)
+        assert_stays("it still waits", lambda: published(stack, second) == 0, 0.5)
+        holder.rollback()
+        holder.close()
+        wait_for_status(stack, first, "published")
+        wait_for_status(stack, second, "published", timeout=20)
+    assert_sent(stack, first, numbers)
+    assert_sent(stack, second, numbers)
+
+
+MANY = 200
+
+
+def test_one_question_for_each_queue(stack):
+    """R0.15: without a consumer, many campaigns that are published and not stored are suspected
+    lost at once: the broker is asked about each queue, not about each campaign."""
+    with worker_through_proxy(stack) as proxy:
+        made = stack.one("SELECT array_agg(campaign_send('many', 'Hello', %s))"
+                         " FROM generate_series(1, %s)",
+                         campaigns.numbers_file(make_numbers(5, seed=148)), MANY)
+        wait_until("all are published", lambda: stack.one(
+            "SELECT bool_and(status = 'published') FROM campaign.campaigns WHERE id = ANY (%s)",
+            made))
+        before = proxy.count(QUEUE_DECLARE)
+        with stack.settings(campaign__stall_timeout="1s"):
+            # A new one: the stalls of the others were put off for the hour that it was.
+            stack.part("kill", "worker")
+            wait_until("it connects", lambda: proxy.count(QUEUE_DECLARE) > before)
+            connected = proxy.count(QUEUE_DECLARE)
+            wait_until("it asks", lambda: proxy.count(QUEUE_DECLARE) > connected + len(QUEUES))
+            asked = proxy.count(QUEUE_DECLARE)
+            assert_stays("it asks seldom",
+                         lambda: proxy.count(QUEUE_DECLARE) <= asked + 4 * len(QUEUES), 3)
+    with consumer_again(stack):
+        wait_until("all are sent", lambda: stack.one(
+            "SELECT bool_and(status = 'sent') FROM campaign.campaigns WHERE id = ANY (%s)", made))
+
+
+def test_published_campaign_that_is_rewound_under_a_lock(stack):
+    """R0.17: the consumer reports a gap of a published campaign whose row a client holds: its
+    status cannot follow, it is published again all the same, within moments."""
+    numbers = make_numbers(5, seed=149)
+    with stack.settings(campaign__poll_interval="1h"), campaigns.capture(stack) as take:
+        campaign_id = campaigns.send(stack, numbers)
+        wait_for_status(stack, campaign_id, "published")
+        holder = stack.connect(autocommit=False)
+        execute(holder, "SELECT FROM campaign.campaigns WHERE id = %s FOR UPDATE", campaign_id)
+        take()
+        connection = stack.connect(url=stack.env["CONSUMER_DATABASE_URL"])
+        execute(connection, "SELECT campaign.report_gap(%s, 'NORMAL', 1)", campaign_id)
+        connection.close()
+        again = wait_until("it is published again", take)
+        holder.rollback()
+        holder.close()
+    assert [one.properties.headers["campaign_id"] for one in again] == [campaign_id]
+    assert_sent(stack, campaign_id, numbers)
+
+
+@pytest.mark.parametrize("stop", ["pause", "cancel"])
+def test_stop_of_what_waits_for_the_store(stack, stop):
+    """R0.14: a campaign that waits for the store is paused or cancelled, another one is
+    dispatched: nothing more of the first is published when the store goes on."""
+    numbers = make_numbers(30, seed=150)
+    with stack.settings(campaign__batch_size="10"), campaigns.capture(stack) as take:
+        campaign_id = campaigns.send(stack, numbers)
+        wait_until("two batches are published", lambda: published(stack, campaign_id) == 20)
+        stack.one(f"SELECT campaign_{stop}(%s)", campaign_id)
+        stack.sql("SELECT campaign.report_stored(ARRAY[%s], '{NORMAL}', '{1}', '{20}')",
+                  campaign_id)
+        witness = campaigns.send(stack, numbers[:5])
+        wait_for_status(stack, witness, "published")
+        seen = [one.properties.headers["campaign_id"] for one in take()]
+        assert seen.count(campaign_id) == 2 and seen.count(witness) == 1
+        if stop == "pause":
+            stack.one("SELECT campaign_resume(%s)", campaign_id)
+            wait_for_status(stack, campaign_id, "published")
+    if stop == "pause":
+        assert_sent(stack, campaign_id, numbers)
+    assert_sent(stack, witness, numbers[:5])
