@@ -8,8 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const PgStatement OPEN = {
-	"report_open", "SELECT class, total, stored_through FROM campaign.report_open($1::text)", 1};
+static const PgStatement POSITION = {
+	"report_position", "SELECT class, total, stored_through FROM campaign.report_open($1::text)",
+	1};
 static const PgStatement STORED = {
 	"report_stored",
 	"SELECT campaign.report_stored($1::text[], $2::text[], $3::int8[], $4::int8[])", 4};
@@ -55,7 +56,7 @@ Report *report_new(const Config *config, void (*tick)(void *), void *tick_argume
 	report->postgres.tick_argument = tick_argument;
 	for (int i = 0; i < 4; i++)
 	{
-		report->arrays[i].text = malloc((size_t) config->batch_documents * ARRAY_ITEM_SIZE + 3);
+		report->arrays[i].text = malloc((size_t) config->chunk_documents * ARRAY_ITEM_SIZE + 3);
 		if (report->arrays[i].text == NULL)
 		{
 			report_free(report);
@@ -81,7 +82,7 @@ bool report_ready(Report *report, Error *error)
 
 	if (pgconn_is_open(postgres))
 		return true;
-	if (pgconn_open(postgres, error) && pgconn_prepare(postgres, &OPEN, error) &&
+	if (pgconn_open(postgres, error) && pgconn_prepare(postgres, &POSITION, error) &&
 		pgconn_prepare(postgres, &STORED, error) && pgconn_prepare(postgres, &GAP, error) &&
 		pgconn_prepare(postgres, &CONFLICT, error))
 		return true;
@@ -99,11 +100,11 @@ static PGresult *query(Report *report, const PgStatement *statement, const char 
 	return pgconn_result(&report->postgres, statement->name, error);
 }
 
-bool report_open(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
-				 Error *error)
+bool report_position(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
+					 Error *error)
 {
 	const char *values[] = {campaign_id};
-	PGresult *result = query(report, &OPEN, values, error);
+	PGresult *result = query(report, &POSITION, values, error);
 
 	if (result == NULL)
 		return false;

@@ -42,8 +42,8 @@ void report_free(Report *report);
 bool report_ready(Report *report, Error *error);
 
 /* What is known of a campaign, by class; all unknown if there is no such campaign. */
-bool report_open(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
-				 Error *error);
+bool report_position(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
+					 Error *error);
 
 /*
  * Sends a report without waiting for the answer, which report_collect() waits

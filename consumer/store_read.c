@@ -52,8 +52,8 @@ static int64_t document_seq(const bson_t *document)
 	return seq;
 }
 
-bool existing_highest(mongoc_collection_t *collection, const char *campaign_id, MessageClass class,
-					  int64_t *highest, bson_error_t *reason)
+bool store_read_highest(mongoc_collection_t *collection, const char *campaign_id,
+						MessageClass class, int64_t *highest, bson_error_t *reason)
 {
 	bson_t *options = BCON_NEW("sort", "{", "_id", BCON_INT32(-1), "}", "limit", BCON_INT64(1),
 							   "projection", "{", "_id", BCON_INT32(1), "}");
@@ -81,7 +81,7 @@ static const char *text_of(const bson_t *document, const char *name, uint32_t *l
 	return bson_iter_utf8(&iter, length);
 }
 
-const char *existing_difference(const bson_t *ours, const bson_t *theirs)
+const char *store_read_difference(const bson_t *ours, const bson_t *theirs)
 {
 	for (size_t i = 0; i < COMPARED_COUNT; i++)
 	{
@@ -107,12 +107,12 @@ static void mark(Chunk *chunk, const Range *range, const bson_t *document)
 	place = range->first_document + (int) (seq - range->first_seq);
 	if (chunk->states[place] != CHUNK_MISSING)
 		return;
-	if (existing_difference(&chunk->documents[place], document) == NULL)
+	if (store_read_difference(&chunk->documents[place], document) == NULL)
 		chunk->states[place] = CHUNK_PRESENT;
 	else
 	{
 		chunk->states[place] = CHUNK_CONFLICT;
-		chunk->conflicts++;
+		chunk->parked++;
 	}
 }
 
@@ -135,7 +135,8 @@ static bool compare_range(mongoc_collection_t *collection, Chunk *chunk, const R
 	return !failed;
 }
 
-bool existing_compare(mongoc_collection_t *collection, Chunk *chunk, int from, bson_error_t *reason)
+bool store_read_compare(mongoc_collection_t *collection, Chunk *chunk, int from,
+						bson_error_t *reason)
 {
 	bson_t options = BSON_INITIALIZER;
 	bson_t projection;
