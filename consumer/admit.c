@@ -12,6 +12,7 @@
 
 #include "counters.h"
 #include "envelope.h"
+#include "gap.h"
 #include "program/clock.h"
 #include "program/log.h"
 #include "resume.h"
@@ -122,19 +123,6 @@ static Outcome add(Pipeline *pipeline, PositionClass *class)
 	return pipeline->place == batch->count ? finish(pipeline) : OUTCOME_OK;
 }
 
-typedef struct Gap
-{
-	int64_t next;
-} Gap;
-
-static bool step_gap(Pipeline *pipeline, void *argument, Error *error)
-{
-	const DecodedBatch *batch = &pipeline->batch;
-	const Gap *gap = argument;
-
-	return report_gap(pipeline->report, batch->campaign_id, batch->class, gap->next, error);
-}
-
 /*
  * Something in front of the batch is missing, so it cannot be stored. It is
  * dropped: PostgreSQL publishes again from what is missing, this one included.
@@ -161,13 +149,9 @@ static Outcome drop_behind_gap(Pipeline *pipeline, PositionClass *class, bool *f
 		*flush = true;
 		return OUTCOME_OK;
 	}
-	outcome = attempt(pipeline, SERVER_POSTGRESQL, step_gap, &(Gap){class->next});
+	outcome = gap_report(pipeline, pipeline->batch.campaign_id, pipeline->batch.class, class->next);
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	log_line(LOG_INFO, "a gap: asked for what is missing",
-			 {"campaign", pipeline->batch.campaign_id, 0},
-			 {"class", message_class_name(pipeline->batch.class), 0}, {"next", NULL, class->next},
-			 {"arrived", NULL, pipeline->batch.first_seq});
 	class->gap_next = class->next;
 	class->gap_ms = now_ms;
 	return finish(pipeline);

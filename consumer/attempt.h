@@ -12,11 +12,12 @@
 /* What follows from how a step ended; the table is in attempt.c. */
 typedef enum Outcome
 {
-	OUTCOME_OK,		/* go on, in the end: ack */
-	OUTCOME_RETRY,	/* wait and do it again */
-	OUTCOME_REJECT, /* to the dead letters, then as if stored */
-	OUTCOME_FATAL,	/* the program ends with an error */
-	OUTCOME_STOP	/* a stop was requested while waiting; nothing is acked */
+	OUTCOME_OK,		 /* go on, in the end: ack */
+	OUTCOME_RETRY,	 /* wait and do it again */
+	OUTCOME_REJECT,	 /* to the dead letters, then as if stored */
+	OUTCOME_RELEASE, /* give the queue back: nothing is acked, all of it comes again */
+	OUTCOME_FATAL,	 /* the program ends with an error */
+	OUTCOME_STOP	 /* a stop was requested while waiting; nothing is acked */
 } Outcome;
 
 /* `argument` is the step's own: what it works on besides the lane, or its result. */

@@ -38,7 +38,18 @@ typedef struct Pending
 	bool active;
 	uint64_t tag; /* 0: nothing to ack */
 	RangeList ranges;
+	CampaignList checked; /* MongoDB was looked at: they may end */
 } Pending;
+
+/* Documents that were stored: gone, MongoDB was set back. mark.c's. */
+typedef struct Mark
+{
+	bool set;
+	uint8_t seen[MESSAGE_DOCUMENT_ID_SIZE]; /* the last one when it was looked */
+	uint8_t last[MESSAGE_DOCUMENT_ID_SIZE]; /* the last one now */
+	int documents;							/* stored since it was looked */
+	int64_t looked_ms;
+} Mark;
 
 typedef struct Pipeline
 {
@@ -52,6 +63,7 @@ typedef struct Pipeline
 	Report *report;
 	PositionTable *positions;
 	Chunk *chunk;
+	Mark mark;
 	Pending pending;
 	Retry retry;
 	Error error; /* why the outcome was REJECT or FATAL */

@@ -12,6 +12,7 @@
 
 #include "admit.h"
 #include "counters.h"
+#include "mark.h"
 #include "park.h"
 #include "program/clock.h"
 #include "program/log.h"
@@ -56,9 +57,11 @@ Pipeline *pipeline_new(const Config *config, const BrokerUrl *url, int lane, Err
 	pipeline->positions = position_new(campaigns);
 	pipeline->chunk = chunk_new(config->chunk_documents);
 	pipeline->pending.ranges.items = malloc((size_t) config->chunk_documents * sizeof(Range));
-	if (pipeline->receive == NULL || pipeline->dead == NULL || pipeline->report == NULL ||
-		pipeline->positions == NULL || pipeline->chunk == NULL ||
-		pipeline->pending.ranges.items == NULL)
+	pipeline->pending.checked.ids =
+		malloc((size_t) config->chunk_documents * sizeof(*pipeline->pending.checked.ids));
+	if (pipeline->pending.checked.ids == NULL || pipeline->receive == NULL ||
+		pipeline->dead == NULL || pipeline->report == NULL || pipeline->positions == NULL ||
+		pipeline->chunk == NULL || pipeline->pending.ranges.items == NULL)
 	{
 		pipeline_free(pipeline);
 		return NULL;
@@ -81,6 +84,7 @@ void pipeline_free(Pipeline *pipeline)
 	position_free(pipeline->positions);
 	chunk_free(pipeline->chunk);
 	free(pipeline->pending.ranges.items);
+	free(pipeline->pending.checked.ids);
 	free(pipeline);
 }
 
@@ -163,23 +167,49 @@ static Outcome fill(Pipeline *pipeline)
 	return OUTCOME_OK;
 }
 
-static bool step_store(Pipeline *pipeline, void *unused, Error *error)
+typedef struct Storing
 {
-	const RangeList *ranges = &pipeline->chunk->ranges;
-	bool retried = false;
-	bool done = store_insert(pipeline->store, pipeline->chunk, &retried, error);
+	bool look; /* at the mark, before the insert */
+	bool set_back;
+} Storing;
 
-	(void) unused;
-	/* Nobody knows what an interrupted insert did: read back before trusting `next`. */
-	for (int i = 0; retried && i < ranges->count; i++)
-		position_forget(pipeline->positions, ranges->items[i].campaign_id);
+static bool step_store(Pipeline *pipeline, void *argument, Error *error)
+{
+	Storing *storing = argument;
+	bool retried = false;
+	bool done;
+
+	if (storing->look && !mark_look(pipeline, &storing->set_back, error))
+		return false;
+	if (storing->set_back)
+		return true;
+	storing->look = false;
+	done = store_insert(pipeline->store, pipeline->chunk, &retried, error);
+	if (retried)
+	{
+		/*
+		 * Nobody knows what an interrupted insert did, nor what MongoDB that comes back has: look
+		 * before inserting again, read back before trusting any `next`.
+		 */
+		storing->look = true;
+		position_clear(pipeline->positions);
+	}
 	return done;
 }
 
 static Outcome store_chunk(Pipeline *pipeline)
 {
-	Outcome outcome = attempt(pipeline, SERVER_MONGODB, step_store, NULL);
+	Storing storing = {.look = mark_is_due(pipeline)};
+	Outcome outcome = attempt(pipeline, SERVER_MONGODB, step_store, &storing);
 
+	if (outcome == OUTCOME_OK && storing.set_back)
+	{
+		log_line(LOG_WARNING, "MongoDB was set back: it lacks what was stored last",
+				 {"queue", pipeline->queue, 0});
+		return OUTCOME_RELEASE;
+	}
+	if (outcome == OUTCOME_OK)
+		mark_stored(pipeline);
 	if (outcome == OUTCOME_OK && pipeline->chunk->parked > 0)
 		outcome = park_chunk(pipeline);
 	if (outcome == OUTCOME_OK)
@@ -264,6 +294,11 @@ Outcome pipeline_run(Pipeline *pipeline)
 			outcome = attempt(pipeline, SERVER_RABBITMQ, step_connect, NULL);
 		if (outcome == OUTCOME_OK)
 			outcome = turn(pipeline);
+		if (outcome == OUTCOME_RELEASE)
+		{
+			settle_release(pipeline);
+			outcome = OUTCOME_OK;
+		}
 	}
 	if (outcome == OUTCOME_OK)
 		outcome = settle(pipeline);

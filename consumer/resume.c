@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "gap.h"
 #include "program/clock.h"
 #include "settle.h"
 
@@ -56,6 +57,24 @@ static bool is_known(const Standing *standing)
 	return false;
 }
 
+/*
+ * A class whose batches do not come any more (VIP, while NORMAL runs) would stay without what
+ * MongoDB has lost of it.
+ */
+static Outcome report_losses(Pipeline *pipeline, const Standing *standing)
+{
+	Outcome outcome = OUTCOME_OK;
+
+	for (int class = 0; outcome == OUTCOME_OK && class < MESSAGE_CLASSES; class ++)
+	{
+		int64_t next = next_seq(standing, class);
+
+		if (next <= standing->classes[class].stored_through)
+			outcome = gap_report(pipeline, pipeline->batch.campaign_id, (MessageClass) class, next);
+	}
+	return outcome;
+}
+
 static void remember(Pipeline *pipeline, const Standing *standing)
 {
 	PositionCampaign *campaign = position_find(pipeline->positions, pipeline->batch.campaign_id);
@@ -63,11 +82,13 @@ static void remember(Pipeline *pipeline, const Standing *standing)
 	if (campaign == NULL)
 		campaign = position_add(pipeline->positions, pipeline->batch.campaign_id);
 	campaign->read_ms = clock_ms();
+	campaign->followed = true;
 	for (int class = 0; class < MESSAGE_CLASSES; class ++)
 	{
 		campaign->classes[class].known = standing->classes[class].known;
 		campaign->classes[class].total = standing->classes[class].total;
 		campaign->classes[class].next = next_seq(standing, class);
+		campaign->followed &= campaign->classes[class].next == 1;
 	}
 }
 
@@ -93,6 +114,8 @@ Outcome resume_campaign(Pipeline *pipeline, bool *flush)
 	}
 	if (pipeline->ordered)
 		outcome = attempt(pipeline, SERVER_MONGODB, step_highest, &standing);
+	if (outcome == OUTCOME_OK && pipeline->ordered)
+		outcome = report_losses(pipeline, &standing);
 	if (outcome == OUTCOME_OK)
 		remember(pipeline, &standing);
 	return outcome;

@@ -6,6 +6,8 @@
 #include "settle.h"
 
 #include "counters.h"
+#include "look.h"
+#include "mark.h"
 #include "program/log.h"
 #include "program/stop.h"
 
@@ -24,6 +26,18 @@ void settle_broker_lost(Pipeline *pipeline, const Error *error)
 	forget_deliveries(pipeline);
 	if (!stop_requested())
 		health_away(SERVER_RABBITMQ, pipeline->lane, error);
+}
+
+void settle_release(Pipeline *pipeline)
+{
+	receive_close(pipeline->receive);
+	forget_deliveries(pipeline);
+	chunk_reset(pipeline->chunk);
+	mark_forget(pipeline);
+	if (pipeline->pending.active)
+		report_disconnect(pipeline->report);
+	pipeline->pending.active = false;
+	log_line(LOG_INFO, "gave the queue back", {"queue", pipeline->queue, 0});
 }
 
 void settle_acknowledge(Pipeline *pipeline, uint64_t tag)
@@ -49,7 +63,8 @@ static bool step_report(Pipeline *pipeline, void *unused, Error *error)
 
 	(void) unused;
 	if (!report_is_pending(pipeline->report) &&
-		!report_send(pipeline->report, &pipeline->pending.ranges, error))
+		!report_send(pipeline->report, &pipeline->pending.ranges, &pipeline->pending.checked,
+					 error))
 		return false;
 	if (!report_collect(pipeline->report, &completed, error))
 		return false;
@@ -63,9 +78,27 @@ void settle_begin(Pipeline *pipeline)
 
 	chunk_copy_ranges(&pipeline->pending.ranges, &pipeline->chunk->ranges);
 	pipeline->pending.tag = pipeline->chunk->tag;
+	pipeline->pending.checked.count = 0;
 	pipeline->pending.active = true;
 	/* A failure shows again in settle(), which repeats it until it succeeds. */
-	(void) report_send(pipeline->report, &pipeline->pending.ranges, &error);
+	(void) report_send(pipeline->report, &pipeline->pending.ranges, &pipeline->pending.checked,
+					   &error);
+}
+
+/* Until no campaign waits for a look any more. */
+static Outcome report(Pipeline *pipeline)
+{
+	ReportUnchecked unchecked;
+	Outcome outcome;
+
+	do
+	{
+		outcome = attempt(pipeline, SERVER_POSTGRESQL, step_report, NULL);
+		if (outcome != OUTCOME_OK || !report_unchecked(pipeline->report, 0, &unchecked))
+			return outcome;
+		outcome = look_at_unchecked(pipeline);
+	} while (outcome == OUTCOME_OK);
+	return outcome;
 }
 
 Outcome settle(Pipeline *pipeline)
@@ -74,7 +107,7 @@ Outcome settle(Pipeline *pipeline)
 
 	if (!pipeline->pending.active)
 		return OUTCOME_OK;
-	outcome = attempt(pipeline, SERVER_POSTGRESQL, step_report, NULL);
+	outcome = report(pipeline);
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	pipeline->pending.active = false;

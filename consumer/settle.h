@@ -20,4 +20,7 @@ void settle_acknowledge(Pipeline *pipeline, uint64_t tag);
 /* The connection to the broker is gone: what was delivered on it comes again. */
 void settle_broker_lost(Pipeline *pipeline, const Error *error);
 
+/* Closes the connection and drops what is in hand, unacknowledged: somebody gets it again. */
+void settle_release(Pipeline *pipeline);
+
 #endif /* CAMPAIGN_CONSUMER_SETTLE_H */

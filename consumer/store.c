@@ -206,6 +206,27 @@ bool store_highest(Store *store, const char *campaign_id, MessageClass class, in
 	return failed(error, "cannot read what is stored", &reason);
 }
 
+bool store_count(Store *store, const char *campaign_id, MessageClass class, int64_t first_seq,
+				 int64_t last_seq, int64_t *count, Error *error)
+{
+	bson_error_t reason;
+
+	if (store_read_count(store->collection, campaign_id, class, first_seq, last_seq, count,
+						 &reason))
+		return true;
+	return failed(error, "cannot count what is stored", &reason);
+}
+
+bool store_has(Store *store, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE], bool *present,
+			   Error *error)
+{
+	bson_error_t reason;
+
+	if (store_read_has(store->collection, id, present, &reason))
+		return true;
+	return failed(error, "cannot read what is stored", &reason);
+}
+
 /* Collects what is still missing; returns how many. */
 static int collect(Store *store, const Chunk *chunk)
 {

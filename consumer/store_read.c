@@ -10,24 +10,32 @@ static const char *const COMPARED[] = {"identifier", "phone_number", "message", 
 
 #define COMPARED_COUNT (sizeof(COMPARED) / sizeof(*COMPARED))
 
-static mongoc_cursor_t *find_range(mongoc_collection_t *collection, const char *campaign_id,
-								   MessageClass class, int64_t first_seq, int64_t last_seq,
-								   const bson_t *options)
+/* Appends the condition for the documents of seqs first_seq … last_seq to an empty filter. */
+static void put_bounds(bson_t *filter, const char *campaign_id, MessageClass class,
+					   int64_t first_seq, int64_t last_seq)
 {
 	uint8_t prefix[MESSAGE_DOCUMENT_PREFIX_SIZE];
 	uint8_t first[MESSAGE_DOCUMENT_ID_SIZE];
 	uint8_t last[MESSAGE_DOCUMENT_ID_SIZE];
-	bson_t filter = BSON_INITIALIZER;
 	bson_t bounds;
-	mongoc_cursor_t *cursor;
 
 	message_document_prefix(campaign_id, prefix);
 	message_document_id(prefix, class, first_seq, first);
 	message_document_id(prefix, class, last_seq, last);
-	BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &bounds);
+	BSON_APPEND_DOCUMENT_BEGIN(filter, "_id", &bounds);
 	BSON_APPEND_BINARY(&bounds, "$gte", BSON_SUBTYPE_BINARY, first, sizeof(first));
 	BSON_APPEND_BINARY(&bounds, "$lte", BSON_SUBTYPE_BINARY, last, sizeof(last));
-	bson_append_document_end(&filter, &bounds);
+	bson_append_document_end(filter, &bounds);
+}
+
+static mongoc_cursor_t *find_range(mongoc_collection_t *collection, const char *campaign_id,
+								   MessageClass class, int64_t first_seq, int64_t last_seq,
+								   const bson_t *options)
+{
+	bson_t filter = BSON_INITIALIZER;
+	mongoc_cursor_t *cursor;
+
+	put_bounds(&filter, campaign_id, class, first_seq, last_seq);
 	cursor = mongoc_collection_find_with_opts(collection, &filter, options, NULL);
 	bson_destroy(&filter);
 	return cursor;
@@ -68,6 +76,37 @@ bool store_read_highest(mongoc_collection_t *collection, const char *campaign_id
 	failed = mongoc_cursor_error(cursor, reason);
 	mongoc_cursor_destroy(cursor);
 	bson_destroy(options);
+	return !failed;
+}
+
+bool store_read_count(mongoc_collection_t *collection, const char *campaign_id, MessageClass class,
+					  int64_t first_seq, int64_t last_seq, int64_t *count, bson_error_t *reason)
+{
+	bson_t filter = BSON_INITIALIZER;
+
+	put_bounds(&filter, campaign_id, class, first_seq, last_seq);
+	*count = mongoc_collection_count_documents(collection, &filter, NULL, NULL, NULL, reason);
+	bson_destroy(&filter);
+	return *count >= 0;
+}
+
+bool store_read_has(mongoc_collection_t *collection, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE],
+					bool *present, bson_error_t *reason)
+{
+	bson_t filter = BSON_INITIALIZER;
+	bson_t *options =
+		BCON_NEW("limit", BCON_INT64(1), "projection", "{", "_id", BCON_INT32(1), "}");
+	mongoc_cursor_t *cursor;
+	const bson_t *document;
+	bool failed;
+
+	BSON_APPEND_BINARY(&filter, "_id", BSON_SUBTYPE_BINARY, id, MESSAGE_DOCUMENT_ID_SIZE);
+	cursor = mongoc_collection_find_with_opts(collection, &filter, options, NULL);
+	*present = mongoc_cursor_next(cursor, &document);
+	failed = mongoc_cursor_error(cursor, reason);
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(options);
+	bson_destroy(&filter);
 	return !failed;
 }
 
