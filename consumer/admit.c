@@ -12,9 +12,11 @@
 
 #include "counters.h"
 #include "envelope.h"
+#include "gap.h"
 #include "program/clock.h"
 #include "program/log.h"
 #include "resume.h"
+#include "settle.h"
 
 /* The servers are asked again, and a gap is reported again, not more often than this. */
 #define ASK_AGAIN_MS  2000
@@ -29,49 +31,53 @@ static Outcome finish(Pipeline *pipeline)
 	return OUTCOME_OK;
 }
 
-static bool step_reject(Pipeline *pipeline, Error *error)
+typedef struct Reject
+{
+	const char *reason;
+} Reject;
+
+static bool step_reject(Pipeline *pipeline, void *argument, Error *error)
 {
 	const Delivery *delivery = &pipeline->delivery;
+	const Reject *reject = argument;
 
 	return deadletter_publish(pipeline->dead, delivery->properties, delivery->body,
-							  delivery->length, pipeline->reason, error);
+							  delivery->length, reject->reason, error);
 }
 
 /* A queue full of rubbish must not fill the disk with log lines. */
-static void log_reject(Pipeline *pipeline)
+static void log_reject(Pipeline *pipeline, const char *reason)
 {
 	int64_t now_ms = clock_ms();
 
 	if (pipeline->reject_logged_ms != 0 && now_ms - pipeline->reject_logged_ms < REJECT_LOG_MS)
 	{
-		pipeline->rejects_unlogged++;
+		pipeline->rejects_suppressed++;
 		return;
 	}
-	admit_log_rest(pipeline);
+	admit_log_suppressed(pipeline);
 	log_line(LOG_WARNING, "sent to the dead letters", {"queue", pipeline->queue, 0},
-			 {"reason", pipeline->reason, 0});
+			 {"reason", reason, 0});
 	pipeline->reject_logged_ms = now_ms;
 }
 
-void admit_log_rest(Pipeline *pipeline)
+void admit_log_suppressed(Pipeline *pipeline)
 {
-	if (pipeline->rejects_unlogged == 0)
+	if (pipeline->rejects_suppressed == 0)
 		return;
 	log_line(LOG_WARNING, "more sent to the dead letters", {"queue", pipeline->queue, 0},
-			 {"count", NULL, pipeline->rejects_unlogged});
-	pipeline->rejects_unlogged = 0;
+			 {"count", NULL, pipeline->rejects_suppressed});
+	pipeline->rejects_suppressed = 0;
 }
 
 static Outcome reject(Pipeline *pipeline, const char *reason)
 {
-	Outcome outcome;
+	Outcome outcome = attempt(pipeline, SERVER_RABBITMQ, step_reject, &(Reject){reason});
 
-	pipeline->reason = reason;
-	outcome = pipeline_persist(pipeline, SERVER_RABBITMQ, step_reject);
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	counters.dead++;
-	log_reject(pipeline);
+	log_reject(pipeline, reason);
 	return finish(pipeline);
 }
 
@@ -95,7 +101,7 @@ static bool decode(Pipeline *pipeline, Outcome *outcome)
 	}
 	if (!done)
 	{
-		*outcome = pipeline_delivery_outcome(error->code);
+		*outcome = attempt_delivery_outcome(error->code);
 		if (*outcome == OUTCOME_REJECT)
 			*outcome = reject(pipeline, error->text);
 		return false;
@@ -107,7 +113,7 @@ static bool decode(Pipeline *pipeline, Outcome *outcome)
 }
 
 /* Puts what fits into the chunk. */
-static Outcome add(Pipeline *pipeline, OrderClass *class)
+static Outcome add(Pipeline *pipeline, PositionClass *class)
 {
 	const DecodedBatch *batch = &pipeline->batch;
 
@@ -117,20 +123,11 @@ static Outcome add(Pipeline *pipeline, OrderClass *class)
 	return pipeline->place == batch->count ? finish(pipeline) : OUTCOME_OK;
 }
 
-static bool step_gap(Pipeline *pipeline, Error *error)
-{
-	const DecodedBatch *batch = &pipeline->batch;
-	const OrderCampaign *campaign = order_find(pipeline->order, batch->campaign_id);
-
-	return report_gap(pipeline->report, batch->campaign_id, batch->class,
-					  campaign->classes[batch->class].next, error);
-}
-
 /*
  * Something in front of the batch is missing, so it cannot be stored. It is
  * dropped: PostgreSQL publishes again from what is missing, this one included.
  */
-static Outcome drop_behind_gap(Pipeline *pipeline, OrderClass *class, bool *flush)
+static Outcome drop_behind_gap(Pipeline *pipeline, PositionClass *class, bool *flush)
 {
 	int64_t now_ms = clock_ms();
 	Outcome outcome;
@@ -144,7 +141,7 @@ static Outcome drop_behind_gap(Pipeline *pipeline, OrderClass *class, bool *flus
 		*flush = true;
 		return OUTCOME_OK;
 	}
-	outcome = pipeline_settle(pipeline);
+	outcome = settle(pipeline);
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	if (!receive_is_open(pipeline->receive))
@@ -152,13 +149,9 @@ static Outcome drop_behind_gap(Pipeline *pipeline, OrderClass *class, bool *flus
 		*flush = true;
 		return OUTCOME_OK;
 	}
-	outcome = pipeline_persist(pipeline, SERVER_POSTGRESQL, step_gap);
+	outcome = gap_report(pipeline, pipeline->batch.campaign_id, pipeline->batch.class, class->next);
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	log_line(LOG_INFO, "a gap: asked for what is missing",
-			 {"campaign", pipeline->batch.campaign_id, 0},
-			 {"class", message_class_name(pipeline->batch.class), 0}, {"next", NULL, class->next},
-			 {"arrived", NULL, pipeline->batch.first_seq});
 	class->gap_next = class->next;
 	class->gap_ms = now_ms;
 	return finish(pipeline);
@@ -172,23 +165,23 @@ static Outcome drop_behind_gap(Pipeline *pipeline, OrderClass *class, bool *flus
 static Outcome refresh(Pipeline *pipeline, bool *flush)
 {
 	if (pipeline->chunk->count == 0)
-		return readback_campaign(pipeline, flush);
+		return resume_campaign(pipeline, flush);
 	*flush = true;
 	return OUTCOME_OK;
 }
 
-static Outcome admit_known(Pipeline *pipeline, OrderCampaign *campaign, bool *flush)
+static Outcome admit_known(Pipeline *pipeline, PositionCampaign *campaign, bool *flush)
 {
 	const DecodedBatch *batch = &pipeline->batch;
-	OrderClass *class = &campaign->classes[batch->class];
+	PositionClass *class = &campaign->classes[batch->class];
 	int64_t last_seq = batch->first_seq + batch->count - 1;
 	int64_t from = batch->first_seq + pipeline->place;
 	bool fits = class->known && last_seq <= class->total;
-	OrderVerdict verdict = ORDER_STORE;
+	PositionDecision decision = POSITION_STORE;
 
 	if (fits && pipeline->ordered)
-		verdict = order_decide(class->next, batch->first_seq, last_seq, &from);
-	if (fits && verdict == ORDER_STORE)
+		decision = position_decide(class->next, batch->first_seq, last_seq, &from);
+	if (fits && decision == POSITION_STORE)
 	{
 		pipeline->place = (int) (from - batch->first_seq);
 		return add(pipeline, class);
@@ -199,7 +192,7 @@ static Outcome admit_known(Pipeline *pipeline, OrderCampaign *campaign, bool *fl
 		return reject(pipeline, "the campaign has no recipients of this class");
 	if (!fits)
 		return reject(pipeline, "more recipients than the campaign has");
-	if (verdict == ORDER_DONE)
+	if (decision == POSITION_DONE)
 		return finish(pipeline);
 	return drop_behind_gap(pipeline, class, flush);
 }
@@ -207,17 +200,17 @@ static Outcome admit_known(Pipeline *pipeline, OrderCampaign *campaign, bool *fl
 Outcome admit_delivery(Pipeline *pipeline, bool *flush)
 {
 	Outcome outcome = OUTCOME_OK;
-	OrderCampaign *campaign;
+	PositionCampaign *campaign;
 
 	if (!pipeline->decoded && !decode(pipeline, &outcome))
 		return outcome;
-	campaign = order_find(pipeline->order, pipeline->batch.campaign_id);
+	campaign = position_find(pipeline->positions, pipeline->batch.campaign_id);
 	if (campaign == NULL)
 	{
-		outcome = readback_campaign(pipeline, flush);
+		outcome = resume_campaign(pipeline, flush);
 		if (outcome != OUTCOME_OK || *flush)
 			return outcome;
-		campaign = order_find(pipeline->order, pipeline->batch.campaign_id);
+		campaign = position_find(pipeline->positions, pipeline->batch.campaign_id);
 	}
 	if (campaign == NULL)
 		return reject(pipeline, "unknown campaign");

@@ -5,7 +5,8 @@
 #ifndef CAMPAIGN_CONSUMER_ADMIT_H
 #define CAMPAIGN_CONSUMER_ADMIT_H
 
-#include "pipeline.h"
+#include "attempt.h"
+#include "lane_state.h"
 
 /*
  * Works on pipeline->delivery. Afterwards either nothing is in hand, or the
@@ -15,6 +16,6 @@
 Outcome admit_delivery(Pipeline *pipeline, bool *flush);
 
 /* Logs how many rejects went by without a line of their own; for when the queue is idle. */
-void admit_log_rest(Pipeline *pipeline);
+void admit_log_suppressed(Pipeline *pipeline);
 
 #endif /* CAMPAIGN_CONSUMER_ADMIT_H */

@@ -57,7 +57,7 @@ void chunk_reset(Chunk *chunk)
 {
 	chunk->count = 0;
 	chunk->stored = 0;
-	chunk->conflicts = 0;
+	chunk->parked = 0;
 	chunk->tag = 0;
 	chunk->used = 0;
 	chunk->ranges.count = 0;

@@ -50,10 +50,10 @@ typedef struct Chunk
 {
 	int capacity; /* documents */
 	int count;
-	int stored;	   /* documents before this one are done; store.c's */
-	int conflicts; /* documents in CHUNK_CONFLICT or CHUNK_REFUSED */
-	uint64_t tag;  /* last delivery that ends in this chunk; 0: none */
-	size_t used;   /* bytes */
+	int stored;	  /* documents before this one are done; store.c's */
+	int parked;	  /* documents in CHUNK_CONFLICT or CHUNK_REFUSED */
+	uint64_t tag; /* last delivery that ends in this chunk; 0: none */
+	size_t used;  /* bytes */
 	RangeList ranges;
 	bson_t *documents;
 	uint8_t *states; /* ChunkState of each document */

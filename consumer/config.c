@@ -22,7 +22,7 @@ static const Option OPTIONS[] = {
 	 "messages a queue may have on their way to us, 1 to 65535", OPTION_NUMBER,
 	 OPTION_PLACE(prefetch), 1, 65535},
 	{"CAMPAIGN_BATCH_DOCUMENTS", "batch-documents", "N", "2000",
-	 "most documents in one insert, 1 to 10000", OPTION_NUMBER, OPTION_PLACE(batch_documents), 1,
+	 "most documents in one insert, 1 to 10000", OPTION_NUMBER, OPTION_PLACE(chunk_documents), 1,
 	 10000},
 	{"CAMPAIGN_HEARTBEAT", "heartbeat", "SECONDS", "30",
 	 "AMQP heartbeat, 5 to 600; the URL's ?heartbeat= wins", OPTION_NUMBER,

@@ -19,7 +19,7 @@ typedef struct Config
 	char collection[128];
 	char ca_file[LAYERS_TEXT_MAX]; /* "": the system's */
 	int prefetch;				   /* messages per queue */
-	int batch_documents;		   /* documents per insert */
+	int chunk_documents;		   /* documents per insert */
 	int heartbeat_s;
 	int timeout_s; /* to connect, and for an answer of the broker */
 	LogFormat log_format;

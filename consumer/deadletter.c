@@ -42,7 +42,7 @@ DeadLetter *deadletter_new(const Config *config, const BrokerUrl *url, const cha
 	return dead;
 }
 
-void deadletter_rest(DeadLetter *dead)
+void deadletter_disconnect(DeadLetter *dead)
 {
 	broker_close(dead->connection, true);
 	dead->connection = NULL;
@@ -52,7 +52,7 @@ void deadletter_free(DeadLetter *dead)
 {
 	if (dead == NULL)
 		return;
-	deadletter_rest(dead);
+	deadletter_disconnect(dead);
 	free(dead);
 }
 

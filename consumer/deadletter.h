@@ -31,6 +31,6 @@ bool deadletter_publish(DeadLetter *dead, const amqp_basic_properties_t *propert
 						const void *body, size_t length, const char *reason, Error *error);
 
 /* Closes the connection until the next one is needed. */
-void deadletter_rest(DeadLetter *dead);
+void deadletter_disconnect(DeadLetter *dead);
 
 #endif /* CAMPAIGN_CONSUMER_DEADLETTER_H */

@@ -14,31 +14,32 @@
 #include "counters.h"
 #include "envelope.h"
 #include "program/log.h"
+#include "settle.h"
 
 #define REASON_CONFLICT "conflict: the document is stored with other content"
 #define REASON_REFUSED	"MongoDB refuses the document: a unique index or a validation rule"
 
 /* The recipient at `place` of the chunk. */
-typedef struct Conflict
+typedef struct Parked
 {
 	const Range *range;
 	int64_t seq;
 	const bson_t *document;
 	const char *reason;
-} Conflict;
+} Parked;
 
-static Conflict conflict_at(const Chunk *chunk, int place)
+static Parked parked_at(const Chunk *chunk, int place)
 {
-	Conflict conflict = {.document = &chunk->documents[place],
-						 .reason = chunk->states[place] == CHUNK_REFUSED ? REASON_REFUSED
-																		 : REASON_CONFLICT};
+	Parked parked = {.document = &chunk->documents[place],
+					 .reason =
+						 chunk->states[place] == CHUNK_REFUSED ? REASON_REFUSED : REASON_CONFLICT};
 	int at = chunk->ranges.count - 1;
 
 	while (chunk->ranges.items[at].first_document > place)
 		at--;
-	conflict.range = &chunk->ranges.items[at];
-	conflict.seq = conflict.range->first_seq + place - conflict.range->first_document;
-	return conflict;
+	parked.range = &chunk->ranges.items[at];
+	parked.seq = parked.range->first_seq + place - parked.range->first_document;
+	return parked;
 }
 
 /* Our own document: the field is there. */
@@ -53,36 +54,35 @@ static const char *field(const bson_t *document, const char *name, uint32_t *len
 }
 
 /* A body with this one recipient, as the worker would have published it. */
-static bool compose(const Conflict *conflict, MessageBody *body, char *escaped, Error *error)
+static bool compose(const Parked *parked, MessageBody *body, char *escaped, Error *error)
 {
 	uint32_t text_length;
 	uint32_t identifier_length;
 	uint32_t phone_length;
-	const char *text = field(conflict->document, "message", &text_length);
-	const char *identifier =
-		field(conflict->document, MESSAGE_FIELD_IDENTIFIER, &identifier_length);
-	const char *phone = field(conflict->document, MESSAGE_FIELD_PHONE_NUMBER, &phone_length);
+	const char *text = field(parked->document, "message", &text_length);
+	const char *identifier = field(parked->document, MESSAGE_FIELD_IDENTIFIER, &identifier_length);
+	const char *phone = field(parked->document, MESSAGE_FIELD_PHONE_NUMBER, &phone_length);
 	size_t escaped_length = message_escape(text, text_length, escaped, MESSAGE_BODY_MAX);
 
 	if (escaped_length == 0 ||
-		!message_begin(body, conflict->range->campaign_id, conflict->range->class, conflict->seq,
-					   conflict->seq, escaped, escaped_length) ||
+		!message_begin(body, parked->range->campaign_id, parked->range->class, parked->seq,
+					   parked->seq, escaped, escaped_length) ||
 		!message_add(body, identifier, identifier_length, phone, phone_length))
 		return error_set(error, ERROR_MEMORY, "a recipient does not fit a body");
 	message_end(body);
 	return true;
 }
 
-static bool step_publish(Pipeline *pipeline, Error *error)
+static bool step_publish(Pipeline *pipeline, void *argument, Error *error)
 {
-	const Conflict *conflict = pipeline->conflict;
+	const Parked *parked = argument;
 	size_t size = MESSAGE_BODY_MAX;
 	MessageBody body = {.buffer = malloc(size), .capacity = size};
 	char *escaped = malloc(size);
 	amqp_table_entry_t entries[] = {
-		envelope_text(MESSAGE_HEADER_CAMPAIGN_ID, conflict->range->campaign_id),
-		envelope_text(MESSAGE_HEADER_CLASS, message_class_name(conflict->range->class)),
-		envelope_number(MESSAGE_HEADER_FIRST_SEQ, conflict->seq),
+		envelope_text(MESSAGE_HEADER_CAMPAIGN_ID, parked->range->campaign_id),
+		envelope_text(MESSAGE_HEADER_CLASS, message_class_name(parked->range->class)),
+		envelope_number(MESSAGE_HEADER_FIRST_SEQ, parked->seq),
 		envelope_number(MESSAGE_HEADER_COUNT, 1),
 	};
 	amqp_basic_properties_t properties = {
@@ -95,46 +95,44 @@ static bool step_publish(Pipeline *pipeline, Error *error)
 	if (body.buffer == NULL || escaped == NULL)
 		error_set(error, ERROR_MEMORY, "out of memory");
 	else
-		done = compose(conflict, &body, escaped, error) &&
+		done = compose(parked, &body, escaped, error) &&
 			   deadletter_publish(pipeline->dead, &properties, body.buffer, body.length,
-								  conflict->reason, error);
+								  parked->reason, error);
 	free(body.buffer);
 	free(escaped);
 	return done;
 }
 
-static bool step_report(Pipeline *pipeline, Error *error)
+static bool step_report(Pipeline *pipeline, void *argument, Error *error)
 {
-	const Conflict *conflict = pipeline->conflict;
+	const Parked *parked = argument;
 
-	return report_conflict(pipeline->report, conflict->range->campaign_id, conflict->range->class,
-						   conflict->seq, conflict->reason, error);
+	return report_conflict(pipeline->report, parked->range->campaign_id, parked->range->class,
+						   parked->seq, parked->reason, error);
 }
 
-Outcome conflict_park(Pipeline *pipeline)
+Outcome park_chunk(Pipeline *pipeline)
 {
 	const Chunk *chunk = pipeline->chunk;
-	Outcome outcome = pipeline_settle(pipeline);
+	Outcome outcome = settle(pipeline);
 	const char *reason = "";
 
 	for (int place = 0; outcome == OUTCOME_OK && place < chunk->count; place++)
 	{
-		Conflict conflict;
+		Parked parked;
 
 		if (chunk->states[place] != CHUNK_CONFLICT && chunk->states[place] != CHUNK_REFUSED)
 			continue;
-		conflict = conflict_at(chunk, place);
-		reason = conflict.reason;
-		pipeline->conflict = &conflict;
-		outcome = pipeline_persist(pipeline, SERVER_RABBITMQ, step_publish);
+		parked = parked_at(chunk, place);
+		reason = parked.reason;
+		outcome = attempt(pipeline, SERVER_RABBITMQ, step_publish, &parked);
 		if (outcome == OUTCOME_OK)
-			outcome = pipeline_persist(pipeline, SERVER_POSTGRESQL, step_report);
+			outcome = attempt(pipeline, SERVER_POSTGRESQL, step_report, &parked);
 		if (outcome == OUTCOME_OK)
 			counters.dead++;
-		pipeline->conflict = NULL;
 	}
 	if (outcome == OUTCOME_OK)
 		log_line(LOG_WARNING, "sent to the dead letters", {"queue", pipeline->queue, 0},
-				 {"reason", reason, 0}, {"count", NULL, chunk->conflicts});
+				 {"reason", reason, 0}, {"count", NULL, chunk->parked});
 	return outcome;
 }

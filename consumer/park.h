@@ -5,9 +5,10 @@
 #ifndef CAMPAIGN_CONSUMER_PARK_H
 #define CAMPAIGN_CONSUMER_PARK_H
 
-#include "pipeline.h"
+#include "attempt.h"
+#include "lane_state.h"
 
 /* Parks the documents of the stored chunk that are in CHUNK_CONFLICT. */
-Outcome conflict_park(Pipeline *pipeline);
+Outcome park_chunk(Pipeline *pipeline);
 
 #endif /* CAMPAIGN_CONSUMER_PARK_H */

@@ -9,7 +9,7 @@
 
 #define NONE (-1)
 
-struct OrderTable
+struct PositionTable
 {
 	int capacity;
 	int used;
@@ -17,12 +17,12 @@ struct OrderTable
 	int oldest;
 	uint32_t mask;
 	int32_t *buckets; /* first campaign of a chain, or NONE */
-	OrderCampaign *campaigns;
+	PositionCampaign *campaigns;
 };
 
-OrderTable *order_new(int capacity)
+PositionTable *position_new(int capacity)
 {
-	OrderTable *table = calloc(1, sizeof(*table));
+	PositionTable *table = calloc(1, sizeof(*table));
 	uint32_t buckets = 1;
 
 	if (table == NULL)
@@ -35,14 +35,14 @@ OrderTable *order_new(int capacity)
 	table->campaigns = calloc((size_t) capacity, sizeof(*table->campaigns));
 	if (table->buckets == NULL || table->campaigns == NULL)
 	{
-		order_free(table);
+		position_free(table);
 		return NULL;
 	}
-	order_clear(table);
+	position_clear(table);
 	return table;
 }
 
-void order_free(OrderTable *table)
+void position_free(PositionTable *table)
 {
 	if (table == NULL)
 		return;
@@ -51,7 +51,7 @@ void order_free(OrderTable *table)
 	free(table);
 }
 
-void order_clear(OrderTable *table)
+void position_clear(PositionTable *table)
 {
 	table->used = 0;
 	table->newest = NONE;
@@ -61,7 +61,7 @@ void order_clear(OrderTable *table)
 }
 
 /* FNV-1a: ids are random already. */
-static int32_t *bucket(OrderTable *table, const char *campaign_id)
+static int32_t *bucket(PositionTable *table, const char *campaign_id)
 {
 	uint32_t hash = 2166136261U;
 
@@ -70,9 +70,9 @@ static int32_t *bucket(OrderTable *table, const char *campaign_id)
 	return &table->buckets[hash & table->mask];
 }
 
-static void unlink_campaign(OrderTable *table, int index)
+static void unlink_campaign(PositionTable *table, int index)
 {
-	OrderCampaign *campaign = &table->campaigns[index];
+	PositionCampaign *campaign = &table->campaigns[index];
 
 	if (campaign->newer != NONE)
 		table->campaigns[campaign->newer].older = campaign->older;
@@ -84,9 +84,9 @@ static void unlink_campaign(OrderTable *table, int index)
 		table->oldest = campaign->newer;
 }
 
-static void link_newest(OrderTable *table, int index)
+static void link_newest(PositionTable *table, int index)
 {
-	OrderCampaign *campaign = &table->campaigns[index];
+	PositionCampaign *campaign = &table->campaigns[index];
 
 	campaign->newer = NONE;
 	campaign->older = table->newest;
@@ -97,7 +97,7 @@ static void link_newest(OrderTable *table, int index)
 	table->newest = index;
 }
 
-static void chain(OrderTable *table, int index)
+static void chain(PositionTable *table, int index)
 {
 	int32_t *first = bucket(table, table->campaigns[index].id);
 
@@ -105,7 +105,7 @@ static void chain(OrderTable *table, int index)
 	*first = index;
 }
 
-static void unchain(OrderTable *table, int index)
+static void unchain(PositionTable *table, int index)
 {
 	int32_t *link = bucket(table, table->campaigns[index].id);
 
@@ -114,7 +114,7 @@ static void unchain(OrderTable *table, int index)
 	*link = table->campaigns[index].chain;
 }
 
-static int find(OrderTable *table, const char *campaign_id)
+static int find(PositionTable *table, const char *campaign_id)
 {
 	int index = *bucket(table, campaign_id);
 
@@ -123,7 +123,7 @@ static int find(OrderTable *table, const char *campaign_id)
 	return index;
 }
 
-OrderCampaign *order_find(OrderTable *table, const char *campaign_id)
+PositionCampaign *position_find(PositionTable *table, const char *campaign_id)
 {
 	int index = find(table, campaign_id);
 
@@ -137,7 +137,7 @@ OrderCampaign *order_find(OrderTable *table, const char *campaign_id)
 	return &table->campaigns[index];
 }
 
-OrderCampaign *order_add(OrderTable *table, const char *campaign_id)
+PositionCampaign *position_add(PositionTable *table, const char *campaign_id)
 {
 	int index;
 
@@ -156,7 +156,7 @@ OrderCampaign *order_add(OrderTable *table, const char *campaign_id)
 	return &table->campaigns[index];
 }
 
-void order_forget(OrderTable *table, const char *campaign_id)
+void position_forget(PositionTable *table, const char *campaign_id)
 {
 	int index = find(table, campaign_id);
 	int last = table->used - 1;
@@ -177,12 +177,12 @@ void order_forget(OrderTable *table, const char *campaign_id)
 	link_newest(table, index);
 }
 
-OrderVerdict order_decide(int64_t next, int64_t first, int64_t last, int64_t *from)
+PositionDecision position_decide(int64_t next, int64_t first, int64_t last, int64_t *from)
 {
 	if (first > next)
-		return ORDER_GAP;
+		return POSITION_GAP;
 	if (last < next)
-		return ORDER_DONE;
+		return POSITION_DONE;
 	*from = next;
-	return ORDER_STORE;
+	return POSITION_STORE;
 }

@@ -13,50 +13,51 @@
 
 #include "contract/message.h"
 
-typedef struct OrderClass
+typedef struct PositionClass
 {
 	bool known;		  /* PostgreSQL knows recipients of this class */
 	int64_t total;	  /* how many */
 	int64_t next;	  /* lowest seq not stored nor in the chunk in hand */
 	int64_t gap_next; /* `next` of the last reported gap; 0: none */
 	int64_t gap_ms;	  /* when it was reported */
-} OrderClass;
+} PositionClass;
 
-typedef struct OrderCampaign
+typedef struct PositionCampaign
 {
 	char id[MESSAGE_ID_MAX + 1];
-	OrderClass classes[MESSAGE_CLASSES];
+	PositionClass classes[MESSAGE_CLASSES];
 	int64_t read_ms; /* when `next` was last read from the servers */
+	bool followed;	 /* nothing of it was stored then: all of it was stored since, by this lane */
 	/* Private to position.c: */
 	int32_t chain;
 	int32_t newer;
 	int32_t older;
-} OrderCampaign;
+} PositionCampaign;
 
-typedef struct OrderTable OrderTable;
+typedef struct PositionTable PositionTable;
 
 /* `capacity` campaigns; the longest unused makes room. NULL when out of memory. */
-OrderTable *order_new(int capacity);
-void order_free(OrderTable *table);
+PositionTable *position_new(int capacity);
+void position_free(PositionTable *table);
 
-/* NULL if unknown. The pointer holds until the next order_add() or order_forget(). */
-OrderCampaign *order_find(OrderTable *table, const char *campaign_id);
+/* NULL if unknown. The pointer holds until the next position_add() or position_forget(). */
+PositionCampaign *position_find(PositionTable *table, const char *campaign_id);
 
 /* Adds a campaign that is not there, zeroed but for its id. */
-OrderCampaign *order_add(OrderTable *table, const char *campaign_id);
+PositionCampaign *position_add(PositionTable *table, const char *campaign_id);
 
 /* To be read back before it is used again. */
-void order_forget(OrderTable *table, const char *campaign_id);
-void order_clear(OrderTable *table);
+void position_forget(PositionTable *table, const char *campaign_id);
+void position_clear(PositionTable *table);
 
-typedef enum OrderVerdict
+typedef enum PositionDecision
 {
-	ORDER_STORE, /* from *from on */
-	ORDER_DONE,	 /* all of it is stored */
-	ORDER_GAP	 /* something before it is missing */
-} OrderVerdict;
+	POSITION_STORE, /* from *from on */
+	POSITION_DONE,	/* all of it is stored */
+	POSITION_GAP	/* something before it is missing */
+} PositionDecision;
 
 /* What to do with seqs first .. last when `next` is the lowest missing one. */
-OrderVerdict order_decide(int64_t next, int64_t first, int64_t last, int64_t *from);
+PositionDecision position_decide(int64_t next, int64_t first, int64_t last, int64_t *from);
 
 #endif /* CAMPAIGN_CONSUMER_POSITION_H */

@@ -8,11 +8,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const PgStatement OPEN = {
-	"report_open", "SELECT class, total, stored_through FROM campaign.report_open($1::text)", 1};
+static const PgStatement POSITION = {
+	"report_position", "SELECT class, total, stored_through FROM campaign.report_open($1::text)",
+	1};
+/* Parameters of a report: ids, classes, first and last seqs, and the ids of what was looked at. */
+#define ARRAYS 5
+
 static const PgStatement STORED = {
-	"report_stored",
-	"SELECT campaign.report_stored($1::text[], $2::text[], $3::int8[], $4::int8[])", 4};
+	"report_checked",
+	"SELECT campaign_id, class, total, failed FROM campaign.report_checked("
+	"$1::text[], $2::text[], $3::int8[], $4::int8[], $5::text[])",
+	ARRAYS};
 static const PgStatement GAP = {"report_gap",
 								"SELECT campaign.report_gap($1::text, $2::text, $3::int8)", 3};
 static const PgStatement CONFLICT = {
@@ -30,7 +36,8 @@ struct Report
 {
 	PgConnection postgres;
 	bool pending;
-	Array arrays[4];
+	Array arrays[ARRAYS];
+	PGresult *unchecked; /* the answer in which classes to look at stand; NULL: none */
 };
 
 /* Bytes one range takes in the longest array: an id or a number, and a comma. */
@@ -53,9 +60,9 @@ Report *report_new(const Config *config, void (*tick)(void *), void *tick_argume
 	report->postgres = report_pgconn(config);
 	report->postgres.tick = tick;
 	report->postgres.tick_argument = tick_argument;
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < ARRAYS; i++)
 	{
-		report->arrays[i].text = malloc((size_t) config->batch_documents * ARRAY_ITEM_SIZE + 3);
+		report->arrays[i].text = malloc((size_t) config->chunk_documents * ARRAY_ITEM_SIZE + 3);
 		if (report->arrays[i].text == NULL)
 		{
 			report_free(report);
@@ -70,7 +77,8 @@ void report_free(Report *report)
 	if (report == NULL)
 		return;
 	pgconn_close(&report->postgres);
-	for (int i = 0; i < 4; i++)
+	PQclear(report->unchecked);
+	for (int i = 0; i < ARRAYS; i++)
 		free(report->arrays[i].text);
 	free(report);
 }
@@ -81,7 +89,7 @@ bool report_ready(Report *report, Error *error)
 
 	if (pgconn_is_open(postgres))
 		return true;
-	if (pgconn_open(postgres, error) && pgconn_prepare(postgres, &OPEN, error) &&
+	if (pgconn_open(postgres, error) && pgconn_prepare(postgres, &POSITION, error) &&
 		pgconn_prepare(postgres, &STORED, error) && pgconn_prepare(postgres, &GAP, error) &&
 		pgconn_prepare(postgres, &CONFLICT, error))
 		return true;
@@ -99,11 +107,11 @@ static PGresult *query(Report *report, const PgStatement *statement, const char 
 	return pgconn_result(&report->postgres, statement->name, error);
 }
 
-bool report_open(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
-				 Error *error)
+bool report_position(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
+					 Error *error)
 {
 	const char *values[] = {campaign_id};
-	PGresult *result = query(report, &OPEN, values, error);
+	PGresult *result = query(report, &POSITION, values, error);
 
 	if (result == NULL)
 		return false;
@@ -141,11 +149,13 @@ static void array_add_number(Array *array, int64_t number)
 	array_add_text(array, digits);
 }
 
-bool report_send(Report *report, const RangeList *ranges, Error *error)
+bool report_send(Report *report, const RangeList *ranges, const CampaignList *checked, Error *error)
 {
-	const char *values[4];
+	const char *values[ARRAYS];
 
-	for (int i = 0; i < 4; i++)
+	PQclear(report->unchecked);
+	report->unchecked = NULL;
+	for (int i = 0; i < ARRAYS; i++)
 	{
 		report->arrays[i].text[0] = '{';
 		report->arrays[i].length = 1;
@@ -159,12 +169,14 @@ bool report_send(Report *report, const RangeList *ranges, Error *error)
 		array_add_number(&report->arrays[2], range->first_seq);
 		array_add_number(&report->arrays[3], range->last_seq);
 	}
-	for (int i = 0; i < 4; i++)
+	for (int i = 0; i < checked->count; i++)
+		array_add_text(&report->arrays[4], checked->ids[i]);
+	for (int i = 0; i < ARRAYS; i++)
 	{
 		Array *array = &report->arrays[i];
 
 		/* The last comma becomes the closing brace. */
-		memcpy(array->text + array->length - 1, "}", 2);
+		memcpy(array->text + array->length - (array->length > 1), "}", 2);
 		values[i] = array->text;
 	}
 	report->pending =
@@ -179,10 +191,38 @@ bool report_collect(Report *report, int64_t *completed, Error *error)
 	report->pending = false;
 	if (result == NULL)
 		return false;
-	if (PQntuples(result) == 1 && PQnfields(result) == 1)
-		*completed = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-	PQclear(result);
+	*completed = 0;
+	for (int row = 0; row < PQntuples(result); row++)
+		*completed += PQgetisnull(result, row, 1);
+	if (*completed < PQntuples(result))
+		report->unchecked = result;
+	else
+		PQclear(result);
 	return true;
+}
+
+bool report_unchecked(const Report *report, int index, ReportUnchecked *unchecked)
+{
+	const PGresult *result = report->unchecked;
+
+	for (int row = 0; row < PQntuples(result); row++)
+	{
+		const char *name = PQgetvalue(result, row, 1);
+
+		if (PQgetisnull(result, row, 1) || index-- > 0)
+			continue;
+		unchecked->campaign_id = PQgetvalue(result, row, 0);
+		unchecked->total = strtoll(PQgetvalue(result, row, 2), NULL, 10);
+		unchecked->failed = strtoll(PQgetvalue(result, row, 3), NULL, 10);
+		return message_class_parse(name, strlen(name), &unchecked->class);
+	}
+	return false;
+}
+
+void report_disconnect(Report *report)
+{
+	pgconn_close(&report->postgres);
+	report->pending = false;
 }
 
 bool report_is_pending(const Report *report)

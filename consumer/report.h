@@ -27,6 +27,22 @@ typedef struct ReportClass
 	int64_t stored_through; /* end of the unbroken stored range from 1; 0: none */
 } ReportClass;
 
+/* A class that has to be looked at in MongoDB before its campaign ends. */
+typedef struct ReportUnchecked
+{
+	const char *campaign_id;
+	MessageClass class;
+	int64_t total;
+	int64_t failed; /* so many of them need not be there */
+} ReportUnchecked;
+
+/* Ids of campaigns. */
+typedef struct CampaignList
+{
+	char (*ids)[MESSAGE_ID_MAX + 1];
+	int count;
+} CampaignList;
+
 /* A connection by the consumer's settings, not open yet. */
 PgConnection report_pgconn(const Config *config);
 
@@ -42,20 +58,31 @@ void report_free(Report *report);
 bool report_ready(Report *report, Error *error);
 
 /* What is known of a campaign, by class; all unknown if there is no such campaign. */
-bool report_open(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
-				 Error *error);
+bool report_position(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
+					 Error *error);
 
 /*
  * Sends a report without waiting for the answer, which report_collect() waits
- * for. `ranges` must stay until then.
+ * for. Campaigns that would end by it do so only if they are among `checked`.
  */
-bool report_send(Report *report, const RangeList *ranges, Error *error);
+bool report_send(Report *report, const RangeList *ranges, const CampaignList *checked,
+				 Error *error);
 
 /* *completed: how many campaigns this report finished. */
 bool report_collect(Report *report, int64_t *completed, Error *error);
 
+/*
+ * A class of a campaign that would have ended by the report just collected, and
+ * was therefore not reported; false behind the last one. Its id holds until the next
+ * report_send().
+ */
+bool report_unchecked(const Report *report, int index, ReportUnchecked *unchecked);
+
 /* The answer of report_send() is still to be collected. */
 bool report_is_pending(const Report *report);
+
+/* Gives up the session, and with it the answer to what was sent. */
+void report_disconnect(Report *report);
 
 /* `next` is missing although later ones arrived: asks for it to be published again. */
 bool report_gap(Report *report, const char *campaign_id, MessageClass class, int64_t next,

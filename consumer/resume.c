@@ -8,17 +8,20 @@
 
 #include <string.h>
 
+#include "gap.h"
 #include "program/clock.h"
+#include "settle.h"
 
-static bool step_open(Pipeline *pipeline, Error *error)
+static bool step_position(Pipeline *pipeline, void *argument, Error *error)
 {
-	return report_open(pipeline->report, pipeline->batch.campaign_id, pipeline->standing.classes,
-					   error);
+	Standing *standing = argument;
+
+	return report_position(pipeline->report, pipeline->batch.campaign_id, standing->classes, error);
 }
 
-static bool step_highest(Pipeline *pipeline, Error *error)
+static bool step_highest(Pipeline *pipeline, void *argument, Error *error)
 {
-	Standing *standing = &pipeline->standing;
+	Standing *standing = argument;
 
 	for (int class = 0; class < MESSAGE_CLASSES; class ++)
 	{
@@ -54,26 +57,46 @@ static bool is_known(const Standing *standing)
 	return false;
 }
 
-static void remember(Pipeline *pipeline)
+/*
+ * A class whose batches do not come any more (VIP, while NORMAL runs) would stay without what
+ * MongoDB has lost of it.
+ */
+static Outcome report_losses(Pipeline *pipeline, const Standing *standing)
 {
-	const Standing *standing = &pipeline->standing;
-	OrderCampaign *campaign = order_find(pipeline->order, pipeline->batch.campaign_id);
+	Outcome outcome = OUTCOME_OK;
+
+	for (int class = 0; outcome == OUTCOME_OK && class < MESSAGE_CLASSES; class ++)
+	{
+		int64_t next = next_seq(standing, class);
+
+		if (next <= standing->classes[class].stored_through)
+			outcome = gap_report(pipeline, pipeline->batch.campaign_id, (MessageClass) class, next);
+	}
+	return outcome;
+}
+
+static void remember(Pipeline *pipeline, const Standing *standing)
+{
+	PositionCampaign *campaign = position_find(pipeline->positions, pipeline->batch.campaign_id);
 
 	if (campaign == NULL)
-		campaign = order_add(pipeline->order, pipeline->batch.campaign_id);
+		campaign = position_add(pipeline->positions, pipeline->batch.campaign_id);
 	campaign->read_ms = clock_ms();
+	campaign->followed = true;
 	for (int class = 0; class < MESSAGE_CLASSES; class ++)
 	{
 		campaign->classes[class].known = standing->classes[class].known;
 		campaign->classes[class].total = standing->classes[class].total;
 		campaign->classes[class].next = next_seq(standing, class);
+		campaign->followed &= campaign->classes[class].next == 1;
 	}
 }
 
-Outcome readback_campaign(Pipeline *pipeline, bool *flush)
+Outcome resume_campaign(Pipeline *pipeline, bool *flush)
 {
 	/* One query at a time on the connection: the report on its way goes first. */
-	Outcome outcome = pipeline_settle(pipeline);
+	Outcome outcome = settle(pipeline);
+	Standing standing;
 
 	if (outcome == OUTCOME_OK && !receive_is_open(pipeline->receive))
 	{
@@ -81,17 +104,19 @@ Outcome readback_campaign(Pipeline *pipeline, bool *flush)
 		return OUTCOME_OK;
 	}
 	if (outcome == OUTCOME_OK)
-		outcome = pipeline_persist(pipeline, SERVER_POSTGRESQL, step_open);
+		outcome = attempt(pipeline, SERVER_POSTGRESQL, step_position, &standing);
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	if (!is_known(&pipeline->standing))
+	if (!is_known(&standing))
 	{
-		order_forget(pipeline->order, pipeline->batch.campaign_id);
+		position_forget(pipeline->positions, pipeline->batch.campaign_id);
 		return OUTCOME_OK;
 	}
 	if (pipeline->ordered)
-		outcome = pipeline_persist(pipeline, SERVER_MONGODB, step_highest);
+		outcome = attempt(pipeline, SERVER_MONGODB, step_highest, &standing);
+	if (outcome == OUTCOME_OK && pipeline->ordered)
+		outcome = report_losses(pipeline, &standing);
 	if (outcome == OUTCOME_OK)
-		remember(pipeline);
+		remember(pipeline, &standing);
 	return outcome;
 }

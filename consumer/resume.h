@@ -5,13 +5,14 @@
 #ifndef CAMPAIGN_CONSUMER_RESUME_H
 #define CAMPAIGN_CONSUMER_RESUME_H
 
-#include "pipeline.h"
+#include "attempt.h"
+#include "lane_state.h"
 
 /*
- * Reads back the campaign of the delivery in hand into pipeline->order; a
+ * Reads back the campaign of the delivery in hand into pipeline->positions; a
  * campaign that PostgreSQL does not know is not there afterwards. *flush becomes
  * true if the broker was lost meanwhile.
  */
-Outcome readback_campaign(Pipeline *pipeline, bool *flush);
+Outcome resume_campaign(Pipeline *pipeline, bool *flush);
 
 #endif /* CAMPAIGN_CONSUMER_RESUME_H */

@@ -113,8 +113,8 @@ Store *store_new(const Config *config, Error *error)
 		goto no_memory;
 	store->options = bson_new();
 	store->client = mongoc_client_new_from_uri(uri);
-	store->pending = malloc((size_t) config->batch_documents * sizeof(*store->pending));
-	store->places = malloc((size_t) config->batch_documents * sizeof(*store->places));
+	store->pending = malloc((size_t) config->chunk_documents * sizeof(*store->pending));
+	store->places = malloc((size_t) config->chunk_documents * sizeof(*store->places));
 	store->database = strdup(store_database(uri));
 	if (store->client == NULL || store->pending == NULL || store->places == NULL ||
 		store->database == NULL)
@@ -201,7 +201,28 @@ bool store_highest(Store *store, const char *campaign_id, MessageClass class, in
 {
 	bson_error_t reason;
 
-	if (existing_highest(store->collection, campaign_id, class, highest, &reason))
+	if (store_read_highest(store->collection, campaign_id, class, highest, &reason))
+		return true;
+	return failed(error, "cannot read what is stored", &reason);
+}
+
+bool store_count(Store *store, const char *campaign_id, MessageClass class, int64_t first_seq,
+				 int64_t last_seq, int64_t *count, Error *error)
+{
+	bson_error_t reason;
+
+	if (store_read_count(store->collection, campaign_id, class, first_seq, last_seq, count,
+						 &reason))
+		return true;
+	return failed(error, "cannot count what is stored", &reason);
+}
+
+bool store_has(Store *store, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE], bool *present,
+			   Error *error)
+{
+	bson_error_t reason;
+
+	if (store_read_has(store->collection, id, present, &reason))
 		return true;
 	return failed(error, "cannot read what is stored", &reason);
 }
@@ -268,7 +289,7 @@ static bool skip_existing(Store *store, Chunk *chunk, Error *error)
 {
 	bson_error_t reason;
 
-	if (!existing_compare(store->collection, chunk, chunk->stored, &reason))
+	if (!store_read_compare(store->collection, chunk, chunk->stored, &reason))
 		return failed(error, "cannot read what is stored", &reason);
 	/* A write of somebody else that no majority has yet: it will, or it goes away. */
 	if (chunk->states[chunk->stored] == CHUNK_MISSING)
@@ -306,7 +327,7 @@ bool store_insert(Store *store, Chunk *chunk, bool *retried, Error *error)
 		if (refusal == REFUSAL_FOR_EVER)
 		{
 			chunk->states[chunk->stored] = CHUNK_REFUSED;
-			chunk->conflicts++;
+			chunk->parked++;
 		}
 		else if (!skip_existing(store, chunk, error))
 			return false;

@@ -36,6 +36,14 @@ bool store_prepare(Store *store, Error *error);
 bool store_highest(Store *store, const char *campaign_id, MessageClass class, int64_t *highest,
 				   Error *error);
 
+/* How many documents of seqs first_seq … last_seq a majority has. */
+bool store_count(Store *store, const char *campaign_id, MessageClass class, int64_t first_seq,
+				 int64_t last_seq, int64_t *count, Error *error);
+
+/* Whether a majority has a document. */
+bool store_has(Store *store, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE], bool *present,
+			   Error *error);
+
 /*
  * Stores what of the chunk is not stored yet; goes on where it stopped if it is
  * called again. Documents that are there already are compared, never written:

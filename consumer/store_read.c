@@ -10,24 +10,32 @@ static const char *const COMPARED[] = {"identifier", "phone_number", "message", 
 
 #define COMPARED_COUNT (sizeof(COMPARED) / sizeof(*COMPARED))
 
-static mongoc_cursor_t *find_range(mongoc_collection_t *collection, const char *campaign_id,
-								   MessageClass class, int64_t first_seq, int64_t last_seq,
-								   const bson_t *options)
+/* Appends the condition for the documents of seqs first_seq … last_seq to an empty filter. */
+static void put_bounds(bson_t *filter, const char *campaign_id, MessageClass class,
+					   int64_t first_seq, int64_t last_seq)
 {
 	uint8_t prefix[MESSAGE_DOCUMENT_PREFIX_SIZE];
 	uint8_t first[MESSAGE_DOCUMENT_ID_SIZE];
 	uint8_t last[MESSAGE_DOCUMENT_ID_SIZE];
-	bson_t filter = BSON_INITIALIZER;
 	bson_t bounds;
-	mongoc_cursor_t *cursor;
 
 	message_document_prefix(campaign_id, prefix);
 	message_document_id(prefix, class, first_seq, first);
 	message_document_id(prefix, class, last_seq, last);
-	BSON_APPEND_DOCUMENT_BEGIN(&filter, "_id", &bounds);
+	BSON_APPEND_DOCUMENT_BEGIN(filter, "_id", &bounds);
 	BSON_APPEND_BINARY(&bounds, "$gte", BSON_SUBTYPE_BINARY, first, sizeof(first));
 	BSON_APPEND_BINARY(&bounds, "$lte", BSON_SUBTYPE_BINARY, last, sizeof(last));
-	bson_append_document_end(&filter, &bounds);
+	bson_append_document_end(filter, &bounds);
+}
+
+static mongoc_cursor_t *find_range(mongoc_collection_t *collection, const char *campaign_id,
+								   MessageClass class, int64_t first_seq, int64_t last_seq,
+								   const bson_t *options)
+{
+	bson_t filter = BSON_INITIALIZER;
+	mongoc_cursor_t *cursor;
+
+	put_bounds(&filter, campaign_id, class, first_seq, last_seq);
 	cursor = mongoc_collection_find_with_opts(collection, &filter, options, NULL);
 	bson_destroy(&filter);
 	return cursor;
@@ -52,8 +60,8 @@ static int64_t document_seq(const bson_t *document)
 	return seq;
 }
 
-bool existing_highest(mongoc_collection_t *collection, const char *campaign_id, MessageClass class,
-					  int64_t *highest, bson_error_t *reason)
+bool store_read_highest(mongoc_collection_t *collection, const char *campaign_id,
+						MessageClass class, int64_t *highest, bson_error_t *reason)
 {
 	bson_t *options = BCON_NEW("sort", "{", "_id", BCON_INT32(-1), "}", "limit", BCON_INT64(1),
 							   "projection", "{", "_id", BCON_INT32(1), "}");
@@ -71,6 +79,37 @@ bool existing_highest(mongoc_collection_t *collection, const char *campaign_id, 
 	return !failed;
 }
 
+bool store_read_count(mongoc_collection_t *collection, const char *campaign_id, MessageClass class,
+					  int64_t first_seq, int64_t last_seq, int64_t *count, bson_error_t *reason)
+{
+	bson_t filter = BSON_INITIALIZER;
+
+	put_bounds(&filter, campaign_id, class, first_seq, last_seq);
+	*count = mongoc_collection_count_documents(collection, &filter, NULL, NULL, NULL, reason);
+	bson_destroy(&filter);
+	return *count >= 0;
+}
+
+bool store_read_has(mongoc_collection_t *collection, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE],
+					bool *present, bson_error_t *reason)
+{
+	bson_t filter = BSON_INITIALIZER;
+	bson_t *options =
+		BCON_NEW("limit", BCON_INT64(1), "projection", "{", "_id", BCON_INT32(1), "}");
+	mongoc_cursor_t *cursor;
+	const bson_t *document;
+	bool failed;
+
+	BSON_APPEND_BINARY(&filter, "_id", BSON_SUBTYPE_BINARY, id, MESSAGE_DOCUMENT_ID_SIZE);
+	cursor = mongoc_collection_find_with_opts(collection, &filter, options, NULL);
+	*present = mongoc_cursor_next(cursor, &document);
+	failed = mongoc_cursor_error(cursor, reason);
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(options);
+	bson_destroy(&filter);
+	return !failed;
+}
+
 static const char *text_of(const bson_t *document, const char *name, uint32_t *length)
 {
 	bson_iter_t iter;
@@ -81,7 +120,7 @@ static const char *text_of(const bson_t *document, const char *name, uint32_t *l
 	return bson_iter_utf8(&iter, length);
 }
 
-const char *existing_difference(const bson_t *ours, const bson_t *theirs)
+const char *store_read_difference(const bson_t *ours, const bson_t *theirs)
 {
 	for (size_t i = 0; i < COMPARED_COUNT; i++)
 	{
@@ -107,12 +146,12 @@ static void mark(Chunk *chunk, const Range *range, const bson_t *document)
 	place = range->first_document + (int) (seq - range->first_seq);
 	if (chunk->states[place] != CHUNK_MISSING)
 		return;
-	if (existing_difference(&chunk->documents[place], document) == NULL)
+	if (store_read_difference(&chunk->documents[place], document) == NULL)
 		chunk->states[place] = CHUNK_PRESENT;
 	else
 	{
 		chunk->states[place] = CHUNK_CONFLICT;
-		chunk->conflicts++;
+		chunk->parked++;
 	}
 }
 
@@ -135,7 +174,8 @@ static bool compare_range(mongoc_collection_t *collection, Chunk *chunk, const R
 	return !failed;
 }
 
-bool existing_compare(mongoc_collection_t *collection, Chunk *chunk, int from, bson_error_t *reason)
+bool store_read_compare(mongoc_collection_t *collection, Chunk *chunk, int from,
+						bson_error_t *reason)
 {
 	bson_t options = BSON_INITIALIZER;
 	bson_t projection;

@@ -14,17 +14,24 @@
 #include "chunk.h"
 
 /* Highest seq of a campaign and class; 0 if none. */
-bool existing_highest(mongoc_collection_t *collection, const char *campaign_id, MessageClass class,
-					  int64_t *highest, bson_error_t *reason);
+bool store_read_highest(mongoc_collection_t *collection, const char *campaign_id,
+						MessageClass class, int64_t *highest, bson_error_t *reason);
+
+/* How many documents there are of seqs first_seq … last_seq. */
+bool store_read_count(mongoc_collection_t *collection, const char *campaign_id, MessageClass class,
+					  int64_t first_seq, int64_t last_seq, int64_t *count, bson_error_t *reason);
+
+bool store_read_has(mongoc_collection_t *collection, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE],
+					bool *present, bson_error_t *reason);
 
 /*
  * Looks up every document of the chunk from place `from` on, with one query per
  * range, and marks those that are there CHUNK_PRESENT or CHUNK_CONFLICT.
  */
-bool existing_compare(mongoc_collection_t *collection, Chunk *chunk, int from,
-					  bson_error_t *reason);
+bool store_read_compare(mongoc_collection_t *collection, Chunk *chunk, int from,
+						bson_error_t *reason);
 
 /* Name of the first field in which two documents differ, NULL if in none that counts. */
-const char *existing_difference(const bson_t *ours, const bson_t *theirs);
+const char *store_read_difference(const bson_t *ours, const bson_t *theirs);
 
 #endif /* CAMPAIGN_CONSUMER_STORE_READ_H */

@@ -49,48 +49,104 @@ $$;
 COMMENT ON FUNCTION campaign.report_open(text) IS
 'The classes of a campaign with their totals and the seq up to which everything was reported; no rows if there is no such campaign.';
 
-CREATE FUNCTION campaign.report_stored(
-    campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[]
-) RETURNS integer
+-- The rows of a campaign's classes are locked in their order, so that of two consumers that store the
+-- last of one class each, the second one sees both.
+CREATE FUNCTION campaign.report_ends(
+    campaign_id text, class campaign.recipient_class, stored int8multirange
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM campaign.progress p WHERE p.campaign_id = report_ends.campaign_id
+    ORDER BY p.class FOR NO KEY UPDATE;
+    RETURN coalesce((
+        SELECT bool_and(int8range(1, p.total + 1) <@ CASE WHEN p.class = report_ends.class
+                                                     THEN p.stored + report_ends.stored ELSE p.stored END)
+        FROM campaign.progress p WHERE p.campaign_id = report_ends.campaign_id), false)
+        AND EXISTS (SELECT FROM campaign.campaigns c WHERE c.id = report_ends.campaign_id
+                    AND campaign.transition_allowed(c.status, 'sent'));
+END
+$$;
+COMMENT ON FUNCTION campaign.report_ends(text, campaign.recipient_class, int8multirange) IS
+'Whether a campaign ends once these ranges of a class are reported. Locks its progress.';
+
+CREATE FUNCTION campaign.report_checked(
+    campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[], checked text[]
+) RETURNS TABLE (campaign_id text, class text, total bigint, failed bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+#variable_conflict use_column
 DECLARE
     report record;
     finished boolean;
     candidates text[] := '{}';
     candidate text;
     missing integer := 0;
-    completed integer := 0;
 BEGIN
     -- In the order of the primary key, and all of them before the first campaign is locked, so that
     -- nobody can deadlock.
     FOR report IN
         SELECT r.campaign_id, r.class::campaign.recipient_class AS class,
-            range_agg(int8range(r.first_seq, r.last_seq, '[]')) AS stored
+            range_agg(int8range(r.first_seq, r.last_seq, '[]')) AS stored,
+            r.campaign_id = ANY (checked) AS is_checked
         FROM unnest(campaign_ids, classes, first_seqs, last_seqs)
             AS r (campaign_id, class, first_seq, last_seq)
         GROUP BY 1, 2 ORDER BY 1, 2
     LOOP
+        -- What this report alone covers was stored just now: nothing is older than the look would be.
         UPDATE campaign.progress p
         SET stored = p.stored + report.stored * int8multirange(int8range(1, p.total + 1)),
             stored_at = clock_timestamp()
         WHERE p.campaign_id = report.campaign_id AND p.class = report.class
+          AND (report.is_checked OR NOT (p.stored + report.stored) @> int8range(1, p.total + 1)
+               OR (report.stored @> int8range(1, p.total + 1) AND NOT EXISTS (
+                       SELECT FROM campaign.progress other
+                       WHERE other.campaign_id = p.campaign_id AND other.class <> p.class)))
         RETURNING p.stored @> int8range(1, p.total + 1) INTO finished;
         IF NOT FOUND THEN
-            missing := missing + 1;
-        ELSIF finished THEN
+            IF campaign.report_ends(report.campaign_id, report.class, report.stored) THEN
+                RETURN QUERY
+                SELECT p.campaign_id, p.class::text, p.total, campaign.stored_count(p.failed)
+                FROM campaign.progress p WHERE p.campaign_id = report.campaign_id AND p.total > 0
+                ORDER BY p.class;
+                CONTINUE;
+            END IF;
+            UPDATE campaign.progress p
+            SET stored = p.stored + report.stored * int8multirange(int8range(1, p.total + 1)),
+                stored_at = clock_timestamp()
+            WHERE p.campaign_id = report.campaign_id AND p.class = report.class
+            RETURNING p.stored @> int8range(1, p.total + 1) INTO finished;
+            missing := missing + (NOT FOUND)::integer;
+        END IF;
+        IF finished THEN
             candidates := candidates || report.campaign_id;
         END IF;
     END LOOP;
     FOREACH candidate IN ARRAY candidates LOOP
-        completed := completed + campaign.campaign_complete(candidate)::integer;
+        IF campaign.campaign_complete(candidate) THEN
+            campaign_id := candidate;
+            RETURN NEXT;
+        END IF;
     END LOOP;
     IF missing > 0 THEN
         RAISE WARNING '% reports are about campaigns that do not exist', missing;
     END IF;
     PERFORM campaign.worker_progress();
-    RETURN completed;
+END
+$$;
+COMMENT ON FUNCTION campaign.report_checked(text[], text[], bigint[], bigint[], text[]) IS
+'As report_stored(), but a campaign that would end is not ended, and the ranges that would end it not reported, unless checked has its id: the caller has looked whether MongoDB still holds all of it. Returns a row without class for each campaign that is ended now, and the classes of those that have to be looked at: count their documents, and report again with their ids in checked. Ranges that are the whole campaign need no look.';
+
+CREATE FUNCTION campaign.report_stored(
+    campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[]
+) RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT count(*) FROM campaign.report_checked(campaign_ids, classes, first_seqs, last_seqs, campaign_ids));
 END
 $$;
 COMMENT ON FUNCTION campaign.report_stored(text[], text[], bigint[], bigint[]) IS

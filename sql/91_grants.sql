@@ -68,6 +68,7 @@ TO campaign_mailer;
 GRANT EXECUTE ON FUNCTION
     campaign.report_open(text),
     campaign.report_stored(text[], text[], bigint[], bigint[]),
+    campaign.report_checked(text[], text[], bigint[], bigint[], text[]),
     campaign.report_gap(text, text, bigint),
     campaign.report_conflict(text, text, bigint, text)
 TO campaign_consumer;

@@ -7,6 +7,7 @@ from campaigns import make_numbers
 from stack import execute
 
 REPORTS = {"report_open(text)", "report_stored(text[],text[],bigint[],bigint[])",
+           "report_checked(text[],text[],bigint[],bigint[],text[])",
            "report_gap(text,text,bigint)", "report_conflict(text,text,bigint,text)"}
 OUTBOX = {"outbox_active(boolean)", "outbox_template(text)", "outbox_mark(text,text,integer,bigint)",
           "outbox_rewind(text,text,bigint)", "outbox_finish()"}

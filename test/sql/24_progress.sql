@@ -1,6 +1,6 @@
 -- What the worker marks and the consumer reports.
 BEGIN;
-SELECT plan(36);
+SELECT plan(49);
 
 CREATE FUNCTION pg_temp.running(count int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -88,6 +88,36 @@ SELECT is(pg_temp.report(id, 1, 1), 1, 'until all are reported') FROM vip;
 SELECT is(campaign_status(id) - 'classes' @> '{"status": "failed", "stored": 1, "failed": 1, "error": "NORMAL 1: another message is there"}',
     true, 'and then the campaign is failed, with the reason') FROM vip;
 SELECT is(campaign_verify(id) -> 'ok', 'false', 'R5.1: and not verified') FROM vip;
+
+-- What is looked at before a campaign ends.
+CREATE FUNCTION pg_temp.checked(id text, class text, first bigint, last bigint, checked text[] DEFAULT '{}')
+RETURNS SETOF text LANGUAGE sql AS
+$$ SELECT (c.campaign_id = id)::text || concat(' ' || c.class, ' ' || c.total, ' ' || c.failed)
+   FROM campaign.report_checked(ARRAY[id], ARRAY[class], ARRAY[first], ARRAY[last], checked) AS c $$;
+CREATE TEMPORARY TABLE five AS SELECT pg_temp.running(10) AS id;
+SELECT is_empty($$ SELECT pg_temp.checked(id, 'NORMAL', 1, 6) FROM five $$, 'a part of a campaign needs no look');
+SELECT is(pg_temp.stored(id), '{[1,7)}', 'and is reported') FROM five;
+SELECT campaign.report_conflict(id, 'NORMAL', 3, 'refused') FROM five;
+SELECT results_eq($$ SELECT pg_temp.checked(id, 'NORMAL', 7, 10) FROM five $$, ARRAY['true NORMAL 10 1'],
+    'what would end it asks for a look first');
+SELECT is(pg_temp.stored(id) || pg_temp.status(id), '{[1,7)}queued', 'and is not reported') FROM five;
+SELECT is(campaign.outbox_finish(), 0, 'so that the worker does not end it either');
+SELECT results_eq($$ SELECT pg_temp.checked(id, 'NORMAL', 7, 10, ARRAY[id]) FROM five $$, ARRAY['true'],
+    'after the look it ends');
+SELECT is_empty($$ SELECT pg_temp.checked(id, 'NORMAL', 7, 10) FROM five $$, 'and is never asked for again');
+CREATE TEMPORARY TABLE six AS SELECT pg_temp.running(10) AS id;
+SELECT results_eq($$ SELECT pg_temp.checked(id, 'NORMAL', 1, 10) FROM six $$, ARRAY['true'],
+    'a campaign in one report needs no look: all of it was stored just now');
+CREATE TEMPORARY TABLE seven AS SELECT campaign_create('test', 'hello') AS id;
+SELECT campaign_upload(id, '5511987654321', class => 'VIP'), campaign_upload(id, '5511987654322') FROM seven;
+SELECT campaign_dispatch(id) FROM seven;
+SELECT is_empty($$ SELECT pg_temp.checked(id, 'VIP', 1, 1) FROM seven $$, 'nor does a class that is not the last');
+SELECT results_eq($$ SELECT pg_temp.checked(id, 'NORMAL', 1, 1) FROM seven $$,
+    ARRAY['true VIP 1 0', 'true NORMAL 1 0'], 'but before the last one ends, all classes are looked at');
+SELECT campaign_cancel(id) FROM seven;
+SELECT is_empty($$ SELECT pg_temp.checked(id, 'NORMAL', 1, 1) FROM seven $$, 'one that cannot end is reported at once');
+SELECT is(pg_temp.stored(id), '{[1,2)}', 'like any other') FROM seven;
+SELECT is_empty($$ SELECT pg_temp.checked('nothing', 'NORMAL', 1, 1) $$, 'an unknown campaign is a warning');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -70,7 +70,7 @@ static void test_defaults(void **state)
 	assert_string_equal(config.collection, "messages");
 	assert_string_equal(config.ca_file, "");
 	assert_int_equal(config.prefetch, 2000);
-	assert_int_equal(config.batch_documents, 2000);
+	assert_int_equal(config.chunk_documents, 2000);
 	assert_int_equal(config.log_format, LOG_AUTO);
 	assert_int_equal(config.log_level, LOG_INFO);
 }

@@ -1,0 +1,64 @@
+/*
+ * attempt.c - one step against a server, repeated until it is done; see attempt.h.
+ *
+ * Must never give a step up for an error that waiting or somebody's help makes
+ * go away.
+ */
+#include "attempt.h"
+
+#include "program/stop.h"
+
+/* The one place that says what follows from an error. */
+static const struct
+{
+	Outcome server;	  /* talking to a server failed */
+	Outcome delivery; /* the delivery itself is wrong */
+} OUTCOMES[] = {
+	[ERROR_NONE] = {OUTCOME_OK, OUTCOME_OK},
+	[ERROR_CONFIG] = {OUTCOME_FATAL, OUTCOME_FATAL},
+	[ERROR_UNREACHABLE] = {OUTCOME_RETRY, OUTCOME_RETRY},
+	/* Passwords and rights are changed on the running server, too. */
+	[ERROR_REFUSED] = {OUTCOME_RETRY, OUTCOME_RETRY},
+	[ERROR_PROTOCOL] = {OUTCOME_RETRY, OUTCOME_REJECT},
+	[ERROR_MEMORY] = {OUTCOME_FATAL, OUTCOME_FATAL},
+};
+
+Outcome attempt_delivery_outcome(ErrorCode code)
+{
+	return OUTCOMES[code].delivery;
+}
+
+Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *argument)
+{
+	Error error = {0};
+	Outcome outcome;
+
+	if (step(pipeline, argument, &error))
+	{
+		health_back(server, pipeline->lane);
+		return OUTCOME_OK;
+	}
+	outcome = OUTCOMES[error.code].server;
+	if (outcome != OUTCOME_RETRY)
+		pipeline->error = error;
+	else if (stop_requested())
+		outcome = OUTCOME_STOP;
+	else
+		health_away(server, pipeline->lane, &error);
+	return outcome;
+}
+
+Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argument)
+{
+	Outcome outcome;
+
+	while ((outcome = attempt_once(pipeline, server, step, argument)) == OUTCOME_RETRY)
+	{
+		if (!retry_wait(&pipeline->retry))
+			return OUTCOME_STOP;
+		receive_heartbeat(pipeline->receive);
+	}
+	if (outcome == OUTCOME_OK)
+		retry_reset(&pipeline->retry);
+	return outcome;
+}
