@@ -15,7 +15,8 @@
 #include "settings.h"
 
 #define LINK_BACKOFF_MAX_MS 2000
-#define LINK_NACK_MS		200 /* pause of a stream that the broker refused */
+#define LINK_NACK_MS		200	 /* pause of a stream that the broker refused */
+#define LINK_REFUSED_MS		5000 /* after that a queue that refuses everything is asked anew */
 
 static bool shutdown_requested(void)
 {
@@ -40,7 +41,8 @@ void link_disconnect(Worker *worker, bool polite)
 	publisher_close(worker->publisher, polite);
 	worker->publisher = NULL;
 	worker->blocked = false;
-	memset(worker->queues, 0, sizeof(worker->queues));
+	for (int i = 0; i < lengthof(worker->queues); i++)
+		worker->queues[i].asked_at = worker->queues[i].refused_since = 0;
 	rewind_each(&worker->streams.open);
 	rewind_each(&worker->streams.watched);
 	streams_note_all(&worker->streams);
@@ -109,25 +111,84 @@ void link_connect(Worker *worker)
 	}
 }
 
-static void note_settled(Worker *worker, const ConfirmsTicket *ticket, bool confirmed)
+static void note_nack(WorkerQueue *queue, Stream *stream, int64 now)
+{
+	stream_rewind(stream);
+	stream->retry_at = now + LINK_NACK_MS;
+	queue->nacked_at = now;
+	if (queue->refused_since == 0)
+		queue->refused_since = now;
+	if (queue->refused)
+		return;
+	queue->refused = true;
+	ereport(WARNING,
+			(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+			 errmsg("campaign worker: RabbitMQ refuses messages for queue %s (basic.nack)",
+					stream->queue),
+			 errhint("Look for a policy that limits its length: rabbitmqctl list_policies. "
+					 "Its campaigns wait.")));
+}
+
+static void note_settled(Worker *worker, const ConfirmsTicket *ticket, bool confirmed, int64 now)
 {
 	Stream *stream = ticket->stream;
+	WorkerQueue *queue = &worker->queues[stream->queue_number];
 
 	Assert(stream->in_flight > 0);
 	stream->in_flight--;
 	worker->backoff_ms = LINK_BACKOFF_MIN_MS;
+	worker->heard_at = now;
+	worker->silent = false;
+	if (confirmed)
+		queue->refused_since = 0;
 	if (ticket->epoch == stream->epoch && confirmed)
 	{
 		stream->confirmed = ticket->last_seq;
 		/* It cannot have been stored before. */
-		stream_postpone_stall(stream, clock_ms());
+		stream_postpone_stall(stream, now);
 	}
 	else if (ticket->epoch == stream->epoch)
-	{
-		stream_rewind(stream);
-		stream->retry_at = clock_ms() + LINK_NACK_MS;
-	}
+		note_nack(queue, stream, now);
 	streams_note(&worker->streams, stream);
+}
+
+static void note_alarm(Worker *worker)
+{
+	if (worker->blocked == publisher_blocked(worker->publisher))
+		return;
+	worker->blocked = publisher_blocked(worker->publisher);
+	if (worker->blocked)
+		ereport(WARNING,
+				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
+				 errmsg("campaign worker: RabbitMQ accepts nothing: a memory or disk alarm"),
+				 errhint("Campaigns wait until the alarm is over.")));
+	else
+		ereport(LOG, (errmsg("campaign worker: RabbitMQ accepts messages again")));
+}
+
+/*
+ * A quorum queue that has told a channel once that it is full may never tell it that it is not any
+ * more: a channel on which a queue refuses everything is given up, and a new one asks for itself.
+ */
+static void check_refusals(Worker *worker, int64 now)
+{
+	bool stuck = false;
+
+	for (int i = 0; i < lengthof(worker->queues); i++)
+	{
+		WorkerQueue *queue = &worker->queues[i];
+
+		stuck |= queue->refused_since != 0 && now >= queue->refused_since + LINK_REFUSED_MS;
+		if (!queue->refused || queue->refused_since != 0 ||
+			now < queue->nacked_at + LINK_REFUSED_MS)
+			continue;
+		queue->refused = false;
+		ereport(LOG, (errmsg("campaign worker: RabbitMQ refuses no more messages")));
+	}
+	if (!stuck)
+		return;
+	link_disconnect(worker, true);
+	worker->connect_at = now;
 }
 
 void link_listen(Worker *worker)
@@ -135,33 +196,22 @@ void link_listen(Worker *worker)
 	ConfirmsTicket ticket;
 	bool confirmed;
 	bool alive;
+	int64 now;
 	Error error = {0};
 
 	if (worker->publisher == NULL)
 		return;
 	alive = publisher_poll(worker->publisher, &error);
+	now = clock_ms();
 	if (publisher_unsettled(worker->publisher) == 0)
-		worker->heard_at = clock_ms();
+		worker->heard_at = now;
 	while (publisher_settled(worker->publisher, &ticket, &confirmed))
-	{
-		note_settled(worker, &ticket, confirmed);
-		worker->heard_at = clock_ms();
-		worker->silent = false;
-	}
+		note_settled(worker, &ticket, confirmed, now);
 	if (!alive)
 	{
 		link_lost(worker, &error);
 		return;
 	}
-	if (worker->blocked != publisher_blocked(worker->publisher))
-	{
-		worker->blocked = publisher_blocked(worker->publisher);
-		if (worker->blocked)
-			ereport(WARNING,
-					(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
-					 errmsg("campaign worker: RabbitMQ accepts nothing: a memory or disk alarm"),
-					 errhint("Campaigns wait until the alarm is over.")));
-		else
-			ereport(LOG, (errmsg("campaign worker: RabbitMQ accepts messages again")));
-	}
+	note_alarm(worker);
+	check_refusals(worker, now);
 }

@@ -19,8 +19,11 @@
 /* What is known of a queue. */
 typedef struct WorkerQueue
 {
-	int64 asked_at; /* when the broker was asked about it; 0: not on this connection */
-	bool drained;	/* its answer: nothing is ready, and there is a consumer */
+	int64 asked_at;		 /* when the broker was asked about it; 0: not on this connection */
+	bool drained;		 /* its answer: nothing is ready, and there is a consumer */
+	bool refused;		 /* it refuses batches; said in the log */
+	int64 nacked_at;	 /* when it last refused one */
+	int64 refused_since; /* it has only refused since; 0: it has not */
 } WorkerQueue;
 
 typedef struct Worker

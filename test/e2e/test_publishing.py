@@ -103,6 +103,43 @@ def same_queue_as(stack, campaign_id, numbers):
             return other
 
 
+def test_refused_batch_is_not_published(stack):
+    """R0.16 R0.17: a queue is full and the broker refuses (nack): `published` stays where it is,
+    and it is said once; when the limit is gone publishing goes on by itself."""
+    numbers = make_numbers(5, seed=142)
+    first = campaigns.send(stack, numbers)
+    wait_for_status(stack, first, "published")
+    others = [same_queue_as(stack, first, numbers) for _ in range(2)]
+    mark = stack.log_mark("postgres")
+
+    def said(words):
+        return stack.log_since("postgres", mark).count(words)
+    with full_queue(stack, campaigns.queue_of(first)):
+        # What comes first may still get in: the queue tells the channel afterwards that it is full.
+        campaigns.dispatch(stack, others[0])
+        wait_until("it is in, or refused", lambda: published(stack, others[0]) or said("refuses"))
+        campaigns.dispatch(stack, others[1])
+        wait_until("it is said", lambda: said("RabbitMQ refuses messages for queue"))
+        assert_stays("it is not published", lambda: published(stack, others[1]) == 0, 7)
+    for campaign_id in others:
+        wait_for_status(stack, campaign_id, "published")
+    wait_until("the end is said", lambda: said("RabbitMQ refuses no more messages"))
+    assert said("RabbitMQ refuses messages for queue") == 1
+    for campaign_id in (first, *others):
+        assert_sent(stack, campaign_id, numbers)
+
+
+@contextlib.contextmanager
+def full_queue(stack, queue):
+    """A limit of messages that the queue has reached."""
+    stack.rabbitmqctl("-q", "set_policy", "full", f"^{queue}$",
+                      '{"max-length": 1, "overflow": "reject-publish"}', "--apply-to", "queues")
+    try:
+        yield
+    finally:
+        stack.rabbitmqctl("-q", "clear_policy", "full")
+
+
 def test_returned_batch_is_not_published(stack):
     """R0.16 R0.17: the queue was deleted; the broker returns the batch and confirms it all the
     same: it is not believed, the queue is made again, and nothing is missing."""
