@@ -101,6 +101,21 @@ static void test_longest_unused_makes_room(void **state)
 	position_free(table);
 }
 
+/* The place of another campaign: nothing of it may be taken for this one's. */
+static void test_nothing_is_inherited(void **state)
+{
+	PositionTable *table = position_new(CAPACITY);
+
+	(void) state;
+	add(table, 1, CAPACITY);
+	position_find(table, name_of(1))->classes[MESSAGE_CLASS_NORMAL].next = 7;
+	for (int number = 2; number <= CAPACITY; number++)
+		(void) position_find(table, name_of(number));
+	assert_int_equal(position_add(table, name_of(5))->classes[MESSAGE_CLASS_NORMAL].next, 0);
+	assert_null(position_find(table, name_of(1)));
+	position_free(table);
+}
+
 /* The last entry moves into the place of the forgotten one: all of them must still be found. */
 static void test_forget_keeps_the_others(void **state)
 {
@@ -141,6 +156,7 @@ int main(void)
 		cmocka_unit_test(test_decision),
 		cmocka_unit_test(test_found_with_its_own_values),
 		cmocka_unit_test(test_longest_unused_makes_room),
+		cmocka_unit_test(test_nothing_is_inherited),
 		cmocka_unit_test(test_forget_keeps_the_others),
 		cmocka_unit_test(test_clear_forgets_all),
 	};
