@@ -113,7 +113,8 @@ class SmtpServer:
 
     Steps: CONNECT, EHLO, AUTH, MAIL, RCPT, DATA (before its 354), BODY (in the middle of the mail,
     HANG or CLOSE only), ANSWER (the mail is taken, and not answered for yet), QUIT. An action is an
-    answer (bytes: exactly these), HANG, CLOSE, TRICKLE (an answer without an end), or a function that is called in a thread, after which all goes on as usual.
+    answer (bytes: exactly these), HANG, CLOSE, TRICKLE (an answer without an end), or a function
+    that is called in a thread and returns an answer, or None: as usual.
     """
 
     def __init__(self, certificate=None, script=None, implicit_tls=False, port=None):
@@ -198,8 +199,7 @@ class SmtpServer:
         actions = self.script.get(step)
         action = actions.pop(0) if actions else None
         if callable(action):
-            await self._loop.run_in_executor(None, action)
-            return None
+            return await self._loop.run_in_executor(None, action)
         if action == TRICKLE:
             await self._trickle(session)
         if action == HANG:
