@@ -84,6 +84,14 @@ class Session(SMTP):
         if await self.as_usual("EHLO"):
             await super().smtp_EHLO(hostname)
 
+    async def smtp_STARTTLS(self, arg):
+        if await self.as_usual("STARTTLS"):
+            await super().smtp_STARTTLS(arg)
+
+    async def smtp_AUTH(self, arg):
+        if await self.as_usual("LOGIN"):
+            await super().smtp_AUTH(arg)
+
     async def smtp_MAIL(self, arg):
         if await self.as_usual("MAIL"):
             await super().smtp_MAIL(arg)
@@ -111,7 +119,7 @@ class SmtpServer:
     """A running server. `script` says what happens to the first use of a step, to the second, and
     so on: {"RCPT": ["450 later", None, HANG]}; None, and everything behind the end: as usual.
 
-    Steps: CONNECT, EHLO, AUTH, MAIL, RCPT, DATA (before its 354), BODY (in the middle of the mail,
+    Steps: CONNECT, EHLO, STARTTLS, LOGIN (the command AUTH), AUTH (refused in the end), MAIL, RCPT, DATA (before its 354), BODY (in the middle of the mail,
     HANG or CLOSE only), ANSWER (the mail is taken, and not answered for yet), QUIT. An action is an
     answer (bytes: exactly these), HANG, CLOSE, TRICKLE (an answer without an end), or a function
     that is called in a thread and returns an answer, or None: as usual.
@@ -228,7 +236,8 @@ class SmtpServer:
     async def handle_DATA(self, server, session, envelope):  # pylint: disable=invalid-name
         del session
         self.mails.append((envelope.rcpt_tos, parse(envelope.content)))
-        return await self.next_action(server, "ANSWER") or "250 OK taken"
+        answer = await self.next_action(server, "ANSWER")
+        return "250 OK taken" if answer is None else answer
 
     # What it has taken -------------------------------------------------------------------
 
