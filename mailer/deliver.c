@@ -2,7 +2,8 @@
  * deliver.c - the mailer's loop; see deliver.h.
  *
  * Must never report a mail as sent before the SMTP server has accepted it. If
- * PostgreSQL cannot be told then, the mail is sent again, with the same Message-ID.
+ * PostgreSQL cannot be told then, it is told when it is back (taken.h); only another mailer, or
+ * this one started again, sends the mail once more, with the same Message-ID.
  */
 #include "deliver.h"
 
@@ -20,6 +21,7 @@
 #include "program/stop.h"
 #include "queue.h"
 #include "smtp.h"
+#include "taken.h"
 
 /* How long the connection to the SMTP server is kept between two mails. */
 #define IDLE_CONNECTION_MS 5000
@@ -41,6 +43,7 @@ struct Deliver
 	Retry smtp_retry;
 	char closed_on[QUEUE_ID_SIZE]; /* the mail that the server last closed on */
 	int closed_times;			   /* how often in a row */
+	Taken taken;
 	pthread_t thread;
 	atomic_bool running;
 	int64_t sent;
@@ -61,6 +64,12 @@ static void postgresql_is_back(Deliver *deliver)
 	retry_reset(&deliver->postgresql_retry);
 }
 
+static void smtp_is_back(Deliver *deliver)
+{
+	health_back(SERVER_SMTP, LANE);
+	retry_reset(&deliver->smtp_retry);
+}
+
 static void log_mail(LogLevel level, const char *message, const QueueMail *queued,
 					 const Error *error)
 {
@@ -71,16 +80,16 @@ static void log_mail(LogLevel level, const char *message, const QueueMail *queue
 				 {"error", error->text, 0});
 }
 
+/* The SMTP server has the mail; false and *error if PostgreSQL could not be told. */
 static bool report_sent(Deliver *deliver, const QueueMail *queued, const char *answer, Error *error)
 {
-	health_back(SERVER_SMTP, LANE);
-	retry_reset(&deliver->smtp_retry);
 	if (!queue_sent(&deliver->queue, queued, answer, error))
 	{
-		log_mail(LOG_WARNING, "mail sent, but PostgreSQL could not be told: it will be sent again",
-				 queued, NULL);
+		taken_remember(&deliver->taken, queued->id, answer);
+		log_mail(LOG_WARNING, "mail sent, but PostgreSQL could not be told yet", queued, error);
 		return false;
 	}
+	taken_forget(&deliver->taken, queued->id);
 	deliver->sent++;
 	log_mail(LOG_INFO, "mail sent", queued, NULL);
 	return true;
@@ -130,7 +139,10 @@ static bool send_mail(Deliver *deliver, const QueueMail *queued, Error *error)
 	Error reason = {0};
 	Mail mail;
 	SmtpOutcome outcome;
+	const char *before = taken_answer(&deliver->taken, queued->id);
 
+	if (before != NULL)
+		return report_sent(deliver, queued, before, error);
 	/* No later attempt would make it an address. */
 	if (!address_check(queued->email, &reason))
 		return report_failed(deliver, queued, &reason, true, error);
@@ -142,11 +154,11 @@ static bool send_mail(Deliver *deliver, const QueueMail *queued, Error *error)
 	switch (outcome)
 	{
 		case SMTP_SENT:
+			smtp_is_back(deliver);
 			return report_sent(deliver, queued, answer, error);
 		case SMTP_REFUSED:
 			/* The server answers: it is not away. */
-			health_back(SERVER_SMTP, LANE);
-			retry_reset(&deliver->smtp_retry);
+			smtp_is_back(deliver);
 			return report_failed(deliver, queued, &reason, false, error);
 		case SMTP_AWAY:
 			return report_away(deliver, queued, &reason, error);

@@ -123,6 +123,11 @@ static bool concerns_server(int code)
 	}
 }
 
+bool dialog_taken(const Dialog *dialog)
+{
+	return dialog->phase == DIALOG_END && dialog->answered && dialog->code / 100 == 2;
+}
+
 DialogFault dialog_fault(const Dialog *dialog)
 {
 	if (dialog->phase == DIALOG_MAIL && dialog->reused &&

@@ -44,6 +44,12 @@ void dialog_begin(Dialog *dialog, bool reused);
 void dialog_sent(Dialog *dialog, const char *bytes, size_t length);
 void dialog_received(Dialog *dialog, const char *bytes, size_t length);
 
+/*
+ * The server has taken the mail, by the first digit of any line of its answer (RFC 5321, 4.2.1 and
+ * 4.3.2), whether the answer came to its end or not.
+ */
+bool dialog_taken(const Dialog *dialog);
+
 /* Who is at fault when a mail was not taken. */
 DialogFault dialog_fault(const Dialog *dialog);
 

@@ -272,9 +272,10 @@ static struct curl_slist *make_headers(const Mail *mail)
 
 static SmtpOutcome outcome_of(Smtp *smtp, CURLcode code, char *answer, Error *error)
 {
-	if (code == CURLE_OK)
+	/* libcurl wants 250 and no more than so many bytes; to send again what was taken is worse. */
+	smtp->used = code == CURLE_OK;
+	if (smtp->used || dialog_taken(&smtp->dialog))
 	{
-		smtp->used = true;
 		snprintf(answer, SMTP_ANSWER_SIZE, "%s", smtp->dialog.reply);
 		return SMTP_SENT;
 	}
@@ -327,7 +328,7 @@ SmtpOutcome smtp_send(Smtp *smtp, const Mail *mail, char answer[SMTP_ANSWER_SIZE
 	curl_mime_free(parts);
 	curl_slist_free_all(headers);
 	/* After a failure libcurl has closed the connection, or its state is unknown. */
-	if (outcome != SMTP_SENT)
+	if (!smtp->used)
 		smtp_disconnect(smtp);
 	return outcome;
 }

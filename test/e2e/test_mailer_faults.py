@@ -224,22 +224,6 @@ def test_postgresql_down(stack, certificate):
     assert server.copies(job_id) == 1
 
 
-def test_postgresql_lost_before_the_commit(stack, certificate):
-    """R4.2: the mail was taken and PostgreSQL does not know: one repeat, the same Message-ID."""
-    def end_session():
-        with stack.connect() as connection, connection.cursor() as cursor:
-            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                           " WHERE application_name = 'campaign-mailer'")
-        connection.close()
-    with SmtpServer(certificate, {"ANSWER": [end_session]}) as server, \
-            mailer_for(stack, server) as mailer:
-        job_id = queue(stack, "lost@example.com")
-        done = wait_for_status(stack, job_id, "finished")
-        assert (done["attempts"], done["interruptions"]) == (1, 1)
-        assert mailer.lines("mail sent, but PostgreSQL could not be told")[0]["job"] == job_id
-    assert server.copies(job_id) == len(server.mails) == 2
-
-
 # The mailer ----------------------------------------------------------------------------------
 
 def test_killed_between_acceptance_and_commit(stack, certificate):

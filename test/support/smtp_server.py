@@ -84,6 +84,14 @@ class Session(SMTP):
         if await self.as_usual("EHLO"):
             await super().smtp_EHLO(hostname)
 
+    async def smtp_STARTTLS(self, arg):
+        if await self.as_usual("STARTTLS"):
+            await super().smtp_STARTTLS(arg)
+
+    async def smtp_AUTH(self, arg):
+        if await self.as_usual("LOGIN"):
+            await super().smtp_AUTH(arg)
+
     async def smtp_MAIL(self, arg):
         if await self.as_usual("MAIL"):
             await super().smtp_MAIL(arg)
@@ -111,9 +119,10 @@ class SmtpServer:
     """A running server. `script` says what happens to the first use of a step, to the second, and
     so on: {"RCPT": ["450 later", None, HANG]}; None, and everything behind the end: as usual.
 
-    Steps: CONNECT, EHLO, AUTH, MAIL, RCPT, DATA (before its 354), BODY (in the middle of the mail,
+    Steps: CONNECT, EHLO, STARTTLS, LOGIN (the command AUTH), AUTH (refused in the end), MAIL, RCPT, DATA (before its 354), BODY (in the middle of the mail,
     HANG or CLOSE only), ANSWER (the mail is taken, and not answered for yet), QUIT. An action is an
-    answer (bytes: exactly these), HANG, CLOSE, TRICKLE (an answer without an end), or a function that is called in a thread, after which all goes on as usual.
+    answer (bytes: exactly these), HANG, CLOSE, TRICKLE (an answer without an end), or a function
+    that is called in a thread and returns an answer, or None: as usual.
     """
 
     def __init__(self, certificate=None, script=None, implicit_tls=False, port=None):
@@ -198,8 +207,7 @@ class SmtpServer:
         actions = self.script.get(step)
         action = actions.pop(0) if actions else None
         if callable(action):
-            await self._loop.run_in_executor(None, action)
-            return None
+            return await self._loop.run_in_executor(None, action)
         if action == TRICKLE:
             await self._trickle(session)
         if action == HANG:
@@ -228,7 +236,8 @@ class SmtpServer:
     async def handle_DATA(self, server, session, envelope):  # pylint: disable=invalid-name
         del session
         self.mails.append((envelope.rcpt_tos, parse(envelope.content)))
-        return await self.next_action(server, "ANSWER") or "250 OK taken"
+        answer = await self.next_action(server, "ANSWER")
+        return "250 OK taken" if answer is None else answer
 
     # What it has taken -------------------------------------------------------------------
 

@@ -185,6 +185,30 @@ static void test_answers_that_are_not_utf8(void **state)
 	assert_int_equal(strlen(dialog.reply), 4 + (sizeof(dialog.reply) - 5) / 3 * 3);
 }
 
+/* What counts as taken must be the answer to the whole mail, and positive. */
+static void test_what_is_taken(void **state)
+{
+	(void) state;
+	(void) answer_to("DATA", "250 OK\r\n");
+	assert_false(dialog_taken(&dialog));
+	(void) answer_to("DATA", "354 go on\r\n");
+	assert_false(dialog_taken(&dialog));
+	received("250-taken\r\n");
+	assert_true(dialog_taken(&dialog));
+	received("550 no, not taken\r\n");
+	assert_false(dialog_taken(&dialog));
+	(void) answer_to("DATA", "354 go on\r\n");
+	received("299 odd\r\n");
+	assert_true(dialog_taken(&dialog));
+	(void) answer_to("DATA", "354 go on\r\n");
+	received("354 again\r\n");
+	assert_false(dialog_taken(&dialog));
+	(void) answer_to("DATA", "354 go on\r\n");
+	sent("QUIT\r\n");
+	received("221 bye\r\n");
+	assert_false(dialog_taken(&dialog));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +219,7 @@ int main(void)
 		cmocka_unit_test(test_after_it_the_answer_tells),
 		cmocka_unit_test(test_an_idle_connection_that_was_closed),
 		cmocka_unit_test(test_strange_answers),
+		cmocka_unit_test(test_what_is_taken),
 		cmocka_unit_test(test_answers_that_are_not_utf8),
 	};
 
