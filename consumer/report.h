@@ -54,8 +54,8 @@ PgConnection report_pgconn(const Config *config);
 Report *report_new(const Config *config, void (*tick)(void *), void *tick_argument);
 void report_free(Report *report);
 
-/* Connects if that is not done. */
-bool report_ready(Report *report, Error *error);
+/* Connects if that is not done, and tries a report of nothing. */
+bool report_prove(Report *report, Error *error);
 
 /* What is known of a campaign, by class; all unknown if there is no such campaign. */
 bool report_position(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],

@@ -106,7 +106,8 @@ static bool refused(const PGresult *result, const char *what, Error *error)
 /* Waits until the answer has arrived whole. */
 static bool await(PgConnection *postgres, const char *what, Error *error)
 {
-	int64_t deadline = clock_ms() + ANSWER_TIMEOUT_MS;
+	int64_t limit_ms = postgres->answer_timeout_s * INT64_C(1000);
+	int64_t deadline = clock_ms() + (limit_ms > 0 ? limit_ms : ANSWER_TIMEOUT_MS);
 	bool stopping = false;
 
 	while (PQisBusy(postgres->connection))
