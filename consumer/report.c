@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const PgStatement POSITION = {
-	"report_position", "SELECT class, total, stored_through FROM campaign.report_open($1::text)",
-	1};
+	"report_position",
+	"SELECT class, total, stored_through, failed FROM campaign.report_open($1::text)", 1};
 /* Parameters of a report: ids, classes, first and last seqs, and the ids of what was looked at. */
 #define ARRAYS 5
 
@@ -37,6 +37,7 @@ struct Report
 	PgConnection postgres;
 	bool pending;
 	Array arrays[ARRAYS];
+	PGresult *position;	 /* the answer of report_position() */
 	PGresult *unchecked; /* the answer in which classes to look at stand; NULL: none */
 };
 
@@ -78,6 +79,7 @@ void report_free(Report *report)
 	if (report == NULL)
 		return;
 	pgconn_close(&report->postgres);
+	PQclear(report->position);
 	PQclear(report->unchecked);
 	for (int i = 0; i < ARRAYS; i++)
 		free(report->arrays[i].text);
@@ -130,6 +132,8 @@ bool report_position(Report *report, const char *campaign_id, ReportClass classe
 
 	if (result == NULL)
 		return false;
+	PQclear(report->position);
+	report->position = result;
 	memset(classes, 0, MESSAGE_CLASSES * sizeof(*classes));
 	for (int row = 0; row < PQntuples(result); row++)
 	{
@@ -141,8 +145,8 @@ bool report_position(Report *report, const char *campaign_id, ReportClass classe
 		classes[class].known = true;
 		classes[class].total = strtoll(PQgetvalue(result, row, 1), NULL, 10);
 		classes[class].stored_through = strtoll(PQgetvalue(result, row, 2), NULL, 10);
+		classes[class].failed = PQgetvalue(result, row, 3);
 	}
-	PQclear(result);
 	return true;
 }
 
