@@ -2,10 +2,11 @@
  * attempt.c - one step against a server, repeated until it is done; see attempt.h.
  *
  * Must never give a step up for an error that waiting or somebody's help makes
- * go away.
+ * go away, unless the queue can be given back.
  */
 #include "attempt.h"
 
+#include "program/clock.h"
 #include "program/stop.h"
 
 /* The one place that says what follows from an error. */
@@ -50,10 +51,15 @@ Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *
 
 Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argument)
 {
+	int64_t deadline_ms = clock_ms() + pipeline->config->hold_s * INT64_C(1000);
 	Outcome outcome;
 
 	while ((outcome = attempt_once(pipeline, server, step, argument)) == OUTCOME_RETRY)
 	{
+		/* The broker of the dead letters is the same one for every consumer. */
+		if (server != SERVER_RABBITMQ && receive_is_open(pipeline->receive) &&
+			clock_ms() >= deadline_ms)
+			return OUTCOME_RELEASE;
 		if (!retry_wait(&pipeline->retry))
 			return OUTCOME_STOP;
 		receive_heartbeat(pipeline->receive);

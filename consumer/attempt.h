@@ -26,7 +26,10 @@ typedef bool (*AttemptStep)(Pipeline *pipeline, void *argument, Error *error);
 /* Once, with its line in the log if that is news. */
 Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *argument);
 
-/* Repeats the step until its outcome is not RETRY. */
+/*
+ * Repeats the step until its outcome is not RETRY. OUTCOME_RELEASE if a store has failed for
+ * CAMPAIGN_HOLD seconds while the lane has a queue, which another consumer could serve.
+ */
 Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argument);
 
 /* The outcome of an error that is in a delivery itself. */

@@ -114,6 +114,15 @@ static bool check_postgresql(const Config *config, char *detail, Error *error)
 	for (size_t i = 0; done && i < sizeof(signatures) / sizeof(*signatures); i++)
 		done = pgconn_may_execute(&postgres, signatures[i], error);
 	if (done)
+	{
+		/* A read-only server would find no campaign, and says so. */
+		PGresult *result = pgconn_execute(&postgres, "cannot report",
+										  "SELECT FROM campaign.report_open('check')", error);
+
+		done = result != NULL;
+		PQclear(result);
+	}
+	if (done)
 		snprintf(detail, VERDICT_DETAIL_SIZE, "%s:%s/%s as %s, may report",
 				 PQhost(postgres.connection), PQport(postgres.connection),
 				 PQdb(postgres.connection), PQuser(postgres.connection));

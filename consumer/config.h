@@ -21,6 +21,7 @@ typedef struct Config
 	int prefetch;				   /* messages per queue */
 	int chunk_documents;		   /* documents per insert */
 	int heartbeat_s;
+	int hold_s;	   /* without a store, before the queue is given back */
 	int timeout_s; /* to connect, and for an answer of the broker */
 	LogFormat log_format;
 	LogLevel log_level;

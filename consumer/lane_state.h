@@ -66,7 +66,8 @@ typedef struct Pipeline
 	Mark mark;
 	Pending pending;
 	Retry retry;
-	Error error; /* why the outcome was REJECT or FATAL */
+	int fruitless; /* how often the queue was given back since the last ack */
+	Error error;   /* why the outcome was REJECT or FATAL */
 
 	int deliveries;			 /* taken in this turn */
 	bool flowing;			 /* many were taken in the last turn: more will come at once */

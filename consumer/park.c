@@ -14,6 +14,7 @@
 #include "counters.h"
 #include "envelope.h"
 #include "program/log.h"
+#include "ranges.h"
 #include "settle.h"
 
 #define REASON_CONFLICT "conflict: the document is stored with other content"
@@ -111,28 +112,74 @@ static bool step_report(Pipeline *pipeline, void *argument, Error *error)
 						   parked->seq, parked->reason, error);
 }
 
+/* What of a campaign is parked already. */
+typedef struct Known
+{
+	const char *campaign_id; /* NULL: nothing known yet */
+	ReportClass classes[MESSAGE_CLASSES];
+} Known;
+
+static bool step_known(Pipeline *pipeline, void *argument, Error *error)
+{
+	Known *known = argument;
+
+	return report_position(pipeline->report, known->campaign_id, known->classes, error);
+}
+
+/*
+ * A batch that comes again, after a restart say, has the same recipients to park: one dead letter
+ * for each is enough.
+ */
+static Outcome ask_known(Pipeline *pipeline, Known *known, const Parked *parked, bool *is_known)
+{
+	Outcome outcome = OUTCOME_OK;
+
+	if (known->campaign_id == NULL || strcmp(known->campaign_id, parked->range->campaign_id) != 0)
+	{
+		known->campaign_id = parked->range->campaign_id;
+		outcome = attempt(pipeline, SERVER_POSTGRESQL, step_known, known);
+	}
+	*is_known = outcome == OUTCOME_OK &&
+				ranges_end(known->classes[parked->range->class].failed, parked->seq) != 0;
+	return outcome;
+}
+
+static Outcome park(Pipeline *pipeline, Parked *parked)
+{
+	Outcome outcome = attempt(pipeline, SERVER_RABBITMQ, step_publish, parked);
+
+	if (outcome == OUTCOME_OK)
+		outcome = attempt(pipeline, SERVER_POSTGRESQL, step_report, parked);
+	if (outcome == OUTCOME_OK)
+		counters.dead++;
+	return outcome;
+}
+
 Outcome park_chunk(Pipeline *pipeline)
 {
 	const Chunk *chunk = pipeline->chunk;
 	Outcome outcome = settle(pipeline);
 	const char *reason = "";
+	Known known = {.campaign_id = NULL};
+	int64_t count = 0;
 
 	for (int place = 0; outcome == OUTCOME_OK && place < chunk->count; place++)
 	{
 		Parked parked;
+		bool is_known;
 
 		if (chunk->states[place] != CHUNK_CONFLICT && chunk->states[place] != CHUNK_REFUSED)
 			continue;
 		parked = parked_at(chunk, place);
+		outcome = ask_known(pipeline, &known, &parked, &is_known);
+		if (outcome != OUTCOME_OK || is_known)
+			continue;
+		outcome = park(pipeline, &parked);
 		reason = parked.reason;
-		outcome = attempt(pipeline, SERVER_RABBITMQ, step_publish, &parked);
-		if (outcome == OUTCOME_OK)
-			outcome = attempt(pipeline, SERVER_POSTGRESQL, step_report, &parked);
-		if (outcome == OUTCOME_OK)
-			counters.dead++;
+		count++;
 	}
-	if (outcome == OUTCOME_OK)
+	if (outcome == OUTCOME_OK && count > 0)
 		log_line(LOG_WARNING, "sent to the dead letters", {"queue", pipeline->queue, 0},
-				 {"reason", reason, 0}, {"count", NULL, chunk->parked});
+				 {"reason", reason, 0}, {"count", NULL, count});
 	return outcome;
 }

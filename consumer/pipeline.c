@@ -22,6 +22,8 @@
 #define IDLE_WAIT_MS  1000 /* a stop wakes earlier; heartbeats want to be sent */
 #define CAMPAIGNS_MIN 1024
 
+#define LEAVE_ALONE_MAX_MS 300000
+
 /*
  * Where bodies are small, an insert for each handful of them would spend more on journal, report
  * and ack than on the documents. While they keep coming, a small chunk waits a little for more.
@@ -91,19 +93,25 @@ void pipeline_free(Pipeline *pipeline)
 static bool step_connect(Pipeline *pipeline, void *unused, Error *error)
 {
 	(void) unused;
-	return receive_open(pipeline->receive, error);
+	return receive_is_open(pipeline->receive) || receive_open(pipeline->receive, error);
+}
+
+static bool step_subscribe(Pipeline *pipeline, void *unused, Error *error)
+{
+	(void) unused;
+	return receive_subscribe(pipeline->receive, error);
 }
 
 static bool step_prepare(Pipeline *pipeline, void *unused, Error *error)
 {
 	(void) unused;
-	return store_prepare(pipeline->store, error);
+	return store_prepare(pipeline->store, error) && store_prove(pipeline->store, error);
 }
 
-static bool step_report_ready(Pipeline *pipeline, void *unused, Error *error)
+static bool step_prove(Pipeline *pipeline, void *unused, Error *error)
 {
 	(void) unused;
-	return report_ready(pipeline->report, error);
+	return report_prove(pipeline->report, error);
 }
 
 /* Nothing to do for a while. */
@@ -248,50 +256,78 @@ static Outcome turn(Pipeline *pipeline)
 	return OUTCOME_OK;
 }
 
-/* Tries each server once in a round, so that the log says at once which ones are away. */
-static Outcome open_all(Pipeline *pipeline)
+/* Tries each server once, so that the log says at once which ones are away. */
+static Outcome try_all(Pipeline *pipeline)
 {
 	static const struct
 	{
 		Server server;
 		AttemptStep step;
 	} steps[] = {{SERVER_MONGODB, step_prepare},
-				 {SERVER_POSTGRESQL, step_report_ready},
+				 {SERVER_POSTGRESQL, step_prove},
 				 {SERVER_RABBITMQ, step_connect}};
-	enum
-	{
-		STEPS = sizeof(steps) / sizeof(*steps)
-	};
-	bool open[STEPS] = {false};
-	int missing;
+	Outcome all = OUTCOME_OK;
 
-	do
+	for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
 	{
-		missing = 0;
-		for (int i = 0; i < STEPS && !stop_requested(); i++)
-		{
-			Outcome outcome =
-				open[i] ? OUTCOME_OK : attempt_once(pipeline, steps[i].server, steps[i].step, NULL);
+		Outcome outcome = attempt_once(pipeline, steps[i].server, steps[i].step, NULL);
 
-			if (outcome == OUTCOME_FATAL)
-				return outcome;
-			open[i] = outcome == OUTCOME_OK;
-			missing += !open[i];
-		}
+		if (outcome == OUTCOME_FATAL || outcome == OUTCOME_STOP)
+			return outcome;
+		if (outcome != OUTCOME_OK)
+			all = outcome;
+	}
+	return all;
+}
+
+/*
+ * A queue that was given back again and again, with nothing acked between, is left alone for
+ * longer and longer: each time counts towards the broker's delivery limit.
+ */
+static Outcome leave_alone(const Pipeline *pipeline)
+{
+	int64_t wait_ms = pipeline->config->hold_s * INT64_C(1000);
+
+	if (pipeline->fruitless < 2)
+		return OUTCOME_OK;
+	for (int i = 2; i < pipeline->fruitless && wait_ms < LEAVE_ALONE_MAX_MS; i++)
+		wait_ms *= 2;
+	if (wait_ms > LEAVE_ALONE_MAX_MS)
+		wait_ms = LEAVE_ALONE_MAX_MS;
+	return stop_wait((int) wait_ms) ? OUTCOME_OK : OUTCOME_STOP;
+}
+
+/*
+ * Subscribes last, once both stores have answered in the same round: whoever cannot store must
+ * not hold a queue that another consumer could serve.
+ */
+static Outcome open_all(Pipeline *pipeline)
+{
+	Outcome outcome = leave_alone(pipeline);
+
+	while (outcome == OUTCOME_OK)
+	{
+		outcome = try_all(pipeline);
+		if (outcome == OUTCOME_OK)
+			outcome = attempt_once(pipeline, SERVER_RABBITMQ, step_subscribe, NULL);
+		if (outcome != OUTCOME_RETRY)
+			break;
 		receive_heartbeat(pipeline->receive);
-	} while (missing > 0 && retry_wait(&pipeline->retry));
-	retry_reset(&pipeline->retry);
-	return missing > 0 || stop_requested() ? OUTCOME_STOP : OUTCOME_OK;
+		outcome = retry_wait(&pipeline->retry) ? OUTCOME_OK : OUTCOME_STOP;
+	}
+	if (outcome == OUTCOME_OK)
+		retry_reset(&pipeline->retry);
+	return outcome;
 }
 
 Outcome pipeline_run(Pipeline *pipeline)
 {
-	Outcome outcome = open_all(pipeline);
+	Outcome outcome = OUTCOME_OK;
 
 	while (outcome == OUTCOME_OK && !stop_requested())
 	{
 		if (!receive_is_open(pipeline->receive))
-			outcome = attempt(pipeline, SERVER_RABBITMQ, step_connect, NULL);
+			outcome = open_all(pipeline);
 		if (outcome == OUTCOME_OK)
 			outcome = turn(pipeline);
 		if (outcome == OUTCOME_RELEASE)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "program/clock.h"
 #include "program/stop.h"
 
 #define CHANNEL 1
@@ -54,10 +55,42 @@ static void drop(Receive *receive)
 	receive->connection = NULL;
 }
 
+static bool is_close_ok(const amqp_frame_t *frame)
+{
+	return frame->frame_type == AMQP_FRAME_METHOD &&
+		   frame->payload.method.id == AMQP_CONNECTION_CLOSE_OK_METHOD;
+}
+
+/*
+ * The library's own goodbye keeps every delivery that stands in front of the broker's answer: with
+ * large bodies on their way, hundreds of megabytes. Here each is let go as it comes.
+ */
+static void say_goodbye(Receive *receive)
+{
+	amqp_connection_close_t farewell = {.reply_code = AMQP_REPLY_SUCCESS,
+										.reply_text = amqp_cstring_bytes("goodbye")};
+	int64_t deadline_ms = clock_ms() + receive->config->timeout_s * INT64_C(1000);
+	struct timeval slice = {0, 100000};
+	int result = amqp_send_method(receive->connection, 0, AMQP_CONNECTION_CLOSE_METHOD, &farewell);
+
+	while (result == AMQP_STATUS_OK || result == AMQP_STATUS_TIMEOUT)
+	{
+		amqp_frame_t frame;
+
+		if (clock_ms() >= deadline_ms)
+			return;
+		amqp_maybe_release_buffers(receive->connection);
+		result = amqp_simple_wait_frame_noblock(receive->connection, &frame, &slice);
+		if (result == AMQP_STATUS_OK && is_close_ok(&frame))
+			return;
+	}
+}
+
 void receive_close(Receive *receive)
 {
-	broker_close(receive->connection, true);
-	receive->connection = NULL;
+	if (receive->connection != NULL)
+		say_goodbye(receive);
+	drop(receive);
 }
 
 void receive_free(Receive *receive)
@@ -79,8 +112,6 @@ static bool consume(Receive *receive, Error *error)
 	char what[MESSAGE_QUEUE_NAME_MAX + 32];
 
 	snprintf(what, sizeof(what), "cannot consume %s", receive->queue);
-	if (!broker_declare(connection, CHANNEL, stop_requested, error))
-		return false;
 	if (amqp_basic_qos(connection, CHANNEL, 0, (uint16_t) receive->config->prefetch, false) == NULL)
 		return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
 	if (amqp_basic_consume(connection, CHANNEL, amqp_cstring_bytes(receive->queue),
@@ -104,6 +135,14 @@ bool receive_open(Receive *receive, Error *error)
 	receive->connection = broker_open(receive->url, &options, error);
 	if (receive->connection == NULL)
 		return false;
+	if (broker_declare(receive->connection, CHANNEL, stop_requested, error))
+		return true;
+	drop(receive);
+	return false;
+}
+
+bool receive_subscribe(Receive *receive, Error *error)
+{
 	if (consume(receive, error))
 		return true;
 	drop(receive);

@@ -39,8 +39,11 @@ typedef enum ReceiveStatus
 Receive *receive_new(const Config *config, const BrokerUrl *url, const char *queue);
 void receive_free(Receive *receive);
 
-/* Connects, declares the topology and consumes; drops an older connection first. */
+/* Connects and declares the topology; drops an older connection first. */
 bool receive_open(Receive *receive, Error *error);
+
+/* Asks for the deliveries of the queue. The connection is dropped on failure. */
+bool receive_subscribe(Receive *receive, Error *error);
 
 /* True from receive_open() until the connection is lost or closed. */
 bool receive_is_open(const Receive *receive);

@@ -9,8 +9,8 @@
 #include <string.h>
 
 static const PgStatement POSITION = {
-	"report_position", "SELECT class, total, stored_through FROM campaign.report_open($1::text)",
-	1};
+	"report_position",
+	"SELECT class, total, stored_through, failed FROM campaign.report_open($1::text)", 1};
 /* Parameters of a report: ids, classes, first and last seqs, and the ids of what was looked at. */
 #define ARRAYS 5
 
@@ -37,6 +37,7 @@ struct Report
 	PgConnection postgres;
 	bool pending;
 	Array arrays[ARRAYS];
+	PGresult *position;	 /* the answer of report_position() */
 	PGresult *unchecked; /* the answer in which classes to look at stand; NULL: none */
 };
 
@@ -48,7 +49,8 @@ PgConnection report_pgconn(const Config *config)
 	return (PgConnection){.url = config->database_url,
 						  .program = "campaign-consumer",
 						  .role = "campaign_consumer",
-						  .timeout_s = config->timeout_s};
+						  .timeout_s = config->timeout_s,
+						  .answer_timeout_s = config->hold_s};
 }
 
 Report *report_new(const Config *config, void (*tick)(void *), void *tick_argument)
@@ -77,13 +79,15 @@ void report_free(Report *report)
 	if (report == NULL)
 		return;
 	pgconn_close(&report->postgres);
+	PQclear(report->position);
 	PQclear(report->unchecked);
 	for (int i = 0; i < ARRAYS; i++)
 		free(report->arrays[i].text);
 	free(report);
 }
 
-bool report_ready(Report *report, Error *error)
+/* Connects if that is not done. */
+static bool ready(Report *report, Error *error)
 {
 	PgConnection *postgres = &report->postgres;
 
@@ -102,9 +106,22 @@ bool report_ready(Report *report, Error *error)
 static PGresult *query(Report *report, const PgStatement *statement, const char *const *values,
 					   Error *error)
 {
-	if (!report_ready(report, error) || !pgconn_send(&report->postgres, statement, values, error))
+	if (!ready(report, error) || !pgconn_send(&report->postgres, statement, values, error))
 		return NULL;
 	return pgconn_result(&report->postgres, statement->name, error);
+}
+
+bool report_prove(Report *report, Error *error)
+{
+	const char *values[ARRAYS] = {"{}", "{}", "{}", "{}", "{}"};
+	PGresult *result;
+
+	/* One query at a time: a report on its way is proof enough, or shows what is wrong. */
+	if (report_is_pending(report))
+		return true;
+	result = query(report, &STORED, values, error);
+	PQclear(result);
+	return result != NULL;
 }
 
 bool report_position(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
@@ -115,6 +132,8 @@ bool report_position(Report *report, const char *campaign_id, ReportClass classe
 
 	if (result == NULL)
 		return false;
+	PQclear(report->position);
+	report->position = result;
 	memset(classes, 0, MESSAGE_CLASSES * sizeof(*classes));
 	for (int row = 0; row < PQntuples(result); row++)
 	{
@@ -126,8 +145,8 @@ bool report_position(Report *report, const char *campaign_id, ReportClass classe
 		classes[class].known = true;
 		classes[class].total = strtoll(PQgetvalue(result, row, 1), NULL, 10);
 		classes[class].stored_through = strtoll(PQgetvalue(result, row, 2), NULL, 10);
+		classes[class].failed = PQgetvalue(result, row, 3);
 	}
-	PQclear(result);
 	return true;
 }
 
@@ -180,7 +199,7 @@ bool report_send(Report *report, const RangeList *ranges, const CampaignList *ch
 		values[i] = array->text;
 	}
 	report->pending =
-		report_ready(report, error) && pgconn_send(&report->postgres, &STORED, values, error);
+		ready(report, error) && pgconn_send(&report->postgres, &STORED, values, error);
 	return report->pending;
 }
 

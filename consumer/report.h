@@ -25,6 +25,7 @@ typedef struct ReportClass
 	bool known;
 	int64_t total;
 	int64_t stored_through; /* end of the unbroken stored range from 1; 0: none */
+	const char *failed;		/* parked already, for ranges_end(); until the next report_position() */
 } ReportClass;
 
 /* A class that has to be looked at in MongoDB before its campaign ends. */
@@ -54,8 +55,8 @@ PgConnection report_pgconn(const Config *config);
 Report *report_new(const Config *config, void (*tick)(void *), void *tick_argument);
 void report_free(Report *report);
 
-/* Connects if that is not done. */
-bool report_ready(Report *report, Error *error);
+/* Connects if that is not done, and tries a report of nothing. */
+bool report_prove(Report *report, Error *error);
 
 /* What is known of a campaign, by class; all unknown if there is no such campaign. */
 bool report_position(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],

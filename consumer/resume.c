@@ -10,6 +10,7 @@
 
 #include "gap.h"
 #include "program/clock.h"
+#include "ranges.h"
 #include "settle.h"
 
 static bool step_position(Pipeline *pipeline, void *argument, Error *error)
@@ -43,7 +44,11 @@ static int64_t next_seq(const Standing *standing, int class)
 {
 	int64_t reported = standing->classes[class].stored_through;
 	int64_t highest = standing->highest[class];
+	int64_t parked;
 
+	/* What MongoDB refused is not in it, and is done. */
+	while ((parked = ranges_end(standing->classes[class].failed, highest + 1)) != 0)
+		highest = parked;
 	return (highest < reported ? highest : reported) + 1;
 }
 

@@ -34,8 +34,8 @@ void settle_release(Pipeline *pipeline)
 	forget_deliveries(pipeline);
 	chunk_reset(pipeline->chunk);
 	mark_forget(pipeline);
-	if (pipeline->pending.active)
-		report_disconnect(pipeline->report);
+	report_disconnect(pipeline->report);
+	pipeline->fruitless++;
 	pipeline->pending.active = false;
 	log_line(LOG_INFO, "gave the queue back", {"queue", pipeline->queue, 0});
 }
@@ -44,8 +44,11 @@ void settle_acknowledge(Pipeline *pipeline, uint64_t tag)
 {
 	Error error = {0};
 
-	if (tag != 0 && receive_is_open(pipeline->receive) &&
-		!receive_ack(pipeline->receive, tag, &error))
+	if (tag == 0 || !receive_is_open(pipeline->receive))
+		return;
+	if (receive_ack(pipeline->receive, tag, &error))
+		pipeline->fruitless = 0;
+	else
 		settle_broker_lost(pipeline, &error);
 }
 

@@ -17,10 +17,13 @@
 #define SELECTION_TIMEOUT_MS 3000
 
 /* Codes of the server (error_codes.yml). */
+#define CODE_BAD_VALUE			   2
 #define CODE_UNAUTHORIZED		   13
 #define CODE_AUTHENTICATION_FAILED 18
 #define CODE_NAMESPACE_EXISTS	   48
+#define CODE_INVALID_ID			   53
 #define CODE_VALIDATION			   121
+#define CODE_NOT_A_REPLICA_SET	   123
 #define CODE_DUPLICATE_KEY		   11000
 
 struct Store
@@ -194,6 +197,47 @@ bool store_prepare(Store *store, Error *error)
 		   reason.code == CODE_NAMESPACE_EXISTS;
 	bson_destroy(&command);
 	return done || failed(error, "cannot create the collection", &reason);
+}
+
+/* No server takes an array for an _id, but before it says so it looks at the user's rights. */
+static bool may_insert(Store *store, Error *error)
+{
+	bson_t *document = BCON_NEW("_id", "[", "]");
+	bson_t *options = BCON_NEW("validate", BCON_BOOL(false));
+	bson_error_t reason = {0};
+	bool done = mongoc_collection_insert_one(store->collection, document, options, NULL, &reason);
+
+	bson_destroy(options);
+	bson_destroy(document);
+	return done || reason.code == CODE_INVALID_ID || reason.code == CODE_BAD_VALUE ||
+		   failed(error, "cannot insert", &reason);
+}
+
+/* A linearizable read waits until a majority has confirmed a write of the server's own. */
+static bool has_majority(Store *store, Error *error)
+{
+	bson_t *filter = BCON_NEW("_id", BCON_NULL);
+	bson_t *options = BCON_NEW("readConcern", "{", "level", "linearizable", "}", "maxTimeMS",
+							   BCON_INT32(SELECTION_TIMEOUT_MS), "limit", BCON_INT64(1));
+	mongoc_cursor_t *cursor =
+		mongoc_collection_find_with_opts(store->collection, filter, options, NULL);
+	const bson_t *document;
+	bson_error_t reason = {0};
+	bool done;
+
+	(void) mongoc_cursor_next(cursor, &document);
+	/* A server without a replica set has no majority to ask. */
+	done = !mongoc_cursor_error(cursor, &reason) || reason.code == CODE_NOT_A_REPLICA_SET ||
+		   failed(error, "no majority", &reason);
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(options);
+	bson_destroy(filter);
+	return done;
+}
+
+bool store_prove(Store *store, Error *error)
+{
+	return may_insert(store, error) && has_majority(store, error);
 }
 
 bool store_highest(Store *store, const char *campaign_id, MessageClass class, int64_t *highest,

@@ -32,6 +32,12 @@ void store_free(Store *store);
 /* Creates the collection if it is not there: clustered by _id if the server can. */
 bool store_prepare(Store *store, Error *error);
 
+/*
+ * Whether inserts would be taken: by the rights of the user, and by a majority that
+ * answers. Writes nothing that can be seen.
+ */
+bool store_prove(Store *store, Error *error);
+
 /* Highest seq of a campaign and class that a majority has; 0 if none. */
 bool store_highest(Store *store, const char *campaign_id, MessageClass class, int64_t *highest,
 				   Error *error);

@@ -34,20 +34,24 @@ COMMENT ON FUNCTION campaign.campaign_complete(text) IS
 'Ends a campaign that is stored completely: sent, or failed after a conflict. False if it is not, or if somebody holds its lock: outbox_finish() comes back to it.';
 
 CREATE FUNCTION campaign.report_open(campaign_id text)
-RETURNS TABLE (class text, total bigint, stored_through bigint)
+RETURNS TABLE (class text, total bigint, stored_through bigint, failed int8multirange)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
+    -- A standby, or the old primary after a failover, may not know a campaign yet that is good.
+    IF current_setting('transaction_read_only')::boolean THEN
+        RAISE EXCEPTION 'the server is read-only' USING ERRCODE = 'read_only_sql_transaction';
+    END IF;
     RETURN QUERY
-    SELECT p.class::text, p.total, campaign.stored_through(p.stored)
+    SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed
     FROM campaign.progress p WHERE p.campaign_id = report_open.campaign_id
     ORDER BY p.class;
 END
 $$;
 COMMENT ON FUNCTION campaign.report_open(text) IS
-'The classes of a campaign with their totals and the seq up to which everything was reported; no rows if there is no such campaign.';
+'The classes of a campaign with their totals, the seq up to which everything was reported, and the seqs among them that failed (report_conflict()); no rows if there is no such campaign. An error on a server that is read-only.';
 
 -- The rows of a campaign's classes are locked in their order, so that of two consumers that store the
 -- last of one class each, the second one sees both.

@@ -19,6 +19,8 @@
 #define STATEMENT_TIMEOUT_MS "50000"
 #define STOP_TIMEOUT_MS		 5000 /* once a stop was requested */
 
+#define STATE_READ_ONLY "25006"
+
 /* The first line of what libpq says: the rest guesses at reasons. */
 static bool failed(Error *error, ErrorCode code, const char *what, const char *text)
 {
@@ -50,11 +52,13 @@ bool pgconn_open(PgConnection *postgres, Error *error)
 {
 	char timeout[12];
 	/* What stands before dbname is a default, which the URL may override. */
-	const char *const names[] = {"application_name",	"connect_timeout",	"keepalives_idle",
+	const char *const names[] = {"application_name", "connect_timeout", "keepalives_idle",
 								 "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-								 "client_encoding",		"dbname",			NULL};
-	const char *const values[] = {postgres->program, timeout, "10",			 "5", "3",
-								  "30000",			 "UTF8",  postgres->url, NULL};
+								 "client_encoding",
+								 /* Behind a failover, the old primary must not be taken. */
+								 "target_session_attrs", "dbname", NULL};
+	const char *const values[] = {postgres->program, timeout, "10",			"5",		   "3",
+								  "30000",			 "UTF8",  "read-write", postgres->url, NULL};
 	PGconn *connection;
 
 	if (pgconn_is_open(postgres))
@@ -104,10 +108,19 @@ static bool refused(PgConnection *postgres, const PGresult *result, const char *
 					 text != NULL ? text : "unknown error", state != NULL ? state : "unknown");
 }
 
+/* Another server is the primary now: only a new connection finds it. */
+static bool is_read_only(const PGresult *result)
+{
+	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+
+	return state != NULL && strcmp(state, STATE_READ_ONLY) == 0;
+}
+
 /* Waits until the answer has arrived whole. */
 static bool await(PgConnection *postgres, const char *what, Error *error)
 {
-	int64_t deadline = clock_ms() + ANSWER_TIMEOUT_MS;
+	int64_t limit_ms = postgres->answer_timeout_s * INT64_C(1000);
+	int64_t deadline = clock_ms() + (limit_ms > 0 ? limit_ms : ANSWER_TIMEOUT_MS);
 	bool stopping = false;
 
 	while (PQisBusy(postgres->connection))
@@ -155,6 +168,8 @@ PGresult *pgconn_result(PgConnection *postgres, const char *what, Error *error)
 		return result;
 	if (result == NULL || PQstatus(postgres->connection) != CONNECTION_OK)
 		(void) lost(postgres, what, PQerrorMessage(postgres->connection), error);
+	else if (is_read_only(result))
+		(void) lost(postgres, what, PQresultErrorMessage(result), error);
 	else
 		(void) refused(postgres, result, what, error);
 	PQclear(result);

@@ -19,6 +19,7 @@ typedef struct PgConnection
 	const char *program;  /* the application_name */
 	const char *role;	  /* who to log in as, for errors */
 	int timeout_s;		  /* to connect */
+	int answer_timeout_s; /* for an answer; 0: a minute */
 	void (*tick)(void *); /* called about every second of a wait; NULL: not */
 	void *tick_argument;
 	PGconn *connection; /* NULL: none */

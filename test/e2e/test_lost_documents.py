@@ -103,6 +103,28 @@ def test_unordered_campaign(stack):
     assert deleted > 1_000
 
 
+def test_refused_recipients_are_parked_once(stack):
+    """What MongoDB refuses is not in it: after a restart it is not taken for lost, nor sent to
+    the dead letters again."""
+    numbers = [f"+997{number:08d}" for number in range(400)]
+    stack.mongo["campaign"].command("collMod", "messages", validator={
+        "phone_number": {"$not": {"$regex": r"^\+997"}}})
+    try:
+        campaign_id = campaigns.send(stack, numbers)
+        wait_until("some are parked", lambda: campaigns.dead_letter_count(stack) >= 50)
+        stack.one("SELECT campaign_pause(%s)", campaign_id)
+        campaigns.wait_for_empty_queues(stack)
+        stack.part("stop", "consumer")
+        stack.part("start", "consumer")
+        stack.one("SELECT campaign_resume(%s)", campaign_id)
+        answer = wait_for_status(stack, campaign_id, "failed")
+    finally:
+        stack.mongo["campaign"].command("collMod", "messages", validator={})
+    parked = [one.properties.headers["first_seq"] for one in campaigns.dead_letters(stack)]
+    assert sorted(parked) == list(range(1, len(numbers) + 1))
+    assert (answer["failed"], answer["rewinds"]) == (len(numbers), 0)
+
+
 def test_failed_campaign_ends(stack):
     """A recipient that MongoDB refuses is not waited for: the others are counted without it."""
     stack.mongo["campaign"].command("collMod", "messages", validator={

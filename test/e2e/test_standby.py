@@ -1,0 +1,155 @@
+"""test_standby.py - who cannot store does not hold the queues: another consumer goes on."""
+import contextlib
+import os
+import re
+import subprocess
+
+import pytest
+
+import campaigns
+from campaigns import assert_delivered, make_numbers, wait_for_status
+from consumers import PROGRAM, Consumer, environment
+from proxy import Proxy
+from stack import SANITIZER_FACTOR
+from test_consumer import NOWHERE, consumes
+from waiting import assert_stays, wait_until
+
+NUMBERS = make_numbers(500, seed=320)
+HOLD = {"CAMPAIGN_HOLD": "1"}
+
+
+@contextlib.contextmanager
+def no_consumer(stack):
+    """Without the stack's own."""
+    stack.part("stop", "consumer")
+    try:
+        wait_until("nobody consumes", lambda: consumer_count(stack) == 0)
+        yield
+    finally:
+        stack.part("start", "consumer")
+
+
+def consumer_count(stack):
+    """Subscriptions to any queue, of those that are served."""
+    with stack.channel() as channel:
+        return sum(channel.queue_declare(queue, passive=True).method.consumer_count
+                   for queue in campaigns.QUEUES)
+
+
+def subscriptions(stack):
+    """To any queue, of those that stand by too."""
+    return len(stack.rabbitmqctl("-q", "list_consumers", "--no-table-headers").splitlines())
+
+
+def send_to_all_queues(stack):
+    """A campaign in every queue."""
+    ids = {}
+    while len(ids) < len(campaigns.QUEUES) - 1:
+        campaign_id = campaigns.create(stack, NUMBERS)
+        if ids.setdefault(campaigns.queue_of(campaign_id), campaign_id) == campaign_id:
+            campaigns.dispatch(stack, campaign_id)
+    return list(ids.values()) + [campaigns.send(stack, NUMBERS, ordered=False)]
+
+
+def assert_all_sent(stack, ids):
+    for campaign_id in ids:
+        ordered = wait_for_status(stack, campaign_id, "sent")["ordered"]
+        assert_delivered(stack, campaign_id, NUMBERS, ordered=ordered)
+
+
+def through(proxies, stack):
+    """The environment of a consumer whose ways to the stores can be cut."""
+    variables = environment(stack, **HOLD)
+    variables["MONGODB_URI"] = re.sub(r"//[^/]+/.*",
+                                      f"//127.0.0.1:{proxies['MongoDB'].port}/campaign"
+                                      "?directConnection=true", variables["MONGODB_URI"])
+    variables["DATABASE_URL"] = re.sub(r"@[^/]+/", f"@127.0.0.1:{proxies['PostgreSQL'].port}/",
+                                       variables["DATABASE_URL"])
+    return variables
+
+
+@contextlib.contextmanager
+def proxies_of(stack):
+    ports = {"MongoDB": re.search(r":(\d+)/", stack.env["MONGODB_URI"]).group(1),
+             "PostgreSQL": re.search(r":(\d+)/", stack.env["DATABASE_URL"]).group(1)}
+    with contextlib.ExitStack() as opened:
+        yield {name: opened.enter_context(Proxy(("127.0.0.1", int(port))))
+               for name, port in ports.items()}
+
+
+@pytest.mark.parametrize("name, server", [("MONGODB_URI", "MongoDB"),
+                                          ("DATABASE_URL", "PostgreSQL")])
+def test_wrong_setting_of_the_first_one(stack, name, server):
+    """One with a store that is not there, started first, leaves the queues to the next."""
+    with no_consumer(stack), Consumer(environment(stack, **{name: NOWHERE[name]})) as wrong:
+        wrong.wait_for_line(f"{server} is away")
+        with Consumer(environment(stack)) as right:
+            wait_until("the right one consumes", lambda: consumes(stack))
+            assert_all_sent(stack, send_to_all_queues(stack))
+            assert consumer_count(stack) == len(campaigns.QUEUES)
+            assert right.terminate() == 0
+        assert wrong.terminate() == 0
+
+
+@pytest.mark.parametrize("server", ["MongoDB", "PostgreSQL"])
+def test_active_one_loses_a_store(stack, server):
+    """The active one alone loses it: the other takes over, and the first one comes back."""
+    with no_consumer(stack), proxies_of(stack) as proxies:
+        with Consumer(through(proxies, stack)) as active:
+            wait_until("it consumes", lambda: consumes(stack))
+            with Consumer(environment(stack)) as standby:
+                wait_until("both have subscribed",
+                           lambda: subscriptions(stack) == 2 * len(campaigns.QUEUES))
+                proxies[server].cut()
+                assert_all_sent(stack, send_to_all_queues(stack))
+                active.wait_for_line("gave the queue back")
+                assert standby.terminate() == 0
+            proxies[server].mend()
+            active.wait_for_line(f"{server} is back")
+            wait_until("it consumes again", lambda: consumes(stack))
+            assert_all_sent(stack, send_to_all_queues(stack))
+            assert active.terminate() == 0
+
+
+def test_rights_that_are_missing(stack):
+    """One that may not report does not subscribe, so that nothing is delivered in vain."""
+    signature = "campaign.report_checked(text[], text[], bigint[], bigint[], text[])"
+    stack.sql(f"REVOKE EXECUTE ON FUNCTION {signature} FROM campaign_consumer")
+    try:
+        with no_consumer(stack), Consumer(environment(stack, **HOLD)) as consumer:
+            try:
+                consumer.wait_for_line("PostgreSQL is away")
+                ids = send_to_all_queues(stack)
+                assert_stays("nobody consumes", lambda: consumer_count(stack) == 0, 2)
+            finally:
+                stack.sql(f"GRANT EXECUTE ON FUNCTION {signature} TO campaign_consumer")
+            assert_all_sent(stack, ids)
+            assert consumer.terminate() == 0
+    finally:
+        stack.sql(f"GRANT EXECUTE ON FUNCTION {signature} TO campaign_consumer")
+
+
+def test_memory_at_the_end(stack, tmp_path):
+    """Large bodies that wait are not taken into memory while it says goodbye."""
+    body = b" " * 130_000
+    count = 2_000
+    with no_consumer(stack):
+        with stack.channel() as channel:
+            channel.queue_purge("campaign.parallel")
+            for _ in range(count):
+                channel.basic_publish(campaigns.EXCHANGE, "campaign.parallel", body)
+        with open(tmp_path / "log", "wb") as log:
+            process = subprocess.Popen([PROGRAM], env=environment(stack), stderr=log,
+                                       cwd=tmp_path, stdin=subprocess.DEVNULL)
+        try:
+            wait_until("it is at work", lambda: campaigns.dead_letter_count(stack) > 0)
+        finally:
+            process.terminate()
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+        with stack.channel() as channel:
+            left = channel.queue_purge("campaign.parallel").method.message_count
+        dead = len(campaigns.dead_letters(stack))
+    assert process.returncode == 0
+    assert left + dead >= count > dead
+    assert usage.ru_maxrss < 64 * 1024 * SANITIZER_FACTOR
