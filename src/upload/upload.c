@@ -45,7 +45,7 @@ typedef struct Upload
 	Number number;
 	bool skip_invalid;
 	bool allow_duplicates;
-	PhoneSet phones; /* that the campaign has, unless duplicates are allowed */
+	NumberSet phones; /* that the campaign has, unless duplicates are allowed */
 
 	char prefix[UPLOAD_ROW_MAX]; /* of every row: field count, campaign_id, class */
 	int prefix_length;
@@ -137,7 +137,7 @@ static void note_invalid(Upload *upload)
 
 static bool is_duplicate(Upload *upload, uint64 digits)
 {
-	return !upload->allow_duplicates && !phones_add(&upload->phones, digits);
+	return !upload->allow_duplicates && !number_set_add(&upload->phones, digits);
 }
 
 /*
@@ -236,7 +236,7 @@ static void load_present(Upload *upload, Datum campaign_id)
 		{
 			char *phone = SPI_getvalue(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1);
 
-			(void) phones_add(&upload->phones, strtou64(phone + 1, NULL, 10));
+			(void) number_set_add(&upload->phones, strtou64(phone + 1, NULL, 10));
 			pfree(phone);
 		}
 		SPI_freetuptable(SPI_tuptable);
@@ -297,7 +297,7 @@ Datum campaign_recipients_import(PG_FUNCTION_ARGS)
 	upload->allow_duplicates = PG_GETARG_BOOL(5);
 	if (!upload->allow_duplicates)
 	{
-		phones_create(&upload->phones, VARSIZE_ANY_EXHDR(numbers) / UPLOAD_LINE_TYPICAL);
+		number_set_create(&upload->phones, VARSIZE_ANY_EXHDR(numbers) / UPLOAD_LINE_TYPICAL);
 		load_present(upload, campaign_id);
 	}
 
