@@ -11,6 +11,7 @@
 
 #define NUMBER_SET_BITS_MIN 10
 #define NUMBER_SET_BITS_MAX 36
+#define NUMBER_SET_MARK		(UINT64CONST(1) << 63)
 
 static void allocate(NumberSet *set, int bits)
 {
@@ -28,6 +29,7 @@ void number_set_create(NumberSet *set, uint64 expected)
 	set->context = CurrentMemoryContext;
 	set->multiplier = pg_prng_uint64(&pg_global_prng_state) | 1;
 	set->count = 0;
+	set->marked = 0;
 	allocate(set, bits);
 }
 
@@ -37,7 +39,7 @@ static uint64 *find_slot(const NumberSet *set, uint64 digits)
 	uint64 mask = (UINT64CONST(1) << set->bits) - 1;
 	uint64 place = (digits * set->multiplier) >> (64 - set->bits);
 
-	while (set->slots[place] != 0 && set->slots[place] != digits)
+	while (set->slots[place] != 0 && (set->slots[place] & ~NUMBER_SET_MARK) != digits)
 		place = (place + 1) & mask;
 	return &set->slots[place];
 }
@@ -51,7 +53,7 @@ static void grow(NumberSet *set)
 	for (uint64 i = 0; i < size; i++)
 	{
 		if (old[i] != 0)
-			*find_slot(set, old[i]) = old[i];
+			*find_slot(set, old[i] & ~NUMBER_SET_MARK) = old[i];
 	}
 	pfree(old);
 }
@@ -60,11 +62,26 @@ bool number_set_add(NumberSet *set, uint64 digits)
 {
 	uint64 *slot = find_slot(set, digits);
 
-	if (*slot == digits)
+	if (*slot != 0)
 		return false;
 	*slot = digits;
 	set->count++;
 	if (2 * set->count > UINT64CONST(1) << set->bits)
 		grow(set);
 	return true;
+}
+
+void number_set_mark(NumberSet *set, uint64 digits)
+{
+	uint64 *slot = find_slot(set, digits);
+
+	if (*slot != digits)
+		return;
+	*slot |= NUMBER_SET_MARK;
+	set->marked++;
+}
+
+bool number_set_is_marked(const NumberSet *set, uint64 digits)
+{
+	return (*find_slot(set, digits) & NUMBER_SET_MARK) != 0;
 }

@@ -11,10 +11,11 @@
 
 typedef struct NumberSet
 {
-	uint64 *slots;	   /* 0: free; no number is 0 */
+	uint64 *slots;	   /* 0: free; no number is 0, and none needs the highest bit, the mark */
 	uint64 multiplier; /* random and odd: nobody can send a file of collisions */
 	int bits;		   /* 2^bits slots */
 	uint64 count;
+	uint64 marked;
 	MemoryContext context;
 } NumberSet;
 
@@ -23,5 +24,10 @@ void number_set_create(NumberSet *set, uint64 expected);
 
 /* Adds the digits of a number; false if it was there. */
 bool number_set_add(NumberSet *set, uint64 digits);
+
+/* Marks a number, if it is there. */
+void number_set_mark(NumberSet *set, uint64 digits);
+
+bool number_set_is_marked(const NumberSet *set, uint64 digits);
 
 #endif /* CAMPAIGN_NUMBER_SET_H */
