@@ -156,12 +156,16 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    source text;
+    source campaign.campaigns;
 BEGIN
-    source := (campaign.campaign_lock(campaign_id, even_deleted => true)).status;
-    IF NOT campaign.transition_allowed(source, target) THEN
-        RAISE EXCEPTION 'campaign "%" is %: it cannot become %', campaign_id, source, target
+    source := campaign.campaign_lock(campaign_id, even_deleted => true);
+    IF NOT campaign.transition_allowed(source.status, target) THEN
+        RAISE EXCEPTION 'campaign "%" is %: it cannot become %', campaign_id, source.status, target
             USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    -- Nothing can be added any more. Fewer than this are never packed (src/upload/packed.c).
+    IF source.status = 'draft' AND source.total >= 10000 THEN
+        DELETE FROM campaign.packed_recipients r WHERE r.campaign_id = source.id;
     END IF;
     UPDATE campaign.campaigns c
     SET status = target,
@@ -171,7 +175,7 @@ BEGIN
         published_at = CASE WHEN target IN ('published', 'sent') THEN coalesce(c.published_at, clock_timestamp()) ELSE c.published_at END,
         sent_at = CASE WHEN target = 'sent' THEN clock_timestamp() ELSE c.sent_at END
     WHERE c.id = campaign_id;
-    RETURN source;
+    RETURN source.status;
 END
 $$;
 COMMENT ON FUNCTION campaign.campaign_transition(text, text) IS

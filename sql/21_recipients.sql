@@ -17,6 +17,23 @@ COMMENT ON COLUMN campaign.recipients.phone_number IS 'E.164 number with its +.'
 ALTER TABLE campaign.recipients ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.recipients', '');
 
+-- Page-sized rows, not compressed and not moved out of line. Not dumped: a copy of recipients that
+-- src/upload/packed.c makes again when it is needed.
+CREATE TABLE campaign.packed_recipients (
+    campaign_id text COLLATE "C" NOT NULL,
+    class campaign.recipient_class NOT NULL,
+    first_seq bigint NOT NULL,
+    numbers bytea NOT NULL,
+    PRIMARY KEY (campaign_id, class, first_seq)
+);
+ALTER TABLE campaign.packed_recipients ALTER COLUMN numbers SET STORAGE PLAIN;
+COMMENT ON TABLE campaign.packed_recipients IS 'The numbers of a large draft once more, packed, so that a further file is compared with them quickly.';
+COMMENT ON COLUMN campaign.packed_recipients.campaign_id IS 'Campaign.';
+COMMENT ON COLUMN campaign.packed_recipients.class IS 'Class of recipients.';
+COMMENT ON COLUMN campaign.packed_recipients.first_seq IS 'Place in the class of the first number.';
+COMMENT ON COLUMN campaign.packed_recipients.numbers IS 'The digits of up to 1,000 numbers in the order of seq, eight bytes each, the highest first.';
+ALTER TABLE campaign.packed_recipients ENABLE ROW LEVEL SECURITY;
+
 CREATE TABLE campaign.uploads (
     campaign_id text COLLATE "C" NOT NULL REFERENCES campaign.campaigns (id),
     digest bytea NOT NULL,
@@ -26,7 +43,7 @@ CREATE TABLE campaign.uploads (
 );
 COMMENT ON TABLE campaign.uploads IS 'Numbers files that were imported, so that sending one again changes nothing.';
 COMMENT ON COLUMN campaign.uploads.campaign_id IS 'Campaign.';
-COMMENT ON COLUMN campaign.uploads.digest IS 'SHA-256 of the file and its class.';
+COMMENT ON COLUMN campaign.uploads.digest IS 'SHA-256 of the class and the file''s own SHA-256.';
 COMMENT ON COLUMN campaign.uploads.result IS 'What campaign_upload() answered.';
 COMMENT ON COLUMN campaign.uploads.created_at IS 'When it was imported.';
 ALTER TABLE campaign.uploads ENABLE ROW LEVEL SECURITY;
@@ -34,12 +51,12 @@ SELECT pg_catalog.pg_extension_config_dump('campaign.uploads', '');
 
 CREATE FUNCTION campaign.recipients_import(
     campaign_id text, class campaign.recipient_class, first_seq bigint, numbers bytea,
-    skip_invalid boolean, allow_duplicates boolean
+    skip_invalid boolean, allow_duplicates boolean, present bigint
 ) RETURNS jsonb
 LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'campaign_recipients_import';
-COMMENT ON FUNCTION campaign.recipients_import(text, campaign.recipient_class, bigint, bytea, boolean, boolean) IS
-'Parses a numbers file and appends its recipients from first_seq on; answers {"accepted", "duplicates", "invalid", "errors"}. The caller holds the campaign''s lock.';
+COMMENT ON FUNCTION campaign.recipients_import(text, campaign.recipient_class, bigint, bytea, boolean, boolean, bigint) IS
+'Parses a numbers file and appends its recipients from first_seq on; answers {"accepted", "duplicates", "invalid", "errors"}. present: how many the campaign has in all classes. The caller holds the campaign''s lock.';
 
 CREATE FUNCTION @extschema@.campaign_upload(
     campaign_id text,
@@ -56,7 +73,7 @@ DECLARE
     target campaign.campaigns;
     target_class campaign.recipient_class;
     file_digest bytea;
-    present bigint;
+    class_total bigint;
     answer jsonb;
 BEGIN
     IF numbers IS NULL THEN
@@ -67,7 +84,7 @@ BEGIN
     END IF;
     target_class := class::campaign.recipient_class;
     target := campaign.campaign_lock(campaign_id);
-    file_digest := sha256(convert_to(class || ':', 'UTF8') || numbers);
+    file_digest := sha256(convert_to(class || ':', 'UTF8') || sha256(numbers));
 
     SELECT u.result INTO answer FROM campaign.uploads u
     WHERE u.campaign_id = target.id AND u.digest = file_digest;
@@ -80,10 +97,10 @@ BEGIN
                   HINT = 'Create another campaign for these numbers.';
     END IF;
 
-    SELECT p.total INTO present FROM campaign.progress p
+    SELECT p.total INTO class_total FROM campaign.progress p
     WHERE p.campaign_id = target.id AND p.class = target_class;
-    answer := campaign.recipients_import(target.id, target_class, coalesce(present, 0) + 1, numbers,
-        coalesce(skip_invalid, false), coalesce(allow_duplicates, false));
+    answer := campaign.recipients_import(target.id, target_class, coalesce(class_total, 0) + 1, numbers,
+        coalesce(skip_invalid, false), coalesce(allow_duplicates, false), target.total);
 
     INSERT INTO campaign.progress AS p (campaign_id, class, total)
     VALUES (target.id, target_class, (answer ->> 'accepted')::bigint)

@@ -39,8 +39,19 @@ void numbers_open(NumbersParser *parser, const char *data, size_t length)
 	memset(parser, 0, sizeof(*parser));
 	parser->data = data != NULL ? data : ""; /* NULL + 0 is undefined in C */
 	parser->length = length;
+	parser->paused_at = parser->data;
 	if (length >= 3 && memcmp(parser->data, BYTE_ORDER_MARK, 3) == 0)
 		parser->offset = 3;
+}
+
+/* Lets the caller look up from a file that may have a gigabyte; `at` is where the parser is. */
+static void pause_at(NumbersParser *parser, const char *at)
+{
+	if (at - parser->paused_at < NUMBERS_PAUSE_BYTES)
+		return;
+	parser->paused_at = at;
+	if (parser->pause != NULL)
+		parser->pause();
 }
 
 /* A mark of UTF-16, or NULs in every other byte of the beginning. */
@@ -149,7 +160,8 @@ static void scan_character(Scan *scan, uint32_t c, const char *from, size_t colu
 	}
 }
 
-static void scan_line(Scan *scan, const char *start, const char *end, Number *number)
+static void scan_line(NumbersParser *parser, Scan *scan, const char *start, const char *end,
+					  Number *number)
 {
 	size_t column = 0;
 
@@ -162,6 +174,7 @@ static void scan_line(Scan *scan, const char *start, const char *end, Number *nu
 		uint32_t c = next_character(&at, end);
 
 		scan_character(scan, c, from, ++column, number);
+		pause_at(parser, at);
 	}
 }
 
@@ -275,12 +288,15 @@ static NumbersResult judge(const Scan *scan, Number *number, bool first_line)
 }
 
 /* The end of the line that starts at `start`: a CR, a LF, or the end of the data. */
-static const char *find_line_end(const char *start, const char *end)
+static const char *find_line_end(NumbersParser *parser, const char *start, const char *end)
 {
 	const char *at = start;
 
-	while (at < end && *at != '\n' && *at != '\r')
-		at++;
+	for (; at < end && *at != '\n' && *at != '\r'; at++)
+		pause_at(parser, at);
+	/* A line that is longer than a pause is read again, from its beginning. */
+	if (parser->paused_at > start)
+		parser->paused_at = start;
 	return at;
 }
 
@@ -351,11 +367,12 @@ NumbersResult numbers_next(NumbersParser *parser, Number *number)
 		{
 			Scan scan;
 
-			line_end = find_line_end(start, end);
-			scan_line(&scan, start, line_end, number);
+			line_end = find_line_end(parser, start, end);
+			scan_line(parser, &scan, start, line_end, number);
 			result = judge(&scan, number, !parser->first_seen);
 		}
 		move_past(parser, line_end);
+		pause_at(parser, parser->data + parser->offset);
 		if (result != NUMBERS_END)
 		{
 			parser->first_seen = true;

@@ -16,6 +16,9 @@
 #define NUMBERS_DIGITS_MIN 8
 #define NUMBERS_DIGITS_MAX 15
 
+/* How much is read between two calls of `pause`: some tenths of a millisecond. */
+#define NUMBERS_PAUSE_BYTES 65536
+
 /* A reason with its excerpt, in bytes with the NUL: always valid, printable UTF-8. */
 #define NUMBERS_REASON_SIZE 192
 
@@ -26,6 +29,13 @@ typedef struct NumbersParser
 	size_t offset;	 /* of the next line */
 	int64_t line;	 /* last one returned or skipped, from 1 */
 	bool first_seen; /* a line that is not blank has been read: no header row any more */
+
+	/*
+	 * Called every NUMBERS_PAUSE_BYTES, in the middle of a long line too, unless
+	 * NULL. It need not return: the parser holds nothing.
+	 */
+	void (*pause)(void);
+	const char *paused_at;
 } NumbersParser;
 
 typedef struct Number

@@ -6,6 +6,8 @@ import campaigns
 from campaigns import assert_delivered, make_numbers, numbers_file, wait_for_status
 from waiting import assert_stays, wait_until
 
+pytestmark = pytest.mark.usefixtures("unhealed")
+
 
 def upload_class(stack, campaign_id, numbers, class_name):
     return stack.one("SELECT campaign_upload(%s, %s::text, class => %s)", campaign_id,
@@ -29,6 +31,7 @@ def test_vip_before_normal(stack):
     created = {kind: [one["created_at"] for one in campaigns.documents_of(stack, campaign_id)
                       if one["class"] == kind] for kind in ("VIP", "NORMAL")}
     assert max(created["VIP"]) <= min(created["NORMAL"])
+    campaigns.assert_identifiers_differ(stack, campaign_id)
 
 
 def test_no_normal_is_published_before_vip_is_stored(stack):

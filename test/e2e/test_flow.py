@@ -13,6 +13,8 @@ from waiting import wait_until
 FIVE = ["+5511955500101", "+12025550102", "+442079460103", "+351915550104", "+4930555010500"]
 MEMORY_LIMIT_KB = 64 * 1024
 
+pytestmark = pytest.mark.usefixtures("unhealed")
+
 
 def test_five_numbers_are_five_documents(stack):
     """R0.4 R0.17: the fields with their names and BSON types, in the order of the file."""

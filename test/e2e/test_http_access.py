@@ -2,12 +2,17 @@
 
 Eve has an account and a company of her own; Ana's rows are what she tries to reach.
 """
+import concurrent.futures
+import contextlib
 import http.client
 import itertools
 
 import pytest
 
+import campaigns
 from http_client import BYTES, JSON, TEXT, logged_in, unique
+from stack import execute
+from waiting import wait_until
 
 pytest_plugins = ["http_fixtures"]
 
@@ -305,3 +310,23 @@ def test_api_roles_cannot_delete_rows(stack):
         WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind IN ('r', 'p')
           AND has_table_privilege(role, c.oid, privilege)""")
     assert rows == []
+
+
+def test_nobody_dispatches_in_a_company_that_is_being_deleted(stack):
+    """A dispatch waits for a deletion that is not committed, and then is refused."""
+    owner = logged_in(stack.env["HTTP_URL"], company=True)
+    campaign_id = owner.api.create_campaign(owner.company_id)
+    owner.api.upload(campaign_id, NUMBERS).expect(200)
+    with contextlib.closing(stack.connect(autocommit=False)) as deleting, \
+            concurrent.futures.ThreadPoolExecutor(1) as pool:
+        execute(deleting, "SELECT campaign.api_company_delete(%s)", owner.company_id)
+        answer = pool.submit(owner.api.post, f"/campaigns/{campaign_id}/dispatch")
+        pid = deleting.get_backend_pid()
+        try:
+            wait_until("the dispatch waits", lambda: answer.done() or stack.one(
+                "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE %s = ANY (pg_blocking_pids(pid)))",
+                pid))
+        finally:
+            deleting.commit()
+        answer.result().refused(404)
+    assert campaigns.status(stack, campaign_id)["status"] == "draft"

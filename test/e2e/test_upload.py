@@ -230,6 +230,50 @@ def test_big_file(stack):
     assert phones(stack, campaign_id) == numbers
 
 
+@pytest.mark.parametrize("options", [{}, {"skip_invalid": True}])
+def test_refused_file_writes_nothing(stack, options):
+    """A file is refused before anything of it is stored: it leaves no dead rows."""
+    content = {False: numbers_file(make_numbers(100_000, seed=43)).encode() + b"oops",
+               True: b"oops\n" * 100_000}[bool(options)]
+    campaign_id = draft(stack)
+    before = stack.one("SELECT pg_current_wal_insert_lsn()")
+    with pytest.raises(psycopg2.Error, match="line 1(00001)?: "):
+        upload(stack, campaign_id, content, **options)
+    written = stack.one("SELECT pg_current_wal_insert_lsn() - %s::pg_lsn", before)
+    # A hundred thousand rows are some 20 MB; this server does other things too.
+    assert written < 1_000_000
+
+
+@pytest.mark.parametrize("piece", [b"\n", b"12", b"x\n"])
+def test_reading_a_file_can_be_cancelled(stack, piece):
+    """A cancel is answered before the file is read to its end, where it would be refused."""
+    campaign_id = draft(stack)
+    with stack.connect() as connection, connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = 20")
+        with pytest.raises(psycopg2.errors.QueryCanceled):
+            cursor.execute("SELECT campaign_upload(%s, convert_to(repeat(%s, 60000000), 'UTF8'))",
+                           (campaign_id, piece.decode()))
+    connection.close()
+    assert_untouched(stack, campaign_id)
+
+
+def test_adding_to_a_large_draft_reads_no_row(stack):
+    """One number more for 200,000 is compared with packed numbers, not with their rows."""
+    numbers = make_numbers(200_001, seed=44)
+    campaign_id = draft(stack)
+    upload(stack, campaign_id, numbers_file(numbers[:-1]).encode())
+    with stack.connect(autocommit=False) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT campaign_upload(%s, %s::text)",
+                       (campaign_id, numbers_file([numbers[1], numbers[-1]])))
+        answer = cursor.fetchone()[0]
+        cursor.execute("SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_all_tables"
+                       " WHERE relid = 'campaign.recipients'::regclass")
+        assert cursor.fetchone()[0] == 0
+    connection.close()
+    assert (answer["accepted"], answer["duplicates"]) == (1, 1)
+    assert phones(stack, campaign_id) == numbers
+
+
 def test_realistic_file_end_to_end(stack):
     """R0.10 R0.11 R0.17: a messy file of the kind that customers send."""
     content = (DATA / "numbers.txt").read_bytes()

@@ -11,7 +11,7 @@ import random
 
 import pytest
 
-from fixtures import no_dead_letters, stack  # noqa: F401
+from fixtures import no_dead_letters, stack, unhealed  # noqa: F401
 
 SEED = int(os.environ.get("FAULT_SEED") or random.SystemRandom().randrange(1, 10 ** 6))
 

@@ -33,7 +33,8 @@ def finish(stack, campaign_id, numbers):
 
 @pytest.fixture
 def running(stack, n):
-    """A campaign in mid-run."""
+    """A campaign in mid-run; not before the servers have recovered from the test before."""
+    campaigns.wait_until_handled(stack, timeout=300)
     numbers = make_numbers(n, seed=500)
     campaign_id = campaigns.send(stack, numbers)
     campaigns.wait_for_stored(stack, campaign_id, n // 10)

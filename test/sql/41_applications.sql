@@ -1,7 +1,7 @@
 -- R2.5: applications and their tokens: made, listed, named, revoked at once, and stored as hashes.
 -- Ana has a company, Bea is a member of it; Eva has another company; Ida has none.
 BEGIN;
-SELECT plan(59);
+SELECT plan(60);
 
 CREATE FUNCTION pg_temp.claims(token text) RETURNS jsonb LANGUAGE sql AS $$
     SELECT convert_from(decode(rpad(translate(part, '-_', '+/'), (length(part) + 3) / 4 * 4, '='), 'base64'), 'UTF8')::jsonb
@@ -63,7 +63,9 @@ FROM (VALUES
     ('as a user''s', 'campaign_user', :'claims'::jsonb),
     ('with a user in it', 'campaign_app', :'claims'::jsonb || '{"user_id": "x"}'),
     ('with another role in it', 'campaign_app', :'claims'::jsonb || '{"role": "campaign_user"}'),
-    ('of another application', 'campaign_app', :'claims'::jsonb || '{"application_id": "x"}'),
+    ('of an application that is not there', 'campaign_app', :'claims'::jsonb || '{"application_id": "x"}'),
+    ('of another application', 'campaign_app', :'claims'::jsonb || jsonb_build_object('application_id',
+        token_create('weekly') ->> 'application_id')),
     ('without an application', 'campaign_app', :'claims'::jsonb - 'application_id'),
     ('with another id', 'campaign_app', :'claims'::jsonb || '{"jti": "x"}'),
     ('with a number as its id', 'campaign_app', :'claims'::jsonb || '{"jti": 7}'),

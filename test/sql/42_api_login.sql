@@ -1,6 +1,6 @@
 -- Sign-up, login, tokens and what makes guessing slow.
 BEGIN;
-SELECT plan(43);
+SELECT plan(44);
 
 CREATE FUNCTION pg_temp.claims(token text) RETURNS jsonb LANGUAGE sql AS $$
     SELECT convert_from(decode(rpad(translate(part, '-_', '+/'), (length(part) + 3) / 4 * 4, '='), 'base64'), 'UTF8')::jsonb
@@ -92,9 +92,11 @@ SELECT is(pg_temp.login('ana@example.com', 'new') ->> 'user_id', :'ana', 'then t
 SELECT lives_ok(format('SELECT pg_temp.check_token(%L)', :'changed'), 'with the token that came with it');
 SELECT throws_ok(format('SELECT pg_temp.check_token(%L)', :'claims'::jsonb || jsonb_build_object('iat', (:'claims'::jsonb ->> 'iat')::bigint - 10)),
     'PT401', NULL, 'but no token from before');
-SELECT set_config('request.jwt.claims', :'claims', true);
+SELECT pg_temp.claims(pg_temp.login('ana@example.com', 'new') ->> 'token') AS other \gset
+SELECT set_config('request.jwt.claims', :'changed', true);
 SELECT campaign_api.logout();
-SELECT throws_ok(format('SELECT pg_temp.check_token(%L)', :'claims'), 'PT401', NULL, 'R0.8: refused: logged out');
+SELECT throws_ok(format('SELECT pg_temp.check_token(%L)', :'changed'), 'PT401', NULL, 'R0.8: refused: logged out');
+SELECT lives_ok(format('SELECT pg_temp.check_token(%L)', :'other'), 'R0.8: which ends that token alone');
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,7 +1,7 @@
 -- Row-level security: whatever a request tries, it sees and touches what is its own.
 -- Ana and Bea share a company; Eva has one for herself; Ida has none.
 BEGIN;
-SELECT plan(62);
+SELECT plan(72);
 
 CREATE FUNCTION pg_temp.person(name text) RETURNS text LANGUAGE sql AS
 $$ SELECT campaign_api.signup(name || '@example.com', 'secret') ->> 'id' $$;
@@ -89,6 +89,23 @@ FROM unnest(ARRAY[
     'INSERT INTO campaign_api.campaigns (name, message, user_id) VALUES (''x'', ''x'', %3$L)',
     'UPDATE campaign_api.users SET email = ''x@example.com'' WHERE id = %3$L',
     'DELETE FROM campaign_api.users WHERE id = %3$L']) AS statement;
+
+-- Members who were removed
+SELECT pg_temp.become(:'ana');
+SELECT campaign_api.company_member_remove(:'padaria', :'bea');
+SELECT set_eq('SELECT id FROM campaign_api.users', ARRAY[:'ana'], 'R0.8: a company does not see people who were removed');
+SELECT set_eq('SELECT user_id FROM campaign_api.company_members', ARRAY[:'ana'], 'R0.8: nor lists them as members');
+SELECT pg_temp.become(:'bea');
+SELECT is_empty('SELECT FROM campaign_api.' || t, 'R0.8: who sees nothing any more in ' || t)
+FROM unnest(ARRAY['companies', 'campaigns', 'recipients', 'company_members']) AS t;
+SELECT set_eq('SELECT id FROM campaign_api.users', ARRAY[:'bea'], 'R0.8: but oneself');
+RESET ROLE;
+-- The policies by themselves, without the views before them
+SET LOCAL ROLE campaign_user;
+SELECT is_empty('SELECT FROM campaign.company_members', 'R0.8: nor in the tables behind the views');
+SELECT pg_temp.become(:'ana');
+SELECT set_eq('SELECT user_id FROM campaign.company_members', ARRAY[:'ana'], 'R0.8: where a member sees members only');
+SELECT set_eq('SELECT id FROM campaign.users', ARRAY[:'ana'], 'R0.8: and their people');
 
 -- Estimates are made of everybody's rows: none may follow from what somebody wrote.
 RESET ROLE;

@@ -128,8 +128,8 @@ def assert_delivered(stack, campaign_id, numbers, *, class_name="NORMAL", ordere
     documents = [one for one in documents_of(stack, campaign_id) if one["class"] == class_name]
     assert [one["seq"] for one in documents] == list(range(1, len(numbers) + 1))
     assert [one["phone_number"] for one in documents] == numbers
+    assert_identifiers_differ(stack, campaign_id)
     identifiers = {one["identifier"] for one in documents}
-    assert len(identifiers) == len(numbers), "identifiers repeat"
     assert all(map(CUID2.fullmatch, identifiers))
     written = [seq for kind, seq in insertion_order(stack, campaign_id) if kind == class_name]
     if not ordered:
@@ -138,6 +138,12 @@ def assert_delivered(stack, campaign_id, numbers, *, class_name="NORMAL", ordere
     assert status(stack, campaign_id)["status"] == "sent"
     answer = stack.one("SELECT campaign_verify(%s)", campaign_id)
     assert answer["ok"] and answer["expected"] == answer["stored"], answer
+
+
+def assert_identifiers_differ(stack, campaign_id):
+    """No two documents of the campaign, of whatever class, have the same identifier."""
+    identifiers = [one["identifier"] for one in documents_of(stack, campaign_id)]
+    assert len(set(identifiers)) == len(identifiers), "identifiers repeat"
 
 
 # Messages of the broker ---------------------------------------------------------------------
@@ -205,11 +211,19 @@ def capture(stack):
             channel.queue_delete(name)
 
 
-def wait_for_empty_queues(stack, timeout=30):
-    """Waits until the broker holds no message for the consumer, unacknowledged ones included:
-    a queue with one consumer shows those it has not acknowledged only in the management."""
-    def empty():
-        table = stack.rabbitmqctl("-q", "list_queues", "--no-table-headers", "name", "messages")
-        rows = dict(line.split("\t") for line in table.splitlines() if "\t" in line)
-        return all(rows[queue] == "0" for queue in QUEUES)
-    wait_until("all queues are empty", empty, timeout)
+def wait_until_handled(stack, queues=QUEUES, timeout=60):
+    """Waits until the consumer has handled what these queues hold: a campaign of one number
+    behind it is sent. What RabbitMQ counts is seconds old, and says nothing of the consumer."""
+    for campaign_id in [witness(stack, queue) for queue in queues]:
+        wait_for_status(stack, campaign_id, "sent", timeout)
+
+
+def witness(stack, queue):
+    """A dispatched campaign that goes through this queue; its id."""
+    ordered = queue in QUEUES[:-1]
+    while True:
+        campaign_id = create(stack, make_numbers(1), name="witness", ordered=ordered)
+        if not ordered or queue_of(campaign_id) == queue:
+            dispatch(stack, campaign_id)
+            return campaign_id
+        stack.one("SELECT campaign_cancel(%s)", campaign_id)

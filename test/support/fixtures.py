@@ -29,3 +29,11 @@ def no_dead_letters(stack):
     yield
     left = campaigns.dead_letters(stack)
     assert not left, [one.properties.headers for one in left]
+
+
+@pytest.fixture
+def unhealed(stack):
+    """For tests of order and of acknowledgements: nothing that gets lost is published again
+    only because it takes its time."""
+    with stack.settings(campaign__stall_timeout="1h"):
+        yield

@@ -137,13 +137,22 @@ class Stack:
                 self.set(name, None)
 
     def set(self, name, value):
-        """ALTER SYSTEM and reload; None goes back to postgresql.conf."""
+        """ALTER SYSTEM and reload; None goes back to postgresql.conf. Every session has the
+        setting afterwards, those of PostgREST too."""
+        asked = self.one("SELECT clock_timestamp()")
         place = names.SQL(".").join(map(names.Identifier, name.split(".")))
         if value is None:
             self.sql(names.SQL("ALTER SYSTEM RESET {}").format(place))
         else:
             self.sql(names.SQL("ALTER SYSTEM SET {} = {}").format(place, names.Literal(value)))
         self.sql("SELECT pg_reload_conf()")
+        # The postmaster reads the file and signals its sessions in one go: a session that it
+        # starts with the new file comes after that.
+        wait_until(f"sessions have {name}", lambda: self._loaded_at() > asked, interval=0.005)
+
+    def _loaded_at(self):
+        with contextlib.closing(self.connect()) as connection:
+            return execute(connection, "SELECT pg_conf_load_time()")[0][0]
 
     def amqp_url_file(self, url):
         """A file with a URL for campaign.amqp_url_file, which the server may read."""

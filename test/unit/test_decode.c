@@ -201,6 +201,39 @@ static void test_refuses_wrong_fields(void **state)
 	refuse(HEAD "\"total\":9}", "field first_seq is missing");
 }
 
+static void test_seq_goes_to_2_to_the_40_minus_1(void **state)
+{
+	(void) state;
+	take_text(FIELDS("1", "\"c1\"", "\"VIP\"", "1099511627775", "1099511627775"), "m");
+	assert_true(batch.total == INT64_C(1099511627775));
+	assert_true(batch.first_seq == INT64_C(1099511627775));
+	refuse(FIELDS("1", "\"c1\"", "\"VIP\"", "1099511627776", "1099511627776"),
+		   "total is out of range");
+}
+
+/* Both kinds of ids; campaign_id goes into array literals of PostgreSQL as it is. */
+static void test_every_character_of_an_id_is_checked(void **state)
+{
+	static const char bad[] = "},{' A-_";
+	char body[512];
+
+	(void) state;
+	for (int length = 2; length <= MESSAGE_ID_MAX; length++)
+	{
+		for (int place = 0; place < length; place++)
+		{
+			char id[MESSAGE_ID_MAX + 1] = "";
+
+			memset(id, 'a', (size_t) length);
+			id[place] = bad[(length + place) % (int) (sizeof(bad) - 1)];
+			(void) snprintf(body, sizeof(body), "{\"campaign_id\":\"%s\"}", id);
+			refuse(body, "campaign_id must be");
+			(void) snprintf(body, sizeof(body), "{\"recipients\":[{\"identifier\":\"%s\"}]}", id);
+			refuse(body, "identifier must be");
+		}
+	}
+}
+
 static void test_refuses_wrong_recipients(void **state)
 {
 #define WITH_RECIPIENTS(list)                                                                      \
@@ -276,6 +309,8 @@ int main(void)
 		cmocka_unit_test(test_refuses_every_truncation),
 		cmocka_unit_test(test_refuses_deep_nesting),
 		cmocka_unit_test(test_refuses_wrong_fields),
+		cmocka_unit_test(test_seq_goes_to_2_to_the_40_minus_1),
+		cmocka_unit_test(test_every_character_of_an_id_is_checked),
 		cmocka_unit_test(test_refuses_wrong_recipients),
 		cmocka_unit_test(test_limits),
 	};

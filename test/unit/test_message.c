@@ -109,6 +109,10 @@ static void test_document_ids_sort_by_class_and_seq(void **state)
 		assert_true(memcmp(before, id, sizeof(id)) < 0);
 		memcpy(before, id, sizeof(id));
 	}
+	/* The last seq, and all of its bits. */
+	assert_true(MESSAGE_SEQ_MAX == INT64_C(1099511627775));
+	message_document_id(prefix, MESSAGE_CLASS_NORMAL, INT64_C(1099511627775), id);
+	assert_memory_equal(id + sizeof(prefix), "\x01\xFF\xFF\xFF\xFF\xFF", 6);
 	message_document_id(prefix, MESSAGE_CLASS_NORMAL, INT64_C(0x0102030405), id);
 	assert_memory_equal(id, prefix, sizeof(prefix));
 	assert_memory_equal(id + sizeof(prefix), "\x01\x01\x02\x03\x04\x05", 6);

@@ -354,6 +354,47 @@ static void test_reads_no_further_than_the_data(void **state)
 	}
 }
 
+static size_t pauses;
+
+static void count_pause(void)
+{
+	pauses++;
+}
+
+/* Four megabytes of this piece, as a file. */
+static void expect_pauses(const char *piece, size_t readings)
+{
+	size_t length = 64 * (size_t) NUMBERS_PAUSE_BYTES;
+	size_t size = strlen(piece);
+	char *file = malloc(length);
+	NumbersParser parser;
+	Number number;
+
+	assert_non_null(file);
+	for (size_t i = 0; i < length; i++)
+		file[i] = piece[i % size];
+	pauses = 0;
+	numbers_open(&parser, file, length);
+	parser.pause = count_pause;
+	while (numbers_next(&parser, &number) != NUMBERS_END)
+		;
+	free(file);
+	/* A few bytes more than NUMBERS_PAUSE_BYTES lie between two of them. */
+	assert_in_range(pauses, 63 * readings - 1, 64 * readings);
+}
+
+static void test_pauses_wherever_it_is(void **state)
+{
+	(void) state;
+	expect_pauses("+5511987654321\n", 1);
+	expect_pauses("+55 (11) 98765-4321\r\n", 1);
+	expect_pauses("nothing\n", 1);
+	expect_pauses("\n", 1);
+	/* One line, of which the end is looked for first. */
+	expect_pauses("7", 2);
+	expect_pauses(" ", 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -376,6 +417,7 @@ int main(void)
 		cmocka_unit_test(test_long_line_is_one_short_error),
 		cmocka_unit_test(test_excerpt_is_printable),
 		cmocka_unit_test(test_reads_no_further_than_the_data),
+		cmocka_unit_test(test_pauses_wherever_it_is),
 	};
 
 	return cmocka_run_group_tests_name("numbers (R0.11)", tests, NULL, NULL);

@@ -1,0 +1,30 @@
+/*
+ * bad_lines.h - the lines of a numbers file that are no numbers, with their
+ * reasons: all are counted, the first ones are kept.
+ */
+#ifndef CAMPAIGN_BAD_LINES_H
+#define CAMPAIGN_BAD_LINES_H
+
+#include "postgres.h"
+
+#include "lib/stringinfo.h"
+
+#include "numbers.h"
+
+typedef struct BadLines
+{
+	int64 count;
+	char first[NUMBERS_REASON_SIZE + 32]; /* "line 3: too short …" */
+	StringInfoData shown;				  /* the first 20 as lines of text, for an error's detail */
+	StringInfoData json;				  /* the first 1,000 as elements of a JSON array */
+} BadLines;
+
+void bad_lines_create(BadLines *lines);
+
+/* Notes a NUMBERS_INVALID. */
+void bad_lines_add(BadLines *lines, const Number *number);
+
+/* An error's detail: the first of them, and how many there are beside. */
+char *bad_lines_detail(const BadLines *lines);
+
+#endif /* CAMPAIGN_BAD_LINES_H */

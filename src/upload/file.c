@@ -1,0 +1,82 @@
+/*
+ * file.c - the first half of an upload: everything that is said about a file is
+ * known before anything is written. A file that is refused costs its reading,
+ * and leaves nothing behind.
+ *
+ * The file's format is the parser's business alone (numbers.c): it turns bytes
+ * into numbers or reasons, one at a time.
+ */
+#include "postgres.h"
+
+#include "miscadmin.h"
+
+#include "file.h"
+#include "numbers.h"
+
+#define LINE_TYPICAL 14 /* bytes of a line, to guess how many there are */
+
+static void answer_interrupts(void)
+{
+	CHECK_FOR_INTERRUPTS();
+}
+
+static void take_number(NumbersFile *file, uint64 digits)
+{
+	if (file->bad.count > 0 && !file->skip_invalid)
+		return;
+	if (file->allow_duplicates || number_set_add(&file->seen, digits))
+		number_list_add(&file->numbers, digits);
+	else
+		file->duplicates++;
+}
+
+void file_read(NumbersFile *file, const char *data, Size length)
+{
+	NumbersParser parser;
+	NumbersResult result;
+	Number number;
+
+	number_list_create(&file->numbers);
+	bad_lines_create(&file->bad);
+	file->duplicates = 0;
+	if (!file->allow_duplicates)
+		number_set_create(&file->seen, length / LINE_TYPICAL);
+
+	numbers_open(&parser, data, length);
+	parser.pause = answer_interrupts;
+	while ((result = numbers_next(&parser, &number)) != NUMBERS_END)
+	{
+		if (result == NUMBERS_VALID)
+			take_number(file, number.digits);
+		else
+			bad_lines_add(&file->bad, &number);
+	}
+}
+
+static bool is_marked(const void *set, uint64 digits)
+{
+	return number_set_is_marked(set, digits);
+}
+
+void file_drop_marked(NumbersFile *file)
+{
+	if (file->seen.marked == 0)
+		return;
+	number_list_filter(&file->numbers, is_marked, &file->seen);
+	file->duplicates += file->seen.marked;
+}
+
+void file_require(const NumbersFile *file)
+{
+	if (file->bad.count > 0 && !file->skip_invalid)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("numbers file refused, nothing was stored: %s", file->bad.first),
+			 errdetail("%s", bad_lines_detail(&file->bad)),
+			 errhint("Correct these lines, or pass skip_invalid => true to send to the others.")));
+	if (file->numbers.count == 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("numbers file holds no valid number: %s",
+							   file->bad.count > 0 ? file->bad.first : "it is empty")));
+}
