@@ -67,6 +67,7 @@ static bool ready(DeadLetter *dead, Error *error)
 {
 	char name[MESSAGE_QUEUE_NAME_MAX + 48];
 	BrokerOptions options = {.connection_name = name,
+							 .interrupted = stop_requested,
 							 .heartbeat = dead->config->heartbeat_s,
 							 .timeout_ms = dead->config->timeout_s * 1000};
 	int buffer = SEND_BUFFER;

@@ -124,6 +124,7 @@ bool receive_open(Receive *receive, Error *error)
 {
 	char name[MESSAGE_QUEUE_NAME_MAX + 32];
 	BrokerOptions options = {.connection_name = name,
+							 .interrupted = stop_requested,
 							 .heartbeat = receive->config->heartbeat_s,
 							 .timeout_ms = receive->config->timeout_s * 1000};
 

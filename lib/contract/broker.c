@@ -1,19 +1,21 @@
 /*
  * broker.c - the way into RabbitMQ, the same for the worker and the consumer:
- * the connection with its TLS, heartbeats and client properties, and the
- * topology. The URL is taken apart in broker_url.c.
+ * the connection with its heartbeats and client properties, and the topology.
+ * The URL is taken apart in broker_url.c, the name looked up in resolve.c, TLS
+ * is in tls.c.
  *
  * Never logs, never exits, never waits without a limit: what fails comes back
  * as one line of text, without the password. Includes no PostgreSQL header.
  */
 #include "broker.h"
 
-#include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
 
 #include "message.h"
+#include "resolve.h"
+#include "tls.h"
 
 #define PRODUCT "campaign"
 #define CHANNEL 1
@@ -102,47 +104,42 @@ bool broker_reply_error(Error *error, const char *what, amqp_rpc_reply_t reply)
 	return error_set(error, ERROR_PROTOCOL, "%s: the broker answered something unexpected", what);
 }
 
-/*
- * Peer and host name are checked against `ca_file` or the system's bundle,
- * which the library does not load by itself.
- */
-static bool prepare_tls(amqp_socket_t *socket, const char *ca_file, Error *error)
+/* Tries the addresses one after the other; each has its part of the time. */
+static int open_addresses(amqp_socket_t *socket, const Resolved *resolved, const BrokerUrl *url,
+						  const BrokerOptions *options, int timeout_ms)
 {
-	int status = AMQP_STATUS_OK;
+	struct timeval timeout = timeout_of(timeout_ms / resolved->count);
+	int status = AMQP_STATUS_SOCKET_ERROR;
 
-	if (ca_file != NULL)
-		status = amqp_ssl_socket_set_cacert(socket, ca_file);
-	else if (SSL_CTX_set_default_verify_paths(amqp_ssl_socket_get_context(socket)) != 1)
-		status = AMQP_STATUS_SSL_ERROR;
-	if (status != AMQP_STATUS_OK)
-		return error_set(error, ERROR_CONFIG, "cannot read the CA certificates%s%s",
-						 ca_file != NULL ? " in " : " of the system",
-						 ca_file != NULL ? ca_file : "");
-
-	status = amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST);
-	if (status != AMQP_STATUS_OK)
-		return error_set(error, ERROR_CONFIG, "cannot ask for TLS 1.2 or newer: %s",
-						 amqp_error_string2(status));
-	amqp_ssl_socket_set_verify_peer(socket, 1);
-	amqp_ssl_socket_set_verify_hostname(socket, 1);
-	return true;
+	for (int i = 0; i < resolved->count && status != AMQP_STATUS_OK; i++)
+	{
+		if (i > 0 && options->interrupted != NULL && options->interrupted())
+			break;
+		status = amqp_socket_open_noblock(socket, resolved->addresses[i], url->port, &timeout);
+	}
+	return status;
 }
 
 /* Connects the socket; the connection owns it from the beginning. */
 static bool open_socket(amqp_connection_state_t connection, const BrokerUrl *url,
-						const char *ca_file, int timeout_ms, Error *error)
+						const BrokerOptions *options, int timeout_ms, Error *error)
 {
-	struct timeval timeout = timeout_of(timeout_ms);
-	amqp_socket_t *socket =
-		url->tls ? amqp_ssl_socket_new(connection) : amqp_tcp_socket_new(connection);
 	char where[sizeof(url->host) + sizeof(url->vhost) + 16];
+	amqp_socket_t *socket;
+	Resolved resolved;
 	int status;
 
+	if (!resolve_host(url->host, timeout_ms, options->interrupted, &resolved, error))
+		return false;
+	socket = url->tls ? amqp_ssl_socket_new(connection) : amqp_tcp_socket_new(connection);
 	if (socket == NULL)
 		return error_set(error, ERROR_MEMORY, "out of memory for a connection to RabbitMQ");
-	if (url->tls && !prepare_tls(socket, ca_file, error))
+	if (url->tls &&
+		!tls_prepare(socket, resolved.is_address ? NULL : url->host, options->ca_file, error))
 		return false;
-	status = amqp_socket_open_noblock(socket, url->host, url->port, &timeout);
+	status = open_addresses(socket, &resolved, url, options, timeout_ms);
+	if (url->tls)
+		tls_opened(socket);
 	if (status == AMQP_STATUS_OK)
 		return true;
 	broker_url_describe(url, where, sizeof(where));
@@ -234,8 +231,10 @@ static bool open_session(amqp_connection_state_t connection, const BrokerUrl *ur
 	if (amqp_set_handshake_timeout(connection, &timeout) != AMQP_STATUS_OK ||
 		amqp_set_rpc_timeout(connection, &timeout) != AMQP_STATUS_OK)
 		return error_set(error, ERROR_MEMORY, "cannot set the timeouts of RabbitMQ");
-	if (!open_socket(connection, url, options->ca_file, timeout_ms, error))
+	if (!open_socket(connection, url, options, timeout_ms, error))
 		return false;
+	if (options->interrupted != NULL && options->interrupted())
+		return error_set(error, ERROR_UNREACHABLE, "interrupted while connecting to RabbitMQ");
 	reply = login(connection, url, options->connection_name, heartbeat);
 	if (reply.reply_type != AMQP_RESPONSE_NORMAL)
 		return login_error(url, reply, error);

@@ -45,8 +45,9 @@ typedef struct BrokerOptions
 {
 	const char *connection_name; /* shown in RabbitMQ's management */
 	int heartbeat;				 /* seconds; the URL's wins if given */
-	int timeout_ms;				 /* for connecting, handshake and each rpc; the URL's wins */
-	const char *ca_file;		 /* PEM bundle; NULL: the system's */
+	int timeout_ms; /* for the name, connecting, handshake and each rpc; the URL's wins */
+	bool (*interrupted)(void); /* asked while a name is looked up, and between steps; or NULL */
+	const char *ca_file;	   /* PEM bundle; NULL: the system's */
 } BrokerOptions;
 
 /*
@@ -54,7 +55,7 @@ typedef struct BrokerOptions
  * logs in with client properties connection.blocked and consumer_cancel_notify,
  * frame_max MESSAGE_FRAME_MAX, and opens channel 1. NULL and *error on failure:
  * ERROR_UNREACHABLE, or ERROR_REFUSED for wrong credentials or vhost.
- * Blocks for at most about three times timeout_ms.
+ * Blocks for at most about four times timeout_ms.
  */
 amqp_connection_state_t broker_open(const BrokerUrl *url, const BrokerOptions *options,
 									Error *error);

@@ -9,6 +9,7 @@
 
 #include "common/pg_prng.h"
 #include "miscadmin.h"
+#include "storage/procsignal.h"
 #include "utils/memutils.h"
 
 #include "link.h"
@@ -18,8 +19,11 @@
 #define LINK_NACK_MS		200	 /* pause of a stream that the broker refused */
 #define LINK_REFUSED_MS		5000 /* after that a queue that refuses everything is asked anew */
 
-static bool shutdown_requested(void)
+/* Others may wait for this process meanwhile, DROP DATABASE of another one for example. */
+static bool interrupted(void)
 {
+	if (ProcSignalBarrierPending)
+		ProcessProcSignalBarrier();
 	return ProcDiePending;
 }
 
@@ -78,6 +82,7 @@ void link_connect(Worker *worker)
 		.connection_name = "campaign worker",
 		.heartbeat = settings_amqp_heartbeat,
 		.timeout_ms = settings_amqp_timeout,
+		.interrupted = interrupted,
 		.ca_file = settings_amqp_ca_file[0] != '\0' ? settings_amqp_ca_file : NULL,
 	};
 	const char *problem = NULL;
@@ -99,7 +104,7 @@ void link_connect(Worker *worker)
 	worker->url = MemoryContextStrdup(TopMemoryContext, configured);
 	explicit_bzero(configured, strlen(configured));
 	if (broker_url_parse(worker->url, &url, &error))
-		worker->publisher = publisher_open(&url, &options, shutdown_requested, &error);
+		worker->publisher = publisher_open(&url, &options, &error);
 	broker_url_wipe(&url);
 	CHECK_FOR_INTERRUPTS();
 	if (worker->publisher == NULL)

@@ -29,14 +29,17 @@ static void add_stream(Worker *worker, const OutboxClass *class, int64 now)
 	earlier(&worker->connect_at, now + LINK_BACKOFF_MIN_MS);
 }
 
-/* Of a look at what has to be published: what it does not show and is open is over. */
-static void expect(dlist_head *list)
+static void unlist(dlist_head *list)
 {
 	dlist_iter iter;
 
-	dlist_foreach(iter, list) dlist_container(Stream, place, iter.cur)->listed = false;
+	dlist_foreach(iter, list)
+	{
+		dlist_container(Stream, place, iter.cur)->listed = false;
+	}
 }
 
+/* What the look does not show is over: paused, cancelled, stored, deleted. */
 static void drop_missing(Streams *streams, dlist_head *list)
 {
 	dlist_mutable_iter iter;
@@ -101,9 +104,9 @@ static void look(Worker *worker, bool everything)
 	int count;
 	OutboxClass *classes = outbox_active(everything, &count);
 
-	expect(&worker->streams.open);
+	unlist(&worker->streams.open);
 	if (everything)
-		expect(&worker->streams.watched);
+		unlist(&worker->streams.watched);
 	take_over(worker, classes, count, now);
 	drop_missing(&worker->streams, &worker->streams.open);
 	if (everything)

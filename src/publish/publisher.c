@@ -51,8 +51,7 @@ static size_t socket_capacity(int socket)
 	return (size_t) granted / 4;
 }
 
-Publisher *publisher_open(const BrokerUrl *url, const BrokerOptions *options,
-						  bool (*interrupted)(void), Error *error)
+Publisher *publisher_open(const BrokerUrl *url, const BrokerOptions *options, Error *error)
 {
 	Publisher *publisher = calloc(1, sizeof(Publisher));
 
@@ -65,7 +64,7 @@ Publisher *publisher_open(const BrokerUrl *url, const BrokerOptions *options,
 	publisher->connection = broker_open(url, options, error);
 	if (publisher->connection == NULL)
 		goto failed;
-	if (!broker_declare(publisher->connection, PUBLISH_CHANNEL, interrupted, error))
+	if (!broker_declare(publisher->connection, PUBLISH_CHANNEL, options->interrupted, error))
 		goto failed;
 	amqp_confirm_select(publisher->connection, PUBLISH_CHANNEL);
 	if (!broker_reply_error(error, "confirm.select", amqp_get_rpc_reply(publisher->connection)))

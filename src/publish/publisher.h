@@ -32,11 +32,10 @@ typedef struct PublisherBatch
 
 /*
  * Connects, declares the topology and switches to confirms. NULL and *error on
- * failure. `interrupted` is asked between the steps, each of which takes at
- * most options->timeout_ms.
+ * failure. options->interrupted is asked between the steps, each of which takes
+ * at most options->timeout_ms.
  */
-Publisher *publisher_open(const BrokerUrl *url, const BrokerOptions *options,
-						  bool (*interrupted)(void), Error *error);
+Publisher *publisher_open(const BrokerUrl *url, const BrokerOptions *options, Error *error);
 
 /* Frees everything; says goodbye to the broker if `polite`. NULL is fine. */
 void publisher_close(Publisher *publisher, bool polite);

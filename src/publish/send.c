@@ -143,7 +143,10 @@ static int count_ready(Worker *worker)
 	dlist_iter iter;
 	int count = 0;
 
-	dlist_foreach(iter, &worker->streams.ready) count++;
+	dlist_foreach(iter, &worker->streams.ready)
+	{
+		count++;
+	}
 	return count;
 }
 

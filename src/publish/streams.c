@@ -100,7 +100,9 @@ static void note_each(Streams *streams, dlist_head *list)
 	dlist_mutable_iter iter;
 
 	dlist_foreach_modify(iter, list)
+	{
 		streams_note(streams, dlist_container(Stream, place, iter.cur));
+	}
 }
 
 void streams_note_all(Streams *streams)

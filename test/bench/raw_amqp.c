@@ -8,7 +8,8 @@
  * time, on connections of their own, until all is confirmed, received and acked.
  * The queue has the arguments of the product's and is deleted at the end.
  *
- * links: lib/contract/message.c lib/contract/broker.c lib/contract/broker_url.c
+ * links: lib/contract/message.c lib/contract/broker.c lib/contract/broker_url.c lib/contract/resolve.c
+ * links: lib/contract/tls.c
  * links: lib/contract/error.c lib/contract/utf8.c src/identity/cuid2.c -lrabbitmq -lssl -lcrypto -lpthread
  */
 #include <pthread.h>

@@ -1,0 +1,22 @@
+/*
+ * tls.h - TLS of a connection to RabbitMQ, to an address that stands for a name.
+ */
+#ifndef CAMPAIGN_CONTRACT_TLS_H
+#define CAMPAIGN_CONTRACT_TLS_H
+
+#include <stdbool.h>
+
+#include "error.h"
+#include "rabbit.h"
+
+/*
+ * Before the socket is opened: peer and name are checked against `ca_file`, or the system's bundle
+ * if that is NULL. `host` is the name in the certificate, NULL if the socket is opened with what
+ * stands there; it must live until tls_opened().
+ */
+bool tls_prepare(amqp_socket_t *socket, const char *host, const char *ca_file, Error *error);
+
+/* The socket is open, or could not be. */
+void tls_opened(amqp_socket_t *socket);
+
+#endif /* CAMPAIGN_CONTRACT_TLS_H */
