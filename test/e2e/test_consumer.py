@@ -1,4 +1,7 @@
 """test_consumer.py - the consumer's command line, settings and end."""
+import contextlib
+import fcntl
+import os
 import re
 import pathlib
 import signal
@@ -8,9 +11,10 @@ import pytest
 
 import campaigns
 from campaigns import assert_delivered, make_numbers, wait_for_status
-from consumers import URLS, Consumer, consumer_output, environment
+from consumers import PROGRAM, URLS, Consumer, consumer_output, environment
 from stack import REPOSITORY
 
+F_SETPIPE_SZ = 1031  # of Linux
 SECRET = "s3cretpassw0rd"
 NOWHERE = {"AMQP_URL": f"amqp://someone:{SECRET}@127.0.0.1:9/%2F",
            "MONGODB_URI": f"mongodb://someone:{SECRET}@127.0.0.1:9/campaign?replicaSet=rs0",
@@ -219,6 +223,41 @@ def test_nothing_in_shared_memory(stack):
     with Consumer(environment(stack)) as consumer:
         consumer.wait_for_line("started")
         assert not pathlib.Path(f"/dev/shm/mongoc-{consumer.pid}").exists()
+
+
+def test_nobody_reads_the_log(stack, tmp_path):
+    """A standard error that nobody reads stops neither a lane nor the end; what was lost is
+    counted."""
+    numbers = make_numbers(100, seed=93)
+    stack.part("stop", "consumer")
+    try:
+        process = subprocess.Popen([PROGRAM], env=environment(stack, CAMPAIGN_LOG_LEVEL="debug"),
+                                   cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            log = process.stderr.fileno()
+            fcntl.fcntl(log, F_SETPIPE_SZ, 8192)
+            os.set_blocking(log, False)
+            for _ in range(3):
+                for campaign_id in [campaigns.send(stack, numbers) for _ in range(25)]:
+                    wait_for_status(stack, campaign_id, "sent")
+            text = b""
+            for _ in range(20):
+                with contextlib.suppress(BlockingIOError):
+                    text += os.read(log, 65536)
+                if b"log lines were lost" in text:
+                    break
+                wait_for_status(stack, campaigns.send(stack, numbers), "sent")
+            assert b"log lines were lost" in text
+            for campaign_id in [campaigns.send(stack, numbers) for _ in range(75)]:
+                wait_for_status(stack, campaign_id, "sent")
+            process.terminate()
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+            process.wait(10)
+            process.stderr.close()
+    finally:
+        stack.part("start", "consumer")
 
 
 def test_log_lines_are_json(stack):
