@@ -8,6 +8,7 @@
  */
 #include "broker.h"
 
+#include <arpa/inet.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <string.h>
@@ -25,6 +26,9 @@
 
 /* Brokers without authentication_failure_close refuse a login by hanging up. */
 #define HINT_CLOSED "; wrong user or password, TLS expected, or no RabbitMQ at that port?"
+
+/* librabbitmq 0.11 compares a certificate with names only. */
+#define HINT_ADDRESS "; a certificate cannot be checked for an address: use the server's name"
 
 static struct timeval timeout_of(int timeout_ms)
 {
@@ -128,6 +132,13 @@ static bool prepare_tls(amqp_socket_t *socket, const char *ca_file, Error *error
 	return true;
 }
 
+static bool is_address(const char *host)
+{
+	struct in6_addr address;
+
+	return inet_pton(AF_INET, host, &address) == 1 || inet_pton(AF_INET6, host, &address) == 1;
+}
+
 /* Connects the socket; the connection owns it from the beginning. */
 static bool open_socket(amqp_connection_state_t connection, const BrokerUrl *url,
 						const char *ca_file, int timeout_ms, Error *error)
@@ -146,10 +157,13 @@ static bool open_socket(amqp_connection_state_t connection, const BrokerUrl *url
 	if (status == AMQP_STATUS_OK)
 		return true;
 	broker_url_describe(url, where, sizeof(where));
-	return error_set(error, code_of_status(status), "cannot connect to RabbitMQ at %s%s: %s", where,
-					 url->tls ? " with TLS" : "",
+	return error_set(error, code_of_status(status), "cannot connect to RabbitMQ at %s%s: %s%s",
+					 where, url->tls ? " with TLS" : "",
 					 status == AMQP_STATUS_SOCKET_ERROR ? "connection refused or unreachable"
-														: amqp_error_string2(status));
+														: amqp_error_string2(status),
+					 status == AMQP_STATUS_SSL_HOSTNAME_VERIFY_FAILED && is_address(url->host)
+						 ? HINT_ADDRESS
+						 : "");
 }
 
 static amqp_table_entry_t table_entry(const char *key, amqp_field_value_t value)

@@ -50,7 +50,8 @@ void health_away(Server server, int lane, const Error *error)
 		char message[ERROR_TEXT_SIZE + 64];
 
 		servers[server].said |= 1U << error->code;
-		snprintf(message, sizeof(message), "%s is away, retrying: %s", NAMES[server], error->text);
+		snprintf(message, sizeof(message), "%s %s, retrying: %s", NAMES[server],
+				 error->code == ERROR_UNREACHABLE ? "is away" : "refuses", error->text);
 		log_line(LOG_WARNING, message, {"server", NAMES[server], 0});
 	}
 	pthread_mutex_unlock(&mutex);
