@@ -1,9 +1,7 @@
 """test_recovery.py - a server that is away or refuses is one line in the log, costs no
 processor time, and is forgotten when it is back."""
 import contextlib
-import pathlib
 import re
-import shutil
 
 import pytest
 
