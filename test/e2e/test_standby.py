@@ -139,7 +139,7 @@ def test_rights_that_are_missing(stack):
     try:
         with no_consumer(stack), Consumer(environment(stack, **HOLD)) as consumer:
             try:
-                consumer.wait_for_line("PostgreSQL is away")
+                consumer.wait_for_line("PostgreSQL refuses")
                 ids = send_to_all_queues(stack)
                 assert_stays("nobody consumes", lambda: consumer_count(stack) == 0, 2)
             finally:
