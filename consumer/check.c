@@ -71,17 +71,19 @@ static bool check_majority(Store *store, Error *error)
 static bool check_mongodb(const Config *config, char *detail, Error *error)
 {
 	mongoc_uri_t *uri = store_uri(config, error);
-	mongoc_client_t *client = uri == NULL ? NULL : mongoc_client_new_from_uri(uri);
+	mongoc_client_t *client;
 	bson_t *command = BCON_NEW("isMaster", BCON_INT32(1));
 	bson_t reply = BSON_INITIALIZER;
-	bson_error_t reason;
+	bson_error_t reason = {0};
 	Store *store = NULL;
 	bool done = false;
+
+	client = uri == NULL ? NULL : mongoc_client_new_from_uri_with_error(uri, &reason);
 
 	if (client == NULL)
 	{
 		if (uri != NULL)
-			error_set(error, ERROR_MEMORY, "out of memory");
+			error_set(error, ERROR_UNREACHABLE, "cannot find the servers: %s", reason.message);
 	}
 	else
 	{

@@ -10,7 +10,7 @@
 
 /*
  * Prints to standard output, without passwords. ERROR_NONE if all is well,
- * ERROR_UNREACHABLE if a server is away, else ERROR_REFUSED.
+ * ERROR_UNREACHABLE if a server is away, else the last error.
  */
 ErrorCode check_all(const Config *config, const BrokerUrl *url);
 

@@ -70,8 +70,6 @@ bool chunk_is_full(const Chunk *chunk)
 
 void chunk_use(Chunk *chunk, const DecodedBatch *batch)
 {
-	struct timespec now;
-	int64_t now_ms;
 	uint8_t *at = chunk->shared;
 
 	chunk->batch = batch;
@@ -82,11 +80,9 @@ void chunk_use(Chunk *chunk, const DecodedBatch *batch)
 					   strlen(message_class_name(batch->class)));
 	chunk->shared_length = (size_t) (at - chunk->shared);
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	now_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	at = chunk->dates;
-	at = document_date(at, "created_at", now_ms);
-	at = document_date(at, "updated_at", now_ms);
+	at = document_date(at, "created_at", 0);
+	at = document_date(at, "updated_at", 0);
 	at = document_bool(at, "deleted", false);
 	*at++ = 0;
 	chunk->dates_length = (size_t) (at - chunk->dates);
@@ -154,6 +150,28 @@ int chunk_add(Chunk *chunk, int from)
 	}
 	chunk->ranges.items[chunk->ranges.count - 1].last_seq = batch->first_seq + place - 1;
 	return place;
+}
+
+void chunk_stamp(Chunk *chunk)
+{
+	/* The dates stand at the end of each document, the first one behind its type and name. */
+	const size_t first = 1 + sizeof("created_at");
+	const size_t second = first + 8 + 1 + sizeof("updated_at");
+	struct timespec now;
+	int64_t now_ms;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	now_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	for (int place = 0; place < chunk->count; place++)
+	{
+		const bson_t *document = &chunk->documents[place];
+		/* In chunk->bytes, which is ours to write. */
+		uint8_t *dates =
+			(uint8_t *) (uintptr_t) bson_get_data(document) + document->len - chunk->dates_length;
+
+		(void) document_int64_bytes(dates + first, now_ms);
+		(void) document_int64_bytes(dates + second, now_ms);
+	}
 }
 
 void chunk_copy_ranges(RangeList *to, const RangeList *from)

@@ -60,7 +60,7 @@ typedef struct Chunk
 	uint8_t *bytes;
 	uint8_t *shared; /* the fields that a batch's documents share */
 	size_t shared_length;
-	uint8_t dates[64]; /* created_at, updated_at, deleted and the end */
+	uint8_t dates[64]; /* created_at, updated_at, deleted and the end; chunk_stamp() sets them */
 	size_t dates_length;
 	const DecodedBatch *batch;
 	uint8_t prefix[MESSAGE_DOCUMENT_PREFIX_SIZE];
@@ -81,6 +81,9 @@ void chunk_use(Chunk *chunk, const DecodedBatch *batch);
  * or the chunk is full. Returns the place of the first one not added.
  */
 int chunk_add(Chunk *chunk, int from);
+
+/* All documents are being stored now: their dates say so. */
+void chunk_stamp(Chunk *chunk);
 
 bool chunk_is_full(const Chunk *chunk);
 

@@ -48,7 +48,7 @@ typedef struct Mark
 	uint8_t seen[MESSAGE_DOCUMENT_ID_SIZE]; /* the last one when it was looked */
 	uint8_t last[MESSAGE_DOCUMENT_ID_SIZE]; /* the last one now */
 	int documents;							/* stored since it was looked */
-	int64_t looked_ms;
+	int64_t stored_ms;
 } Mark;
 
 typedef struct Pipeline

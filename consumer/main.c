@@ -127,6 +127,14 @@ static void forget_mongoc_counters(void)
 	shm_unlink(name);
 }
 
+static void warn_unknown(const char *name)
+{
+	const char *meant = option_nearest(&CONFIG_TABLE, name, false);
+
+	log_line(LOG_WARNING, "unknown setting in the environment", {"name", name, 0},
+			 {meant != NULL ? "did_you_mean" : NULL, meant, 0});
+}
+
 static int start(SettingsAction action, Config *config)
 {
 	BrokerUrl url;
@@ -138,7 +146,7 @@ static int start(SettingsAction action, Config *config)
 	mongoc_log_set_handler(log_mongoc, NULL);
 	forget_mongoc_counters();
 	if (*config->unknown != '\0')
-		log_line(LOG_WARNING, "unknown setting in the environment", {"name", config->unknown, 0});
+		warn_unknown(config->unknown);
 	if (!check_urls(config, &url, &error))
 		fprintf(stderr, "campaign-consumer: %s\n", error.text);
 	else if (action == SETTINGS_CHECK)

@@ -14,8 +14,10 @@
 #include "program/clock.h"
 
 /* A look after so many documents is less than a hundredth of storing them. */
-#define DOCUMENTS  4000
-#define SILENCE_MS 1000
+#define DOCUMENTS 4000
+
+/* In less, nobody restores anything without breaking the connection of an insert. */
+#define SILENCE_MS 200
 
 void mark_forget(Pipeline *pipeline)
 {
@@ -27,7 +29,7 @@ bool mark_is_due(const Pipeline *pipeline)
 	const Mark *mark = &pipeline->mark;
 
 	return mark->set &&
-		   (mark->documents >= DOCUMENTS || clock_ms() - mark->looked_ms >= SILENCE_MS);
+		   (mark->documents >= DOCUMENTS || clock_ms() - mark->stored_ms >= SILENCE_MS);
 }
 
 bool mark_look(Pipeline *pipeline, bool *set_back, Error *error)
@@ -42,7 +44,6 @@ bool mark_look(Pipeline *pipeline, bool *set_back, Error *error)
 	*set_back = !last || !seen;
 	memcpy(mark->seen, mark->last, sizeof(mark->seen));
 	mark->documents = 0;
-	mark->looked_ms = clock_ms();
 	return true;
 }
 
@@ -74,10 +75,10 @@ void mark_stored(Pipeline *pipeline)
 	bson_iter_binary(&iter, &subtype, &length, &id);
 	memcpy(mark->last, id, sizeof(mark->last));
 	mark->documents += chunk->count;
+	mark->stored_ms = clock_ms();
 	if (mark->set)
 		return;
 	memcpy(mark->seen, id, sizeof(mark->seen));
 	mark->set = true;
 	mark->documents = 0;
-	mark->looked_ms = clock_ms();
 }

@@ -192,6 +192,7 @@ static bool step_store(Pipeline *pipeline, void *argument, Error *error)
 	if (storing->set_back)
 		return true;
 	storing->look = false;
+	chunk_stamp(pipeline->chunk);
 	done = store_insert(pipeline->store, pipeline->chunk, &retried, error);
 	if (retried)
 	{

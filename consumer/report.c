@@ -113,13 +113,19 @@ static PGresult *query(Report *report, const PgStatement *statement, const char 
 
 bool report_prove(Report *report, Error *error)
 {
-	const char *values[ARRAYS] = {"{}", "{}", "{}", "{}", "{}"};
+	const char *nothing[ARRAYS] = {"{}", "{}", "{}", "{}", "{}"};
+	const char *nobody[] = {""};
 	PGresult *result;
 
 	/* One query at a time: a report on its way is proof enough, or shows what is wrong. */
 	if (report_is_pending(report))
 		return true;
-	result = query(report, &STORED, values, error);
+	/* A server that is read-only says so here. */
+	result = query(report, &POSITION, nobody, error);
+	PQclear(result);
+	if (result == NULL)
+		return false;
+	result = query(report, &STORED, nothing, error);
 	PQclear(result);
 	return result != NULL;
 }

@@ -28,6 +28,8 @@
 
 struct Store
 {
+	const Config *config;
+	mongoc_uri_t *uri; /* until the client is there */
 	mongoc_client_t *client;
 	mongoc_collection_t *collection;
 	char *database;
@@ -90,18 +92,38 @@ static bool set_concerns(Store *store)
 {
 	mongoc_write_concern_t *write = mongoc_write_concern_new();
 	mongoc_read_concern_t *read = mongoc_read_concern_new();
+	mongoc_read_prefs_t *primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY);
 
 	mongoc_write_concern_set_wmajority(write, WRITE_TIMEOUT_MS);
 	mongoc_write_concern_set_journal(write, true);
 	(void) mongoc_read_concern_set_level(read, MONGOC_READ_CONCERN_LEVEL_MAJORITY);
 	mongoc_collection_set_write_concern(store->collection, write);
 	mongoc_collection_set_read_concern(store->collection, read);
+	/* What the URI prefers is for other readers: a secondary may not have it yet. */
+	mongoc_collection_set_read_prefs(store->collection, primary);
+	mongoc_read_prefs_destroy(primary);
 	mongoc_write_concern_destroy(write);
 	mongoc_read_concern_destroy(read);
 
 	/* The documents are ours: checking their UTF-8 again costs a tenth of the time. */
 	return BSON_APPEND_BOOL(store->options, "ordered", true) &&
 		   BSON_APPEND_BOOL(store->options, "validate", false);
+}
+
+/* A client of mongodb+srv:// asks the DNS for its servers when it is made: it may have to wait. */
+static bool make_client(Store *store, Error *error)
+{
+	bson_error_t reason = {0};
+
+	if (store->client != NULL)
+		return true;
+	store->client = mongoc_client_new_from_uri_with_error(store->uri, &reason);
+	if (store->client == NULL)
+		return error_set(error, ERROR_UNREACHABLE, "cannot find the servers: %s", reason.message);
+	(void) mongoc_client_set_error_api(store->client, MONGOC_ERROR_API_VERSION_2);
+	store->collection =
+		mongoc_client_get_collection(store->client, store->database, store->config->collection);
+	return set_concerns(store) || error_set(error, ERROR_MEMORY, "out of memory");
 }
 
 Store *store_new(const Config *config, Error *error)
@@ -113,25 +135,19 @@ Store *store_new(const Config *config, Error *error)
 		return NULL;
 	store = calloc(1, sizeof(*store));
 	if (store == NULL)
-		goto no_memory;
+	{
+		mongoc_uri_destroy(uri);
+		error_set(error, ERROR_MEMORY, "out of memory");
+		return NULL;
+	}
+	store->config = config;
+	store->uri = uri;
 	store->options = bson_new();
-	store->client = mongoc_client_new_from_uri(uri);
 	store->pending = malloc((size_t) config->chunk_documents * sizeof(*store->pending));
 	store->places = malloc((size_t) config->chunk_documents * sizeof(*store->places));
 	store->database = strdup(store_database(uri));
-	if (store->client == NULL || store->pending == NULL || store->places == NULL ||
-		store->database == NULL)
-		goto no_memory;
-	(void) mongoc_client_set_error_api(store->client, MONGOC_ERROR_API_VERSION_2);
-	store->collection =
-		mongoc_client_get_collection(store->client, store->database, config->collection);
-	if (store->collection == NULL || !set_concerns(store))
-		goto no_memory;
-	mongoc_uri_destroy(uri);
-	return store;
-
-no_memory:
-	mongoc_uri_destroy(uri);
+	if (store->pending != NULL && store->places != NULL && store->database != NULL)
+		return store;
 	store_free(store);
 	error_set(error, ERROR_MEMORY, "out of memory");
 	return NULL;
@@ -143,6 +159,7 @@ void store_free(Store *store)
 		return;
 	mongoc_collection_destroy(store->collection);
 	mongoc_client_destroy(store->client);
+	mongoc_uri_destroy(store->uri);
 	bson_destroy(store->options);
 	free(store->pending);
 	free(store->places);
@@ -176,13 +193,13 @@ static bool knows_clustered(Store *store, bool *clustered, Error *error)
 
 bool store_prepare(Store *store, Error *error)
 {
-	const char *name = mongoc_collection_get_name(store->collection);
+	const char *name = store->config->collection;
 	bson_t command = BSON_INITIALIZER;
 	bson_error_t reason;
 	bool clustered;
 	bool done;
 
-	if (!knows_clustered(store, &clustered, error))
+	if (!make_client(store, error) || !knows_clustered(store, &clustered, error))
 		return false;
 	BSON_APPEND_UTF8(&command, "create", name);
 	if (clustered)

@@ -25,7 +25,10 @@ mongoc_uri_t *store_uri(const Config *config, Error *error);
 /* The database that a URI names, or the default. */
 const char *store_database(const mongoc_uri_t *uri);
 
-/* One lane's own client; connects with the first use. NULL and *error on failure. */
+/*
+ * One lane's own client; asks the network nothing before store_prepare(), which has to succeed
+ * before anything else is asked. NULL and *error on failure. `config` must outlive it.
+ */
 Store *store_new(const Config *config, Error *error);
 void store_free(Store *store);
 

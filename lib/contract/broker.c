@@ -28,6 +28,8 @@
 /* Brokers without authentication_failure_close refuse a login by hanging up. */
 #define HINT_CLOSED "; wrong user or password, TLS expected, or no RabbitMQ at that port?"
 
+/* librabbitmq 0.11 compares a certificate with names only. */
+
 static struct timeval timeout_of(int timeout_ms)
 {
 	struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000L};
@@ -134,8 +136,7 @@ static bool open_socket(amqp_connection_state_t connection, const BrokerUrl *url
 	socket = url->tls ? amqp_ssl_socket_new(connection) : amqp_tcp_socket_new(connection);
 	if (socket == NULL)
 		return error_set(error, ERROR_MEMORY, "out of memory for a connection to RabbitMQ");
-	if (url->tls &&
-		!tls_prepare(socket, resolved.is_address ? NULL : url->host, options->ca_file, error))
+	if (url->tls && !tls_prepare(socket, url->host, resolved.is_address, options->ca_file, error))
 		return false;
 	status = open_addresses(socket, &resolved, url, options, timeout_ms);
 	if (url->tls)

@@ -21,10 +21,13 @@ static void ask_for_name(const SSL *ssl, int where, int status)
 		(void) SSL_set_tlsext_host_name((SSL *) ssl, host);
 }
 
-static bool expect_name(SSL_CTX *context, const char *host)
+/* An address is asked for by nobody (RFC 6066), but a certificate may have it. */
+static bool expect_host(SSL_CTX *context, const char *host, bool is_address)
 {
 	X509_VERIFY_PARAM *expected = SSL_CTX_get0_param(context);
 
+	if (is_address)
+		return X509_VERIFY_PARAM_set1_ip_asc(expected, host) == 1;
 	X509_VERIFY_PARAM_set_hostflags(expected, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	if (X509_VERIFY_PARAM_set1_host(expected, host, 0) != 1)
 		return false;
@@ -33,7 +36,8 @@ static bool expect_name(SSL_CTX *context, const char *host)
 	return true;
 }
 
-bool tls_prepare(amqp_socket_t *socket, const char *host, const char *ca_file, Error *error)
+bool tls_prepare(amqp_socket_t *socket, const char *host, bool is_address, const char *ca_file,
+				 Error *error)
 {
 	SSL_CTX *context = amqp_ssl_socket_get_context(socket);
 	int status = AMQP_STATUS_OK;
@@ -52,10 +56,11 @@ bool tls_prepare(amqp_socket_t *socket, const char *host, const char *ca_file, E
 	if (status != AMQP_STATUS_OK)
 		return error_set(error, ERROR_CONFIG, "cannot ask for TLS 1.2 or newer: %s",
 						 amqp_error_string2(status));
-	if (host != NULL && !expect_name(context, host))
-		return error_set(error, ERROR_MEMORY, "cannot set the name of the certificate");
+	if (!expect_host(context, host, is_address))
+		return error_set(error, ERROR_MEMORY, "cannot set the host that the certificate must have");
 	amqp_ssl_socket_set_verify_peer(socket, 1);
-	amqp_ssl_socket_set_verify_hostname(socket, host == NULL);
+	/* The library's own check knows no addresses, and would compare with the one it connects to. */
+	amqp_ssl_socket_set_verify_hostname(socket, 0);
 	return true;
 }
 

@@ -10,11 +10,12 @@
 #include "rabbit.h"
 
 /*
- * Before the socket is opened: peer and name are checked against `ca_file`, or the system's bundle
- * if that is NULL. `host` is the name in the certificate, NULL if the socket is opened with what
- * stands there; it must live until tls_opened().
+ * Before the socket is opened: the peer is checked against `ca_file`, or the system's bundle if
+ * that is NULL, and its certificate must have `host`, a name or an address as the URL has it, which
+ * must live until tls_opened().
  */
-bool tls_prepare(amqp_socket_t *socket, const char *host, const char *ca_file, Error *error);
+bool tls_prepare(amqp_socket_t *socket, const char *host, bool is_address, const char *ca_file,
+				 Error *error);
 
 /* The socket is open, or could not be. */
 void tls_opened(amqp_socket_t *socket);

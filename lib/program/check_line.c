@@ -14,7 +14,7 @@ void check_line_print(Server server, bool done, const char *detail, const Error 
 		   done ? detail : error->text);
 	if (done || *worst == ERROR_UNREACHABLE)
 		return;
-	*worst = error->code == ERROR_UNREACHABLE ? ERROR_UNREACHABLE : ERROR_REFUSED;
+	*worst = error->code;
 }
 
 int check_line_exit_code(ErrorCode worst)
@@ -23,9 +23,11 @@ int check_line_exit_code(ErrorCode worst)
 	{
 		case ERROR_NONE:
 			return EXIT_OK;
-		case ERROR_UNREACHABLE:
-			return EXIT_UNREACHABLE;
-		default:
+		case ERROR_CONFIG:
+			return EXIT_CONFIG;
+		case ERROR_MEMORY:
 			return EXIT_FAILED;
+		default:
+			return EXIT_UNREACHABLE;
 	}
 }

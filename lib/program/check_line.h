@@ -14,12 +14,12 @@
 /*
  * Prints what was found: `detail` if all is well, else the error. *worst starts
  * as ERROR_NONE and becomes ERROR_UNREACHABLE as soon as a server is away, else
- * ERROR_REFUSED as soon as something is wrong.
+ * the last error.
  */
 void check_line_print(Server server, bool done, const char *detail, const Error *error,
 					  ErrorCode *worst);
 
-/* The program's exit code. */
+/* The program's exit code: 69 if a server is away or refuses. */
 int check_line_exit_code(ErrorCode worst);
 
 #endif /* CAMPAIGN_PROGRAM_CHECK_LINE_H */

@@ -48,9 +48,12 @@ void health_away(Server server, int lane, const Error *error)
 	if (!(servers[server].said & 1U << error->code))
 	{
 		char message[ERROR_TEXT_SIZE + 64];
+		/* A broker or a database that answers is there. Of SMTP servers the text says more. */
+		bool refuses = error->code != ERROR_UNREACHABLE && server != SERVER_SMTP;
 
 		servers[server].said |= 1U << error->code;
-		snprintf(message, sizeof(message), "%s is away, retrying: %s", NAMES[server], error->text);
+		snprintf(message, sizeof(message), "%s %s, retrying: %s", NAMES[server],
+				 refuses ? "refuses" : "is away", error->text);
 		log_line(LOG_WARNING, message, {"server", NAMES[server], 0});
 	}
 	pthread_mutex_unlock(&mutex);

@@ -1,14 +1,17 @@
 /*
  * log.c - the consumer's log on standard error; see log.h.
  *
- * Must never fail nor block the flow: a line that cannot be written is lost,
- * a line that is too long is cut.
+ * Must never fail nor block the flow: a line that cannot be written is lost and
+ * counted, a line that is too long is cut.
  */
 #include "log.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -24,6 +27,8 @@ static struct
 	LogLevel level;
 	bool json;
 	bool terminal;
+	bool socket;  /* standard error is one: systemd's journal */
+	int64_t lost; /* lines that could not be written since the last one that could */
 	char progress[256];
 } logger = {.mutex = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO};
 
@@ -36,10 +41,12 @@ typedef struct Line
 void log_setup(LogFormat format, LogLevel level)
 {
 	bool tty = isatty(STDERR_FILENO) == 1;
+	struct stat status;
 
 	logger.level = level;
 	logger.json = format == LOG_JSON || (format == LOG_AUTO && !tty);
 	logger.terminal = tty && !logger.json;
+	logger.socket = fstat(STDERR_FILENO, &status) == 0 && S_ISSOCK(status.st_mode);
 }
 
 bool log_is_terminal(void)
@@ -164,11 +171,42 @@ static void format_text(Line *line, LogLevel level, const char *message, const L
 	put_text(line, logger.progress);
 }
 
-static void flush(const Line *line)
+/*
+ * Writes a line whole, or not at all: somebody who does not read our standard error must not stop
+ * us. A pipe that poll() calls writable takes PIPE_BUF bytes at once, and no line is longer.
+ */
+static bool flush(const Line *line)
 {
-	ssize_t written = write(STDERR_FILENO, line->bytes, line->length);
+	struct pollfd wait = {.fd = STDERR_FILENO, .events = POLLOUT};
 
-	(void) written; /* nowhere to complain */
+	if (poll(&wait, 1, 0) != 1 || !(wait.revents & POLLOUT))
+		return false;
+	if (logger.socket)
+		return send(STDERR_FILENO, line->bytes, line->length, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
+	return write(STDERR_FILENO, line->bytes, line->length) > 0;
+}
+
+static void format(Line *line, LogLevel level, const char *message, const LogField *fields)
+{
+	if (logger.json)
+		format_json(line, level, message, fields);
+	else
+		format_text(line, level, message, fields);
+}
+
+/* True if nothing is left to say about lost lines. */
+static bool flush_lost(void)
+{
+	Line line = {0};
+
+	if (logger.lost == 0)
+		return true;
+	format(&line, LOG_WARNING, "log lines were lost: nobody read them",
+		   (const LogField[]){{"count", NULL, logger.lost}, {NULL, NULL, 0}});
+	if (!flush(&line))
+		return false;
+	logger.lost = 0;
+	return true;
 }
 
 void log_write(LogLevel level, const char *message, const LogField *fields)
@@ -178,11 +216,9 @@ void log_write(LogLevel level, const char *message, const LogField *fields)
 	if (level < logger.level)
 		return;
 	pthread_mutex_lock(&logger.mutex);
-	if (logger.json)
-		format_json(&line, level, message, fields);
-	else
-		format_text(&line, level, message, fields);
-	flush(&line);
+	format(&line, level, message, fields);
+	if (!flush_lost() || !flush(&line))
+		logger.lost++;
 	pthread_mutex_unlock(&logger.mutex);
 }
 
@@ -196,6 +232,6 @@ void log_progress(const char *text)
 	snprintf(logger.progress, sizeof(logger.progress), "%s", text);
 	put_text(&line, "\r\033[K");
 	put_text(&line, logger.progress);
-	flush(&line);
+	(void) flush(&line); /* the next one replaces it */
 	pthread_mutex_unlock(&logger.mutex);
 }

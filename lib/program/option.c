@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+/* So many wrong characters are a typing error. */
+#define NEAR			3
+#define NAME_MAX_LENGTH 64
+
 const char *const OPTION_LOG_FORMATS[] = {"auto", "text", "json", NULL};
 const char *const OPTION_LOG_LEVELS[] = {"debug", "info", "warning", "error", NULL};
 
@@ -28,6 +32,66 @@ int option_find(const OptionTable *table, const char *name, bool flag, bool *is_
 			return (int) i;
 	}
 	return -1;
+}
+
+static int smallest(int a, int b, int c)
+{
+	int least = a < b ? a : b;
+
+	return least < c ? least : c;
+}
+
+/* How many characters have to be added, dropped or changed (Levenshtein). */
+static int distance(const char *from, const char *to)
+{
+	int row[NAME_MAX_LENGTH + 1];
+	int length = (int) strlen(to);
+
+	if (length > NAME_MAX_LENGTH)
+		return length;
+	for (int i = 0; i <= length; i++)
+		row[i] = i;
+	for (int changed = 1; *from != '\0'; from++, changed++)
+	{
+		int diagonal = row[0];
+
+		row[0] = changed;
+		for (int i = 1; i <= length; i++)
+		{
+			int above = row[i];
+
+			row[i] = smallest(above + 1, row[i - 1] + 1, diagonal + (*from != to[i - 1]));
+			diagonal = above;
+		}
+	}
+	return row[length];
+}
+
+const char *option_nearest(const OptionTable *table, const char *name, bool flag)
+{
+	static const char *const others[] = {"check", "env-file", "help", "version"};
+	const char *nearest = NULL;
+	int least = NEAR + 1;
+
+	for (size_t i = 0; i < table->count + sizeof(others) / sizeof(*others); i++)
+	{
+		const char *candidate;
+		int changes;
+
+		if (i >= table->count && !flag)
+			break;
+		if (i >= table->count)
+			candidate = others[i - table->count];
+		else
+			candidate = flag ? table->options[i].flag : table->options[i].key;
+		changes = distance(name, candidate);
+		if (changes < least)
+		{
+			least = changes;
+			nearest = candidate;
+		}
+	}
+	return nearest;
 }
 
 void option_print_help(const OptionTable *table, FILE *out)
@@ -64,6 +128,6 @@ void option_print_help(const OptionTable *table, FILE *out)
 			"  --help, --version\n"
 			"\n"
 			"Exit codes: 0 ended by a signal or all well, 1 failure, 2 wrong command line,\n"
-			"69 a server is unreachable (--check), 78 wrong setting.\n",
+			"69 a server is unreachable or refuses (--check), 78 wrong setting.\n",
 			table->check);
 }

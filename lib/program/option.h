@@ -74,6 +74,9 @@ typedef struct OptionTable
  */
 int option_find(const OptionTable *table, const char *name, bool flag, bool *is_file);
 
+/* The name in the table, or flag, that somebody may have meant by a mistyped one; NULL: none. */
+const char *option_nearest(const OptionTable *table, const char *name, bool flag);
+
 /* The text of --help. */
 void option_print_help(const OptionTable *table, FILE *out);
 

@@ -8,6 +8,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "clock.h"
@@ -48,6 +49,20 @@ bool pgconn_is_open(const PgConnection *postgres)
 	return postgres->connection != NULL && PQstatus(postgres->connection) == CONNECTION_OK;
 }
 
+/*
+ * pgbouncer says that we talk to a process that is none of the server's. In its transaction mode
+ * nothing may be left in the session: no setting, no prepared statement.
+ */
+static bool is_pooled(PGconn *connection)
+{
+	PGresult *result = PQexec(connection, "SELECT pg_catalog.pg_backend_pid()");
+	bool pooled = PQntuples(result) == 1 &&
+				  strtol(PQgetvalue(result, 0, 0), NULL, 10) != PQbackendPID(connection);
+
+	PQclear(result);
+	return pooled;
+}
+
 bool pgconn_open(PgConnection *postgres, Error *error)
 {
 	char timeout[12];
@@ -77,8 +92,13 @@ bool pgconn_open(PgConnection *postgres, Error *error)
 		return false;
 	}
 	(void) PQsetNoticeProcessor(connection, ignore_notice, NULL);
-	/* A statement that we have given up must not go on waiting in the server with its locks. */
-	PQclear(PQexec(connection, "SET statement_timeout = " STATEMENT_TIMEOUT_MS));
+	postgres->pooled = is_pooled(connection);
+	/*
+	 * A statement that we have given up must not go on waiting in the server with its locks. Behind
+	 * a pooler the setting would stay with whoever has the session next.
+	 */
+	if (!postgres->pooled)
+		PQclear(PQexec(connection, "SET statement_timeout = " STATEMENT_TIMEOUT_MS));
 	postgres->connection = connection;
 	return true;
 }
@@ -180,6 +200,8 @@ bool pgconn_prepare(PgConnection *postgres, const PgStatement *statement, Error 
 {
 	PGresult *result;
 
+	if (postgres->pooled)
+		return true;
 	if (!PQsendPrepare(postgres->connection, statement->name, statement->sql, statement->parameters,
 					   NULL))
 		return lost(postgres, statement->name, PQerrorMessage(postgres->connection), error);
@@ -191,8 +213,13 @@ bool pgconn_prepare(PgConnection *postgres, const PgStatement *statement, Error 
 bool pgconn_send(PgConnection *postgres, const PgStatement *statement, const char *const *values,
 				 Error *error)
 {
-	if (PQsendQueryPrepared(postgres->connection, statement->name, statement->parameters, values,
-							NULL, NULL, 0))
+	int sent = postgres->pooled
+				   ? PQsendQueryParams(postgres->connection, statement->sql, statement->parameters,
+									   NULL, values, NULL, NULL, 0)
+				   : PQsendQueryPrepared(postgres->connection, statement->name,
+										 statement->parameters, values, NULL, NULL, 0);
+
+	if (sent)
 		return true;
 	return lost(postgres, statement->name, PQerrorMessage(postgres->connection), error);
 }

@@ -24,6 +24,7 @@ typedef struct PgConnection
 	void *tick_argument;
 	PGconn *connection; /* NULL: none */
 	char sqlstate[6];	/* of the last statement that failed with ERROR_REFUSED */
+	bool pooled;		/* a pooler is between: each transaction may have another session */
 } PgConnection;
 
 typedef struct PgStatement
@@ -41,10 +42,10 @@ void pgconn_close(PgConnection *postgres);
 /* Open, as far as is known. */
 bool pgconn_is_open(const PgConnection *postgres);
 
-/* Makes a statement known to the session. */
+/* Makes a statement known to the session, unless that may be another one by the time it is sent. */
 bool pgconn_prepare(PgConnection *postgres, const PgStatement *statement, Error *error);
 
-/* Sends a prepared statement; pgconn_result() waits for the answer. */
+/* Sends a statement that was prepared; pgconn_result() waits for the answer. */
 bool pgconn_send(PgConnection *postgres, const PgStatement *statement, const char *const *values,
 				 Error *error);
 

@@ -70,6 +70,17 @@ static bool assign(Loading *loading, Layer layer, int option, bool is_file, cons
 	return true;
 }
 
+static bool unknown_setting(const Loading *loading, const char *origin, const char *key,
+							Error *error)
+{
+	const char *meant = option_nearest(loading->table, key, false);
+
+	if (meant == NULL)
+		return error_set(error, ERROR_CONFIG, "%s: unknown setting %.64s", origin, key);
+	return error_set(error, ERROR_CONFIG, "%s: unknown setting %.64s: did you mean %s?", origin,
+					 key, meant);
+}
+
 static bool take_dotenv(void *argument, const char *key, const char *text, const char *origin,
 						Error *error)
 {
@@ -81,7 +92,7 @@ static bool take_dotenv(void *argument, const char *key, const char *text, const
 		return assign(loading, LAYER_DOTENV, option, is_file, text, origin, error);
 	/* Other programs share the file, but this prefix is ours: a typing error. */
 	if (has_prefix(key, loading->table->prefix))
-		return error_set(error, ERROR_CONFIG, "%s: unknown setting %.64s", origin, key);
+		return unknown_setting(loading, origin, key, error);
 	return true;
 }
 
@@ -114,7 +125,7 @@ static bool take_environment(Loading *loading, char *const environment[], Error 
 
 static bool usage(Error *error, const char *text, const char *argument)
 {
-	return error_set(error, ERROR_CONFIG, "%s: %.64s (see --help)", text, argument);
+	return error_set(error, ERROR_CONFIG, "%s: %.99s (see --help)", text, argument);
 }
 
 /* One setting flag, "--name=value" or "--name value"; moves *at to the last word used. */
@@ -139,9 +150,12 @@ static bool take_flag(Loading *loading, int argc, char *const argv[], int *at, E
 	if (option < 0 && !env_file)
 	{
 		/* Not the whole word: a mistyped --amqp-ur=… has the password behind it. */
-		char shown[40];
+		const char *meant = option_nearest(loading->table, name, true);
+		char shown[100];
 
-		snprintf(shown, sizeof(shown), "--%.*s", (int) (length < 32 ? length : 32), word);
+		snprintf(shown, sizeof(shown), "--%.*s%s%.40s%s", (int) (length < 32 ? length : 32), word,
+				 meant != NULL ? ", did you mean --" : "", meant != NULL ? meant : "",
+				 meant != NULL ? "?" : "");
 		return usage(error, "unknown option", shown);
 	}
 	if (word[length] == '=')
@@ -183,13 +197,14 @@ static SettingsAction take_flags(Loading *loading, int argc, char *const argv[],
 	return action;
 }
 
-/* Replaces a path by the first line of its file. */
+/* Replaces a path by the first line of its file, without the mark that some editors begin with. */
 static bool read_value_file(const Option *option, Value *value, Error *error)
 {
-	char text[LAYERS_TEXT_MAX];
+	char text[LAYERS_TEXT_MAX + 8]; /* the mark and the line's end are no part of the value */
 	FILE *file = fopen(value->text, "re");
 	bool done = file != NULL && fgets(text, sizeof(text), file) != NULL;
 	int reason = errno;
+	const char *start;
 
 	if (file != NULL)
 		fclose(file);
@@ -198,9 +213,15 @@ static bool read_value_file(const Option *option, Value *value, Error *error)
 						 "%s: %s" OPTION_FILE_SUFFIX ": cannot read %.200s: %s", value->origin,
 						 option->key, value->text, file == NULL ? strerror(reason) : "it is empty");
 	text[strcspn(text, "\r\n")] = '\0';
-	memcpy(value->text, text, sizeof(text));
+	start = has_prefix(text, "\xEF\xBB\xBF") ? text + 3 : text;
+	done = strlen(start) < sizeof(value->text);
+	if (done)
+		memcpy(value->text, start, strlen(start) + 1);
 	explicit_bzero(text, sizeof(text));
-	return true;
+	return done ||
+		   error_set(error, ERROR_CONFIG,
+					 "%s: %s" OPTION_FILE_SUFFIX ": its first line is longer than %zu bytes",
+					 value->origin, option->key, sizeof(value->text) - 1);
 }
 
 static bool wrong(const Option *option, const Value *value, const char *expected, Error *error)

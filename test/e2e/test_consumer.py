@@ -1,4 +1,7 @@
 """test_consumer.py - the consumer's command line, settings and end."""
+import contextlib
+import fcntl
+import os
 import re
 import pathlib
 import signal
@@ -8,9 +11,10 @@ import pytest
 
 import campaigns
 from campaigns import assert_delivered, make_numbers, wait_for_status
-from consumers import URLS, Consumer, consumer_output, environment
+from consumers import PROGRAM, URLS, Consumer, consumer_output, environment
 from stack import REPOSITORY
 
+F_SETPIPE_SZ = 1031  # of Linux
 SECRET = "s3cretpassw0rd"
 NOWHERE = {"AMQP_URL": f"amqp://someone:{SECRET}@127.0.0.1:9/%2F",
            "MONGODB_URI": f"mongodb://someone:{SECRET}@127.0.0.1:9/campaign?replicaSet=rs0",
@@ -43,6 +47,25 @@ def test_wrong_command_line(arguments):
     code, out, err = consumer_output(*arguments, variables=nowhere())
     assert (code, out) == (2, "")
     assert len(err.splitlines()) == 1 and "--help" in err and SECRET not in err
+
+
+@pytest.mark.parametrize("argument, meant", [
+    ("--prefech=5", "--prefetch"), ("--mongo-uri=x", "--mongodb-uri"), ("--chek", "--check"),
+    ("--something-else", None)])
+def test_mistyped_option(argument, meant):
+    """What was probably meant is said."""
+    code, _, err = consumer_output(argument, variables=nowhere())
+    assert code == 2 and argument.split("=")[0] in err
+    assert (f"did you mean {meant}?" in err) if meant else ("did you mean" not in err)
+
+
+def test_mistyped_setting(tmp_path):
+    """In .env an error, in the environment a warning; both say what was probably meant."""
+    (tmp_path / ".env").write_text("CAMPAIGN_PREFETC=5\n", encoding="utf-8")
+    code, _, err = consumer_output("--check", variables=nowhere(), directory=tmp_path)
+    assert code == 78 and "did you mean CAMPAIGN_PREFETCH?" in err
+    _, _, err = consumer_output("--check", variables=nowhere(CAMPAIGN_PREFETC="5"))
+    assert '"did_you_mean":"CAMPAIGN_PREFETCH"' in err
 
 
 @pytest.mark.parametrize("changes, named", [
@@ -93,6 +116,54 @@ def test_url_files(stack, tmp_path):
     assert consumer_output("--check", variables=variables)[0] == 0
 
 
+def test_url_file_with_a_byte_order_mark(stack, tmp_path):
+    """As some editors write it."""
+    file = tmp_path / "url"
+    file.write_bytes(b"\xef\xbb\xbf" + environment(stack)["AMQP_URL"].encode() + b"\r\n")
+    variables = environment(stack, AMQP_URL=None, AMQP_URL_FILE=str(file))
+    assert consumer_output("--check", variables=variables)[0] == 0
+
+
+@pytest.mark.parametrize("length, code", [(2_047, 69), (2_048, 78), (5_000, 78)])
+def test_url_file_that_is_too_long(tmp_path, length, code):
+    """Not cut: half of a password is another one."""
+    url = f"amqp://a:{SECRET}@127.0.0.1:9/?x="
+    file = tmp_path / "url"
+    file.write_text(url + "y" * (length - len(url)), encoding="utf-8")
+    result = consumer_output("--check", variables=nowhere(AMQP_URL=None, AMQP_URL_FILE=str(file)))
+    assert result[0] == code and SECRET not in result[1] + result[2]
+    assert code == 69 or "longer than 2047 bytes" in result[2]
+
+
+def test_servers_by_dns_that_is_away(stack):
+    """mongodb+srv:// is waited for like every server, and --check says that it is away."""
+    variables = environment(stack, MONGODB_URI=f"mongodb+srv://a:{SECRET}@no.cluster.invalid/")
+    code, out, _ = consumer_output("--check", variables=variables)
+    assert code == 69 and SECRET not in out
+    (line,) = [line for line in out.splitlines() if "MongoDB" in line]
+    assert line.startswith("wrong") and "cannot find the servers" in line
+    with Consumer(variables) as consumer:
+        consumer.wait_for_line("MongoDB is away, retrying: cannot find the servers")
+        assert consumer.terminate() == 0
+        assert SECRET not in consumer.log()
+
+
+def test_read_preference_is_for_others(stack):
+    """One in the URI does not steer what is read back to a server that may not have it."""
+    uri = environment(stack)["MONGODB_URI"] + "&readPreference=secondary"
+    variables = environment(stack, MONGODB_URI=uri)
+    assert consumer_output("--check", variables=variables)[0] == 0
+    stack.part("stop", "consumer")
+    try:
+        with Consumer(variables):
+            numbers = make_numbers(3_000, seed=94)
+            campaign_id = campaigns.send(stack, numbers)
+            wait_for_status(stack, campaign_id, "sent")
+    finally:
+        stack.part("start", "consumer")
+    assert_delivered(stack, campaign_id, numbers)
+
+
 def test_flags_win(stack):
     """R0.16: flags before environment."""
     flags = [f"--{name.lower().replace('_', '-')}={value}" for name, value in
@@ -139,7 +210,7 @@ def test_check_of_what_is_refused(stack, name, changes, piece):
     url = other(environment(stack)[name], **changes)
     code, out, err = consumer_output("--check", variables=environment(stack, **{name: url}))
     wrong = [line for line in out.splitlines() if line.startswith("wrong")]
-    assert code == 1 and len(wrong) == 1 and piece in wrong[0]
+    assert code == 69 and len(wrong) == 1 and piece in wrong[0]
     assert SECRET not in out + err
 
 
@@ -219,6 +290,41 @@ def test_nothing_in_shared_memory(stack):
     with Consumer(environment(stack)) as consumer:
         consumer.wait_for_line("started")
         assert not pathlib.Path(f"/dev/shm/mongoc-{consumer.pid}").exists()
+
+
+def test_nobody_reads_the_log(stack, tmp_path):
+    """A standard error that nobody reads stops neither a lane nor the end; what was lost is
+    counted."""
+    numbers = make_numbers(100, seed=93)
+    stack.part("stop", "consumer")
+    try:
+        process = subprocess.Popen([PROGRAM], env=environment(stack, CAMPAIGN_LOG_LEVEL="debug"),
+                                   cwd=tmp_path, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        try:
+            log = process.stderr.fileno()
+            fcntl.fcntl(log, F_SETPIPE_SZ, 8192)
+            os.set_blocking(log, False)
+            for _ in range(3):
+                for campaign_id in [campaigns.send(stack, numbers) for _ in range(25)]:
+                    wait_for_status(stack, campaign_id, "sent")
+            text = b""
+            for _ in range(20):
+                with contextlib.suppress(BlockingIOError):
+                    text += os.read(log, 65536)
+                if b"log lines were lost" in text:
+                    break
+                wait_for_status(stack, campaigns.send(stack, numbers), "sent")
+            assert b"log lines were lost" in text
+            for campaign_id in [campaigns.send(stack, numbers) for _ in range(75)]:
+                wait_for_status(stack, campaign_id, "sent")
+            process.terminate()
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+            process.wait(10)
+            process.stderr.close()
+    finally:
+        stack.part("start", "consumer")
 
 
 def test_log_lines_are_json(stack):

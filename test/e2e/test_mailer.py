@@ -285,17 +285,17 @@ def test_check_of_what_is_away(stack, name, verdicts):
 
 
 def test_check_of_what_is_refused(stack):
-    """R4.2: a wrong password, certificate or role is said, and is exit code 1."""
+    """R4.2: a wrong password, certificate or role is said, and is exit code 69."""
     wrong = re.sub(r":[0-9a-f]+%2F", f":{SECRET}", stack.env["SMTP_URL"])
     code, verdicts, lines = check(stack, SMTP_URL=wrong)
-    assert (code, verdicts) == (1, ["ok", "wrong"]) and "535" in lines[1]
+    assert (code, verdicts) == (69, ["ok", "wrong"]) and "535" in lines[1]
     code, verdicts, lines = check(stack, SMTP_CA_FILE="")
-    assert (code, verdicts) == (1, ["ok", "wrong"]) and "certificate" in lines[1]
+    assert (code, verdicts) == (69, ["ok", "wrong"]) and "certificate" in lines[1]
     code, verdicts, lines = check(stack, MAILER_DATABASE_URL=stack.env["CONSUMER_DATABASE_URL"])
-    assert (code, verdicts) == (1, ["wrong", "ok"]) and "campaign_mailer" in lines[0]
+    assert (code, verdicts) == (69, ["wrong", "ok"]) and "campaign_mailer" in lines[0]
     wrong = re.sub(r":[0-9a-f]+@", f":{SECRET}@", stack.env["MAILER_DATABASE_URL"])
     code, verdicts, lines = check(stack, MAILER_DATABASE_URL=wrong)
-    assert (code, verdicts) == (1, ["wrong", "ok"]) and "authentication failed" in lines[0]
+    assert (code, verdicts) == (69, ["wrong", "ok"]) and "authentication failed" in lines[0]
 
 
 # The end, and the log ------------------------------------------------------------------------

@@ -111,6 +111,27 @@ def test_active_one_loses_a_store(stack, server):
             assert active.terminate() == 0
 
 
+def test_created_at_is_the_time_of_storing(stack):
+    """Not that of the delivery, which may have waited for MongoDB."""
+    with no_consumer(stack), proxies_of(stack) as proxies:
+        variables = {**through(proxies, stack), "CAMPAIGN_HOLD": "60"}
+        with Consumer(variables) as consumer:
+            wait_until("it consumes", lambda: consumes(stack))
+            proxies["MongoDB"].cut()
+            campaign_id = campaigns.send(stack, NUMBERS[:10])
+            consumer.wait_for_line("MongoDB is away")
+            wait_until("it is published", lambda: campaigns.status(
+                stack, campaign_id)["status"] == "published")
+            before = stack.one("SELECT clock_timestamp()")
+            proxies["MongoDB"].mend()
+            wait_for_status(stack, campaign_id, "sent")
+            for one in campaigns.documents_of(stack, campaign_id):
+                # MongoDB keeps milliseconds.
+                assert (one["created_at"] - before).total_seconds() > -0.001
+                assert one["updated_at"] == one["created_at"]
+            assert consumer.terminate() == 0
+
+
 def test_rights_that_are_missing(stack):
     """One that may not report does not subscribe, so that nothing is delivered in vain."""
     signature = "campaign.report_checked(text[], text[], bigint[], bigint[], text[])"
@@ -118,7 +139,7 @@ def test_rights_that_are_missing(stack):
     try:
         with no_consumer(stack), Consumer(environment(stack, **HOLD)) as consumer:
             try:
-                consumer.wait_for_line("PostgreSQL is away")
+                consumer.wait_for_line("PostgreSQL refuses")
                 ids = send_to_all_queues(stack)
                 assert_stays("nobody consumes", lambda: consumer_count(stack) == 0, 2)
             finally:

@@ -4,15 +4,19 @@ others it is not.
 Must never change a byte.
 """
 import contextlib
+import select
 import socket
+import ssl
 import threading
 
 
 class Proxy:
-    """Listens on a port of its own and passes on to `target`, (host, port)."""
+    """Listens on a port of its own and passes on to `target`, (host, port). `context`: clients
+    have to speak TLS."""
 
-    def __init__(self, target):
+    def __init__(self, target, context=None):
         self._target = target
+        self._context = context
         self._lock = threading.Lock()
         self._sockets = []
         self._open = True
@@ -52,15 +56,34 @@ class Proxy:
                 if not self._open:
                     client.close()
                     continue
-                server = socket.create_connection(self._target)
-                self._sockets += [client, server]
-            for one, other in ((client, server), (server, client)):
-                threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+                self._sockets.append(client)
+            threading.Thread(target=self._connect, args=(client,), daemon=True).start()
 
-    @staticmethod
-    def _pass_on(source, target):
-        with contextlib.suppress(OSError):
-            while piece := source.recv(65536):
-                target.sendall(piece)
-        with contextlib.suppress(OSError):
-            target.shutdown(socket.SHUT_RDWR)
+    def _connect(self, client):
+        if self._context is not None:
+            try:
+                client = self._context.wrap_socket(client, server_side=True)
+            except (OSError, ssl.SSLError):
+                client.close()
+                return
+        server = socket.create_connection(self._target)
+        with self._lock:
+            self._sockets += [client, server]
+        with contextlib.suppress(OSError, ValueError):
+            self._pass_on(client, server)
+        for one in (client, server):
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def _pass_on(self, client, server):
+        """Both ways in one thread: a TLS connection is not for two."""
+        while True:
+            ready = [client]
+            if self._context is None or not client.pending():
+                ready, _, _ = select.select([client, server], [], [])
+            for source in ready:
+                piece = source.recv(65536)
+                if not piece:
+                    return
+                (server if source is client else client).sendall(piece)
