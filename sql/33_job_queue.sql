@@ -5,6 +5,11 @@
 -- no longer. Claiming writes `running` and commits, so that everybody sees it; the transaction
 -- that runs the job locks the row first and commits what the job did together with its end. A row
 -- that says `running` and that nobody has locked is free to be taken over.
+--
+-- A job is found by its key and looked at afterwards, whatever else must be true of it. As long as
+-- any snapshot is old (a dump, a replica, a long handler), the partial indexes hold whatever was
+-- waiting or running since, and a planner that takes them for small reads over all of it for each job.
+-- Nor may a plan that was made for a table of one page, by reading it all, be kept for a larger one.
 
 CREATE FUNCTION campaign.job_session_started_at() RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -40,8 +45,30 @@ $$;
 COMMENT ON FUNCTION campaign.job_interrupted_until(integer) IS
 'When a job that was interrupted so often runs again.';
 
+CREATE FUNCTION campaign.job_shorten_waits() RETURNS integer
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
+AS $$
+DECLARE
+    shortened integer;
+BEGIN
+    -- A time that somebody has asked for stays: only a job that has not been tried yet has one.
+    UPDATE campaign.jobs j
+    SET run_at = clock_timestamp() + (j.run_at - j.updated_at), updated_at = clock_timestamp()
+    WHERE j.id IN (SELECT s.id FROM campaign.jobs s
+                   WHERE s.status = 'scheduled' AND s.attempts + s.interruptions > 0
+                     AND s.updated_at > clock_timestamp()
+                   FOR NO KEY UPDATE SKIP LOCKED);
+    GET DIAGNOSTICS shortened = ROW_COUNT;
+    RETURN shortened;
+END
+$$;
+COMMENT ON FUNCTION campaign.job_shorten_waits() IS
+'The clock was set back: jobs that wait for another attempt since a time that is to come begin their wait now. Returns how many.';
+
 -- A session that is alive and has not begun what it claimed a second ago is busy with another
--- job. If the time jumps, this happens too early or too late, and nothing else does: the lock decides.
+-- job; what was claimed in the future was so before the clock was set back. If this is too early,
+-- nothing is lost: the lock decides.
 CREATE FUNCTION campaign.job_take_over(external boolean) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -54,7 +81,7 @@ BEGIN
                                  WHERE a.backend_start = j.worker_start) AS gone
         FROM campaign.jobs j
         WHERE j.status = 'running' AND j.external = job_take_over.external
-          AND (j.claimed_at < clock_timestamp() - interval '1 second'
+          AND (j.claimed_at NOT BETWEEN clock_timestamp() - interval '1 second' AND clock_timestamp()
                OR NOT EXISTS (SELECT FROM pg_stat_get_activity(j.worker_pid) a
                               WHERE a.backend_start = j.worker_start))
         FOR NO KEY UPDATE SKIP LOCKED)
@@ -82,6 +109,7 @@ CREATE FUNCTION campaign.job_claim(
     batch integer,
     after_priority integer DEFAULT NULL,
     after_seq bigint DEFAULT NULL,
+    above boolean DEFAULT true,
     OUT id text,
     OUT priority integer,
     OUT seq bigint
@@ -102,6 +130,7 @@ BEGIN
         SELECT * FROM (
             SELECT j.id, j.type, j.priority, j.seq FROM campaign.jobs j
             WHERE j.status = 'waiting' AND j.external = job_claim.external AND j.priority > from_priority
+              AND job_claim.above
             ORDER BY j.priority DESC, j.seq LIMIT batch FOR NO KEY UPDATE SKIP LOCKED) AS above
         UNION ALL
         SELECT * FROM (
@@ -123,8 +152,8 @@ BEGIN
     SELECT c.id, c.priority, c.seq FROM claimed c ORDER BY c.place;
 END
 $$;
-COMMENT ON FUNCTION campaign.job_claim(boolean, timestamptz, text[], integer, integer, bigint) IS
-'Takes the first waiting job and, if it and those behind it are of quick types, up to a batch of them, in their order. With after_priority and after_seq: of those with a higher priority, and those with the same one that came later.';
+COMMENT ON FUNCTION campaign.job_claim(boolean, timestamptz, text[], integer, integer, bigint, boolean) IS
+'Takes the first waiting job and, if it and those behind it are of quick types, up to a batch of them, in their order. With after_priority and after_seq: of those with a higher priority (unless above is false), and those with the same one that came later.';
 
 CREATE FUNCTION campaign.job_next(external boolean) RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -162,25 +191,29 @@ CREATE FUNCTION campaign.job_begin(
     OUT attempt integer
 )
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
     job campaign.jobs;
     job_type campaign.job_types;
+    locked boolean;
 BEGIN
     -- A worker that claims at the same time may have locked the row for a moment: it saw it waiting,
     -- and learned only with the lock that it is claimed. Without another look nobody would run it now.
     FOR look IN 1 .. 50 LOOP
-        SELECT * INTO job FROM campaign.jobs j
-        WHERE j.id = job_begin.job_id AND j.status = 'running' AND j.worker_pid = pg_backend_pid()
-          AND j.worker_start = session_start
-        FOR NO KEY UPDATE SKIP LOCKED;
-        EXIT WHEN FOUND OR NOT EXISTS (SELECT FROM campaign.jobs j
-            WHERE j.id = job_begin.job_id AND j.status = 'running' AND j.worker_pid = pg_backend_pid()
-              AND j.worker_start = session_start);
+        SELECT * INTO job FROM campaign.jobs j WHERE j.id = job_begin.job_id FOR NO KEY UPDATE SKIP LOCKED;
+        locked := FOUND;
+        IF NOT locked THEN
+            SELECT * INTO job FROM campaign.jobs j WHERE j.id = job_begin.job_id;
+        END IF;
+        IF (job.status = 'running' AND job.worker_pid = pg_backend_pid()
+            AND job.worker_start = session_start) IS NOT TRUE THEN
+            RETURN;
+        END IF;
+        EXIT WHEN locked;
         PERFORM pg_sleep(0.001 * look);
     END LOOP;
-    IF job.id IS NULL THEN
+    IF NOT locked THEN
         RETURN;
     END IF;
     IF EXISTS (SELECT FROM campaign.job_cancels c WHERE c.job_id = job.id) THEN
@@ -200,7 +233,7 @@ COMMENT ON FUNCTION campaign.job_begin(text, timestamptz) IS
 
 CREATE FUNCTION campaign.job_finish(job_id text, result jsonb, started_at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 BEGIN
     UPDATE campaign.jobs j
@@ -217,7 +250,7 @@ COMMENT ON FUNCTION campaign.job_finish(text, jsonb, timestamptz) IS
 
 CREATE FUNCTION campaign.job_fail(job_id text, code text, message text, started_at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
     job campaign.jobs;
@@ -248,14 +281,14 @@ COMMENT ON FUNCTION campaign.job_fail(text, text, text, timestamptz) IS
 
 CREATE FUNCTION campaign.job_settle(job_id text, session_start timestamptz) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
+DECLARE
+    job campaign.jobs;
 BEGIN
-    PERFORM FROM campaign.jobs j
-    WHERE j.id = job_settle.job_id AND j.status = 'running' AND j.worker_pid = pg_backend_pid()
-      AND j.worker_start = session_start
-    FOR NO KEY UPDATE SKIP LOCKED;
-    IF NOT FOUND THEN
+    SELECT * INTO job FROM campaign.jobs j WHERE j.id = job_settle.job_id FOR NO KEY UPDATE SKIP LOCKED;
+    IF (job.status = 'running' AND job.worker_pid = pg_backend_pid()
+        AND job.worker_start = session_start) IS NOT TRUE THEN
         RETURN 'lost';
     END IF;
     IF EXISTS (SELECT FROM campaign.job_cancels c WHERE c.job_id = job_settle.job_id) THEN
@@ -268,19 +301,24 @@ $$;
 COMMENT ON FUNCTION campaign.job_settle(text, timestamptz) IS
 'What is to be done with a job whose attempt ended in an error: running (it is this session''s to write down), cancelled (as was asked for; done), lost (somebody else''s).';
 
-CREATE FUNCTION campaign.job_release(job_id text, session_start timestamptz) RETURNS void
+CREATE FUNCTION campaign.job_release(job_ids text[], session_start timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
+DECLARE
+    job campaign.jobs;
+    one text;
 BEGIN
-    UPDATE campaign.jobs j
-    SET status = 'waiting', attempts = j.attempts - 1, worker_pid = NULL, worker_start = NULL,
-        updated_at = clock_timestamp()
-    WHERE j.id IN (SELECT r.id FROM campaign.jobs r
-                   WHERE r.status = 'running' AND r.worker_pid = pg_backend_pid() AND r.worker_start = session_start
-                     AND (job_release.job_id IS NULL OR r.id = job_release.job_id)
-                   FOR NO KEY UPDATE SKIP LOCKED);
+    FOREACH one IN ARRAY job_ids LOOP
+        SELECT * INTO job FROM campaign.jobs j WHERE j.id = one FOR NO KEY UPDATE SKIP LOCKED;
+        CONTINUE WHEN (job.status = 'running' AND job.worker_pid = pg_backend_pid()
+            AND job.worker_start = session_start) IS NOT TRUE;
+        UPDATE campaign.jobs j
+        SET status = 'waiting', attempts = j.attempts - 1, worker_pid = NULL, worker_start = NULL,
+            updated_at = clock_timestamp()
+        WHERE j.id = one;
+    END LOOP;
 END
 $$;
-COMMENT ON FUNCTION campaign.job_release(text, timestamptz) IS
-'Gives a job back, or all that this session has (NULL), as if it had never been claimed. What somebody else has locked is taken over later.';
+COMMENT ON FUNCTION campaign.job_release(text[], timestamptz) IS
+'Gives back those of these jobs that this session has, as if they had never been claimed. What somebody else has locked is taken over later.';

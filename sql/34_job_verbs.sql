@@ -134,7 +134,7 @@ COMMENT ON FUNCTION @extschema@.job_get(text) IS
 
 CREATE FUNCTION campaign.job_cancelled(job_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 BEGIN
     UPDATE campaign.jobs j
@@ -148,7 +148,7 @@ COMMENT ON FUNCTION campaign.job_cancelled(text) IS 'Writes down that a job is c
 
 CREATE FUNCTION @extschema@.job_cancel(job_id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
     source text;
@@ -181,7 +181,7 @@ COMMENT ON FUNCTION @extschema@.job_cancel(text) IS
 
 CREATE FUNCTION @extschema@.job_retry(job_id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 DECLARE
     target campaign.jobs;

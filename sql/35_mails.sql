@@ -29,12 +29,14 @@ COMMENT ON FUNCTION campaign.mail_begin(text) IS
 
 CREATE FUNCTION campaign.mail_check(job_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
+DECLARE
+    job campaign.jobs;
 BEGIN
-    IF NOT EXISTS (SELECT FROM campaign.jobs j WHERE j.id = mail_check.job_id AND j.external
-                   AND j.status = 'running' AND j.worker_pid = pg_backend_pid()
-                   AND j.worker_start = campaign.job_session_started_at()) THEN
+    SELECT * INTO job FROM campaign.jobs j WHERE j.id = mail_check.job_id;
+    IF (job.external AND job.status = 'running' AND job.worker_pid = pg_backend_pid()
+        AND job.worker_start = campaign.job_session_started_at()) IS NOT TRUE THEN
         RAISE EXCEPTION 'job "%" is not a mail of this session', coalesce(left(job_id, 40), 'NULL')
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
@@ -77,7 +79,7 @@ AS $$
 BEGIN
     PERFORM campaign.mail_check(job_id);
     IF campaign.job_settle(job_id, campaign.job_session_started_at()) = 'running' THEN
-        PERFORM campaign.job_release(job_id, campaign.job_session_started_at());
+        PERFORM campaign.job_release(ARRAY[job_id], campaign.job_session_started_at());
     END IF;
 END
 $$;

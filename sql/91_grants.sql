@@ -44,13 +44,14 @@ TO campaign_worker;
 GRANT EXECUTE ON FUNCTION
     campaign.job_session_started_at(),
     campaign.job_take_over(boolean),
-    campaign.job_claim(boolean, timestamptz, text[], integer, integer, bigint),
+    campaign.job_claim(boolean, timestamptz, text[], integer, integer, bigint, boolean),
     campaign.job_next(boolean),
     campaign.job_begin(text, timestamptz),
     campaign.job_finish(text, jsonb, timestamptz),
     campaign.job_fail(text, text, text, timestamptz),
     campaign.job_settle(text, timestamptz),
-    campaign.job_release(text, timestamptz)
+    campaign.job_release(text[], timestamptz),
+    campaign.job_shorten_waits()
 TO campaign_worker;
 
 -- The mailer takes mails, and nothing else.

@@ -13,7 +13,7 @@
 #include "executor/spi.h"
 
 #define SESSION_ROLE		  "campaign_worker"
-#define SESSION_ARGUMENTS_MAX 5
+#define SESSION_ARGUMENTS_MAX 6
 
 /* A statement, prepared when it is first used and kept as long as the process lives. */
 typedef struct SessionQuery

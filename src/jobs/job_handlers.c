@@ -17,12 +17,12 @@
 #include "utils/builtins.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
-#include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
 #include "fibonacci.h"
 #include "job_slots.h"
 #include "pi.h"
+#include "program/clock.h"
 
 #define COUNTDOWN_STEP_MS 1000
 
@@ -47,11 +47,11 @@ Datum campaign_job_countdown(PG_FUNCTION_ARGS)
 	char *job_id = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Jsonb *meta = PG_GETARG_JSONB_P(1);
 	double total_ms = meta_number(meta, "seconds") * 1000;
-	TimestampTz start = GetCurrentTimestamp();
+	int64 start_ms = clock_ms();
 
 	for (;;)
 	{
-		long elapsed_ms = TimestampDifferenceMilliseconds(start, GetCurrentTimestamp());
+		int64 elapsed_ms = clock_ms() - start_ms;
 		double left_ms = total_ms - (double) elapsed_ms;
 
 		CHECK_FOR_INTERRUPTS();

@@ -6,6 +6,7 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 
@@ -16,11 +17,12 @@ static SessionQuery start_query = SESSION_QUERY("SELECT campaign.job_session_sta
 static SessionQuery take_over_query = SESSION_QUERY("SELECT campaign.job_take_over(false)");
 static SessionQuery claim_query =
 	SESSION_QUERY("SELECT id, priority, seq "
-				  "FROM campaign.job_claim(false, $1, $2, $3, $4, $5)",
-				  TIMESTAMPTZOID, TEXTARRAYOID, INT4OID, INT4OID, INT8OID);
+				  "FROM campaign.job_claim(false, $1, $2, $3, $4, $5, $6)",
+				  TIMESTAMPTZOID, TEXTARRAYOID, INT4OID, INT4OID, INT8OID, BOOLOID);
+static SessionQuery shorten_query = SESSION_QUERY("SELECT campaign.job_shorten_waits()");
 static SessionQuery next_query = SESSION_QUERY("SELECT campaign.job_next(false)");
 static SessionQuery release_query =
-	SESSION_QUERY("SELECT campaign.job_release($1, $2)", TEXTOID, TIMESTAMPTZOID);
+	SESSION_QUERY("SELECT campaign.job_release($1, $2)", TEXTARRAYOID, TIMESTAMPTZOID);
 static SessionQuery begin_query = SESSION_QUERY("SELECT type, handler, meta, timeout_ms "
 												"FROM campaign.job_begin($1, $2)",
 												TEXTOID, TIMESTAMPTZOID);
@@ -41,6 +43,13 @@ void job_queue_open(void)
 	session_finish();
 }
 
+void job_queue_shorten_waits(void)
+{
+	session_begin();
+	session_execute(&shorten_query, NULL, NULL);
+	session_finish();
+}
+
 void job_queue_take_over(void)
 {
 	session_begin();
@@ -48,15 +57,17 @@ void job_queue_take_over(void)
 	session_finish();
 }
 
-void job_queue_claim(Datum quick_types, const JobPlace *after, JobClaim *claim)
+void job_queue_claim(Datum quick_types, const JobPlace *after, bool above, JobClaim *claim)
 {
-	Datum values[] = {TimestampTzGetDatum(session_started), quick_types,
+	Datum values[] = {TimestampTzGetDatum(session_started),
+					  quick_types,
 					  Int32GetDatum(JOB_BATCH_MAX),
 					  Int32GetDatum(after != NULL ? after->priority : 0),
-					  Int64GetDatum(after != NULL ? after->seq : 0)};
+					  Int64GetDatum(after != NULL ? after->seq : 0),
+					  BoolGetDatum(above)};
 
 	session_begin();
-	session_execute(&claim_query, values, after != NULL ? NULL : "   nn");
+	session_execute(&claim_query, values, after != NULL ? NULL : "   nn ");
 	claim->count = (int) Min(SPI_processed, JOB_BATCH_MAX);
 	for (int i = 0; i < claim->count; i++)
 		session_column_text(i, 1, claim->ids[i], sizeof(claim->ids[i]));
@@ -84,11 +95,22 @@ long job_queue_next_ms(void)
 	return wait_ms;
 }
 
-void job_queue_release(void)
+static void release(const Datum *ids, int count)
 {
+	ArrayType *array = construct_array((Datum *) ids, count, TEXTOID, -1, false, TYPALIGN_INT);
+
+	session_execute(&release_query,
+					(Datum[]){PointerGetDatum(array), TimestampTzGetDatum(session_started)}, NULL);
+}
+
+void job_queue_release(const JobClaim *claim, int first)
+{
+	Datum ids[JOB_BATCH_MAX];
+
 	session_begin();
-	session_execute(&release_query, (Datum[]){(Datum) 0, TimestampTzGetDatum(session_started)},
-					"n ");
+	for (int i = first; i < claim->count; i++)
+		ids[i - first] = CStringGetTextDatum(claim->ids[i]);
+	release(ids, claim->count - first);
 	session_finish();
 }
 
@@ -158,7 +180,6 @@ void job_queue_fail(const Job *job, const char *sqlstate, const char *message)
 void job_queue_put_back(const char *id)
 {
 	SPI_connect();
-	session_execute(&release_query,
-					(Datum[]){CStringGetTextDatum(id), TimestampTzGetDatum(session_started)}, NULL);
+	release((Datum[]){CStringGetTextDatum(id)}, 1);
 	SPI_finish();
 }

@@ -37,6 +37,7 @@ typedef struct Job
 	Datum meta;
 	double timeout_ms;
 	TimestampTz started_at;
+	int64 started_us; /* of the monotonic clock */
 } Job;
 
 typedef enum JobSettled
@@ -52,18 +53,22 @@ void job_queue_open(void);
 /* Jobs of sessions that are gone wait again. */
 void job_queue_take_over(void);
 
+/* The clock was set back: what waits for another attempt does not wait for longer because of that.
+ */
+void job_queue_shorten_waits(void);
+
 /*
  * Up to JOB_BATCH_MAX waiting jobs, the first of any type, those behind it of these types (text[]).
- * `after`: only of higher priorities, and of the same one behind this place; NULL: all of them,
- * those whose time has come included.
+ * `after`: only of the same priority behind this place and, with `above`, of higher ones; NULL: all
+ * of them, those whose time has come included.
  */
-void job_queue_claim(Datum quick_types, const JobPlace *after, JobClaim *claim);
+void job_queue_claim(Datum quick_types, const JobPlace *after, bool above, JobClaim *claim);
 
 /* Milliseconds until a job is due; -1: none is scheduled. */
 long job_queue_next_ms(void);
 
-/* Gives back all that this session has claimed. */
-void job_queue_release(void);
+/* Gives back what has been claimed, from this place in the claim on. */
+void job_queue_release(const JobClaim *claim, int first);
 
 /* In the transaction that runs it: locks the job and fills *job; false if it is not to be run. */
 bool job_queue_begin(const char *id, Job *job);

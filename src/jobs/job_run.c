@@ -8,6 +8,9 @@
  */
 #include "postgres.h"
 
+#include <signal.h>
+#include <time.h>
+
 #include "access/xact.h"
 #include "commands/prepare.h"
 #include "miscadmin.h"
@@ -17,15 +20,36 @@
 #include "utils/jsonb.h"
 #include "utils/memutils.h"
 #include "utils/resowner.h"
-#include "utils/timeout.h"
+#include "utils/timestamp.h"
 
 #include "job_call.h"
 #include "job_run.h"
+#include "program/clock.h"
 #include "session.h"
 
 static double elapsed_ms(const Job *job)
 {
-	return (double) (GetCurrentTimestamp() - job->started_at) / 1000;
+	return (double) (clock_us() - job->started_us) / 1000;
+}
+
+/*
+ * Cancels the handler after this time; 0: no more. PostgreSQL's own timeouts go by the wall clock:
+ * set back, it would give a job as much more time.
+ */
+static void set_timer(double timeout_ms)
+{
+	static bool created = false;
+	static timer_t timer;
+	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGINT};
+	int64 timeout_us = (int64) (timeout_ms * 1000);
+	struct itimerspec when = {
+		.it_value = {.tv_sec = timeout_us / 1000000, .tv_nsec = timeout_us % 1000000 * 1000}};
+
+	if (!created && timer_create(CLOCK_MONOTONIC, &event, &timer) != 0)
+		elog(ERROR, "timer_create: %m");
+	created = true;
+	if (timer_settime(timer, 0, &when, NULL) != 0)
+		elog(ERROR, "timer_settime: %m");
 }
 
 static Datum call_handler(const Job *job, bool *is_null)
@@ -48,9 +72,9 @@ static ErrorData *attempt(const Job *job, Datum *result, bool *is_null)
 	PG_TRY();
 	{
 		RESUME_CANCEL_INTERRUPTS();
-		enable_timeout_after(STATEMENT_TIMEOUT, (int) Max(job->timeout_ms, 1));
+		set_timer(Max(job->timeout_ms, 1));
 		*result = call_handler(job, is_null);
-		disable_timeout(STATEMENT_TIMEOUT, false);
+		set_timer(0);
 		HOLD_CANCEL_INTERRUPTS();
 		ReleaseCurrentSubTransaction();
 	}
@@ -58,7 +82,7 @@ static ErrorData *attempt(const Job *job, Datum *result, bool *is_null)
 	{
 		/* The error has ended the one before. */
 		HOLD_CANCEL_INTERRUPTS();
-		disable_timeout(STATEMENT_TIMEOUT, false);
+		set_timer(0);
 		MemoryContextSwitchTo(context);
 		error = CopyErrorData();
 		FlushErrorState();
@@ -101,6 +125,8 @@ static void write_failure(const Job *job, const ErrorData *error)
 
 static void run_in_transaction(const char *id, TimestampTz started_at, Job *job)
 {
+	int64 started_us = clock_us();
+
 	Datum result = (Datum) 0;
 	bool is_null = true;
 	ErrorData *error;
@@ -109,6 +135,7 @@ static void run_in_transaction(const char *id, TimestampTz started_at, Job *job)
 	if (job_queue_begin(id, job))
 	{
 		job->started_at = started_at;
+		job->started_us = started_us;
 		pgstat_report_activity(STATE_RUNNING, psprintf("job %s: %s", job->id, job->type));
 		error = attempt(job, &result, &is_null);
 		if (error == NULL)
@@ -132,7 +159,10 @@ static void write_aborted(const char *id, Job *job, MemoryContext context)
 	MemoryContextSwitchTo(context);
 	strlcpy(job->id, id, sizeof(job->id));
 	if (job->started_at == 0)
+	{
 		job->started_at = GetCurrentTimestamp();
+		job->started_us = clock_us();
+	}
 	session_begin();
 	write_failure(job, error);
 	session_finish();

@@ -15,11 +15,13 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/timestamp.h"
 #include "utils/wait_event.h"
 
 #include "job_run.h"
 #include "job_slots.h"
 #include "job_worker.h"
+#include "program/clock.h"
 #include "roster.h"
 #include "session.h"
 #include "settings.h"
@@ -33,16 +35,22 @@
 #define RECHECK_MAX_MS 250
 #define LOOK_MS		   250	/* a busy worker looks from the beginning of the queue */
 #define TAKE_OVER_MS   1000 /* and for what was left behind */
+#define COSTLY_MS	   25	/* a look that takes longer reads over much that is done */
+#define COSTLY_REST	   20	/* times as long as it takes is the time until the next one */
+#define SET_BACK_MS	   500	/* less is no sign that somebody has set the clock back */
 
-/* What a worker remembers of the queue between two looks. */
+/* What a worker remembers of the queue between two looks. Times are of the monotonic clock. */
 typedef struct Queue
 {
 	JobClaim claim;
 	bool place_known;
-	JobPlace place;			   /* of the last job it got */
-	TimestampTz looked_at;	   /* from the beginning */
-	TimestampTz taken_over_at; /* when it last looked for what was left behind */
-	uint64 ended;			   /* workers, at that time */
+	JobPlace place;		   /* of the last job it got */
+	bool above;			   /* jobs of higher priorities are looked for there, too */
+	int64 look_at_ms;	   /* from the beginning */
+	int64 rested_at_ms;	   /* before that it costs too much */
+	int64 take_over_at_ms; /* when to look for what was left behind */
+	uint64 ended;		   /* workers, when it last did */
+	int64 wall_ahead_ms;   /* of the monotonic clock */
 	long recheck_ms;
 } Queue;
 
@@ -93,7 +101,7 @@ static Datum quick_types(void)
 
 static void run_claimed(const JobClaim *claim)
 {
-	TimestampTz start = GetCurrentTimestamp();
+	int64 end_ms = clock_ms() + BATCH_TIME_MS;
 
 	for (int i = 0; i < claim->count; i++)
 	{
@@ -103,11 +111,9 @@ static void run_claimed(const JobClaim *claim)
 		if (run.type[0] != '\0')
 			pace_note(&run);
 		CHECK_FOR_INTERRUPTS();
-		if (i + 1 < claim->count &&
-			(roster_dismissed() ||
-			 TimestampDifferenceExceeds(start, GetCurrentTimestamp(), BATCH_TIME_MS)))
+		if (i + 1 < claim->count && (roster_dismissed() || clock_ms() > end_ms))
 		{
-			job_queue_release();
+			job_queue_release(claim, i + 1);
 			break;
 		}
 	}
@@ -116,15 +122,28 @@ static void run_claimed(const JobClaim *claim)
 /* Behind the last job that this worker got, which is where the next one is most of the time. */
 static bool claim_next(Queue *queue)
 {
+	int64 start_ms = clock_ms();
+
 	queue->claim.count = 0;
-	if (!queue->place_known ||
-		TimestampDifferenceExceeds(queue->looked_at, GetCurrentTimestamp(), LOOK_MS))
+	if (!queue->place_known)
 		return false;
-	job_queue_claim(quick_types(), &queue->place, &queue->claim);
+	job_queue_claim(quick_types(), &queue->place, queue->above, &queue->claim);
+	if (clock_ms() - start_ms >= COSTLY_MS)
+		queue->above = false;
 	/* One of a higher priority came between. */
 	if (queue->claim.count > 0 && queue->claim.last.priority == queue->place.priority)
 		queue->place = queue->claim.last;
 	return queue->claim.count > 0;
+}
+
+/* A wait that was computed when the clock was ahead would last as much longer. */
+static void check_clock(Queue *queue)
+{
+	int64 ahead_ms = GetCurrentTimestamp() / 1000 - clock_ms();
+
+	if (ahead_ms < queue->wall_ahead_ms - SET_BACK_MS)
+		job_queue_shorten_waits();
+	queue->wall_ahead_ms = ahead_ms;
 }
 
 /* From the beginning, with those whose time has come, and those that somebody has left behind. */
@@ -132,18 +151,19 @@ static bool claim_first(Queue *queue)
 {
 	uint64 ended = job_slots_ended();
 
-	queue->looked_at = GetCurrentTimestamp();
-	if (ended != queue->ended ||
-		TimestampDifferenceExceeds(queue->taken_over_at, queue->looked_at, TAKE_OVER_MS))
+	check_clock(queue);
+	if (ended != queue->ended || clock_ms() >= queue->take_over_at_ms)
 	{
 		job_queue_take_over();
 		queue->ended = ended;
-		queue->taken_over_at = queue->looked_at;
+		queue->take_over_at_ms = clock_ms() + TAKE_OVER_MS;
 	}
-	job_queue_claim(quick_types(), NULL, &queue->claim);
-	queue->place_known = queue->claim.count > 0;
+	job_queue_claim(quick_types(), NULL, true, &queue->claim);
+	if (queue->claim.count == 0)
+		return false;
+	queue->place_known = true;
 	queue->place = queue->claim.last;
-	return queue->place_known;
+	return true;
 }
 
 /* How long to sleep, in milliseconds, after nothing was found. */
@@ -159,15 +179,42 @@ static long idle_ms(Queue *queue)
 	return wait_ms;
 }
 
+/*
+ * Claims from the beginning; returns how long to sleep, in milliseconds, if there is nothing. As
+ * long as a snapshot is old, this reads over all that was done since, and is done less often.
+ */
+static long look(Queue *queue)
+{
+	int64 start_ms = clock_ms();
+	long wait_ms = claim_first(queue) ? 0 : idle_ms(queue);
+	int64 end_ms = clock_ms();
+	int64 rest_ms = 0;
+
+	if (end_ms - start_ms >= COSTLY_MS)
+		rest_ms = Min(COSTLY_REST * (end_ms - start_ms), settings_poll_interval * INT64CONST(1000));
+	queue->rested_at_ms = end_ms + rest_ms;
+	queue->look_at_ms = end_ms + Max(rest_ms, LOOK_MS);
+	queue->take_over_at_ms = Max(queue->take_over_at_ms, queue->look_at_ms);
+	queue->above = true;
+	return wait_ms;
+}
+
 /* Runs what there is; returns how long to sleep, in milliseconds. */
 static long work(Queue *queue)
 {
-	if (!claim_next(queue))
+	if (clock_ms() >= queue->look_at_ms || !claim_next(queue))
 	{
+		bool rests = queue->place_known && clock_ms() < queue->rested_at_ms;
+		long wait_ms = 0;
+
 		/* Before the last look: a job that is committed after it wakes us. */
 		job_slots_set_idle(true);
-		if (!claim_first(queue))
-			return idle_ms(queue);
+		if (!rests)
+			wait_ms = look(queue);
+		else if (!claim_next(queue))
+			wait_ms = clock_left_ms(queue->rested_at_ms);
+		if (queue->claim.count == 0)
+			return wait_ms;
 	}
 	queue->recheck_ms = RECHECK_MIN_MS;
 	job_slots_set_idle(false);
@@ -195,6 +242,8 @@ void campaign_job_worker_main(Datum argument)
 	bool opened = false;
 
 	queue->recheck_ms = RECHECK_MIN_MS;
+	/* Nobody knows what happened to the clock before. */
+	queue->wall_ahead_ms = PG_INT64_MAX;
 	job_slots_prepare();
 	session_start();
 	/* Only the handler of a job can be cancelled: job_run.c. */

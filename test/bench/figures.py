@@ -295,6 +295,7 @@ ALL = {
     "latency": latency,
     "waiting": waiting,
     "jobs": jobs.throughput,
+    "job-snapshot": jobs.snapshot,
     "job-latency": jobs.latency,
     "sign-ups": signup.latency,
 }

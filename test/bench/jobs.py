@@ -17,6 +17,8 @@ from report import Figure, percentile
 TYPE = "bench_noop"
 ROWS = "bench_rows"
 WARM_UP = 500
+LAST = 200              # jobs that are watched: more than the workers have claimed at once
+SNAPSHOT_JOBS = 500_000
 LATENCY_JOBS = 500
 LATENCY_WARM_UP = 20
 PATIENCE_S = 20
@@ -55,13 +57,39 @@ def fill(stack, count):
     stack.settle()
 
 
-def unfinished(cursor):
-    """One glance at three small indexes, whatever the planner thinks of the table."""
-    cursor.execute("SET enable_seqscan = off; SET enable_bitmapscan = off;"
-                   " SELECT EXISTS (SELECT FROM campaign.jobs WHERE status = 'waiting')"
-                   " OR EXISTS (SELECT FROM campaign.jobs WHERE status = 'scheduled')"
-                   " OR EXISTS (SELECT FROM campaign.jobs WHERE status = 'running')")
-    return cursor.fetchone()[0]
+def leave_behind(stack, count):
+    """So many finished jobs, each with the rows that it was before: waiting, then running."""
+    with session(stack) as (connection, cursor):
+        cursor.execute(
+            "INSERT INTO campaign.jobs (type, external, meta, status, priority, run_at, max_attempts)"
+            " SELECT %s, false, '{}', 'waiting', 0, now(), 5 FROM generate_series(1, %s)", (TYPE, count))
+        cursor.execute(
+            "UPDATE campaign.jobs SET status = 'running', attempts = 1, worker_pid = 1,"
+            " worker_start = now(), claimed_at = clock_timestamp(), started_at = clock_timestamp()"
+            " WHERE status = 'waiting'")
+        cursor.execute(
+            "UPDATE campaign.jobs SET status = 'finished', progress = 100, result = '{}',"
+            " finished_at = clock_timestamp() WHERE status = 'running'")
+        connection.commit()
+    stack.sql("VACUUM ANALYZE campaign.jobs")
+    stack.settle()
+
+
+@contextlib.contextmanager
+def old_snapshot(stack):
+    """A reader that stays: what is done meanwhile leaves rows that nothing can remove."""
+    with session(stack) as (connection, cursor):
+        connection.set_session(isolation_level="REPEATABLE READ")
+        cursor.execute("SELECT FROM campaign.jobs LIMIT 1")
+        yield
+        connection.rollback()
+
+
+def unfinished(cursor, last):
+    """By primary key: the small indexes are the workers', and full of what an old snapshot sees."""
+    cursor.execute("SELECT count(*) FROM campaign.jobs WHERE id = ANY (%s) AND status <> 'finished'",
+                   (last,))
+    return cursor.fetchone()[0] > 0
 
 
 @contextlib.contextmanager
@@ -72,9 +100,9 @@ def session(stack):
             yield connection, cursor
 
 
-def wait_for_all(cursor, started, patience_s, poll_s):
-    """Until nothing is left; the time since `started` (time.monotonic())."""
-    while unfinished(cursor):
+def wait_for_all(cursor, last, started, patience_s, poll_s):
+    """Until the last jobs are finished; the time since `started` (time.monotonic())."""
+    while unfinished(cursor, last):
         now = time.monotonic()
         if now > started + patience_s:
             raise Unmeasured(f"jobs are not finished after {now - started:.0f} s")
@@ -103,10 +131,11 @@ def run(stack, count):
     cpu = worker_cpu(stack)
     with session(stack) as (creator, cursor), session(stack) as (watcher, look):
         watcher.autocommit = True
-        cursor.execute("SELECT count(job_create(%s)) FROM generate_series(1, %s)", (TYPE, count))
+        cursor.execute("SELECT job_create(%s) FROM generate_series(1, %s)", (TYPE, count))
+        last = [row[0] for row in cursor.fetchall()[-LAST:]]
         started = time.monotonic()
         creator.commit()
-        seconds = wait_for_all(look, started, PATIENCE_S + count / SLOWEST_RATE, poll_seconds)
+        seconds = wait_for_all(look, last, started, PATIENCE_S + count / SLOWEST_RATE, poll_seconds)
     finished = stack.value("SELECT count(*) FROM campaign.jobs WHERE status = 'finished'") - before
     if finished != count:
         raise Unmeasured(f"{finished} jobs of {count} are finished")
@@ -156,6 +185,30 @@ def throughput(stack, count, rounds):
     bare.note = f"a job costs {1e6 / max(full_cpu.ceiling):.0f} µs of CPU"
 
 
+def snapshot(stack, count, rounds):
+    """Beside jobs that were done since a snapshot was taken, and beside as many that were not."""
+    done = min(count, SNAPSHOT_JOBS)
+    jobs = max(quantity(count), min(count, 20_000))
+    beside = Figure(f"no-op jobs beside {done:,} done since an old snapshot ÷ without", "jobs/s", goal=0.90)
+    beside_cpu = Figure("the same, for a second of the workers' CPU", "jobs/s", goal=0.90)
+    yield from (beside, beside_cpu)
+    register(stack)
+    run(stack, WARM_UP)
+    for _ in range(rounds):
+        empty(stack)
+        leave_behind(stack, done)
+        rate, cpu_rate = run(stack, jobs)
+        beside.ceiling.append(rate)
+        beside_cpu.ceiling.append(cpu_rate)
+        empty(stack)
+        with old_snapshot(stack):
+            leave_behind(stack, done)
+            rate, cpu_rate = run(stack, jobs)
+        beside.product.append(rate)
+        beside_cpu.product.append(cpu_rate)
+    empty(stack)
+
+
 def latency(stack, _count, _rounds):
     figures = [Figure(f"job_create() to start, p{share}", "ms") for share in (50, 99)]
     yield from figures
@@ -167,7 +220,7 @@ def latency(stack, _count, _rounds):
         watcher.autocommit = True
         for _ in range(LATENCY_JOBS):
             job_id = stack.value("SELECT job_create(%s)", TYPE)
-            wait_for_all(look, time.monotonic(), PATIENCE_S, lambda _: POLL_MIN_S)
+            wait_for_all(look, [job_id], time.monotonic(), PATIENCE_S, lambda _: POLL_MIN_S)
             # created_at is when the client's statement arrived, before it was committed.
             times.append(1000 * float(stack.value(
                 "SELECT extract(epoch FROM started_at - created_at) FROM campaign.jobs"

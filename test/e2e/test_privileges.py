@@ -12,11 +12,12 @@ REPORTS = {"report_open(text)", "report_stored(text[],text[],bigint[],bigint[])"
 OUTBOX = {"outbox_active(boolean)", "outbox_template(text)", "outbox_mark(text,text,integer,bigint)",
           "outbox_rewind(text,text,bigint)", "outbox_finish()"}
 QUEUE = {"job_session_started_at()", "job_take_over(boolean)", "job_next(boolean)",
-         "job_claim(boolean,timestamp with time zone,text[],integer,integer,bigint)",
+         "job_claim(boolean,timestamp with time zone,text[],integer,integer,bigint,boolean)",
          "job_begin(text,timestamp with time zone)",
          "job_finish(text,jsonb,timestamp with time zone)",
          "job_fail(text,text,text,timestamp with time zone)",
-         "job_settle(text,timestamp with time zone)", "job_release(text,timestamp with time zone)"}
+         "job_settle(text,timestamp with time zone)", "job_release(text[],timestamp with time zone)",
+         "job_shorten_waits()"}
 MAILS = {"mail_claim()", "mail_begin(text)", "mail_sent(text,text)", "mail_failed(text,text,boolean)",
          "mail_release(text)", "mail_next()"}
 # Of the public functions, those that give nothing away and change nothing.

@@ -1,7 +1,7 @@
 -- How jobs are claimed and ended: by this session, as if it were a worker. Nothing is committed,
 -- so that no worker takes part.
 BEGIN;
-SELECT plan(53);
+SELECT plan(66);
 
 CREATE FUNCTION pg_temp.claim(quick text[] DEFAULT '{}', batch int DEFAULT 20) RETURNS text
 LANGUAGE sql AS $$
@@ -87,7 +87,7 @@ SELECT is(pg_temp.status('b'), 'failed', 'are not tried again');
 
 -- Giving back
 SELECT is(pg_temp.status('d'), 'running', 'a claimed job');
-SELECT lives_ok($$ SELECT campaign.job_release(pg_temp.id('d'), campaign.job_session_started_at()) $$, 'is given back');
+SELECT lives_ok($$ SELECT campaign.job_release(ARRAY[pg_temp.id('d')], campaign.job_session_started_at()) $$, 'is given back');
 SELECT is((SELECT (status, attempts, worker_pid)::text FROM campaign.jobs WHERE id = pg_temp.id('d')), '(waiting,0,)', 'as it was');
 
 -- Taking over. (What another session has locked is left alone: test/e2e.)
@@ -105,6 +105,59 @@ UPDATE campaign.jobs SET claimed_at = clock_timestamp() - interval '2 seconds' W
 SELECT is(campaign.job_take_over(false), 1, 'what a session does not come to is taken too');
 SELECT is((SELECT (status, interruptions)::text FROM campaign.jobs WHERE id = pg_temp.id('later')), '(waiting,0)', 'without an interruption');
 
+-- The clock was set back, which is the same as times that are to come
+UPDATE campaign.jobs SET status = 'running', worker_pid = pg_backend_pid(), worker_start = campaign.job_session_started_at(),
+    claimed_at = clock_timestamp() + interval '2 minutes' WHERE id = pg_temp.id('later');
+SELECT is(campaign.job_take_over(false), 1, 'R2.4: what was claimed in the future is taken over');
+SELECT pg_temp.make('asked', 'countdown', now() + interval '1 hour');
+UPDATE campaign.jobs SET updated_at = clock_timestamp() + interval '2 minutes' WHERE id = pg_temp.id('asked');
+UPDATE campaign.jobs SET run_at = clock_timestamp() + interval '121 seconds', updated_at = clock_timestamp() + interval '2 minutes'
+WHERE id = pg_temp.id('c');
+SELECT is(campaign.job_shorten_waits(), 1, 'R2.4: a wait for another attempt begins anew');
+SELECT ok((SELECT run_at BETWEEN clock_timestamp() AND clock_timestamp() + interval '2 seconds' FROM campaign.jobs WHERE id = pg_temp.id('c')),
+    'and lasts as long as it was meant to');
+SELECT ok((SELECT run_at > clock_timestamp() + interval '59 minutes' FROM campaign.jobs WHERE id = pg_temp.id('asked')),
+    'R2.1: a time that somebody has asked for is left alone');
+SELECT is(campaign.job_shorten_waits(), 0, 'once');
+UPDATE campaign.jobs SET run_at = now() + interval '1 hour' WHERE id = pg_temp.id('c');
+SELECT is((job_cancel(pg_temp.id('asked'))) ->> 'status', 'cancelled', 'R2.6: nothing of this is left');
+
+-- How they are found. A plan is made anew for a table of one page and kept for a million rows.
+CREATE FUNCTION pg_temp.scans(index_name text) RETURNS bigint
+LANGUAGE sql AS $$ SELECT pg_stat_get_xact_numscans(index_name::regclass) $$;
+CREATE FUNCTION pg_temp.finds_by_key(statement text) RETURNS text
+LANGUAGE plpgsql AS $$
+DECLARE
+    keys bigint := pg_temp.scans('campaign.jobs_pkey');
+    others bigint := pg_temp.scans('campaign.jobs_running_index') + pg_temp.scans('campaign.jobs_waiting_index')
+        + pg_temp.scans('campaign.jobs_scheduled_index');
+    whole bigint := pg_temp.scans('campaign.jobs');
+BEGIN
+    FOR n IN 1 .. 7 LOOP
+        EXECUTE statement;
+    END LOOP;
+    RETURN is(ARRAY[pg_temp.scans('campaign.jobs_pkey') > keys,
+        pg_temp.scans('campaign.jobs_running_index') + pg_temp.scans('campaign.jobs_waiting_index')
+            + pg_temp.scans('campaign.jobs_scheduled_index') > others,
+        pg_temp.scans('campaign.jobs') > whole], '{t,f,f}', 'R2.2: by its key: ' || statement);
+END
+$$;
+SELECT pg_temp.make('found');
+UPDATE campaign.jobs SET status = 'running', attempts = 1, worker_pid = pg_backend_pid(),
+    worker_start = campaign.job_session_started_at() WHERE id = pg_temp.id('found');
+ANALYZE campaign.jobs;
+SELECT set_config('test.id', pg_temp.id('found'), true), set_config('test.start', campaign.job_session_started_at()::text, true);
+SELECT pg_temp.finds_by_key($$ SELECT campaign.job_begin(current_setting('test.id'), current_setting('test.start')::timestamptz) $$);
+SELECT pg_temp.finds_by_key($$ SELECT campaign.job_settle(current_setting('test.id'), current_setting('test.start')::timestamptz) $$);
+SELECT pg_temp.finds_by_key($$ SELECT campaign.job_release(ARRAY[current_setting('test.id')], current_setting('test.start')::timestamptz) $$);
+SELECT pg_temp.finds_by_key($$ SELECT campaign.job_finish(current_setting('test.id'), '{}', now()) $$);
+UPDATE campaign.jobs SET external = true, status = 'running', worker_pid = pg_backend_pid(),
+    worker_start = campaign.job_session_started_at() WHERE id = pg_temp.id('found');
+SELECT pg_temp.finds_by_key($$ SELECT campaign.mail_check(current_setting('test.id')) $$);
+UPDATE campaign.jobs SET external = false, status = 'waiting' WHERE id = pg_temp.id('found');
+SELECT pg_temp.finds_by_key($$ SELECT campaign.job_cancelled(current_setting('test.id')) $$);
+SELECT pg_temp.finds_by_key($$ DO 'BEGIN PERFORM public.job_retry(current_setting(''test.id'')); PERFORM campaign.job_cancelled(current_setting(''test.id'')); END' $$);
+
 -- A request to cancel
 SELECT is(pg_temp.claim(), 'later', 'claimed');
 INSERT INTO campaign.job_cancels VALUES (pg_temp.id('later'));
@@ -117,7 +170,7 @@ SELECT is((job_get(pg_temp.id('later')) ->> 'cancel_requested')::boolean, false,
 SELECT is((job_retry(pg_temp.id('later')) ->> 'cancel_requested')::boolean, false, 'R2.6: also for a retry');
 
 -- Watching
-SELECT is(job_stats() -> 'by_status', '{"waiting": 2, "scheduled": 1, "running": 1, "finished": 1, "failed": 1, "cancelled": 5}',
+SELECT is(job_stats() -> 'by_status', '{"waiting": 2, "scheduled": 1, "running": 1, "finished": 1, "failed": 1, "cancelled": 7}',
     'R2.6: counts by status');
 
 SELECT * FROM finish();

@@ -199,7 +199,8 @@ postgres_start()
 {
 	postgres_remove_locks
 	postgres_prefix
-	launch postgres "${AS_POSTGRES[@]}" "$PG_BIN/postgres" -D "$PGDATA"
+	launch postgres "${AS_POSTGRES[@]}" env ${CAMPAIGN_POSTGRES_PRELOAD:+LD_PRELOAD="$CAMPAIGN_POSTGRES_PRELOAD"} \
+		"$PG_BIN/postgres" -D "$PGDATA"
 	probe postgres "$DATABASE_URL"
 }
 

@@ -57,7 +57,7 @@ class Stack:
             self.env[name] = shlex.split(value)[0] if value else ""
 
     @classmethod
-    def up(cls, settings=(), without=()):
+    def up(cls, settings=(), without=(), environment=None):
         """Starts a stack in a temporary directory; down() takes both away."""
         temporary = tempfile.mkdtemp(prefix="campaign-test.")
         os.chmod(temporary, 0o755)
@@ -67,7 +67,8 @@ class Stack:
         for setting in settings:
             command += ["--set", setting]
         try:
-            run(command + [f"{temporary}/stack"], timeout=UP_TIMEOUT_S)
+            run(command + [f"{temporary}/stack"], timeout=UP_TIMEOUT_S,
+                env={**os.environ, **(environment or {})})
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
