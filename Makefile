@@ -17,7 +17,7 @@ PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 
 BUILD := build
 PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
-SHARED_SOURCES := error message broker broker_url
+SHARED_SOURCES := error message broker broker_topology broker_url
 CONSUMER_SOURCES := $(basename $(notdir $(wildcard consumer/*.c)))
 MAILER_SOURCES := $(basename $(notdir $(wildcard mailer/*.c)))
 # What the mailer has from the consumer.

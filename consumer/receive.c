@@ -7,10 +7,12 @@
 #include "receive.h"
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "log.h"
 #include "stop.h"
 
 #define CHANNEL 1
@@ -73,14 +75,28 @@ bool receive_is_open(const Receive *receive)
 	return receive->connection != NULL;
 }
 
+/* One line for all lanes and queues: the remedy is the same. */
+static void warn_of_limit(const char *without)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+
+	if (*without != '\0' && !atomic_flag_test_and_set(&said))
+		log_line(LOG_WARNING,
+				 "RabbitMQ gives up messages that it has delivered too often: delete the queue "
+				 "while it is empty, or set a policy (docs/contract)",
+				 {"queue", without, 0});
+}
+
 static bool consume(Receive *receive, Error *error)
 {
 	amqp_connection_state_t connection = receive->connection;
+	char without[MESSAGE_QUEUE_NAME_MAX];
 	char what[MESSAGE_QUEUE_NAME_MAX + 32];
 
 	snprintf(what, sizeof(what), "cannot consume %s", receive->queue);
-	if (!broker_declare(connection, CHANNEL, stop_requested, error))
+	if (!broker_declare(connection, stop_requested, without, error))
 		return false;
+	warn_of_limit(without);
 	if (amqp_basic_qos(connection, CHANNEL, 0, (uint16_t) receive->config->prefetch, false) == NULL)
 		return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
 	if (amqp_basic_consume(connection, CHANNEL, amqp_cstring_bytes(receive->queue),
