@@ -3,6 +3,7 @@
 #   make            extension, consumer and mailer into build/
 #   make demo       sets a bare machine up and runs the main job
 #   make test       sets a bare machine up and runs every test
+#   make test-debian12, test-debian13    the same on that Debian, in a folder of its own
 #   make install    the extension into the PostgreSQL of PG_CONFIG, the programs into PREFIX
 #
 # PGXS is only included where it exists: `make demo` must work before pg_config is installed.
@@ -24,7 +25,8 @@ MAILER_SOURCES := $(basename $(notdir $(wildcard mailer/*.c)))
 PROGRAM_SOURCES := dotenv health layers log option postgres program retry stop urls verdict
 
 .DEFAULT_GOAL := all
-.PHONY: all extension consumer mailer install setup demo test unit fuzz sql e2e fault bench sanitize lint clean
+.PHONY: all extension consumer mailer install setup demo test unit fuzz sql e2e fault bench \
+	test-debian12 test-debian13 portability sanitize lint clean
 
 all: extension consumer mailer
 
@@ -44,6 +46,14 @@ unit fuzz sql e2e fault bench:
 	@test/stack/install fuzz
 	@$(MAKE) --no-print-directory -s all
 	@test/run $@
+
+test-debian12 test-debian13:
+	@test/debian $(@:test-debian%=%) make test WERROR="$(WERROR)"
+
+# What may differ from one Debian to the other; CI runs it on the one that it is not on.
+portability: setup
+	@$(MAKE) --no-print-directory -s all
+	@SQL_VERSIONS=own E2E_TESTS="contract flow recovery redelivery" test/run demo sql e2e
 
 # The programs with AddressSanitizer and UBSan, through the end-to-end tests.
 sanitize: setup
