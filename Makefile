@@ -4,6 +4,7 @@
 #   make demo       sets a bare machine up and runs the main job
 #   make test       sets a bare machine up and runs every test
 #   make mutants    shows that the tests notice mistakes
+#   make test-debian12, test-debian13    the same on that Debian, in a folder of its own
 #   make install    the extension into the PostgreSQL of PG_CONFIG, the programs into PREFIX
 #
 # PGXS is only included where it exists: `make demo` must work before pg_config is installed.
@@ -20,7 +21,8 @@ BUILD := build
 PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
 
 .DEFAULT_GOAL := all
-.PHONY: all extension consumer mailer install setup demo test unit fuzz sql e2e fault bench mutants sanitize lint clean
+.PHONY: all extension consumer mailer install setup demo test unit fuzz sql e2e fault bench mutants \
+	test-debian12 test-debian13 portability sanitize lint clean
 
 all: extension consumer mailer
 
@@ -45,6 +47,14 @@ unit fuzz sql e2e fault bench:
 mutants:
 	@test/stack/install
 	@test/mutants/run
+
+test-debian12 test-debian13:
+	@test/debian $(@:test-debian%=%) make test WERROR="$(WERROR)"
+
+# What may differ from one Debian to the other; CI runs it on the one that it is not on.
+portability: setup
+	@$(MAKE) --no-print-directory -s all
+	@SQL_VERSIONS=own E2E_TESTS="contract flow recovery redelivery" test/run demo sql e2e
 
 # The programs with AddressSanitizer and UBSan, through the end-to-end tests.
 sanitize: setup

@@ -20,6 +20,7 @@ static bool check_broker(const Config *config, const BrokerUrl *url, char *detai
 							 .heartbeat = config->heartbeat_s,
 							 .timeout_ms = config->timeout_s * 1000};
 	amqp_connection_state_t connection;
+	char without[MESSAGE_QUEUE_NAME_MAX];
 	bool done;
 
 	if (*config->ca_file != '\0')
@@ -27,7 +28,7 @@ static bool check_broker(const Config *config, const BrokerUrl *url, char *detai
 	connection = broker_open(url, &options, error);
 	if (connection == NULL)
 		return false;
-	done = broker_declare(connection, 1, NULL, error);
+	done = broker_declare(connection, NULL, without, error);
 	broker_close(connection, done);
 	if (done)
 	{
@@ -36,7 +37,8 @@ static bool check_broker(const Config *config, const BrokerUrl *url, char *detai
 		broker_url_describe(url, detail, VERDICT_DETAIL_SIZE);
 		length = strlen(detail);
 		snprintf(detail + length, VERDICT_DETAIL_SIZE - length,
-				 ", exchanges and queues are in place");
+				 ", exchanges and queues are in place%s%s",
+				 *without != '\0' ? ", but with RabbitMQ's delivery limit: " : "", without);
 	}
 	return done;
 }

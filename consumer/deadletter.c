@@ -84,7 +84,7 @@ static bool ready(DeadLetter *dead, Error *error)
 				   sizeof(buffer)) != 0)
 		return lost(dead, error, "cannot set the send buffer");
 	/* Somebody may have deleted the exchange or its queue. */
-	if (!broker_declare(dead->connection, CHANNEL, stop_requested, error))
+	if (!broker_declare(dead->connection, stop_requested, NULL, error))
 	{
 		broker_close(dead->connection, false);
 		dead->connection = NULL;

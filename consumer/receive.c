@@ -7,11 +7,13 @@
 #include "receive.h"
 
 #include <poll.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "program/clock.h"
+#include "program/log.h"
 #include "program/stop.h"
 
 #define CHANNEL 1
@@ -106,6 +108,18 @@ bool receive_is_open(const Receive *receive)
 	return receive->connection != NULL;
 }
 
+/* One line for all lanes and queues: the remedy is the same. */
+static void warn_of_limit(const char *without)
+{
+	static atomic_flag said = ATOMIC_FLAG_INIT;
+
+	if (*without != '\0' && !atomic_flag_test_and_set(&said))
+		log_line(LOG_WARNING,
+				 "RabbitMQ gives up messages that it has delivered too often: delete the queue "
+				 "while it is empty, or set a policy (docs/contract)",
+				 {"queue", without, 0});
+}
+
 static bool consume(Receive *receive, Error *error)
 {
 	amqp_connection_state_t connection = receive->connection;
@@ -123,6 +137,7 @@ static bool consume(Receive *receive, Error *error)
 bool receive_open(Receive *receive, Error *error)
 {
 	char name[MESSAGE_QUEUE_NAME_MAX + 32];
+	char without[MESSAGE_QUEUE_NAME_MAX];
 	BrokerOptions options = {.connection_name = name,
 							 .interrupted = stop_requested,
 							 .heartbeat = receive->config->heartbeat_s,
@@ -136,10 +151,13 @@ bool receive_open(Receive *receive, Error *error)
 	receive->connection = broker_open(receive->url, &options, error);
 	if (receive->connection == NULL)
 		return false;
-	if (broker_declare(receive->connection, CHANNEL, stop_requested, error))
-		return true;
-	drop(receive);
-	return false;
+	if (!broker_declare(receive->connection, stop_requested, without, error))
+	{
+		drop(receive);
+		return false;
+	}
+	warn_of_limit(without);
+	return true;
 }
 
 bool receive_subscribe(Receive *receive, Error *error)

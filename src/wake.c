@@ -166,7 +166,8 @@ static void wake_set_pending(WakePending pending)
 		RegisterXactCallback(wake_on_transaction_end, NULL);
 		callback_registered = true;
 	}
-	wake_pending = Max(wake_pending, pending);
+	if (pending > wake_pending)
+		wake_pending = pending;
 }
 
 void wake_at_commit(void)

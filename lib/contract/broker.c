@@ -1,8 +1,8 @@
 /*
  * broker.c - the way into RabbitMQ, the same for the worker and the consumer:
- * the connection with its heartbeats and client properties, and the topology.
- * The URL is taken apart in broker_url.c, the name looked up in resolve.c, TLS
- * is in tls.c.
+ * the connection with its heartbeats and client properties. The URL is taken
+ * apart in broker_url.c, the name looked up in resolve.c, TLS is in tls.c, the
+ * queues are declared in broker_topology.c.
  *
  * Never logs, never exits, never waits without a limit: what fails comes back
  * as one line of text, without the password. Includes no PostgreSQL header.
@@ -270,81 +270,4 @@ void broker_close(amqp_connection_state_t connection, bool polite)
 	if (polite)
 		(void) amqp_connection_close(connection, AMQP_REPLY_SUCCESS);
 	(void) amqp_destroy_connection(connection);
-}
-
-static bool declare_exchange(amqp_connection_state_t connection, amqp_channel_t channel,
-							 const char *name, const char *type, Error *error)
-{
-	char what[128];
-
-	if (amqp_exchange_declare(connection, channel, amqp_cstring_bytes(name),
-							  amqp_cstring_bytes(type), 0, 1, 0, 0, amqp_empty_table) != NULL)
-		return true;
-	(void) snprintf(what, sizeof(what), "cannot declare exchange %s", name);
-	return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
-}
-
-/*
- * Every queue is durable and of type quorum. Only partition queues have a single
- * active consumer: order needs it, competing consumers must not have it. What a
- * quorum queue gives up on is lost unless it has a dead-letter exchange.
- */
-static bool declare_queue(amqp_connection_state_t connection, amqp_channel_t channel,
-						  const char *exchange, const char *name, bool single_consumer,
-						  bool dead_letters, Error *error)
-{
-	amqp_bytes_t queue = amqp_cstring_bytes(name);
-	amqp_table_entry_t entries[3];
-	amqp_table_t arguments = {.num_entries = 0, .entries = entries};
-	char what[128];
-
-	entries[arguments.num_entries++] = table_text("x-queue-type", "quorum");
-	if (single_consumer)
-		entries[arguments.num_entries++] = table_bool("x-single-active-consumer", true);
-	if (dead_letters)
-		entries[arguments.num_entries++] = table_text("x-dead-letter-exchange", MESSAGE_DEAD);
-	if (amqp_queue_declare(connection, channel, queue, 0, 1, 0, 0, arguments) != NULL &&
-		amqp_queue_bind(connection, channel, queue, amqp_cstring_bytes(exchange), queue,
-						amqp_empty_table) != NULL)
-		return true;
-	(void) snprintf(what, sizeof(what), "cannot declare queue %s", name);
-	return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
-}
-
-/* The steps of the topology, in order: what dead-letters comes after where it goes. */
-static bool declare_step(amqp_connection_state_t connection, amqp_channel_t channel, int step,
-						 Error *error)
-{
-	char queue[MESSAGE_QUEUE_NAME_MAX];
-
-	switch (step)
-	{
-		case 0:
-			return declare_exchange(connection, channel, MESSAGE_DEAD, "fanout", error);
-		case 1:
-			return declare_queue(connection, channel, MESSAGE_DEAD, MESSAGE_DEAD, false, false,
-								 error);
-		case 2:
-			return declare_exchange(connection, channel, MESSAGE_EXCHANGE, "direct", error);
-		case 3:
-			return declare_queue(connection, channel, MESSAGE_EXCHANGE, MESSAGE_QUEUE_PARALLEL,
-								 false, true, error);
-		default:
-			message_partition_queue(step - 4, queue);
-			return declare_queue(connection, channel, MESSAGE_EXCHANGE, queue, true, true, error);
-	}
-}
-
-bool broker_declare(amqp_connection_state_t connection, amqp_channel_t channel,
-					bool (*interrupted)(void), Error *error)
-{
-	for (int step = 0; step < 4 + MESSAGE_PARTITIONS; step++)
-	{
-		if (interrupted != NULL && interrupted())
-			return error_set(error, ERROR_UNREACHABLE, "interrupted while declaring the queues");
-		if (!declare_step(connection, channel, step, error))
-			return false;
-		amqp_maybe_release_buffers_on_channel(connection, channel);
-	}
-	return true;
 }

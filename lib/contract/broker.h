@@ -66,11 +66,15 @@ void broker_close(amqp_connection_state_t connection, bool polite);
 /*
  * Declares exchanges `campaign` and `campaign.dead`, all partition queues,
  * `campaign.parallel` and the queue `campaign.dead`, with their bindings, one
- * rpc at a time. `interrupted` (may be NULL) is asked between two of them.
- * ERROR_REFUSED names the queue and what the broker said (406).
+ * rpc at a time, on a channel of its own. `interrupted` (may be NULL) is asked
+ * between two of them. `without` (NULL, or MESSAGE_QUEUE_NAME_MAX bytes) gets the
+ * name of a queue whose messages RabbitMQ 4 gives up after some deliveries, since
+ * it was made without our limit, or "".
+ * ERROR_REFUSED names the queue and what the broker said (406); the connection
+ * is then to be closed.
  */
-bool broker_declare(amqp_connection_state_t connection, amqp_channel_t channel,
-					bool (*interrupted)(void), Error *error);
+bool broker_declare(amqp_connection_state_t connection, bool (*interrupted)(void), char *without,
+					Error *error);
 
 /*
  * True for a normal reply. Else false and one line: "what: what the broker or

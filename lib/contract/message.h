@@ -27,6 +27,11 @@
 #define MESSAGE_PARTITIONS	   4
 #define MESSAGE_QUEUE_NAME_MAX 64
 
+/* How often RabbitMQ 4 and newer may deliver a message: as good as for ever (20 by default). */
+#define MESSAGE_DELIVERY_LIMIT	   2147483647
+#define MESSAGE_DELIVERY_LIMIT_KEY "x-delivery-limit"
+#define MESSAGE_DELIVERY_LIMITED   4 /* the first version of RabbitMQ that has a default */
+
 /* AMQP properties and headers of every batch. */
 #define MESSAGE_VERSION			   1
 #define MESSAGE_TYPE			   "campaign.batch"

@@ -286,14 +286,14 @@ static bool set_word(const Option *option, const Value *value, int *place, Error
 
 static bool set_value(const Option *option, Value *value, void *config, Error *error)
 {
-	char *place = (char *) config + option->offset;
+	void *place = (char *) config + option->offset;
 
 	switch (option->kind)
 	{
 		case OPTION_NUMBER:
-			return set_number(option, value, (int *) (void *) place, error);
+			return set_number(option, value, place, error);
 		case OPTION_WORD:
-			return set_word(option, value, (int *) (void *) place, error);
+			return set_word(option, value, place, error);
 		default:
 			return set_text(option, value, place, error);
 	}

@@ -171,8 +171,9 @@ static bool parse_phc(const char *hash, Phc *phc)
 	at += sizeof(PHC_PREFIX) - 1;
 	if (!parse_parameter(&at, "m=", &phc->memory_kib) ||
 		!parse_parameter(&at, ",t=", &phc->passes) || !parse_parameter(&at, ",p=", &phc->lanes) ||
-		*at++ != '$')
+		*at != '$')
 		return false;
+	at++;
 	end = strchr(at, '$');
 	if (end == NULL || !base64_decode(at, end, phc->salt, sizeof(phc->salt), &phc->salt_length))
 		return false;

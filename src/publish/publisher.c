@@ -64,7 +64,7 @@ Publisher *publisher_open(const BrokerUrl *url, const BrokerOptions *options, Er
 	publisher->connection = broker_open(url, options, error);
 	if (publisher->connection == NULL)
 		goto failed;
-	if (!broker_declare(publisher->connection, PUBLISH_CHANNEL, options->interrupted, error))
+	if (!broker_declare(publisher->connection, options->interrupted, NULL, error))
 		goto failed;
 	amqp_confirm_select(publisher->connection, PUBLISH_CHANNEL);
 	if (!broker_reply_error(error, "confirm.select", amqp_get_rpc_reply(publisher->connection)))
@@ -288,7 +288,7 @@ bool publisher_queue_drained(Publisher *publisher, const char *queue, bool *drai
 		reply = amqp_get_rpc_reply(publisher->connection);
 		*drained = true;
 		if (channel_gone(publisher, channel, reply))
-			return broker_declare(publisher->connection, PUBLISH_CHANNEL, NULL, error);
+			return broker_declare(publisher->connection, NULL, NULL, error);
 		return broker_reply_error(error, queue, reply);
 	}
 	*drained = answer->message_count == 0 && answer->consumer_count > 0;

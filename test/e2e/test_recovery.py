@@ -10,6 +10,7 @@ from campaigns import assert_delivered, make_numbers, wait_for_status
 from consumers import Consumer, environment
 from stack import SANITIZER_FACTOR, cpu_seconds
 from test_consumer import SECRET, consumes, other
+from test_robustness import frozen
 from waiting import assert_stays, wait_until
 
 SERVERS = {"rabbitmq": "RabbitMQ", "mongod": "MongoDB", "postgres": "PostgreSQL"}
@@ -132,7 +133,8 @@ def test_queue_with_other_arguments(stack):
     queue = "campaign.messages.2"
     with own_consumer(stack) as consumer:
         wait_until("it consumes", lambda: consumes(stack))
-        remake(stack, queue)
+        with frozen(consumer.pid):
+            remake(stack, queue)
         try:
             said = assert_quiet(consumer, "RabbitMQ", lines=2)
             assert queue in said and "PRECONDITION_FAILED" in said
@@ -143,14 +145,10 @@ def test_queue_with_other_arguments(stack):
 
 
 def remake(stack, queue):
-    """The queue as a classic one, before the consumer can make it again."""
-    def done():
-        with stack.channel() as channel:
-            channel.queue_delete(queue)
-            channel.queue_declare(queue, durable=True)
-        return True
-    wait_until("the queue is made otherwise", done,
-               ignoring=(campaigns.pika.exceptions.AMQPError,))
+    """The queue as a classic one: the consumer, which would make it again, must stand still."""
+    with stack.channel() as channel:
+        channel.queue_delete(queue)
+        channel.queue_declare(queue, durable=True)
 
 
 @pytest.mark.parametrize("change, piece", [

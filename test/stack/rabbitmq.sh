@@ -70,6 +70,22 @@ rabbitmq_prepare()
 		disk_free_limit.absolute = 200MB
 		log.file.level = info
 	END
+	rabbitmq_deny_deprecated >>"$home/rabbitmq.conf"
+}
+
+# What RabbitMQ is going to lose is missing here already, so that nothing comes to need it.
+# RabbitMQ 3 would not start with settings that it does not know.
+rabbitmq_deny_deprecated()
+{
+	local feature version
+
+	version=$("$(rabbitmq_program rabbitmqctl)" version) || return 0
+	[ "${version%%.*}" -ge 4 ] || return 0
+	for feature in amqp_address_v1 classic_queue_mirroring global_qos management_metrics_collection \
+		queue_master_locator ram_node_type transient_nonexcl_queues
+	do
+		echo "deprecated_features.permit.$feature = false"
+	done
 }
 
 # Started by us, epmd carries our mark in its environment and listens on loopback

@@ -52,6 +52,12 @@ def references(node):
         yield from references(child)
 
 
+def arguments(binding, rabbitmq_major):
+    """The arguments of a queue on that version of RabbitMQ."""
+    later = binding["x-arguments-since-rabbitmq-4"] if rabbitmq_major >= 4 else {}
+    return {**binding["x-arguments"], **later}
+
+
 def queues():
     """The queues of asyncapi.yaml, with its parameters filled in: name -> (binding, exchange)."""
     found = {}

@@ -174,13 +174,18 @@ class Session:
     def declare(self):
         self.dead.confirm_delivery()
         self.dead.exchange_declare("campaign.dead", "fanout", durable=True)
-        quorum = {"x-queue-type": "quorum"}
+        quorum = {"x-queue-type": "quorum", **self.limit()}
         self.declare_queue("campaign.dead", "campaign.dead", quorum)
         self.dead.exchange_declare("campaign", "direct", durable=True)
         quorum = {**quorum, "x-dead-letter-exchange": "campaign.dead"}
         self.declare_queue("campaign", PARALLEL, quorum)
         for queue in PARTITIONS:
             self.declare_queue("campaign", queue, {**quorum, "x-single-active-consumer": True})
+
+    def limit(self):
+        """RabbitMQ 4 and newer, which say so at login, would give messages up otherwise."""
+        version = self.rabbit._impl.server_properties["version"]  # pylint: disable=protected-access
+        return {"x-delivery-limit": 2147483647} if int(version.split(".")[0]) >= 4 else {}
 
     def declare_queue(self, exchange, queue, arguments):
         self.dead.queue_declare(queue, durable=True, arguments=arguments)

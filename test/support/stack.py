@@ -194,6 +194,10 @@ class Stack:
     def rabbitmqctl(self, *arguments, timeout=60):
         return run([self.env["RABBITMQCTL"], *arguments], timeout=timeout).stdout
 
+    def rabbitmq_major(self):
+        """The first number of the broker's version."""
+        return int(self.rabbitmqctl("version").strip().split(".")[0])
+
     # Processes ---------------------------------------------------------------------------
 
     def consumer_pid(self):
