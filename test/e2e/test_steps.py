@@ -114,9 +114,39 @@ def test_another_text_is_a_conflict(stack):
     assert all("conflict" in one.properties.headers["reason"] for one in dead)
 
 
-def test_stop_in_the_middle_of_a_retry(stack):
-    """Consuming rule 6: SIGTERM ends a consumer that waits for a server, in its own words."""
-    with Consumer(environment(stack, MONGODB_URI="mongodb://127.0.0.1:9/campaign")) as consumer:
-        consumer.wait_for_line("is away")
-        assert consumer.terminate() == 0
-        assert '"msg":"stopped"' in consumer.log() or "stopped" in consumer.log().splitlines()[-1]
+def connections(stack):
+    table = stack.rabbitmqctl("-q", "list_connections", "--no-table-headers", "pid", "state")
+    return sorted(line for line in table.splitlines() if "running" in line)
+
+
+@pytest.fixture
+def holding(stack):
+    """A consumer with a chunk in hand that it cannot store, and the campaign of it."""
+    numbers = make_numbers(5, seed=702)
+    stack.part("stop", "consumer")
+    variables = environment(stack, AMQP_URL=stack.env["AMQP_URL"] + "?heartbeat=1",
+                            CAMPAIGN_HOLD="600")
+    try:
+        with Consumer(variables) as consumer:
+            first = campaigns.send(stack, numbers)
+            wait_for_status(stack, first, "sent")
+            stack.part("stop", "mongod")
+            try:
+                campaign_id = campaigns.send(stack, numbers)
+                consumer.wait_for_line("MongoDB is away")
+                yield consumer
+            finally:
+                stack.part("start", "mongod")
+    finally:
+        stack.part("start", "consumer")
+    wait_for_status(stack, campaign_id, "sent")
+    assert_delivered(stack, campaign_id, numbers)
+
+
+def test_retry_keeps_the_connection_and_is_stopped(stack, holding):
+    """Consuming rule 6: while it tries again, heartbeats are served: a broker that hears nothing for
+    two seconds would close the connection. And SIGTERM ends it in its own words."""
+    before = connections(stack)
+    assert_stays("the connections are the same", lambda: connections(stack) == before, 5)
+    assert holding.terminate() == 0
+    assert holding.lines()[-1]["msg"] == "stopped"
