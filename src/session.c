@@ -3,19 +3,28 @@
  */
 #include "postgres.h"
 
+#include <string.h>
+
+#include "access/genam.h"
+#include "access/table.h"
 #include "access/xact.h"
-#include "commands/extension.h"
+#include "catalog/pg_extension.h"
 #include "miscadmin.h"
 #include "pgstat.h"
 #include "postmaster/bgworker.h"
 #include "postmaster/interrupt.h"
 #include "tcop/tcopprot.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
+#include "utils/rel.h"
 #include "utils/snapmgr.h"
 
 #include "roster.h"
 #include "session.h"
+
+#define SESSION_VERSION_MAX 64
 
 void session_set(const char *name, const char *value)
 {
@@ -50,16 +59,71 @@ void session_start(void)
 		session_set(settings[i][0], settings[i][1]);
 }
 
-bool session_installed(void)
+/* The version of the extension in this database, "" without one. By its index, as often as a worker
+ * looks. */
+static void read_version(char *version, size_t size)
+{
+	Relation relation = table_open(ExtensionRelationId, AccessShareLock);
+	ScanKeyData key;
+	SysScanDesc scan;
+	HeapTuple tuple;
+
+	version[0] = '\0';
+	ScanKeyInit(&key, Anum_pg_extension_extname, BTEqualStrategyNumber, F_NAMEEQ,
+				CStringGetDatum("campaign"));
+	scan = systable_beginscan(relation, ExtensionNameIndexId, true, NULL, 1, &key);
+	tuple = systable_getnext(scan);
+	if (HeapTupleIsValid(tuple))
+	{
+		bool is_null;
+		Datum value =
+			heap_getattr(tuple, Anum_pg_extension_extversion, RelationGetDescr(relation), &is_null);
+
+		if (!is_null)
+			strlcpy(version, TextDatumGetCString(value), size);
+	}
+	systable_endscan(scan);
+	table_close(relation, AccessShareLock);
+}
+
+/* Says once that the versions differ, and once that they do not any more. */
+static void tell_version(const char *version)
+{
+	static char told[SESSION_VERSION_MAX] = "";
+	bool same = strcmp(version, CAMPAIGN_VERSION) == 0;
+
+	if (DatumGetInt32(MyBgworkerEntry->bgw_main_arg) != 0 || strcmp(told, same ? "" : version) == 0)
+		return;
+	strlcpy(told, same ? "" : version, sizeof(told));
+	if (same)
+		ereport(LOG, (errmsg("extension \"campaign\" in database \"%s\" is version %s now, as its "
+							 "library is: the workers go on",
+							 MyBgworkerEntry->bgw_extra, version)));
+	else
+		ereport(
+			WARNING,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("extension \"campaign\" in database \"%s\" is version %s and its library is "
+					"version %s: the workers wait",
+					MyBgworkerEntry->bgw_extra, version, CAMPAIGN_VERSION),
+			 strverscmp(version, CAMPAIGN_VERSION) < 0
+				 ? errhint("Run ALTER EXTENSION campaign UPDATE in this database.")
+				 : errhint("Restart PostgreSQL, so that it loads the library of that version.")));
+}
+
+bool session_ready(void)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	bool installed;
+	char version[SESSION_VERSION_MAX];
 
 	StartTransactionCommand();
-	installed = OidIsValid(get_extension_oid("campaign", true));
+	read_version(version, sizeof(version));
 	CommitTransactionCommand();
 	MemoryContextSwitchTo(caller);
-	return installed;
+	if (version[0] == '\0')
+		return false;
+	tell_version(version);
+	return strcmp(version, CAMPAIGN_VERSION) == 0;
 }
 
 bool session_reload(void)

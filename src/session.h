@@ -43,8 +43,12 @@ void session_start(void);
 /* Sets a setting for the session, as SET does. */
 void session_set(const char *name, const char *value);
 
-/* Whether the extension is in this database; in a transaction of its own. */
-bool session_installed(void);
+/*
+ * Whether the extension is in this database, in the version of this library; in a transaction of
+ * its own. Of another version nothing may be called: one WARNING says what is to be done (that of
+ * the campaign worker), and the caller looks again later.
+ */
+bool session_ready(void);
 
 /* Reads the configuration again if that was asked for (SIGHUP); true if it was. */
 bool session_reload(void);

@@ -260,7 +260,7 @@ void campaign_job_worker_main(Datum argument)
 		session_reload();
 		/* Without the extension, its creation is what wakes us. */
 		job_slots_set_idle(!opened);
-		if (session_installed())
+		if (session_ready())
 		{
 			if (!opened)
 				job_queue_open();

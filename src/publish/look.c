@@ -132,7 +132,8 @@ void look_at_tables(Worker *worker)
 	worker->wake_ups = wake_ups();
 	worker->look_at = now + settings_poll_interval * INT64CONST(1000);
 	worker->look_after = now + LOOK_MS;
-	if (!session_installed())
+	worker->ready = session_ready();
+	if (!worker->ready)
 		return;
 	if (everything)
 		finish(worker, now);

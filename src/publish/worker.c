@@ -123,9 +123,12 @@ void campaign_worker_main(Datum argument)
 			look_at_tables(worker);
 		link_connect(worker);
 		link_listen(worker);
-		send_streams(worker);
-		mark_streams(worker, &wake_at);
-		watch_streams(worker, &wake_at);
+		if (worker->ready)
+		{
+			send_streams(worker);
+			mark_streams(worker, &wake_at);
+			watch_streams(worker, &wake_at);
+		}
 		streams_rest(&worker->streams, clock_ms());
 		MemoryContextReset(worker->turn);
 		worker_sleep(worker, wake_at);

@@ -47,6 +47,7 @@ typedef struct Worker
 	uint32 wake_ups;	/* that the last look has seen */
 	int64 finish_at;	/* when to look for campaigns that nobody could finish */
 	bool more_to_send;	/* its time of the turn is over, not its work */
+	bool ready;			/* the extension is there, in the version of this library */
 	bool held_back;		/* the publisher had no room for what could be published */
 	MemoryContext turn; /* reset at every turn */
 	char body[MESSAGE_BODY_MAX];

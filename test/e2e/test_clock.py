@@ -19,6 +19,11 @@ def _clock(tmp_path_factory):
     return WallClock(tmp_path_factory.mktemp("clock"))
 
 
+@pytest.fixture(autouse=True)
+def _clean():
+    """No broker, no dead letters."""
+
+
 @pytest.fixture(scope="module", name="server")
 def _server(clock):
     running = Stack.up(settings=["campaign.poll_interval=2s"], without=PARTS,

@@ -12,6 +12,11 @@ PARTS = ["rabbitmq", "mongod", "consumer", "smtp", "mailer", "postgrest", "nginx
 POLL = "campaign.poll_interval=600"  # nothing is found by looking again
 
 
+@pytest.fixture(autouse=True)
+def _clean():
+    """No broker, no dead letters."""
+
+
 @pytest.fixture(scope="module", name="server")
 def _server():
     """PostgreSQL alone: its workers find no broker, which is all the same here."""
