@@ -176,3 +176,19 @@ def test_deferred_constraint(stack):
     job_id = jobs.create(stack, "deferred")
     job = jobs.wait_for(stack, job_id, "failed")
     assert job["error_code"] == "23505" and jobs.effects(stack, job_id) == []
+
+
+def test_end_that_cannot_be_written(stack):
+    """R2.4: what a job did and its end are one transaction: without the one there is not the other."""
+    jobs.define(stack, "endless", """
+    BEGIN
+        INSERT INTO jobs_test.effects VALUES (job_id, 'gone');
+        RETURN '{"refused": true}';
+    END""", max_attempts=1)
+    stack.sql("ALTER TABLE campaign.jobs ADD CONSTRAINT refuse CHECK (NOT result ? 'refused') NOT VALID")
+    try:
+        job_id = jobs.create(stack, "endless")
+        job = jobs.wait_for(stack, job_id, "failed")
+    finally:
+        stack.sql("ALTER TABLE campaign.jobs DROP CONSTRAINT refuse")
+    assert job["error_code"] == "23514" and jobs.effects(stack, job_id) == []
