@@ -31,10 +31,9 @@
 #include "contract/message.h"
 #include "packed.h"
 
-#define PACKED_NUMBERS		1000 /* of a row, which fills a page */
-#define PACKED_NUMBERS_TEXT CppAsString2(PACKED_NUMBERS)
-#define PACKED_WORTH		10000 /* fewer stay rows; sql/20_campaigns.sql knows this number */
-#define PACKED_WRITE_ROWS	128	  /* at a time */
+#define PACKED_NUMBERS	  1000	/* of a row, which fills a page */
+#define PACKED_WORTH	  10000 /* fewer stay rows; sql/20_campaigns.sql knows this number */
+#define PACKED_WRITE_ROWS 128	/* at a time */
 
 /* campaign.packed_recipients.numbers of a row that is being made. */
 typedef struct PackedRow
@@ -140,19 +139,20 @@ static bool make_row(PackedRow *row, NumberListPlace *place)
 static void insert_rows(const Packed *packed, int64 first_seq, Datum *rows, int count)
 {
 	ArrayType *numbers = construct_array(rows, count, BYTEAOID, -1, false, TYPALIGN_INT);
-	Oid types[4] = {TEXTOID, TEXTOID, INT8OID, BYTEAARRAYOID};
+	Oid types[5] = {TEXTOID, TEXTOID, INT8OID, INT8OID, BYTEAARRAYOID};
 	Datum class = DirectFunctionCall1(enum_out, packed->class);
-	Datum values[4] = {packed->campaign_id, CStringGetTextDatum(DatumGetCString(class)),
-					   Int64GetDatum(first_seq), PointerGetDatum(numbers)};
+	Datum values[5] = {packed->campaign_id, CStringGetTextDatum(DatumGetCString(class)),
+					   Int64GetDatum(first_seq - PACKED_NUMBERS), Int64GetDatum(PACKED_NUMBERS),
+					   PointerGetDatum(numbers)};
 
 	/* Rows behind a hole are there already. */
 	if (SPI_execute_with_args(
 			"INSERT INTO campaign.packed_recipients (campaign_id, class, first_seq, numbers)"
-			" SELECT $1, $2::campaign.recipient_class, $3 OPERATOR(pg_catalog.+)"
-			" ((place OPERATOR(pg_catalog.-) 1) OPERATOR(pg_catalog.*) " PACKED_NUMBERS_TEXT "),"
-			" made.numbers FROM pg_catalog.unnest($4) WITH ORDINALITY AS made (numbers, place)"
+			" SELECT $1, $2::campaign.recipient_class,"
+			" $3 OPERATOR(pg_catalog.+) (place OPERATOR(pg_catalog.*) $4), made.numbers"
+			" FROM pg_catalog.unnest($5) WITH ORDINALITY AS made (numbers, place)"
 			" ON CONFLICT (campaign_id, class, first_seq) DO UPDATE SET numbers = excluded.numbers",
-			4, types, values, NULL, false, 0) != SPI_OK_INSERT)
+			5, types, values, NULL, false, 0) != SPI_OK_INSERT)
 		elog(ERROR, "recipients could not be packed");
 	pfree(numbers);
 }
