@@ -109,6 +109,8 @@ def test_session_that_becomes_read_only(stack):
             publish_one(stack, campaign_id)
             consumer.wait_for_line("read-only")
             wait_until("its session has ended", lambda: before - set(stack.sql(sessions)))
+        wait_until("it takes writes again", lambda: stack.one(
+            "SELECT current_setting('transaction_read_only')") == "off")
         campaigns.dispatch(stack, campaign_id)
         wait_for_status(stack, campaign_id, "sent")
     assert_delivered(stack, campaign_id, NUMBERS)

@@ -60,7 +60,7 @@ def test_both(stack, authority):
 
 
 @pytest.mark.parametrize("known, names, piece", [
-    (False, "DNS:localhost", "cert"), (True, "DNS:elsewhere.test", "")])
+    (False, "DNS:localhost", "cert verification"), (True, "DNS:elsewhere.test", "")])
 def test_certificate_that_does_not_hold(stack, authority, known, names, piece):
     """Of an authority that nobody knows, or of another host: refused, by both."""
     with tls_proxy(stack, authority, "AMQP_URL", names) as rabbitmq, \
