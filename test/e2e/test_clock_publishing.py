@@ -1,0 +1,55 @@
+"""test_clock_publishing.py - the clock of the server's machine is set back while the worker
+publishes, waits for its next look, or for a broker that is away."""
+import pytest
+
+import campaigns
+from campaigns import make_numbers, wait_for_status
+from stack import Stack
+from waiting import wait_until
+from wall_clock import WallClock
+
+PARTS = ["mongod", "consumer", "smtp", "mailer", "postgrest", "nginx"]
+PATIENCE_S = 40     # much less than two minutes
+FIVE = make_numbers(5, seed=170)
+
+
+@pytest.fixture(scope="module", name="clock")
+def _clock(tmp_path_factory):
+    return WallClock(tmp_path_factory.mktemp("clock"))
+
+
+@pytest.fixture(scope="module", name="server")
+def _server(clock):
+    running = Stack.up(settings=["campaign.poll_interval=2s", "campaign.stall_timeout=2s"],
+                       without=PARTS, environment=clock.environment)
+    try:
+        yield running
+    finally:
+        running.down()
+
+
+@pytest.fixture(autouse=True)
+def _clean():
+    """Nobody consumes: no dead letters."""
+
+
+def test_dispatch(server, clock):
+    """R0.14: what is dispatched is published, though the worker has looked in the future."""
+    wait_for_status(server, campaigns.send(server, FIVE), "published")
+    clock.set_back(server)
+    for _ in range(3):
+        wait_for_status(server, campaigns.send(server, FIVE), "published", timeout=PATIENCE_S)
+
+
+def test_broker_that_was_away(server, clock):
+    """R0.16: the next attempt to connect comes when it is time."""
+    mark = server.log_mark("postgres")
+    server.part("stop", "rabbitmq")
+    try:
+        wait_until("the worker has noticed",
+                   lambda: "no connection to RabbitMQ" in server.log_since("postgres", mark))
+        campaign_id = campaigns.send(server, FIVE)
+        clock.set_back(server)
+    finally:
+        server.part("start", "rabbitmq")
+    wait_for_status(server, campaign_id, "published", timeout=PATIENCE_S)
