@@ -265,7 +265,9 @@ static void launch_missing(List *databases, int64 *again_ms)
 	for (int number = 0; number <= settings_job_workers; number++)
 	{
 		foreach (cell, databases)
+		{
 			launch(remember(lfirst(cell), number), again_ms);
+		}
 	}
 	/* It was time to try, and there was a slot for everybody. */
 	if (retry_at_ms == shortage.retry_at_ms && retry_at_ms <= clock_ms())
@@ -297,7 +299,9 @@ static void dismiss_unwanted(List *databases)
 		if (launched->wanted || !launched->running)
 			continue;
 		foreach (database, databases)
+		{
 			served |= strcmp(lfirst(database), launched->database) == 0;
+		}
 		dismiss(launched, !served);
 	}
 }
