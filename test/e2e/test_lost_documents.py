@@ -48,9 +48,12 @@ def delete(stack, campaign_id, first_seq, last_seq, class_name="NORMAL"):
 
 
 def set_back(stack, campaign_id, seq):
-    """Takes away all that MongoDB has stored since this recipient, of other campaigns, too."""
+    """Takes away all that MongoDB has stored since this recipient, of other campaigns, too, and
+    starts it again: nobody restores a backup under a server that runs."""
     moment = stack.messages.find_one({"_id": campaigns.document_id(campaign_id, seq)})["created_at"]
     assert stack.messages.delete_many({"created_at": {"$gte": moment}}).deleted_count > 0
+    stack.part("stop", "mongod")
+    stack.part("start", "mongod")
 
 
 def assert_sent_means_stored(stack, campaign_id, *sets):
