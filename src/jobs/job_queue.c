@@ -70,11 +70,10 @@ void job_queue_claim(Datum quick_types, const JobPlace *after, bool above, JobCl
 	session_execute(&claim_query, values, after != NULL ? NULL : "   nn ");
 	claim->count = (int) Min(SPI_processed, JOB_BATCH_MAX);
 	for (int i = 0; i < claim->count; i++)
-		session_column_text(i, 1, claim->ids[i], sizeof(claim->ids[i]));
-	if (claim->count > 0)
 	{
-		claim->last.priority = DatumGetInt32(session_column(claim->count - 1, 2));
-		claim->last.seq = DatumGetInt64(session_column(claim->count - 1, 3));
+		session_column_text(i, 1, claim->ids[i], sizeof(claim->ids[i]));
+		claim->places[i].priority = DatumGetInt32(session_column(i, 2));
+		claim->places[i].seq = DatumGetInt64(session_column(i, 3));
 	}
 	session_finish();
 }

@@ -25,8 +25,8 @@ typedef struct JobPlace
 typedef struct JobClaim
 {
 	char ids[JOB_BATCH_MAX][JOB_ID_MAX + 1];
+	JobPlace places[JOB_BATCH_MAX];
 	int count;
-	JobPlace last; /* of the last of them */
 } JobClaim;
 
 typedef struct Job

@@ -99,8 +99,9 @@ static Datum quick_types(void)
 	return PointerGetDatum(construct_array(names, count, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-static void run_claimed(const JobClaim *claim)
+static void run_claimed(Queue *queue)
 {
+	const JobClaim *claim = &queue->claim;
 	int64 end_ms = clock_ms() + BATCH_TIME_MS;
 
 	for (int i = 0; i < claim->count; i++)
@@ -114,6 +115,9 @@ static void run_claimed(const JobClaim *claim)
 		if (i + 1 < claim->count && (roster_dismissed() || clock_ms() > end_ms))
 		{
 			job_queue_release(claim, i + 1);
+			/* They are the next ones; those of a higher priority are looked for anyway. */
+			if (claim->places[i + 1].priority == queue->place.priority)
+				queue->place.seq = claim->places[i + 1].seq - 1;
 			break;
 		}
 	}
@@ -123,6 +127,7 @@ static void run_claimed(const JobClaim *claim)
 static bool claim_next(Queue *queue)
 {
 	int64 start_ms = clock_ms();
+	JobPlace last;
 
 	queue->claim.count = 0;
 	if (!queue->place_known)
@@ -130,10 +135,13 @@ static bool claim_next(Queue *queue)
 	job_queue_claim(quick_types(), &queue->place, queue->above, &queue->claim);
 	if (clock_ms() - start_ms >= COSTLY_MS)
 		queue->above = false;
+	if (queue->claim.count == 0)
+		return false;
+	last = queue->claim.places[queue->claim.count - 1];
 	/* One of a higher priority came between. */
-	if (queue->claim.count > 0 && queue->claim.last.priority == queue->place.priority)
-		queue->place = queue->claim.last;
-	return queue->claim.count > 0;
+	if (last.priority == queue->place.priority)
+		queue->place = last;
+	return true;
 }
 
 /* A wait that was computed when the clock was ahead would last as much longer. */
@@ -162,7 +170,7 @@ static bool claim_first(Queue *queue)
 	if (queue->claim.count == 0)
 		return false;
 	queue->place_known = true;
-	queue->place = queue->claim.last;
+	queue->place = queue->claim.places[queue->claim.count - 1];
 	return true;
 }
 
@@ -220,7 +228,7 @@ static long work(Queue *queue)
 	job_slots_set_idle(false);
 	/* There may be more. */
 	job_slots_wake();
-	run_claimed(&queue->claim);
+	run_claimed(queue);
 	return 0;
 }
 
