@@ -36,11 +36,11 @@ def test_slow_answer_to_the_mail(stack, certificate):
     assert server.copies(job_id) == len(server.mails) == 1
 
 
-@pytest.mark.parametrize("action", [HANG, TRICKLE])
-@pytest.mark.parametrize("step, changes, said", [
-    ("RCPT", {"MAILER_SEND_TIMEOUT": "4"}, "RCPT: no answer within 4 s"),
-    ("ANSWER", {"MAILER_ANSWER_TIMEOUT": "4"}, "end of DATA: no answer within 4 s")])
-def test_patience_ends(stack, certificate, step, changes, said, action):
+@pytest.mark.parametrize("step, action, changes, said", [
+    ("RCPT", HANG, {"MAILER_SEND_TIMEOUT": "4"}, "RCPT: no answer within 4 s"),
+    ("RCPT", TRICKLE, {"MAILER_SEND_TIMEOUT": "4"}, "RCPT: no answer within 4 s"),
+    ("ANSWER", HANG, {"MAILER_ANSWER_TIMEOUT": "4"}, "end of DATA: no answer within 4 s")])
+def test_patience_ends(stack, certificate, step, action, changes, said):
     """R4.2: a server that hangs, or talks without an end, is given up, and the mail tried again."""
     longer = {"MAILER_TIMEOUT": "60", "MAILER_SEND_TIMEOUT": "60", "MAILER_ANSWER_TIMEOUT": "60"}
     with SmtpServer(certificate, {step: [action]}) as server, \
@@ -49,6 +49,15 @@ def test_patience_ends(stack, certificate, step, changes, said, action):
         assert wait_for_status(stack, job_id, "finished")["attempts"] == 2
     errors = stack.sql("SELECT error FROM campaign.job_errors WHERE job_id = %s", job_id)
     assert errors == [(said,)]
+
+
+def test_endless_acceptance(stack, certificate):
+    """R4.2: the first line of an acceptance is one: a server that goes on talking has the mail."""
+    with SmtpServer(certificate, {"ANSWER": [TRICKLE]}) as server, \
+            mailer_for(stack, server, MAILER_ANSWER_TIMEOUT="4"):
+        job_id = queue(stack, "endless@example.com")
+        assert wait_for_status(stack, job_id, "finished")["attempts"] == 1
+    assert server.copies(job_id) == 1
 
 
 @pytest.mark.parametrize("step", ["CONNECT", "EHLO"])

@@ -119,9 +119,9 @@ class SmtpServer:
     """A running server. `script` says what happens to the first use of a step, to the second, and
     so on: {"RCPT": ["450 later", None, HANG]}; None, and everything behind the end: as usual.
 
-    Steps: CONNECT, EHLO, STARTTLS, LOGIN (the command AUTH), AUTH (refused in the end), MAIL, RCPT, DATA (before its 354), BODY (in the middle of the mail,
-    HANG or CLOSE only), ANSWER (the mail is taken, and not answered for yet), QUIT. An action is an
-    answer (bytes: exactly these), HANG, CLOSE, TRICKLE (an answer without an end), or a function
+    Steps: CONNECT, EHLO, STARTTLS, LOGIN (the command AUTH), AUTH (refused in the end), MAIL, RCPT,
+    DATA (before its 354), BODY (in the middle of the mail, HANG or CLOSE only), ANSWER (the mail
+    is taken, and not answered for yet), QUIT. An action is an answer (bytes: exactly these), HANG, CLOSE, TRICKLE (an answer without an end), or a function
     that is called in a thread and returns an answer, or None: as usual.
     """
 
