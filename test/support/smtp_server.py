@@ -121,8 +121,9 @@ class SmtpServer:
 
     Steps: CONNECT, EHLO, STARTTLS, LOGIN (the command AUTH), AUTH (refused in the end), MAIL, RCPT,
     DATA (before its 354), BODY (in the middle of the mail, HANG or CLOSE only), ANSWER (the mail
-    is taken, and not answered for yet), QUIT. An action is an answer (bytes: exactly these), HANG, CLOSE, TRICKLE (an answer without an end), or a function
-    that is called in a thread and returns an answer, or None: as usual.
+    is taken, and not answered for yet), QUIT. An action is an answer (bytes: exactly these), HANG,
+    CLOSE, TRICKLE (an answer without an end), or a function that is called in a thread and returns
+    an answer, or None: as usual.
     """
 
     def __init__(self, certificate=None, script=None, implicit_tls=False, port=None):
