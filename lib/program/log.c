@@ -1,5 +1,5 @@
 /*
- * log.c - the consumer's log on standard error; see log.h.
+ * log.c - a program's log on standard error; see log.h.
  *
  * Must never fail nor block the flow: a line that cannot be written is lost and
  * counted, a line that is too long is cut.

@@ -1,5 +1,5 @@
 /*
- * stop.c - the one flag that ends the consumer; see stop.h.
+ * stop.c - the one flag that ends the program; see stop.h.
  */
 #include "stop.h"
 
