@@ -31,8 +31,9 @@ Chunk *chunk_new(int capacity)
 	chunk->bytes = malloc(CHUNK_BYTES_MAX + DOCUMENT_MAX);
 	chunk->shared = malloc(SHARED_SIZE);
 	chunk->ranges.items = malloc(documents * sizeof(Range));
+	chunk->resumed.items = malloc(documents * sizeof(Range));
 	if (chunk->documents == NULL || chunk->states == NULL || chunk->bytes == NULL ||
-		chunk->shared == NULL || chunk->ranges.items == NULL)
+		chunk->shared == NULL || chunk->ranges.items == NULL || chunk->resumed.items == NULL)
 	{
 		chunk_free(chunk);
 		return NULL;
@@ -50,6 +51,7 @@ void chunk_free(Chunk *chunk)
 	free(chunk->bytes);
 	free(chunk->shared);
 	free(chunk->ranges.items);
+	free(chunk->resumed.items);
 	free(chunk);
 }
 
@@ -58,9 +60,12 @@ void chunk_reset(Chunk *chunk)
 	chunk->count = 0;
 	chunk->stored = 0;
 	chunk->parked = 0;
+	chunk->halted = 0;
+	chunk->look = false;
 	chunk->tag = 0;
 	chunk->used = 0;
 	chunk->ranges.count = 0;
+	chunk->resumed.count = 0;
 }
 
 bool chunk_is_full(const Chunk *chunk)
@@ -88,7 +93,7 @@ void chunk_use(Chunk *chunk, const DecodedBatch *batch)
 	chunk->dates_length = (size_t) (at - chunk->dates);
 }
 
-static void add_range(Chunk *chunk, int64_t seq)
+static void add_range(Chunk *chunk, int64_t seq, bool doubtful)
 {
 	const DecodedBatch *batch = chunk->batch;
 	RangeList *ranges = &chunk->ranges;
@@ -98,7 +103,7 @@ static void add_range(Chunk *chunk, int64_t seq)
 	{
 		last = &ranges->items[ranges->count - 1];
 		if (last->class == batch->class && last->last_seq + 1 == seq &&
-			strcmp(last->campaign_id, batch->campaign_id) == 0)
+			last->doubtful == doubtful && strcmp(last->campaign_id, batch->campaign_id) == 0)
 			return;
 	}
 	last = &ranges->items[ranges->count];
@@ -108,6 +113,9 @@ static void add_range(Chunk *chunk, int64_t seq)
 	last->first_seq = seq;
 	last->last_seq = seq - 1;
 	last->first_document = chunk->count;
+	last->doubtful = doubtful;
+	last->halted = false;
+	last->resumed = false;
 }
 
 static void add_document(Chunk *chunk, const DecodedRecipient *recipient, int64_t seq)
@@ -135,14 +143,14 @@ static void add_document(Chunk *chunk, const DecodedRecipient *recipient, int64_
 	chunk->count++;
 }
 
-int chunk_add(Chunk *chunk, int from)
+int chunk_add(Chunk *chunk, int from, bool doubtful)
 {
 	const DecodedBatch *batch = chunk->batch;
 	int place = from;
 
 	if (chunk_is_full(chunk))
 		return place;
-	add_range(chunk, batch->first_seq + place);
+	add_range(chunk, batch->first_seq + place, doubtful);
 	while (place < batch->count && !chunk_is_full(chunk))
 	{
 		add_document(chunk, &batch->recipients[place], batch->first_seq + place);
@@ -172,6 +180,79 @@ void chunk_stamp(Chunk *chunk)
 		(void) document_int64_bytes(dates + first, now_ms);
 		(void) document_int64_bytes(dates + second, now_ms);
 	}
+}
+
+static void halt_documents(Chunk *chunk, const Range *range)
+{
+	int from = range->first_document > chunk->stored ? range->first_document : chunk->stored;
+	int end = range->first_document + range_documents(range);
+
+	for (int place = from; place < end; place++)
+	{
+		uint8_t *state = &chunk->states[place];
+
+		if (*state == CHUNK_CONFLICT)
+			chunk->parked--;
+		if (*state != CHUNK_MISSING && *state != CHUNK_CONFLICT)
+			continue;
+		*state = CHUNK_HALTED;
+		chunk->halted++;
+	}
+}
+
+void chunk_halt(Chunk *chunk)
+{
+	for (int i = 0; i < chunk->ranges.count; i++)
+	{
+		if (chunk->ranges.items[i].halted)
+			halt_documents(chunk, &chunk->ranges.items[i]);
+	}
+	chunk->look = false;
+}
+
+/* Appends the parts of a range that are stored. */
+static void add_stored_parts(const Chunk *chunk, const Range *range, RangeList *stored)
+{
+	bool open = false;
+
+	for (int i = 0; i < range_documents(range); i++)
+	{
+		Range *part;
+
+		if (chunk->states[range->first_document + i] == CHUNK_HALTED)
+		{
+			open = false;
+			continue;
+		}
+		if (!open)
+		{
+			part = &stored->items[stored->count++];
+			*part = *range;
+			part->first_seq = range->first_seq + i;
+			part->first_document = range->first_document + i;
+			open = true;
+		}
+		stored->items[stored->count - 1].last_seq = range->first_seq + i;
+	}
+}
+
+void chunk_leave_out_halted(Chunk *chunk)
+{
+	RangeList all = chunk->ranges;
+	RangeList stored = {.items = chunk->resumed.items};
+	int resumed = 0;
+
+	if (chunk->halted == 0)
+		return;
+	for (int i = 0; i < all.count; i++)
+		add_stored_parts(chunk, &all.items[i], &stored);
+	for (int i = 0; i < all.count; i++)
+	{
+		if (all.items[i].resumed)
+			all.items[resumed++] = all.items[i];
+	}
+	chunk->ranges = stored;
+	chunk->resumed = (RangeList){.items = all.items, .count = resumed};
 }
 
 void chunk_copy_ranges(RangeList *to, const RangeList *from)

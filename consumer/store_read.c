@@ -174,7 +174,7 @@ static bool compare_range(mongoc_collection_t *collection, Chunk *chunk, const R
 	return !failed;
 }
 
-bool store_read_compare(mongoc_collection_t *collection, Chunk *chunk, int from,
+bool store_read_compare(mongoc_collection_t *collection, Chunk *chunk, int from, bool halted,
 						bson_error_t *reason)
 {
 	bson_t options = BSON_INITIALIZER;
@@ -188,9 +188,8 @@ bool store_read_compare(mongoc_collection_t *collection, Chunk *chunk, int from,
 	for (int i = 0; done && i < chunk->ranges.count; i++)
 	{
 		const Range *range = &chunk->ranges.items[i];
-		int64_t count = range->last_seq - range->first_seq + 1;
 
-		if (range->first_document + count > from)
+		if (range->halted == halted && range->first_document + range_documents(range) > from)
 			done = compare_range(collection, chunk, range, from, &options, reason);
 	}
 	bson_destroy(&options);

@@ -122,6 +122,28 @@ $$;
 COMMENT ON FUNCTION campaign.outbox_rewind(text, text, bigint) IS
 'Publishes a class again from next_seq, or from the end of what is stored; returns the last seq that stays published, NULL if the campaign is not running. Safe: the store knows what it has.';
 
+CREATE FUNCTION campaign.outbox_due() RETURNS double precision
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    due text;
+BEGIN
+    FOR due IN
+        SELECT c.id FROM campaign.campaigns c
+        WHERE c.status = 'scheduled' AND c.scheduled_at <= clock_timestamp() AND NOT c.deleted
+        ORDER BY c.scheduled_at, c.id LIMIT 1000
+        FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        PERFORM campaign.campaign_transition(due, 'queued', 'its time has come');
+    END LOOP;
+    RETURN (SELECT extract(epoch FROM min(c.scheduled_at) - clock_timestamp())
+            FROM campaign.campaigns c WHERE c.status = 'scheduled' AND NOT c.deleted);
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_due() IS
+'Queues the scheduled campaigns whose time has come; returns the seconds until the next one, NULL if there is none. One that a client has locked comes with the next call.';
+
 CREATE FUNCTION campaign.outbox_finish() RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

@@ -33,6 +33,7 @@ static SessionQuery read_query =
 static SessionQuery mark_query = SESSION_QUERY("SELECT campaign.outbox_mark($1, $2, $3, $4)",
 											   TEXTOID, TEXTOID, INT4OID, INT8OID);
 static SessionQuery finish_query = SESSION_QUERY("SELECT campaign.outbox_finish()");
+static SessionQuery due_query = SESSION_QUERY("SELECT campaign.outbox_due()");
 static SessionQuery rewind_query =
 	SESSION_QUERY("SELECT campaign.outbox_rewind($1, $2)", TEXTOID, TEXTOID);
 
@@ -154,6 +155,20 @@ void outbox_finish(void)
 	session_begin();
 	session_execute(&finish_query, NULL, NULL);
 	session_finish();
+}
+
+int64 outbox_due(void)
+{
+	bool is_null;
+	Datum seconds;
+	double wait_ms;
+
+	session_begin();
+	session_execute(&due_query, NULL, NULL);
+	seconds = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+	wait_ms = is_null ? OUTBOX_DUE_MAX_MS : DatumGetFloat8(seconds) * 1000;
+	session_finish();
+	return (int64) Max(OUTBOX_DUE_MIN_MS, Min(wait_ms, OUTBOX_DUE_MAX_MS));
 }
 
 int64 outbox_rewind(const char *campaign_id, MessageClass class)

@@ -66,6 +66,13 @@ bool outbox_mark(const char *campaign_id, MessageClass class, int32 rewinds, int
 /* Ends campaigns that are stored completely but were locked when the last report came. */
 void outbox_finish(void);
 
+/* The limits of outbox_due()'s answer: one that a client has locked is tried again soon. */
+#define OUTBOX_DUE_MIN_MS 100
+#define OUTBOX_DUE_MAX_MS 3600000
+
+/* Queues scheduled campaigns whose time has come; returns the milliseconds until the next one. */
+int64 outbox_due(void);
+
 /* Publish again from the end of what is stored; returns the seq before it, -1 if it is not running.
  */
 int64 outbox_rewind(const char *campaign_id, MessageClass class);
