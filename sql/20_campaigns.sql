@@ -37,7 +37,7 @@ COMMENT ON COLUMN campaign.campaigns.user_id IS 'User who created the campaign.'
 COMMENT ON COLUMN campaign.campaigns.message IS 'Text that every recipient gets who has none of its own.';
 COMMENT ON COLUMN campaign.campaigns.ordered IS 'Stored strictly in file order (true), or by any number of senders at once (false).';
 COMMENT ON COLUMN campaign.campaigns.message_version IS 'Version of the queue contract that its batches need: 2 once a recipient has brought a text or attributes.';
-COMMENT ON COLUMN campaign.campaigns.generated IS 'Its recipients are generated records: their attributes say whether they were processed (campaign.attributes_outcome()).';
+COMMENT ON COLUMN campaign.campaigns.generated IS 'Its recipients are generated records: their attributes say whether they were processed (campaign.attributes_outcome()). Set before they are added.';
 COMMENT ON COLUMN campaign.campaigns.status IS 'draft, scheduled, queued, publishing, published, sent, paused, cancelled or failed.';
 COMMENT ON COLUMN campaign.campaigns.total IS 'Number of recipients, all classes.';
 COMMENT ON COLUMN campaign.campaigns.error IS 'Why the campaign failed: its first conflict in MongoDB.';

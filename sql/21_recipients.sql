@@ -164,12 +164,14 @@ COMMENT ON FUNCTION campaign.attributes_outcome(boolean, campaign.recipient_clas
 'What storing a recipient changes in its attributes: they read attributes || this afterwards. The worker sends them so, and nobody has to change a row or a document. Empty but for a generated record.';
 
 CREATE FUNCTION campaign.recipients_check(
-    classes campaign.recipient_class[], phone_numbers text[], texts text[], attributes jsonb[]
+    classes campaign.recipient_class[], phone_numbers text[], texts text[], attributes jsonb[], generated boolean
 ) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    vip_outcome jsonb := campaign.attributes_outcome(generated, 'VIP');
+    normal_outcome jsonb := campaign.attributes_outcome(generated, 'NORMAL');
     found_problem record;
 BEGIN
     IF classes IS NULL OR phone_numbers IS NULL OR cardinality(classes) <> cardinality(phone_numbers)
@@ -184,7 +186,10 @@ BEGIN
                 THEN 'phone_number must be + and 8 to 15 digits, the first not 0'
             WHEN r.own_text = '' OR length(r.own_text) > 4096 OR octet_length(convert_to(r.own_text, 'UTF8')) = 0
                 THEN 'text is empty or longer than 4096 characters'
-            ELSE 'attributes: ' || campaign.attributes_problem(r.attributes) END AS problem
+            -- As they will be sent: an error of the worker's would hold the campaign up for ever.
+            ELSE 'attributes: ' || campaign.attributes_problem(CASE
+                WHEN jsonb_typeof(r.attributes) <> 'object' THEN r.attributes
+                ELSE r.attributes || CASE r.class WHEN 'VIP' THEN vip_outcome ELSE normal_outcome END END) END AS problem
         FROM unnest(classes, phone_numbers, texts, attributes)
             WITH ORDINALITY AS r (class, phone_number, own_text, attributes, place)) AS checked
     WHERE checked.problem IS NOT NULL ORDER BY checked.place LIMIT 1;
@@ -194,7 +199,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION campaign.recipients_check(campaign.recipient_class[], text[], text[], jsonb[]) IS
+COMMENT ON FUNCTION campaign.recipients_check(campaign.recipient_class[], text[], text[], jsonb[], boolean) IS
 'An error that names the first recipient that cannot be one, and why.';
 
 CREATE FUNCTION campaign.recipients_add(
@@ -217,7 +222,7 @@ BEGIN
         RAISE EXCEPTION 'campaign "%" is %: recipients can be added to a draft only', target.id, target.status
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    PERFORM campaign.recipients_check(classes, phone_numbers, texts, attributes);
+    PERFORM campaign.recipients_check(classes, phone_numbers, texts, attributes, target.generated);
     FOR added IN
         SELECT wanted.class, count(*) AS count FROM unnest(classes) AS wanted (class) GROUP BY 1 ORDER BY 1
     LOOP
