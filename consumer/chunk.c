@@ -12,10 +12,11 @@
 
 #include "document.h"
 
-/* Everything in a document but the two variable texts, its shared part and dates. */
+/* Everything in a document but the two variable texts, its shared part, attributes and dates. */
 #define DOCUMENT_FIXED 128
 #define SHARED_SIZE	   (MESSAGE_TEXT_MAX_BYTES + 256)
-#define DOCUMENT_MAX   (SHARED_SIZE + DOCUMENT_FIXED + MESSAGE_ID_MAX + MESSAGE_PHONE_MAX + 64)
+#define DOCUMENT_MAX                                                                               \
+	(SHARED_SIZE + DOCUMENT_FIXED + MESSAGE_ID_MAX + MESSAGE_PHONE_MAX + ATTRIBUTES_BSON_MAX + 64)
 
 Chunk *chunk_new(int capacity)
 {
@@ -79,7 +80,8 @@ void chunk_use(Chunk *chunk, const DecodedBatch *batch)
 
 	chunk->batch = batch;
 	message_document_prefix(batch->campaign_id, chunk->prefix);
-	at = document_text(at, "message", batch->text, batch->text_length);
+	at = document_text(at, MESSAGE_FIELD_TEXT, batch->text, batch->text_length);
+	chunk->text_length = (size_t) (at - chunk->shared);
 	at = document_text(at, "campaign_id", batch->campaign_id, strlen(batch->campaign_id));
 	at = document_text(at, "class", message_class_name(batch->class),
 					   strlen(message_class_name(batch->class)));
@@ -118,6 +120,20 @@ static void add_range(Chunk *chunk, int64_t seq, bool doubtful)
 	last->resumed = false;
 }
 
+/* The shared fields, with the recipient's own text in the place of the campaign's if it has one. */
+static uint8_t *add_shared(const Chunk *chunk, const DecodedRecipient *recipient, uint8_t *at)
+{
+	size_t skipped = 0;
+
+	if (recipient->text != NULL)
+	{
+		at = document_text(at, MESSAGE_FIELD_TEXT, recipient->text, recipient->text_length);
+		skipped = chunk->text_length;
+	}
+	memcpy(at, chunk->shared + skipped, chunk->shared_length - skipped);
+	return at + chunk->shared_length - skipped;
+}
+
 static void add_document(Chunk *chunk, const DecodedRecipient *recipient, int64_t seq)
 {
 	uint8_t *start = chunk->bytes + chunk->used;
@@ -130,8 +146,9 @@ static void add_document(Chunk *chunk, const DecodedRecipient *recipient, int64_
 					   recipient->identifier_length);
 	at = document_text(at, MESSAGE_FIELD_PHONE_NUMBER, recipient->phone_number,
 					   recipient->phone_length);
-	memcpy(at, chunk->shared, chunk->shared_length);
-	at = document_int64(at + chunk->shared_length, "seq", seq);
+	at = document_int64(add_shared(chunk, recipient, at), "seq", seq);
+	if (recipient->attributes != NULL)
+		at = document_inner(at, MESSAGE_FIELD_ATTRIBUTES, recipient->attributes);
 	memcpy(at, chunk->dates, chunk->dates_length);
 	at += chunk->dates_length;
 	document_length(start, (size_t) (at - start));

@@ -65,7 +65,8 @@ typedef struct Chunk
 	bson_t *documents;
 	uint8_t *states; /* ChunkState of each document */
 	uint8_t *bytes;
-	uint8_t *shared; /* the fields that a batch's documents share */
+	uint8_t *shared;	/* the fields that a batch's documents share */
+	size_t text_length; /* of the first of them, the campaign's text */
 	size_t shared_length;
 	uint8_t dates[64]; /* created_at, updated_at, deleted and the end; chunk_stamp() sets them */
 	size_t dates_length;

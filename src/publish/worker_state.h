@@ -53,6 +53,7 @@ typedef struct Worker
 	MemoryContext turn; /* reset at every turn */
 	char body[MESSAGE_BODY_MAX];
 	OutboxRecipient recipients[MESSAGE_BATCH_MAX];
+	MessageOwn owns[MESSAGE_BATCH_MAX]; /* what they bring in MESSAGE_VERSION_OWN */
 } Worker;
 
 /* Lowers *when to `other`. */
