@@ -36,7 +36,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_dispatch(text) IS
-'Queues a draft campaign in the caller''s transaction and answers its status: published once that commits, never if it rolls back.';
+'Queues a draft campaign in the caller''s transaction and returns its status. It is published once the transaction has committed, and never if it rolls back.';
 
 CREATE FUNCTION @extschema@.campaign_send(
     name text,
@@ -75,7 +75,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_pause(text) IS
-'Stops publishing a campaign. What the broker holds already is still stored.';
+'Stops publishing a campaign. What the broker already holds is still stored.';
 
 CREATE FUNCTION @extschema@.campaign_resume(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -98,7 +98,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_resume(text) IS
-'Goes on with a paused campaign from where it stopped.';
+'Continues a paused campaign where it stopped.';
 
 CREATE FUNCTION @extschema@.campaign_cancel(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -112,4 +112,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_cancel(text) IS
-'Ends a campaign for good. What the broker holds already is still stored.';
+'Ends a campaign for good. What the broker already holds is still stored.';
