@@ -21,8 +21,8 @@ COMMENT ON COLUMN campaign.recipients.attributes IS 'What is known of the recipi
 ALTER TABLE campaign.recipients ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.recipients', '');
 
--- Page-sized rows, not compressed and not moved out of line. Not dumped: a copy of recipients that
--- src/upload/packed.c makes again when it is needed.
+-- Page-sized rows, not compressed and not moved out of line. Not dumped: this is a copy
+-- that src/upload/packed.c makes again when it is needed.
 CREATE TABLE campaign.packed_recipients (
     campaign_id text COLLATE "C" NOT NULL,
     class campaign.recipient_class NOT NULL,
@@ -31,11 +31,11 @@ CREATE TABLE campaign.packed_recipients (
     PRIMARY KEY (campaign_id, class, first_seq)
 );
 ALTER TABLE campaign.packed_recipients ALTER COLUMN numbers SET STORAGE PLAIN;
-COMMENT ON TABLE campaign.packed_recipients IS 'The numbers of a large draft once more, packed, so that a further file is compared with them quickly.';
+COMMENT ON TABLE campaign.packed_recipients IS 'A packed copy of the numbers of a large draft, so that comparing a further file with them is fast.';
 COMMENT ON COLUMN campaign.packed_recipients.campaign_id IS 'Campaign.';
 COMMENT ON COLUMN campaign.packed_recipients.class IS 'Class of recipients.';
-COMMENT ON COLUMN campaign.packed_recipients.first_seq IS 'Place in the class of the first number.';
-COMMENT ON COLUMN campaign.packed_recipients.numbers IS 'The digits of up to 1,000 numbers in the order of seq, eight bytes each, the highest first.';
+COMMENT ON COLUMN campaign.packed_recipients.first_seq IS 'seq of the first number.';
+COMMENT ON COLUMN campaign.packed_recipients.numbers IS 'The digits of up to 1,000 numbers in the order of seq, eight bytes each, most significant byte first.';
 ALTER TABLE campaign.packed_recipients ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE campaign.uploads (
@@ -48,7 +48,7 @@ CREATE TABLE campaign.uploads (
 COMMENT ON TABLE campaign.uploads IS 'Numbers files that were imported, so that sending one again changes nothing.';
 COMMENT ON COLUMN campaign.uploads.campaign_id IS 'Campaign.';
 COMMENT ON COLUMN campaign.uploads.digest IS 'SHA-256 of the class and the file''s own SHA-256.';
-COMMENT ON COLUMN campaign.uploads.result IS 'What campaign_upload() answered.';
+COMMENT ON COLUMN campaign.uploads.result IS 'What campaign_upload() returned.';
 COMMENT ON COLUMN campaign.uploads.created_at IS 'When it was imported.';
 ALTER TABLE campaign.uploads ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.uploads', '');
@@ -60,7 +60,7 @@ CREATE FUNCTION campaign.recipients_import(
 LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'campaign_recipients_import';
 COMMENT ON FUNCTION campaign.recipients_import(text, campaign.recipient_class, bigint, bytea, boolean, boolean, bigint) IS
-'Parses a numbers file and appends its recipients from first_seq on; answers {"accepted", "duplicates", "invalid", "errors"}. present: how many the campaign has in all classes. The caller holds the campaign''s lock.';
+'Parses a numbers file and appends its recipients from first_seq on; returns {"accepted", "duplicates", "invalid", "errors"}. present: how many the campaign has in all classes. The caller holds the campaign''s lock.';
 
 CREATE FUNCTION @extschema@.campaign_upload(
     campaign_id text,
@@ -118,7 +118,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_upload(text, bytea, boolean, boolean, text) IS
-'Adds a file of phone numbers, one a line, to a draft campaign. All or nothing, unless skip_invalid; a number that the campaign has already is dropped, unless allow_duplicates. Answers {"accepted": n, "duplicates": n, "invalid": n, "errors": [{"line": n, "reason": "..."}]}; the same file again changes nothing and answers the same with "repeated": true.';
+'Adds a file of phone numbers, one a line, to a draft campaign. All or nothing, unless skip_invalid; a number that the campaign already has is dropped, unless allow_duplicates. Returns {"accepted": n, "duplicates": n, "invalid": n, "errors": [{"line": n, "reason": "..."}]}; the same file again changes nothing and returns the same with "repeated": true.';
 
 CREATE FUNCTION @extschema@.campaign_upload(
     campaign_id text,

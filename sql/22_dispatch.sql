@@ -47,7 +47,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_dispatch(text) IS
-'Queues a draft or scheduled campaign in the caller''s transaction and answers its status: published once that commits, never if it rolls back.';
+'Queues a draft or scheduled campaign in the caller''s transaction and returns its status. It is published once the transaction has committed, and never if it rolls back.';
 
 CREATE FUNCTION @extschema@.campaign_send(
     name text,

@@ -1,5 +1,5 @@
--- Reports: what the consumer says is stored (consumer/report.c). docs/contract says the same for
--- consumers in other languages.
+-- Reports: what the consumer says is stored (consumer/report.c). docs/contract describes them
+-- for consumers in other languages.
 
 CREATE FUNCTION campaign.campaign_complete(campaign_id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
@@ -31,7 +31,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.campaign_complete(text) IS
-'Ends a campaign that is stored completely: sent, or failed after a conflict. False if it is not, or if somebody holds its lock: outbox_finish() comes back to it.';
+'Ends a campaign that is stored completely: sent, or failed after a conflict. False if it is not complete, or if somebody holds its lock: then outbox_finish() ends it later.';
 
 CREATE FUNCTION campaign.report_primary_check() RETURNS void
 LANGUAGE plpgsql STABLE
@@ -126,7 +126,7 @@ BEGIN
             AS r (campaign_id, class, first_seq, last_seq)
         GROUP BY 1, 2 ORDER BY 1, 2
     LOOP
-        -- What this report alone covers was stored just now: nothing is older than the look would be.
+        -- What this report alone covers was stored just now: a check would say nothing new.
         UPDATE campaign.progress p
         SET stored = p.stored + report.stored * int8multirange(int8range(1, p.total + 1)),
             stored_at = clock_timestamp()
@@ -168,7 +168,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_checked(text[], text[], bigint[], bigint[], text[]) IS
-'As report_stored(), but a campaign that would end is not ended, and the ranges that would end it not reported, unless checked has its id: the caller has looked whether MongoDB still holds all of it. Returns a row without class for each campaign that is ended now, and the classes of those that have to be looked at: count their documents, and report again with their ids in checked. Ranges that are the whole campaign need no look.';
+'As report_stored(), but ranges that would end a campaign are recorded only if checked has its id: the caller has checked that MongoDB still holds all of it. Returns a row without class for each campaign that has now ended, and the classes of those that have to be checked: count their documents, then report again with their ids in checked. Ranges that are the whole campaign need no check.';
 
 CREATE FUNCTION campaign.report_stored(
     campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[]
@@ -181,7 +181,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_stored(text[], text[], bigint[], bigint[]) IS
-'MongoDB holds these ranges of seqs, both ends included: element i of the four arrays belongs together. Idempotent. Marks campaigns that are complete as sent (or failed, after a conflict) and returns how many.';
+'MongoDB holds these ranges of seqs, both ends included; the elements i of the four arrays belong together. Idempotent. Marks campaigns that are complete as sent (or failed, after a conflict) and returns how many.';
 
 CREATE FUNCTION campaign.report_gap(campaign_id text, class text, next_seq bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -208,7 +208,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_conflict(text, text, bigint, text) IS
-'MongoDB holds another message in the place of this one. Nothing was overwritten; the others go on, and in the end the campaign is failed, with the reason of the first conflict.';
+'MongoDB holds another message in the place of this one, or refuses it. Nothing was overwritten; the others go on, and the campaign ends failed, with the reason of the first such message.';
 
 CREATE FUNCTION campaign.worker_progress() RETURNS void
 LANGUAGE C VOLATILE

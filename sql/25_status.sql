@@ -40,7 +40,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_status(text) IS
-'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), failed (another message is in their place), cancelled (will never be sent), per class too, rewinds (how often confirmed messages were lost and published again), and the time of each step.';
+'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), failed (refused by MongoDB, or another message is in their place), cancelled (will never be sent), per class too, rewinds (how often confirmed messages were lost and published again), and the time of each step.';
 
 CREATE FUNCTION @extschema@.campaign_verify(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER

@@ -1,5 +1,6 @@
--- What a client does with campaigns and companies beyond rows. Each function of campaign_api
--- checks whose the thing is, then calls the SQL function of the same name.
+-- What a client does with campaigns and companies besides reading and writing rows. Each function of
+-- campaign_api checks that they are the client's own; the verbs of a campaign then call the SQL
+-- function of the same name.
 
 CREATE FUNCTION campaign_api.company_member_add(company_id text, email text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -31,7 +32,7 @@ The new member sees and does what you can in this company.
 company_id: a company of yours.
 email: address of a user.
 
-200 with {"company_id", "user_id", "email", "added"}, added being false for somebody who is a member already; 403 if the company is not yours; 404 if there is no such company or user.$$;
+200 with {"company_id", "user_id", "email", "added"}, added being false for somebody who was already a member; 403 if the company is not yours; 404 if there is no such company or user.$$;
 
 CREATE FUNCTION campaign_api.company_member_remove(company_id text, user_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -44,7 +45,7 @@ BEGIN
     WHERE m.company_id = company_member_remove.company_id
       AND m.user_id = company_member_remove.user_id AND NOT m.deleted;
     IF NOT FOUND THEN
-        PERFORM campaign.api_raise('PT404', 'this user is no member of the company');
+        PERFORM campaign.api_raise('PT404', 'this user is not a member of the company');
     END IF;
 END
 $$;
@@ -286,4 +287,4 @@ ordered: stored strictly in the order of the numbers.
 skip_invalid: leave invalid numbers out instead of refusing them all.
 allow_duplicates: keep repeated numbers.
 
-202 with the campaign's status, its Location, and the result of the upload; errors as the three requests have them.$$;
+202 with the campaign's status, its Location, and the result of the upload; errors as in the three requests.$$;

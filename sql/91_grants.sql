@@ -30,7 +30,7 @@ REVOKE ALL ON FUNCTION
     @extschema@.password_verify(text, text)
 FROM PUBLIC;
 
--- The worker reads recipients and moves `published`; the rest goes through the functions of the outbox.
+-- The worker reads recipients; everything else goes through the functions of the outbox and the jobs.
 GRANT USAGE ON SCHEMA campaign TO campaign_worker, campaign_consumer;
 GRANT SELECT ON campaign.recipients TO campaign_worker;
 CREATE POLICY worker_read ON campaign.recipients FOR SELECT TO campaign_worker USING (true);
@@ -45,7 +45,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.attributes_canonical(jsonb)
 TO campaign_worker;
 
--- Jobs. What a handler may do is its owner's business.
+-- Jobs. A handler may do what its owner may.
 GRANT EXECUTE ON FUNCTION
     campaign.job_session_started_at(),
     campaign.job_take_over(boolean),
@@ -59,7 +59,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.job_shorten_waits()
 TO campaign_worker;
 
--- The mailer takes mails, and nothing else.
+-- The mailer claims mails and records what became of them, and nothing else.
 GRANT USAGE ON SCHEMA campaign TO campaign_mailer;
 GRANT EXECUTE ON FUNCTION
     campaign.mail_claim(),
@@ -93,7 +93,7 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.token(text)
 TO campaign_anon, campaign_user;
 
--- With a token: every function of the API.
+-- With the token of a user: every function of the API; with that of an application: those of jobs.
 GRANT EXECUTE ON FUNCTION
     campaign_api.logout(),
     campaign_api.password_change(text, text),
@@ -123,8 +123,8 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.job_stats()
 TO campaign_user, campaign_app;
 
--- The views read with the rights of the request: the columns that they show, the rows that the
--- policies leave, which ask whose they are.
+-- The views read with the rights of the request: the columns that they show, and the rows that the
+-- policies allow, which ask whose they are.
 GRANT SELECT (id, email, created_at, updated_at, deleted) ON campaign.users TO campaign_user;
 GRANT SELECT (id, name, document, created_at, updated_at, deleted) ON campaign.companies TO campaign_user;
 GRANT SELECT (company_id, user_id, created_at, deleted) ON campaign.company_members TO campaign_user;

@@ -44,8 +44,8 @@ bool message_class_parse(const char *name, size_t length, MessageClass *class)
 }
 
 /*
- * OpenSSL can fail here only when memory for a few bytes is gone. Going on would
- * send a campaign to a wrong queue or under a wrong document id, for ever.
+ * OpenSSL can fail here only if there is no memory for a few bytes. To go on would
+ * send a campaign to a wrong queue or store it under wrong document ids, for ever.
  */
 static void campaign_digest(const char *campaign_id, uint8_t digest[SHA256_DIGEST_LENGTH])
 {

@@ -3,7 +3,7 @@
  *
  * The one place from which both programs take names, fields and limits.
  * docs/contract/ says the same in AsyncAPI and JSON Schema, for consumers in
- * other languages; test/e2e/test_contract.py holds the two together.
+ * other languages; test/e2e/test_contract.py checks that the two agree.
  *
  * Must never include a PostgreSQL or an AMQP header.
  */
@@ -21,8 +21,8 @@
 #define MESSAGE_DEAD		   "campaign.dead" /* dead-letter exchange (fanout) and its queue */
 
 /*
- * A campaign lives in one partition for ever, so this number is part of the
- * contract and no setting: changing it would split a running campaign in two.
+ * A campaign stays in one partition for ever, so this number is part of the contract
+ * and not a setting: changing it would split a running campaign in two.
  */
 #define MESSAGE_PARTITIONS	   4
 #define MESSAGE_QUEUE_NAME_MAX 64

@@ -1,8 +1,8 @@
 /*
- * publisher.c - the worker's arm: sends batches and follows their confirms.
+ * publisher.c - sends the worker's batches and follows their confirms.
  *
  * amqp_basic_publish() blocks without a deadline once the socket's buffer is
- * full, which would make PostgreSQL deaf to SIGTERM. So nothing is sent unless
+ * full, which would make the worker deaf to SIGTERM. So nothing is sent unless
  * it fits what is free of that buffer (publisher_room()): even a broker that has
  * stopped reading can then not block us.
  *
