@@ -33,25 +33,52 @@ $$;
 COMMENT ON FUNCTION campaign.campaign_complete(text) IS
 'Ends a campaign that is stored completely: sent, or failed after a conflict. False if it is not complete, or if somebody holds its lock: then outbox_finish() ends it later.';
 
+CREATE FUNCTION campaign.report_primary_check() RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A standby, or the old primary after a failover, may not know a campaign yet that is good, nor
+    -- that one is paused.
+    IF current_setting('transaction_read_only')::boolean THEN
+        RAISE EXCEPTION 'the server is read-only' USING ERRCODE = 'read_only_sql_transaction';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.report_primary_check() IS 'An error on a server that is read-only.';
+
 CREATE FUNCTION campaign.report_open(campaign_id text)
-RETURNS TABLE (class text, total bigint, stored_through bigint, failed int8multirange)
+RETURNS TABLE (class text, total bigint, stored_through bigint, failed int8multirange, halted boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-    -- A standby, or the old primary after a failover, may not have a valid campaign yet.
-    IF current_setting('transaction_read_only')::boolean THEN
-        RAISE EXCEPTION 'the server is read-only' USING ERRCODE = 'read_only_sql_transaction';
-    END IF;
+    PERFORM campaign.report_primary_check();
     RETURN QUERY
-    SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed
-    FROM campaign.progress p WHERE p.campaign_id = report_open.campaign_id
+    SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed,
+        c.status IN ('paused', 'cancelled')
+    FROM campaign.progress p JOIN campaign.campaigns c ON c.id = p.campaign_id
+    WHERE p.campaign_id = report_open.campaign_id
     ORDER BY p.class;
 END
 $$;
 COMMENT ON FUNCTION campaign.report_open(text) IS
-'The classes of a campaign with their totals, the seq up to which everything was reported, and the seqs among them that failed (report_conflict()); no rows if there is no such campaign. An error on a read-only server.';
+'The classes of a campaign with their totals, the seq up to which everything was reported, the seqs among them that failed (report_conflict()), and whether the campaign is halted (report_halted()); no rows if there is no such campaign. An error on a server that is read-only.';
+
+CREATE FUNCTION campaign.report_halted(campaign_ids text[]) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.report_primary_check();
+    RETURN QUERY
+    SELECT c.id FROM campaign.campaigns c
+    WHERE c.id = ANY (campaign_ids) AND c.status IN ('paused', 'cancelled');
+END
+$$;
+COMMENT ON FUNCTION campaign.report_halted(text[]) IS
+'Which of these campaigns are paused or cancelled: nothing more of them may be stored. What of them was received before this was asked is reported if MongoDB has it already, and acknowledged: a campaign that is resumed is published again from there. Ask before storing, if the last answer is older than a quarter of a second. An error on a server that is read-only.';
 
 -- The rows of a campaign's classes are locked in their order, so that of two consumers that store the
 -- last of one class each, the second one sees both.

@@ -36,7 +36,7 @@ COMMENT ON COLUMN campaign_api.company_members.created_at IS 'When the user firs
 
 CREATE VIEW campaign_api.campaigns WITH (security_invoker = true) AS
 SELECT c.id, c.name, c.company_id, c.user_id, c.message, c.ordered, c.status, c.total, c.error,
-    c.queued_at, c.started_at, c.published_at, c.sent_at, c.created_at, c.updated_at
+    c.scheduled_at, c.queued_at, c.started_at, c.published_at, c.sent_at, c.created_at, c.updated_at
 FROM campaign.campaigns c WHERE NOT c.deleted;
 ALTER VIEW campaign_api.campaigns ALTER COLUMN ordered SET DEFAULT true;
 COMMENT ON VIEW campaign_api.campaigns IS
@@ -51,6 +51,7 @@ COMMENT ON COLUMN campaign_api.campaigns.ordered IS 'Stored strictly in file ord
 COMMENT ON COLUMN campaign_api.campaigns.status IS 'draft, scheduled, queued, publishing, published, sent, paused, cancelled or failed.';
 COMMENT ON COLUMN campaign_api.campaigns.total IS 'Number of recipients.';
 COMMENT ON COLUMN campaign_api.campaigns.error IS 'Why it failed.';
+COMMENT ON COLUMN campaign_api.campaigns.scheduled_at IS 'When it is to be dispatched, or was, by its schedule.';
 COMMENT ON COLUMN campaign_api.campaigns.queued_at IS 'When it was dispatched.';
 COMMENT ON COLUMN campaign_api.campaigns.started_at IS 'When the first message was published.';
 COMMENT ON COLUMN campaign_api.campaigns.published_at IS 'When the last message was published.';
