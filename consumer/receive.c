@@ -14,6 +14,7 @@
 
 #include "program/clock.h"
 #include "program/log.h"
+#include "program/sometimes.h"
 #include "program/stop.h"
 
 #define CHANNEL 1
@@ -113,6 +114,7 @@ static void warn_of_limit(const char *without)
 {
 	static atomic_flag said = ATOMIC_FLAG_INIT;
 
+	SOMETIMES_IF(*without != '\0', "consumer.queue_without_a_limit");
 	if (*without != '\0' && !atomic_flag_test_and_set(&said))
 		log_line(LOG_WARNING,
 				 "RabbitMQ gives up messages that it has delivered too often: delete the queue "
@@ -195,6 +197,7 @@ static ReceiveStatus take_method(Receive *receive, const amqp_method_t *method, 
 			receive->expected = EXPECT_HEADER;
 			return RECEIVE_NOTHING;
 		case AMQP_BASIC_CANCEL_METHOD:
+			SOMETIMES("consumer.queue_gone");
 			return lost(receive, error, "the queue was deleted or moved");
 		case AMQP_CHANNEL_CLOSE_METHOD:
 			return lost(receive, error,

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "program/sometimes.h"
 #include "store_read.h"
 
 #define DATABASE_DEFAULT	 "campaign"
@@ -387,6 +388,7 @@ bool store_insert(Store *store, Chunk *chunk, bool *retried, Error *error)
 		chunk->stored = store->places[index];
 		if (refusal == REFUSAL_FOR_EVER)
 		{
+			SOMETIMES("consumer.document_refused");
 			chunk->states[chunk->stored] = CHUNK_REFUSED;
 			chunk->parked++;
 		}

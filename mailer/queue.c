@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "program/log.h"
+#include "program/sometimes.h"
 #include "program/stop.h"
 
 static const PgStatement CLAIM = {"mail_claim",
@@ -127,6 +128,7 @@ static bool commit(Queue *queue, Error *error)
 	PGresult *result = pgconn_execute(&queue->postgres, "commit", "COMMIT", error);
 	bool done = result != NULL && strcmp(PQcmdStatus(result), "COMMIT") == 0;
 
+	SOMETIMES_IF(result != NULL && !done, "mailer.commit_rolled_back");
 	if (result != NULL && !done)
 		error_set(error, ERROR_PROTOCOL, "commit: the transaction was rolled back");
 	PQclear(result);
@@ -184,6 +186,7 @@ static bool end_with_text(Queue *queue, const PgStatement *statement, const char
 	if (result == NULL && refused_text(queue, error) &&
 		execute(queue, "savepoint", "ROLLBACK TO SAVEPOINT text", error))
 	{
+		SOMETIMES("mailer.text_refused");
 		values[1] = "the server's answer cannot be stored in this database";
 		return end(queue, statement, values, error);
 	}

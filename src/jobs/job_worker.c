@@ -22,6 +22,7 @@
 #include "job_slots.h"
 #include "job_worker.h"
 #include "program/clock.h"
+#include "program/sometimes.h"
 #include "roster.h"
 #include "session.h"
 #include "settings.h"
@@ -114,6 +115,7 @@ static void run_claimed(Queue *queue)
 		CHECK_FOR_INTERRUPTS();
 		if (i + 1 < claim->count && (roster_dismissed() || clock_ms() > end_ms))
 		{
+			SOMETIMES("jobs.released");
 			job_queue_release(claim, i + 1);
 			/* They are the next ones; those of a higher priority are looked for anyway. */
 			if (claim->places[i + 1].priority == queue->place.priority)
@@ -198,6 +200,7 @@ static long look(Queue *queue)
 	int64 end_ms = clock_ms();
 	int64 rest_ms = 0;
 
+	SOMETIMES_IF(end_ms - start_ms >= COSTLY_MS, "jobs.costly_look");
 	if (end_ms - start_ms >= COSTLY_MS)
 		rest_ms = Min(COSTLY_REST * (end_ms - start_ms), settings_poll_interval * INT64CONST(1000));
 	queue->rested_at_ms = end_ms + rest_ms;

@@ -13,6 +13,7 @@
 
 #include "guard.h"
 #include "link.h"
+#include "program/sometimes.h"
 #include "send.h"
 #include "settings.h"
 
@@ -77,6 +78,7 @@ static int sendable(Worker *worker, const Stream *stream)
 	batches = (int64) publisher_room(worker->publisher, length);
 	if (batches == 0)
 	{
+		SOMETIMES("worker.held_back");
 		worker->held_back = true;
 		return 0;
 	}

@@ -15,7 +15,7 @@ from waiting import wait_until
 def base_environment():
     """What a program is given besides its settings."""
     variables = {"PATH": os.environ["PATH"]}
-    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LLVM_PROFILE_FILE"):
+    for name in ("SOMETIMES_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LLVM_PROFILE_FILE"):
         if name in os.environ:
             variables[name] = os.environ[name]
     return variables

@@ -21,6 +21,8 @@ from waiting import wait_until
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 COMMANDS = REPOSITORY / "test" / "stack"
+# As in test/stack/stack.sh: with the marks of lib/program/sometimes.h if they are collected.
+BUILD = REPOSITORY / "build" / ("sometimes" if os.environ.get("SOMETIMES_DIR") else "")
 PARTITIONS = 4
 EXCHANGE = "campaign"
 DEAD = "campaign.dead"
