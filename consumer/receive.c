@@ -114,7 +114,6 @@ static void warn_of_limit(const char *without)
 {
 	static atomic_flag said = ATOMIC_FLAG_INIT;
 
-	SOMETIMES_IF(*without != '\0', "consumer.queue_without_a_limit");
 	if (*without != '\0' && !atomic_flag_test_and_set(&said))
 		log_line(LOG_WARNING,
 				 "RabbitMQ gives up messages that it has delivered too often: delete the queue "

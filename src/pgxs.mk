@@ -9,6 +9,10 @@ SQL_PARTS = $(sort $(wildcard $(VPATH)/sql/[0-9]*.sql))
 CAMPAIGN_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(VPATH)/campaign.control)
 SCRIPT = campaign--$(CAMPAIGN_VERSION).sql
 DATA_built = $(SCRIPT)
+# The marks in comments (src/sometimes_sql.h) become statements in a build that has them.
+MARK_STATEMENT = \1ASSERT CASE WHEN \3 THEN pg_catalog.set_config('campaign.sometimes', '\2', true) ELSE '' END IS NOT NULL;
+SQL_MARKS = $(if $(MARKS),-e "s/^( *)-- SOMETIMES\(([a-z_.]+)\)$$/&: true/" \
+	-e "s/^( *)-- SOMETIMES\(([a-z_.]+)\): (.*)$$/$(MARK_STATEMENT)/",-e '')
 EXTRA_CLEAN = $(SCRIPT) $(OBJS:.o=.d)
 
 PG_CPPFLAGS = -I$(VPATH)/src -I$(VPATH)/lib -MMD -MP -D_GNU_SOURCE -DCAMPAIGN_VERSION='"$(CAMPAIGN_VERSION)"' $(MARKS)
@@ -26,4 +30,4 @@ $(OBJS): $(VPATH)/src/pgxs.mk $(VPATH)/campaign.control
 -include $(OBJS:.o=.d)
 
 $(SCRIPT): $(SQL_PARTS) $(VPATH)/campaign.control
-	cat $(SQL_PARTS) > $@
+	sed -E $(SQL_MARKS) $(SQL_PARTS) > $@
