@@ -228,10 +228,10 @@ class Stack:
 
 
 def execute(connection, query, *values):
-    """The rows of a statement on this connection; [] if it has none."""
+    """The rows of a statement on this connection; [] if it has none. Rows without columns are rows."""
     with connection.cursor() as cursor:
         cursor.execute(query, values or None)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
 
 def memory_kb(pid):
