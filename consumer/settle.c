@@ -25,7 +25,7 @@ static void forget_deliveries(Pipeline *pipeline)
 void settle_broker_lost(Pipeline *pipeline, const Error *error)
 {
 	SOMETIMES("consumer.broker_lost");
-	SOMETIMES_IF(pipeline->pending.tag != 0, "consumer.broker_lost_before_the_ack");
+	SOMETIMES_IF(pipeline->pending.active, "consumer.broker_lost_before_the_ack");
 	forget_deliveries(pipeline);
 	if (!stop_requested())
 		health_away(SERVER_RABBITMQ, pipeline->lane, error);

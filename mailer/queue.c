@@ -128,7 +128,6 @@ static bool commit(Queue *queue, Error *error)
 	PGresult *result = pgconn_execute(&queue->postgres, "commit", "COMMIT", error);
 	bool done = result != NULL && strcmp(PQcmdStatus(result), "COMMIT") == 0;
 
-	SOMETIMES_IF(result != NULL && !done, "mailer.commit_rolled_back");
 	if (result != NULL && !done)
 		error_set(error, ERROR_PROTOCOL, "commit: the transaction was rolled back");
 	PQclear(result);

@@ -200,7 +200,6 @@ static long look(Queue *queue)
 	int64 end_ms = clock_ms();
 	int64 rest_ms = 0;
 
-	SOMETIMES_IF(end_ms - start_ms >= COSTLY_MS, "jobs.costly_look");
 	if (end_ms - start_ms >= COSTLY_MS)
 		rest_ms = Min(COSTLY_REST * (end_ms - start_ms), settings_poll_interval * INT64CONST(1000));
 	queue->rested_at_ms = end_ms + rest_ms;

@@ -1,14 +1,13 @@
 """test_robustness.py - one client, one campaign, one message or one mistake holds up nobody
 else: what goes wrong stays where it went wrong, and is said."""
 import contextlib
-import os
-import signal
 
 import pika
 import pytest
 
 import campaigns
 from campaigns import Captured, assert_delivered, make_numbers, wait_for_status
+from programs import frozen
 from stack import QUEUES, execute, memory_kb
 from test_dead_letters import send_through
 from waiting import assert_stays, wait_until
@@ -20,16 +19,6 @@ PROMPT_S = 10
 HELD_S = 3
 # Longer than the worker sleeps, which finds what nobody could finish.
 FOUND_S = 20
-
-
-@contextlib.contextmanager
-def frozen(pid):
-    """A process that does nothing for a while, with its connections open."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def beside(stack, campaign_id, numbers, same_queue=True):

@@ -2,6 +2,7 @@
 
 Must never leave a process behind: Program is a context manager.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -26,6 +27,16 @@ def program_output(program, *arguments, variables, directory="/", timeout=60):
     done = subprocess.run([program, *arguments], env=variables, cwd=directory, timeout=timeout,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
+
+
+@contextlib.contextmanager
+def frozen(pid):
+    """A process that does nothing for a while, with its connections open."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 class Program:
