@@ -52,6 +52,12 @@ Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *
 
 Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argument)
 {
+	return attempt_guarded(pipeline, server, step, argument, NULL);
+}
+
+Outcome attempt_guarded(Pipeline *pipeline, Server server, AttemptStep step, void *argument,
+						Outcome (*guard)(Pipeline *pipeline))
+{
 	int64_t deadline_ms = clock_ms() + pipeline->config->hold_s * INT64_C(1000);
 	Outcome outcome;
 
@@ -70,6 +76,9 @@ Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argum
 			return OUTCOME_STOP;
 		}
 		receive_heartbeat(pipeline->receive);
+		outcome = guard == NULL ? OUTCOME_OK : guard(pipeline);
+		if (outcome != OUTCOME_OK)
+			return outcome;
 	}
 	if (outcome == OUTCOME_OK)
 		retry_reset(&pipeline->retry);
