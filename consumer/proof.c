@@ -40,6 +40,7 @@ static const PgStatement COMPARE = {
 	"SELECT campaign.proof_compare($1::text, $2::text, $3::int8, $4::int4[], $5::int8[], "
 	"$6::text[], $7::text[], $8::text[], $9::text[], $10::text[])",
 	3 + ARRAYS};
+static const PgStatement GIVE_UP = {"proof_give_up", "SELECT campaign.proof_give_up($1::text)", 1};
 static const PgStatement REPORT = {
 	"proof_report",
 	"SELECT r, r ->> 'ok' FROM campaign.proof_report($1::text, $2::timestamptz, $3::timestamptz, "
@@ -94,15 +95,10 @@ void proof_free(Proof *proof)
 	free(proof);
 }
 
-void proof_disconnect(Proof *proof)
-{
-	pgconn_close(&proof->postgres);
-}
-
 static bool ready(Proof *proof, Error *error)
 {
-	static const PgStatement *const statements[] = {&BEGIN,	 &NEXT,	   &TIME,
-													&WINDOW, &COMPARE, &REPORT};
+	static const PgStatement *const statements[] = {&BEGIN,	  &NEXT,   &TIME,	&WINDOW,
+													&COMPARE, &REPORT, &GIVE_UP};
 	PgConnection *postgres = &proof->postgres;
 
 	if (pgconn_is_open(postgres))
@@ -319,4 +315,14 @@ bool proof_report(Proof *proof, const ProofTask *task, int64_t size, const Merkl
 	*ok = strcmp(PQgetvalue(result, 0, 1), "true") == 0;
 	PQclear(result);
 	return true;
+}
+
+void proof_give_up(Proof *proof, const ProofTask *task)
+{
+	const char *values[] = {task->campaign_id};
+	Error error;
+
+	/* A window may still be on its way. */
+	pgconn_close(&proof->postgres);
+	PQclear(query(proof, &GIVE_UP, values, &error));
 }

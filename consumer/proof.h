@@ -46,9 +46,6 @@ typedef struct ProofWindow
 Proof *proof_new(const Config *config);
 void proof_free(Proof *proof);
 
-/* Gives up the session, and with it the answer to what was sent. */
-void proof_disconnect(Proof *proof);
-
 /* *found false: there is no such campaign. */
 bool proof_begin(Proof *proof, const char *campaign_id, ProofTask *task, bool *found, Error *error);
 
@@ -83,5 +80,8 @@ bool proof_compare(Proof *proof, const ProofTask *task, const WalkPlace *after,
  */
 bool proof_report(Proof *proof, const ProofTask *task, int64_t size, const MerkleHash *root,
 				  const char *difference, char answer[PROOF_ANSWER_SIZE], bool *ok, Error *error);
+
+/* A server failed: the proof is anybody's again. Does what it can. */
+void proof_give_up(Proof *proof, const ProofTask *task);
 
 #endif /* CAMPAIGN_CONSUMER_PROOF_H */

@@ -36,28 +36,35 @@ struct Prover
 	const Config *config;
 	Verify *verify;
 	Retry retry;
-	char since[48]; /* campaigns that were sent before are proved */
+	int64_t documents; /* that the lanes had stored when it last looked */
+	int64_t stored_ms; /* when it saw that they had stored more */
+	char since[48];	   /* campaigns that were sent before are proved */
 	int64_t since_ms;
 	bool failing; /* the log says so */
 };
 
+/* Notes whether a lane has stored anything since the last call. */
+static void watch_lanes(Prover *prover)
+{
+	if (counters.documents == prover->documents)
+		return;
+	prover->documents = counters.documents;
+	prover->stored_ms = clock_ms();
+}
+
 /* Lanes come first. False if a stop was requested. */
-static bool wait_for_quiet(int64_t patience_ms)
+static bool wait_for_quiet(Prover *prover, int64_t patience_ms)
 {
 	int64_t deadline_ms = clock_ms() + patience_ms;
-	int64_t documents = counters.documents;
-	int64_t changed_ms = counters.documents == 0 ? clock_ms() - QUIET_MS : clock_ms();
 
-	while (clock_ms() < deadline_ms && clock_ms() - changed_ms < QUIET_MS)
+	for (;;)
 	{
+		watch_lanes(prover);
+		if (clock_ms() >= deadline_ms || clock_ms() - prover->stored_ms >= QUIET_MS)
+			return true;
 		if (!stop_wait(QUIET_MS / 5))
 			return false;
-		if (counters.documents == documents)
-			continue;
-		documents = counters.documents;
-		changed_ms = clock_ms();
 	}
-	return true;
 }
 
 static bool prove(Prover *prover, const ProofTask *task, Error *error)
@@ -65,7 +72,7 @@ static bool prove(Prover *prover, const ProofTask *task, Error *error)
 	VerifyResult result;
 	int64_t start_ms;
 
-	if (!wait_for_quiet(*task->asked_at != '\0' ? PATIENCE_ASKED_MS : PATIENCE_SENT_MS))
+	if (!wait_for_quiet(prover, *task->asked_at != '\0' ? PATIENCE_ASKED_MS : PATIENCE_SENT_MS))
 		return true;
 	start_ms = clock_ms();
 	if (!verify_campaign(prover->verify, task, false, &result, error))
@@ -85,6 +92,7 @@ static bool look(Prover *prover, bool *found, Error *error)
 	Proof *proof = verify_proof(prover->verify);
 	ProofTask task;
 
+	watch_lanes(prover);
 	if (!proof_next(proof, sent ? prover->since : NULL, &task, found, error))
 		return false;
 	if (*found)

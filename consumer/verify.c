@@ -274,9 +274,8 @@ bool verify_campaign(Verify *verify, const ProofTask *task, bool everywhere, Ver
 		snprintf(verify->difference, sizeof(verify->difference), "{\"kind\": \"changing\"}");
 	walk_stop(verify->walk);
 	done = done && report(verify, task, result, error);
-	/* A window may still be on its way. */
 	if (!done)
-		proof_disconnect(verify->proof);
+		proof_give_up(verify->proof, task);
 	return done;
 }
 

@@ -7,23 +7,22 @@
 
 #include <string.h>
 
-/* Its class and seq, if it has the form that ids of messages have. */
-static bool read_id(const bson_iter_t *iter, WalkPlace *place)
+/* Class and seq, if it has the form that ids of messages have. */
+static void read_id(const bson_iter_t *iter, WalkPlace *place)
 {
 	bson_subtype_t subtype;
 	uint32_t length = 0;
 	const uint8_t *id = NULL;
 
 	if (!BSON_ITER_HOLDS_BINARY(iter))
-		return false;
+		return;
 	bson_iter_binary(iter, &subtype, &length, &id);
 	if (length != MESSAGE_DOCUMENT_ID_SIZE)
-		return false;
+		return;
 	place->class = id[MESSAGE_DOCUMENT_PREFIX_SIZE];
 	place->seq = 0;
 	for (int i = MESSAGE_DOCUMENT_PREFIX_SIZE + 1; i < MESSAGE_DOCUMENT_ID_SIZE; i++)
 		place->seq = place->seq << 8 | id[i];
-	return true;
 }
 
 static LeafText text_of(const bson_iter_t *iter)
@@ -45,8 +44,9 @@ static bool is_text(const LeafText *text, const char *expected)
 /* What is found of a document on the way through its fields. */
 typedef struct Fields
 {
-	bool id;
 	bool deleted; /* there, and false */
+	bool created_at;
+	bool updated_at;
 	LeafText campaign_id;
 	LeafText class;
 	int64_t seq;
@@ -57,7 +57,7 @@ static void take_field(const bson_iter_t *iter, WalkDocument *document, Fields *
 	const char *name = bson_iter_key(iter);
 
 	if (strcmp(name, "_id") == 0)
-		fields->id = read_id(iter, &document->place);
+		read_id(iter, &document->place);
 	else if (strcmp(name, "identifier") == 0)
 		document->leaf.identifier = text_of(iter);
 	else if (strcmp(name, "phone_number") == 0)
@@ -72,11 +72,15 @@ static void take_field(const bson_iter_t *iter, WalkDocument *document, Fields *
 		fields->seq = BSON_ITER_HOLDS_INT64(iter) || BSON_ITER_HOLDS_INT32(iter)
 						  ? bson_iter_as_int64(iter)
 						  : -1;
+	else if (strcmp(name, "created_at") == 0)
+		fields->created_at = BSON_ITER_HOLDS_DATE_TIME(iter);
+	else if (strcmp(name, "updated_at") == 0)
+		fields->updated_at = BSON_ITER_HOLDS_DATE_TIME(iter);
 	else if (strcmp(name, "deleted") == 0)
 		fields->deleted = BSON_ITER_HOLDS_BOOL(iter) && !bson_iter_bool(iter);
 }
 
-/* A message is where its fields say, and is there. */
+/* A message is where its fields say, and is there; when it came, nobody else knows. */
 static const char *wrong_field(const WalkDocument *document, const Fields *fields,
 							   const char *campaign_id)
 {
@@ -89,6 +93,10 @@ static const char *wrong_field(const WalkDocument *document, const Fields *field
 		return "class";
 	if (fields->seq != place->seq)
 		return "seq";
+	if (!fields->created_at)
+		return "created_at";
+	if (!fields->updated_at)
+		return "updated_at";
 	return fields->deleted ? NULL : "deleted";
 }
 

@@ -131,11 +131,11 @@ AS 'MODULE_PATHNAME', 'campaign_proof_take';
 COMMENT ON FUNCTION campaign.proof_take(text, boolean) IS
 'A consumer begins a proof, or is still at it: when it was asked for, null: it was not; -infinity: another consumer is making it.';
 
-CREATE FUNCTION campaign.proof_done(campaign_id text) RETURNS void
+CREATE FUNCTION campaign.proof_done(campaign_id text, made boolean) RETURNS void
 LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'campaign_proof_done';
-COMMENT ON FUNCTION campaign.proof_done(text) IS
-'A proof is made, or given up.';
+COMMENT ON FUNCTION campaign.proof_done(text, boolean) IS
+'A proof is made, or given up for now: then it is still asked for.';
 
 -- What the consumer calls (consumer/proof.c).
 
@@ -309,13 +309,24 @@ BEGIN
     INSERT INTO campaign.proofs (campaign_id, asked_at, started_at, checker, root, size, expected, difference)
     VALUES (campaign_id, asked_at, started_at, left(checker, 200), CASE WHEN difference IS NULL THEN wanted END,
         size, messages, difference);
-    PERFORM campaign.proof_done(campaign_id);
+    PERFORM campaign.proof_done(campaign_id, true);
     RETURN jsonb_build_object('ok', difference IS NULL, 'expected', messages, 'difference', difference,
         'digest', CASE WHEN difference IS NULL THEN encode(campaign.proof_digest(size, wanted), 'hex') END);
 END
 $$;
 COMMENT ON FUNCTION campaign.proof_report(text, timestamptz, timestamptz, text, bigint, text, jsonb) IS
 'The end of a proof: MongoDB holds size documents, whose tree has this root (hex), or there is a difference. Compared with the root of the windows, and kept.';
+
+CREATE FUNCTION campaign.proof_give_up(campaign_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.proof_done(campaign_id, false);
+END
+$$;
+COMMENT ON FUNCTION campaign.proof_give_up(text) IS
+'A server failed while a proof was made: it can be made again, by whoever looks next.';
 
 -- What people call.
 

@@ -77,7 +77,8 @@ GRANT EXECUTE ON FUNCTION
     campaign.proof_next(timestamptz),
     campaign.proof_window(text, integer, text, bigint),
     campaign.proof_compare(text, text, bigint, integer[], bigint[], text[], text[], text[], text[], text[]),
-    campaign.proof_report(text, timestamptz, timestamptz, text, bigint, text, jsonb)
+    campaign.proof_report(text, timestamptz, timestamptz, text, bigint, text, jsonb),
+    campaign.proof_give_up(text)
 TO campaign_consumer;
 
 -- Without a token: sign-up, login, and the tokens of applications. PostgREST calls

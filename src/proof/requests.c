@@ -228,10 +228,11 @@ Datum campaign_proof_take(PG_FUNCTION_ARGS)
 	PG_RETURN_TIMESTAMPTZ(asked_at);
 }
 
-/* campaign.proof_done(campaign_id): its proof is made, or given up. */
+/* campaign.proof_done(campaign_id, made): its proof is made, or given up: who asked still waits. */
 Datum campaign_proof_done(PG_FUNCTION_ARGS)
 {
 	char campaign_id[MESSAGE_ID_MAX + 1];
+	bool made = PG_GETARG_BOOL(1);
 	int64 now_ms = clock_ms();
 
 	if (state == NULL)
@@ -243,7 +244,10 @@ Datum campaign_proof_done(PG_FUNCTION_ARGS)
 		Request *request = &state->requests[i];
 
 		if (request->database == MyDatabaseId && strcmp(request->campaign_id, campaign_id) == 0)
+		{
 			request->alive_ms = 0;
+			request->asked |= !made && request->asked_ms != 0;
+		}
 	}
 	listener_place()->looked_ms = now_ms;
 	LWLockRelease(state->lock);

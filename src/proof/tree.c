@@ -132,9 +132,9 @@ Datum campaign_proof_messages(PG_FUNCTION_ARGS)
 	open_rows(&rows, fcinfo, position_argument(fcinfo, 1));
 	for (int i = 0; i < MERKLE_PIECE && rows_next(&rows, &leaf); i++)
 	{
-		Datum values[] = {Int32GetDatum(leaf.class), Int64GetDatum(leaf.seq),
+		Datum values[] = {Int32GetDatum(leaf.class),	Int64GetDatum(leaf.seq),
 						  text_datum(&leaf.identifier), text_datum(&leaf.phone_number),
-						  text_datum(&leaf.message), text_datum(&leaf.attributes)};
+						  text_datum(&leaf.message),	text_datum(&leaf.attributes)};
 		bool nulls[lengthof(values)] = {[5] = leaf.attributes.bytes == NULL};
 
 		tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
