@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+#include "attributes_text.h"
+
 /* Class and seq, if it has the form that ids of messages have. */
 static void read_id(const bson_iter_t *iter, WalkPlace *place)
 {
@@ -45,12 +47,26 @@ static bool is_text(const LeafText *text, const char *expected)
 typedef struct Fields
 {
 	bool deleted; /* there, and false */
+	bool bad_attributes;
 	bool created_at;
 	bool updated_at;
 	LeafText campaign_id;
 	LeafText class;
 	int64_t seq;
 } Fields;
+
+/* Text that is no message's own makes the field wrong, not the message one without attributes. */
+static void take_attributes(const bson_iter_t *iter, WalkDocument *document, Fields *fields)
+{
+	size_t length = BSON_ITER_HOLDS_DOCUMENT(iter)
+						? attributes_text(iter, document->attributes, sizeof(document->attributes))
+						: 0;
+
+	if (length > 0)
+		document->leaf.attributes = (LeafText){document->attributes, length};
+	else
+		fields->bad_attributes = true;
+}
 
 static void take_field(const bson_iter_t *iter, WalkDocument *document, Fields *fields)
 {
@@ -64,6 +80,8 @@ static void take_field(const bson_iter_t *iter, WalkDocument *document, Fields *
 		document->leaf.phone_number = text_of(iter);
 	else if (strcmp(name, "message") == 0)
 		document->leaf.message = text_of(iter);
+	else if (strcmp(name, "attributes") == 0)
+		take_attributes(iter, document, fields);
 	else if (strcmp(name, "campaign_id") == 0)
 		fields->campaign_id = text_of(iter);
 	else if (strcmp(name, "class") == 0)
@@ -93,6 +111,8 @@ static const char *wrong_field(const WalkDocument *document, const Fields *field
 		return "class";
 	if (fields->seq != place->seq)
 		return "seq";
+	if (fields->bad_attributes)
+		return "attributes";
 	if (!fields->created_at)
 		return "created_at";
 	if (!fields->updated_at)
@@ -105,7 +125,8 @@ void walk_document_read(const bson_t *bson, const char *campaign_id, WalkDocumen
 	Fields fields = {.campaign_id = {"", 0}, .class = {"", 0}, .seq = -1};
 	bson_iter_t iter;
 
-	memset(document, 0, sizeof(*document));
+	document->place = (WalkPlace){0};
+	document->leaf = (Leaf){0};
 	document->leaf.identifier = document->leaf.phone_number = document->leaf.message =
 		(LeafText){"", 0};
 	if (bson_iter_init(&iter, bson))

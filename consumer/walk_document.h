@@ -19,12 +19,13 @@ typedef struct WalkPlace
 	int64_t seq;
 } WalkPlace;
 
-/* Its texts belong to the document that was read. */
+/* Its texts belong to the document that was read; so it cannot be copied. */
 typedef struct WalkDocument
 {
 	WalkPlace place;
 	Leaf leaf;
 	const char *wrong; /* a field that no message can have so; NULL: none */
+	char attributes[MESSAGE_ATTRIBUTES_MAX];
 } WalkDocument;
 
 void walk_document_read(const bson_t *bson, const char *campaign_id, WalkDocument *document);

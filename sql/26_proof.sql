@@ -409,7 +409,8 @@ DECLARE
     hashes bytea;
     path bytea;
     answer jsonb;
-    text_part jsonb;
+    own_text jsonb;
+    own_attributes jsonb;
 BEGIN
     PERFORM @extschema@.campaign_status(campaign_id);
     SELECT * INTO proof FROM campaign.proofs p WHERE p.campaign_id = campaign_receipt.campaign_id
@@ -445,13 +446,18 @@ BEGIN
             'path', campaign.proof_base85(path))
         || CASE WHEN one.class = 'VIP' THEN '{"class": "VIP"}'
                 WHEN vips > 0 THEN jsonb_build_object('vips', vips) ELSE '{}' END,
-        jsonb_build_object('text', convert_from(m.message, 'UTF8'))
-    INTO answer, text_part
+        jsonb_build_object('text', convert_from(m.message, 'UTF8')),
+        CASE WHEN m.attributes IS NULL THEN '{}' ELSE jsonb_build_object('attributes', convert_from(m.attributes, 'UTF8')) END
+    INTO answer, own_text, own_attributes
     FROM campaign.proof_messages(campaign_id, one.class::text, one.seq - 1) AS m LIMIT 1;
     -- Whoever has the message has its text.
-    RETURN CASE WHEN octet_length(convert_to((answer || text_part)::text, 'UTF8')) <= 1024
-                THEN answer || text_part ELSE answer END;
+    IF octet_length(convert_to((answer || own_text || own_attributes)::text, 'UTF8')) <= 1024 THEN
+        RETURN answer || own_text || own_attributes;
+    END IF;
+    answer := answer || '{"text": true}';
+    RETURN answer || CASE WHEN octet_length(convert_to((answer || own_attributes)::text, 'UTF8')) <= 1024
+        OR own_attributes = '{}' THEN own_attributes ELSE '{"attributes": true}' END;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_receipt(text, text) IS
-'What proves to anybody, offline, that the message to a number is part of what campaign_verify() proved last: its place in the Merkle tree, the tree''s size and digest, the message, and its path. At most 1 kB for up to two million recipients; a text that does not fit is left out. docs/contract/check_receipt.py checks it.';
+'What proves to anybody, offline, that the message to a number is part of what campaign_verify() proved last: its place in the Merkle tree, the tree''s size and digest, the message, and its path. At most 1 kB for up to two million recipients; a text or attributes that do not fit are true instead. docs/contract/check_receipt.py checks it.';

@@ -1,11 +1,10 @@
 #!/usr/bin/python3
 """check_receipt.py - checks a receipt of campaign_receipt(), offline.
 
-    check_receipt.py RECEIPT.json [TEXT]     TEXT: a file with the message's text, if it was too
-                                             long for the receipt
+    check_receipt.py RECEIPT.json [TEXT [ATTRIBUTES]]     files with what was too long for it and
+                                                          is "true" there
 
-Compare the digest that it prints with the one that campaign_verify() answers for the campaign.
-Exit code 0, or 1 and the reason why the receipt proves nothing.
+Compare the digest that it prints with the one that campaign_verify() answers. Exit code 0, or 1.
 """
 import base64
 import hashlib
@@ -17,12 +16,14 @@ def sha256(*parts):
     return hashlib.sha256(b"".join(parts)).digest()
 
 
-def leaf_hash(receipt, text):
+def leaf_hash(receipt):
     vip = receipt.get("class") == "VIP"
     leaf = bytes([0, not vip]) + (receipt["place"] + 1 - receipt.get("vips", 0)).to_bytes(8, "big")
-    for part in (receipt["identifier"], receipt["number"], text, receipt.get("attributes")):
-        if part is not None:
-            leaf += len(part.encode()).to_bytes(4, "big") + part.encode()
+    for at, name in enumerate(("identifier", "number", "text", "attributes")):
+        if at < 3 or name in receipt:
+            part = receipt[name]
+            part = (open(sys.argv[at], encoding="utf-8").read() if part is True else part).encode()
+            leaf += len(part).to_bytes(4, "big") + part
     return sha256(leaf)
 
 
@@ -39,9 +40,8 @@ def climb(node, place, last, path):
 
 try:
     receipt = json.load(open(sys.argv[1], encoding="utf-8"))
-    text = receipt["text"] if "text" in receipt else open(sys.argv[2], encoding="utf-8").read()
     size, place = receipt["size"], receipt["place"]
-    root = climb(leaf_hash(receipt, text), place, size - 1, base64.b85decode(receipt["path"]))
+    root = climb(leaf_hash(receipt), place, size - 1, base64.b85decode(receipt["path"]))
     digest = sha256(b"\2", size.to_bytes(8, "big"), root)
     if not 0 <= place < size or digest != base64.b85decode(receipt["digest"]):
         raise ValueError("its parts do not belong together")

@@ -7,6 +7,7 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -16,11 +17,27 @@
 #define ROWS_FETCHED 1000
 
 static const char campaign_query[] =
-	"SELECT message, identifier_time, identifier_entropy, identifier_fingerprint "
+	"SELECT message, identifier_time, identifier_entropy, identifier_fingerprint, "
+	"message_version > 1, campaign.attributes_outcome(generated, 'VIP')::text, "
+	"campaign.attributes_outcome(generated, 'NORMAL')::text "
 	"FROM campaign.campaigns WHERE id = $1";
-static const char row_query[] = "SELECT seq, phone_number FROM campaign.recipients "
-								"WHERE campaign_id = $1 AND class = $2::campaign.recipient_class "
-								"AND seq > $3 ORDER BY seq";
+
+#define ROWS_FROM                                                                                  \
+	"FROM campaign.recipients WHERE campaign_id = $1 AND class = $2::campaign.recipient_class "    \
+	"AND seq > $3 ORDER BY seq"
+
+static const char row_query[] = "SELECT seq, phone_number " ROWS_FROM;
+/* As the worker sends them (src/publish/outbox.c). */
+static const char own_row_query[] =
+	"SELECT seq, phone_number, text, "
+	"campaign.attributes_canonical(attributes OPERATOR(pg_catalog.||) $4::jsonb) " ROWS_FROM;
+
+static LeafText utf8_text(char *text)
+{
+	char *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
+
+	return (LeafText){utf8, strlen(utf8)};
+}
 
 /* What all messages share. */
 static bool read_campaign(Rows *rows)
@@ -29,8 +46,6 @@ static bool read_campaign(Rows *rows)
 	Datum values[] = {CStringGetTextDatum(rows->campaign_id)};
 	HeapTuple row;
 	TupleDesc columns;
-	char *message;
-	char *utf8;
 	bool is_null;
 
 	if (SPI_execute_with_args(campaign_query, 1, types, values, NULL, true, 1) != SPI_OK_SELECT)
@@ -39,10 +54,10 @@ static bool read_campaign(Rows *rows)
 		return false;
 	row = SPI_tuptable->vals[0];
 	columns = SPI_tuptable->tupdesc;
-	message = SPI_getvalue(row, columns, 1);
-	utf8 = pg_server_to_any(message, strlen(message), PG_UTF8);
-	rows->message = utf8;
-	rows->message_length = strlen(utf8);
+	rows->message = utf8_text(SPI_getvalue(row, columns, 1));
+	rows->own = DatumGetBool(SPI_getbinval(row, columns, 5, &is_null));
+	for (int class = 0; class < MESSAGE_CLASSES; class ++)
+		rows->outcomes[class] = SPI_getvalue(row, columns, 6 + class);
 	if (!cuid2_series_init(&rows->series, DatumGetInt64(SPI_getbinval(row, columns, 2, &is_null)),
 						   SPI_getvalue(row, columns, 3), SPI_getvalue(row, columns, 4)))
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
@@ -52,12 +67,14 @@ static bool read_campaign(Rows *rows)
 
 static void open_class(Rows *rows)
 {
-	Oid types[] = {TEXTOID, TEXTOID, INT8OID};
+	Oid types[] = {TEXTOID, TEXTOID, INT8OID, TEXTOID};
 	Datum values[] = {CStringGetTextDatum(rows->campaign_id),
 					  CStringGetTextDatum(message_class_name(rows->last.class)),
-					  Int64GetDatum(rows->last.seq)};
+					  Int64GetDatum(rows->last.seq),
+					  CStringGetTextDatum(rows->outcomes[rows->last.class])};
 
-	rows->portal = SPI_cursor_open_with_args(NULL, row_query, 3, types, values, NULL, true, 0);
+	rows->portal = SPI_cursor_open_with_args(NULL, rows->own ? own_row_query : row_query,
+											 rows->own ? 4 : 3, types, values, NULL, true, 0);
 }
 
 bool rows_open(Rows *rows, const char *campaign_id, RowsPosition after)
@@ -65,6 +82,8 @@ bool rows_open(Rows *rows, const char *campaign_id, RowsPosition after)
 	memset(rows, 0, sizeof(*rows));
 	rows->campaign_id = pstrdup(campaign_id);
 	rows->last = after;
+	rows->row_context =
+		AllocSetContextCreate(CurrentMemoryContext, "campaign proof row", ALLOCSET_SMALL_SIZES);
 	if (!read_campaign(rows))
 		return false;
 	open_class(rows);
@@ -90,6 +109,18 @@ static bool fetch(Rows *rows)
 	}
 }
 
+/* A column of text, in the context of the row; `none` if it is NULL. */
+static LeafText own_text(Rows *rows, HeapTuple row, int column, LeafText none)
+{
+	MemoryContext caller = MemoryContextSwitchTo(rows->row_context);
+	bool is_null;
+	Datum value = SPI_getbinval(row, rows->table->tupdesc, column, &is_null);
+	LeafText own = is_null ? none : utf8_text(TextDatumGetCString(value));
+
+	MemoryContextSwitchTo(caller);
+	return own;
+}
+
 bool rows_next(Rows *rows, Leaf *leaf)
 {
 	HeapTuple row;
@@ -109,7 +140,13 @@ bool rows_next(Rows *rows, Leaf *leaf)
 				   .seq = rows->last.seq,
 				   .identifier = {rows->identifier, CUID2_LENGTH_DEFAULT},
 				   .phone_number = {VARDATA_ANY(phone), VARSIZE_ANY_EXHDR(phone)},
-				   .message = {rows->message, rows->message_length}};
+				   .message = rows->message};
+	if (rows->own)
+	{
+		MemoryContextReset(rows->row_context);
+		leaf->message = own_text(rows, row, 3, rows->message);
+		leaf->attributes = own_text(rows, row, 4, (LeafText){NULL, 0});
+	}
 	return true;
 }
 

@@ -24,10 +24,12 @@ typedef struct RowsPosition
 typedef struct Rows
 {
 	char *campaign_id;
-	RowsPosition last; /* what was read last */
-	char *message;	   /* UTF-8 */
-	size_t message_length;
+	RowsPosition last;				 /* what was read last */
+	LeafText message;				 /* of those that have none of their own */
+	bool own;						 /* recipients may bring a text and attributes */
+	char *outcomes[MESSAGE_CLASSES]; /* what storing changes in attributes: JSON */
 	Cuid2Series series;
+	MemoryContext row_context; /* for the texts of one message */
 	Portal portal;
 	SPITupleTable *table;
 	uint64 at;
