@@ -1,5 +1,5 @@
 /*
- * tree.c - the tree that PostgreSQL expects of a campaign, as SQL functions of sql/26_proof.sql see
+ * tree.c - the tree that PostgreSQL expects of a campaign, as SQL functions of sql/27_proof.sql see
  * it: hashes of pieces, roots, paths, and the messages of a piece.
  *
  * Hashes stand one behind the other in a bytea. Memory does not grow with the campaign, and every
