@@ -117,7 +117,7 @@ static bool read_piece(Verify *verify, Piece *piece, int64_t *leaves, Error *err
 /* The documents of a window, and one piece more if there is no end yet behind its messages. */
 static bool read_window(Verify *verify, Error *error)
 {
-	int64_t leaves;
+	int64_t leaves = 0;
 
 	verify->count = 0;
 	while (verify->count < PROOF_WINDOW_PIECES)

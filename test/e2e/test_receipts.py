@@ -1,16 +1,40 @@
 """test_receipts.py - what proves a message to anybody, offline (R5.1)."""
 import json
 import random
+import re
 
 import pytest
 
-from proofs import CHECKER, NORMAL, VIPS, check, digest_of, own_texts, receipt_of, send, verify
 import campaigns
+import merkle
+from proofs import (CHECKER, CLASS_NAMES, NORMAL, VIPS, check, digest_of, own_texts, receipt_of,
+                    send, verify)
 
 
 @pytest.fixture(scope="module", name="sent")
 def _sent(stack):
     return send(stack)
+
+
+def example():
+    """The example of docs/contract/proof.md: its lines by their names."""
+    text = (CHECKER.parent / "proof.md").read_text(encoding="utf-8")
+    return dict(re.findall(r"^((?:leaf|hash) \w+ \d|root|digest) +([0-9a-f]+)$", text, re.MULTILINE))
+
+
+def test_worked_example_is_right():
+    """Computed anew from the texts."""
+    lines = example()
+    messages = [("VIP", 1, "f1k0n2p9x7c3v5b8m4q6w1za", "+5511987654321", "Olá", None),
+                ("NORMAL", 1, "g8t3r5w2y6u1i9o4p7s0d3fb", "+5511987654322", "Olá", None),
+                ("NORMAL", 2, "h2j4k6l8z1x3c5v7b9n0m2qa", "+5511987654323", "Hi Ana",
+                 '{"name":"Ana","tier":"GOLD"}')]
+    leaves = [merkle.leaf_bytes(CLASS_NAMES.index(name), *rest) for name, *rest in messages]
+    expected = {"root": merkle.root_of(leaves).hex(), "digest": merkle.digest_of(leaves).hex()}
+    for (name, seq, *_), leaf in zip(messages, leaves):
+        expected[f"leaf {name} {seq}"] = leaf.hex()
+        expected[f"hash {name} {seq}"] = merkle.root_of([leaf]).hex()
+    assert lines == expected
 
 
 def test_texts_and_attributes_of_their_own(stack, tmp_path):
