@@ -6,7 +6,8 @@ import campaigns
 from campaigns import make_numbers
 from stack import execute
 
-REPORTS = {"report_open(text)", "report_stored(text[],text[],bigint[],bigint[])",
+REPORTS = {"report_open(text)", "report_halted(text[])",
+           "report_stored(text[],text[],bigint[],bigint[])",
            "report_checked(text[],text[],bigint[],bigint[],text[])",
            "report_gap(text,text,bigint)", "report_conflict(text,text,bigint,text)"}
 PROOFS = {"proof_begin(text)", "proof_next(timestamp with time zone)", "proof_give_up(text)",
@@ -68,7 +69,7 @@ def test_no_role_is_special(stack, role):
 
 
 def test_consumer_may_report_and_nothing_else(stack):
-    """R0.16: four functions; no table, no sequence, no other function."""
+    """R0.16 R5.1: reports and proofs; no table, no sequence, no other function."""
     assert executable(stack, "campaign_consumer") == REPORTS | PROOFS
     assert relations(stack, "campaign_consumer") == set()
 
