@@ -14,6 +14,8 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_resume(text),
     @extschema@.campaign_cancel(text),
     @extschema@.campaign_verify(text),
+    @extschema@.campaign_run_status(text),
+    @extschema@.campaign_runs(text, integer),
     @extschema@.job_type_register(text, regproc, regproc, text, integer, interval, interval, integer, boolean, text[]),
     @extschema@.job_create(text, jsonb, timestamptz, integer, text, text),
     @extschema@.job_get(text),
