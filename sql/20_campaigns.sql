@@ -7,6 +7,8 @@ CREATE TABLE campaign.campaigns (
     user_id text COLLATE "C" REFERENCES campaign.users (id),
     message text NOT NULL,
     ordered boolean NOT NULL DEFAULT true,
+    message_version integer NOT NULL DEFAULT 1,
+    generated boolean NOT NULL DEFAULT false,
     status text NOT NULL DEFAULT 'draft',
     total bigint NOT NULL DEFAULT 0,
     error text,
@@ -22,6 +24,7 @@ CREATE TABLE campaign.campaigns (
     deleted boolean NOT NULL DEFAULT false,
     -- Ids go into queue messages and document ids as they are.
     CONSTRAINT campaigns_id_check CHECK (id ~ '^[a-z][a-z0-9]{1,31}$'),
+    CONSTRAINT campaigns_message_version_check CHECK (message_version IN (1, 2)),
     CONSTRAINT campaigns_status_check CHECK (status IN (
         'draft', 'scheduled', 'queued', 'publishing', 'published', 'sent',
         'paused', 'cancelled', 'failed'))
@@ -31,8 +34,10 @@ COMMENT ON COLUMN campaign.campaigns.id IS 'cuid2';
 COMMENT ON COLUMN campaign.campaigns.name IS 'Name of the campaign.';
 COMMENT ON COLUMN campaign.campaigns.company_id IS 'Company that owns the campaign.';
 COMMENT ON COLUMN campaign.campaigns.user_id IS 'User who created the campaign.';
-COMMENT ON COLUMN campaign.campaigns.message IS 'Text that every recipient gets.';
+COMMENT ON COLUMN campaign.campaigns.message IS 'Text that every recipient gets who has none of its own.';
 COMMENT ON COLUMN campaign.campaigns.ordered IS 'Stored strictly in file order (true), or by any number of senders at once (false).';
+COMMENT ON COLUMN campaign.campaigns.message_version IS 'Version of the queue contract that its batches need: 2 once a recipient has brought a text or attributes.';
+COMMENT ON COLUMN campaign.campaigns.generated IS 'Its recipients are generated records: their attributes say whether they were processed (campaign.attributes_outcome()).';
 COMMENT ON COLUMN campaign.campaigns.status IS 'draft, scheduled, queued, publishing, published, sent, paused, cancelled or failed.';
 COMMENT ON COLUMN campaign.campaigns.total IS 'Number of recipients, all classes.';
 COMMENT ON COLUMN campaign.campaigns.error IS 'Why the campaign failed: its first conflict in MongoDB.';

@@ -31,19 +31,21 @@ $$;
 COMMENT ON FUNCTION campaign.outbox_active(boolean) IS
 'What the worker has to publish, in the order of dispatch, and with watched what is published and not stored: a row per class of an unfinished campaign. blocked: an earlier class is not stored completely.';
 
-CREATE FUNCTION campaign.outbox_template(campaign_id text)
-RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text)
+CREATE FUNCTION campaign.outbox_template(campaign_id text, class text)
+RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text,
+    message_version integer, attributes_outcome text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT c.message, c.identifier_time, c.identifier_entropy, c.identifier_fingerprint
+    SELECT c.message, c.identifier_time, c.identifier_entropy, c.identifier_fingerprint, c.message_version,
+        campaign.attributes_outcome(c.generated, outbox_template.class::campaign.recipient_class)::text
     FROM campaign.campaigns c WHERE c.id = outbox_template.campaign_id;
 END
 $$;
-COMMENT ON FUNCTION campaign.outbox_template(text) IS 'What all batches of a campaign share.';
+COMMENT ON FUNCTION campaign.outbox_template(text, text) IS 'What all batches of a class of a campaign share.';
 
 -- What must never happen in the functions below is waiting for a lock that a client holds: one
 -- forgotten transaction would stop every campaign. Rows of progress are locked for moments only; a

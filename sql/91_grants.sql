@@ -36,10 +36,11 @@ CREATE POLICY worker_read ON campaign.recipients FOR SELECT TO campaign_worker U
 COMMENT ON POLICY worker_read ON campaign.recipients IS 'The worker publishes them all.';
 GRANT EXECUTE ON FUNCTION
     campaign.outbox_active(boolean),
-    campaign.outbox_template(text),
+    campaign.outbox_template(text, text),
     campaign.outbox_mark(text, text, integer, bigint),
     campaign.outbox_rewind(text, text, bigint),
-    campaign.outbox_finish()
+    campaign.outbox_finish(),
+    campaign.attributes_canonical(jsonb)
 TO campaign_worker;
 
 -- Jobs. What a handler may do is its owner's business.

@@ -33,9 +33,11 @@
 #define MESSAGE_DELIVERY_LIMITED   4 /* the first version of RabbitMQ that has a default */
 
 /* AMQP properties and headers of every batch. */
-#define MESSAGE_VERSION			   1
+#define MESSAGE_VERSION			   1 /* all recipients get the campaign's text */
+#define MESSAGE_VERSION_OWN		   2 /* a recipient may bring a text and attributes of its own */
 #define MESSAGE_TYPE			   "campaign.batch"
 #define MESSAGE_CONTENT_TYPE	   "application/json"
+#define MESSAGE_HEADER_VERSION	   "version" /* from version 2 on */
 #define MESSAGE_HEADER_CAMPAIGN_ID "campaign_id"
 #define MESSAGE_HEADER_CLASS	   "class"
 #define MESSAGE_HEADER_FIRST_SEQ   "first_seq"
@@ -54,16 +56,19 @@
 #define MESSAGE_FIELD_RECIPIENTS   "recipients"
 #define MESSAGE_FIELD_IDENTIFIER   "identifier"
 #define MESSAGE_FIELD_PHONE_NUMBER "phone_number"
+#define MESSAGE_FIELD_ATTRIBUTES   "attributes" /* of a recipient; its text is MESSAGE_FIELD_TEXT */
 
 /* Limits. A body must fit one AMQP frame of 131,072 bytes. */
-#define MESSAGE_FRAME_MAX	   131072
-#define MESSAGE_BODY_MAX	   (MESSAGE_FRAME_MAX - 8)
-#define MESSAGE_BATCH_MAX	   1000 /* recipients in a body */
-#define MESSAGE_TEXT_MAX_CHARS 4096 /* characters of message text */
-#define MESSAGE_TEXT_MAX_BYTES (4 * MESSAGE_TEXT_MAX_CHARS)
-#define MESSAGE_ID_MAX		   32						/* characters of a cuid2 */
-#define MESSAGE_PHONE_MAX	   16						/* '+' and 15 digits */
-#define MESSAGE_SEQ_MAX		   ((INT64_C(1) << 40) - 1) /* seq takes 5 bytes of the document id */
+#define MESSAGE_FRAME_MAX		 131072
+#define MESSAGE_BODY_MAX		 (MESSAGE_FRAME_MAX - 8)
+#define MESSAGE_BATCH_MAX		 1000 /* recipients in a body */
+#define MESSAGE_TEXT_MAX_CHARS	 4096 /* characters of message text */
+#define MESSAGE_TEXT_MAX_BYTES	 (4 * MESSAGE_TEXT_MAX_CHARS)
+#define MESSAGE_ATTRIBUTES_MAX	 4096 /* bytes of a recipient's attributes as JSON */
+#define MESSAGE_ATTRIBUTES_DEPTH 16	  /* objects and arrays within each other */
+#define MESSAGE_ID_MAX			 32	  /* characters of a cuid2 */
+#define MESSAGE_PHONE_MAX		 16	  /* '+' and 15 digits */
+#define MESSAGE_SEQ_MAX			 ((INT64_C(1) << 40) - 1) /* seq takes 5 bytes of the document id */
 
 /* Recipient classes, in the order in which they are published. */
 typedef enum MessageClass

@@ -23,8 +23,8 @@ static SessionQuery active_query = SESSION_QUERY(
 	BOOLOID);
 static SessionQuery template_query =
 	SESSION_QUERY("SELECT message, identifier_time, identifier_entropy, identifier_fingerprint "
-				  "FROM campaign.outbox_template($1)",
-				  TEXTOID);
+				  "FROM campaign.outbox_template($1, $2)",
+				  TEXTOID, TEXTOID);
 static SessionQuery read_query =
 	SESSION_QUERY("SELECT seq, phone_number FROM campaign.recipients "
 				  "WHERE campaign_id = $1 AND class = $2::campaign.recipient_class "
@@ -79,13 +79,16 @@ OutboxClass *outbox_active(bool watched, int *count)
 	return classes;
 }
 
-bool outbox_template(const char *campaign_id, OutboxTemplate *template)
+bool outbox_template(const char *campaign_id, MessageClass class, OutboxTemplate *template)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	bool found;
 
 	session_begin();
-	session_execute(&template_query, (Datum[]){CStringGetTextDatum(campaign_id)}, NULL);
+	session_execute(
+		&template_query,
+		(Datum[]){CStringGetTextDatum(campaign_id), CStringGetTextDatum(message_class_name(class))},
+		NULL);
 	found = SPI_processed == 1;
 	if (found)
 	{

@@ -48,7 +48,7 @@ void outbox_prepare_session(void);
 OutboxClass *outbox_active(bool watched, int *count);
 
 /* False if the campaign is not there. */
-bool outbox_template(const char *campaign_id, OutboxTemplate *template);
+bool outbox_template(const char *campaign_id, MessageClass class, OutboxTemplate *template);
 
 /*
  * Phones of the recipients after `seq`, at most `limit`, in order; returns how

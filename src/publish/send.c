@@ -88,8 +88,8 @@ static int sendable(Worker *worker, const Stream *stream)
 static void prepare(Stream *stream)
 {
 	OutboxTemplate template = {0};
-	bool prepared =
-		outbox_template(stream->campaign_id, &template) && stream_prepare(stream, &template);
+	bool prepared = outbox_template(stream->campaign_id, stream->class, &template) &&
+					stream_prepare(stream, &template);
 
 	explicit_bzero(&template, sizeof(template));
 	if (!prepared)

@@ -142,9 +142,9 @@ SELECT is(
      WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind = 'r'
        AND NOT has_column_privilege('campaign_user', c.oid, a.attnum, 'SELECT')
        AND has_any_column_privilege('campaign_user', c.oid, 'SELECT')),
-    'application_tokens.hash applications.secret_hash campaigns.identifier_time campaigns.identifier_entropy campaigns.identifier_fingerprint '
+    'application_tokens.hash applications.secret_hash campaigns.message_version campaigns.generated campaigns.identifier_time campaigns.identifier_entropy campaigns.identifier_fingerprint '
     'company_members.updated_at jobs.seq jobs.external jobs.meta jobs.error_code jobs.user_id jobs.application_id '
-    'jobs.worker_pid jobs.worker_start jobs.claimed_at jobs.updated_at users.password',
+    'jobs.worker_pid jobs.worker_start jobs.claimed_at jobs.updated_at recipients.text recipients.attributes users.password',
     'R0.8: passwords and the secrets of identifiers are not readable');
 SELECT is(
     (SELECT string_agg(c.relname || ' ' || privilege || ' ' || a.attname, ', ' ORDER BY c.relname, privilege, a.attnum)
