@@ -30,6 +30,7 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = 'Add a numbers file with campaign_upload() first.';
     END IF;
+    PERFORM campaign.run_ready_check(target.id);
     PERFORM campaign.campaign_transition(target.id, 'queued');
     PERFORM campaign.worker_wake();
     RETURN @extschema@.campaign_status(target.id);

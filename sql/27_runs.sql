@@ -259,6 +259,22 @@ END
 $$;
 COMMENT ON FUNCTION campaign.run_entry(text) IS 'What the history says of a run that is not archived.';
 
+CREATE FUNCTION campaign.run_ready_check(campaign_id text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM campaign.runs r WHERE r.campaign_id = run_ready_check.campaign_id
+               AND r.archived_at IS NULL AND r.generated_at IS NULL) THEN
+        RAISE EXCEPTION 'campaign "%": not all of its records are generated', campaign_id
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Wait for the job that generates them, or try it again with job_retry().';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.run_ready_check(text) IS
+'An error while records of the campaign are still to be generated: a part of them must not be sent.';
+
 CREATE FUNCTION campaign.run_archive(campaign_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp

@@ -16,6 +16,7 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_verify(text),
     @extschema@.campaign_run_status(text),
     @extschema@.campaign_runs(text, integer),
+    @extschema@.campaign_generate(text, bigint, bigint, double precision, boolean, text),
     @extschema@.job_type_register(text, regproc, regproc, text, integer, interval, interval, integer, boolean, text[]),
     @extschema@.job_create(text, jsonb, timestamptz, integer, text, text),
     @extschema@.job_get(text),
