@@ -1,8 +1,8 @@
 # campaign: the extension (PGXS), the consumer, the mailer, and everything around them.
 #
 #   make            extension, consumer and mailer into build/
-#   make demo       sets a bare machine up and runs the main job
-#   make test       sets a bare machine up and runs every test
+#   make demo       sets up a bare machine and runs a campaign
+#   make test       sets up a bare machine and runs every test
 #   make mutants    shows that the tests notice mistakes
 #   make test-debian12, test-debian13    the same on that Debian, in a folder of its own
 #   make install    the extension into the PostgreSQL of PG_CONFIG, the programs into PREFIX
@@ -43,7 +43,7 @@ unit fuzz sql e2e fault bench:
 	@$(MAKE) --no-print-directory -s all
 	@test/run $@
 
-# MUTANTS=12 MUTANTS_SEED=7 make mutants: so many of them, chosen by the seed.
+# MUTANTS=12 MUTANTS_SEED=7 make mutants: only twelve of them, chosen by the seed.
 mutants:
 	@test/stack/install
 	@test/mutants/run
@@ -51,7 +51,7 @@ mutants:
 test-debian12 test-debian13:
 	@test/debian $(@:test-debian%=%) make test WERROR="$(WERROR)"
 
-# What may differ from one Debian to the other; CI runs it on the one that it is not on.
+# What may differ from one Debian to the other; CI runs it on the other one.
 portability: setup
 	@$(MAKE) --no-print-directory -s all
 	@SQL_VERSIONS=own E2E_TESTS="contract flow recovery redelivery" test/run demo sql e2e
@@ -108,7 +108,7 @@ CONSUMER_OBJECTS := $(call objects,consumer lib/contract lib/program)
 CONSUMER_PACKAGES := libmongoc-1.0 libpq
 CONSUMER_LIBS := -lrabbitmq -lssl -lcrypto -lpthread
 
-# It speaks no AMQP: of the contract it has the errors only, and what they need.
+# The mailer speaks no AMQP: of the contract it links only the errors, and what they need.
 MAILER_OBJECTS := $(call objects,mailer lib/program) \
 	$(addprefix $(BUILD)/lib/contract/,error.o utf8.o)
 MAILER_PACKAGES := libcurl libpq

@@ -113,11 +113,11 @@ static bool decode(Pipeline *pipeline, Outcome *outcome)
 }
 
 /* Puts what fits into the chunk. */
-static Outcome add(Pipeline *pipeline, PositionClass *class)
+static Outcome add(Pipeline *pipeline, PositionClass *class, bool doubtful)
 {
 	const DecodedBatch *batch = &pipeline->batch;
 
-	pipeline->place = chunk_add(pipeline->chunk, pipeline->place);
+	pipeline->place = chunk_add(pipeline->chunk, pipeline->place, doubtful);
 	if (pipeline->ordered)
 		class->next = batch->first_seq + pipeline->place;
 	return pipeline->place == batch->count ? finish(pipeline) : OUTCOME_OK;
@@ -165,7 +165,7 @@ static Outcome drop_behind_gap(Pipeline *pipeline, PositionClass *class, bool *f
 static Outcome refresh(Pipeline *pipeline, bool *flush)
 {
 	if (pipeline->chunk->count == 0)
-		return resume_campaign(pipeline, flush);
+		return resume_campaign(pipeline, pipeline->batch.campaign_id, flush);
 	*flush = true;
 	return OUTCOME_OK;
 }
@@ -179,12 +179,14 @@ static Outcome admit_known(Pipeline *pipeline, PositionCampaign *campaign, bool 
 	bool fits = class->known && last_seq <= class->total;
 	PositionDecision decision = POSITION_STORE;
 
+	if (fits && campaign->halted)
+		return add(pipeline, class, true);
 	if (fits && pipeline->ordered)
 		decision = position_decide(class->next, batch->first_seq, last_seq, &from);
 	if (fits && decision == POSITION_STORE)
 	{
 		pipeline->place = (int) (from - batch->first_seq);
-		return add(pipeline, class);
+		return add(pipeline, class, false);
 	}
 	if (clock_ms() - campaign->read_ms >= ASK_AGAIN_MS)
 		return refresh(pipeline, flush);
@@ -207,7 +209,7 @@ Outcome admit_delivery(Pipeline *pipeline, bool *flush)
 	campaign = position_find(pipeline->positions, pipeline->batch.campaign_id);
 	if (campaign == NULL)
 	{
-		outcome = resume_campaign(pipeline, flush);
+		outcome = resume_campaign(pipeline, pipeline->batch.campaign_id, flush);
 		if (outcome != OUTCOME_OK || *flush)
 			return outcome;
 		campaign = position_find(pipeline->positions, pipeline->batch.campaign_id);

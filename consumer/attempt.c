@@ -51,6 +51,12 @@ Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *
 
 Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argument)
 {
+	return attempt_guarded(pipeline, server, step, argument, NULL);
+}
+
+Outcome attempt_guarded(Pipeline *pipeline, Server server, AttemptStep step, void *argument,
+						Outcome (*guard)(Pipeline *pipeline))
+{
 	int64_t deadline_ms = clock_ms() + pipeline->config->hold_s * INT64_C(1000);
 	Outcome outcome;
 
@@ -63,6 +69,9 @@ Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argum
 		if (!retry_wait(&pipeline->retry))
 			return OUTCOME_STOP;
 		receive_heartbeat(pipeline->receive);
+		outcome = guard == NULL ? OUTCOME_OK : guard(pipeline);
+		if (outcome != OUTCOME_OK)
+			return outcome;
 	}
 	if (outcome == OUTCOME_OK)
 		retry_reset(&pipeline->retry);

@@ -52,8 +52,8 @@ static int last_place(const Chunk *chunk)
 {
 	int place = chunk->count - 1;
 
-	while (place >= 0 &&
-		   (chunk->states[place] == CHUNK_CONFLICT || chunk->states[place] == CHUNK_REFUSED))
+	while (place >= 0 && chunk->states[place] != CHUNK_MISSING &&
+		   chunk->states[place] != CHUNK_PRESENT)
 		place--;
 	return place;
 }

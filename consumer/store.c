@@ -288,12 +288,13 @@ bool store_has(Store *store, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE], bool *p
 	return failed(error, "cannot read what is stored", &reason);
 }
 
-/* Collects what is still missing; returns how many. */
-static int collect(Store *store, const Chunk *chunk)
+/* Collects what is still missing, up to a limit; returns how many. *end: the place behind them. */
+static int collect(Store *store, const Chunk *chunk, int limit, int *end)
 {
 	int count = 0;
+	int place;
 
-	for (int place = chunk->stored; place < chunk->count; place++)
+	for (place = chunk->stored; place < chunk->count && count < limit; place++)
 	{
 		if (chunk->states[place] != CHUNK_MISSING)
 			continue;
@@ -301,6 +302,7 @@ static int collect(Store *store, const Chunk *chunk)
 		store->places[count] = place;
 		count++;
 	}
+	*end = place;
 	return count;
 }
 
@@ -350,7 +352,7 @@ static bool skip_existing(Store *store, Chunk *chunk, Error *error)
 {
 	bson_error_t reason;
 
-	if (!store_read_compare(store->collection, chunk, chunk->stored, &reason))
+	if (!store_read_compare(store->collection, chunk, chunk->stored, false, &reason))
 		return failed(error, "cannot read what is stored", &reason);
 	/* A write of somebody else that no majority has yet: it will, or it goes away. */
 	if (chunk->states[chunk->stored] == CHUNK_MISSING)
@@ -359,11 +361,25 @@ static bool skip_existing(Store *store, Chunk *chunk, Error *error)
 	return true;
 }
 
-bool store_insert(Store *store, Chunk *chunk, bool *retried, Error *error)
+bool store_look(Store *store, Chunk *chunk, Error *error)
 {
+	bson_error_t reason;
+
+	/* An insert whose end nobody knows may be waiting for its majority. */
+	if (!has_majority(store, error))
+		return false;
+	if (store_read_compare(store->collection, chunk, chunk->stored, true, &reason))
+		return true;
+	return failed(error, "cannot read what is stored", &reason);
+}
+
+bool store_insert(Store *store, Chunk *chunk, int limit, bool *retried, Error *error)
+{
+	int end = chunk->count;
+
 	for (;;)
 	{
-		int count = collect(store, chunk);
+		int count = collect(store, chunk, limit, &end);
 		Refusal refusal = REFUSAL_NONE;
 		int index = 0;
 		bson_t reply;
@@ -393,6 +409,6 @@ bool store_insert(Store *store, Chunk *chunk, bool *retried, Error *error)
 		else if (!skip_existing(store, chunk, error))
 			return false;
 	}
-	chunk->stored = chunk->count;
+	chunk->stored = end;
 	return true;
 }

@@ -21,8 +21,8 @@ COMMENT ON COLUMN campaign.recipients.attributes IS 'What is known of the recipi
 ALTER TABLE campaign.recipients ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.recipients', '');
 
--- Page-sized rows, not compressed and not moved out of line. Not dumped: a copy of recipients that
--- src/upload/packed.c makes again when it is needed.
+-- Page-sized rows, not compressed and not moved out of line. Not dumped: this is a copy
+-- that src/upload/packed.c makes again when it is needed.
 CREATE TABLE campaign.packed_recipients (
     campaign_id text COLLATE "C" NOT NULL,
     class campaign.recipient_class NOT NULL,
@@ -31,11 +31,11 @@ CREATE TABLE campaign.packed_recipients (
     PRIMARY KEY (campaign_id, class, first_seq)
 );
 ALTER TABLE campaign.packed_recipients ALTER COLUMN numbers SET STORAGE PLAIN;
-COMMENT ON TABLE campaign.packed_recipients IS 'The numbers of a large draft once more, packed, so that a further file is compared with them quickly.';
+COMMENT ON TABLE campaign.packed_recipients IS 'A packed copy of the numbers of a large draft, so that comparing a further file with them is fast.';
 COMMENT ON COLUMN campaign.packed_recipients.campaign_id IS 'Campaign.';
 COMMENT ON COLUMN campaign.packed_recipients.class IS 'Class of recipients.';
-COMMENT ON COLUMN campaign.packed_recipients.first_seq IS 'Place in the class of the first number.';
-COMMENT ON COLUMN campaign.packed_recipients.numbers IS 'The digits of up to 1,000 numbers in the order of seq, eight bytes each, the highest first.';
+COMMENT ON COLUMN campaign.packed_recipients.first_seq IS 'seq of the first number.';
+COMMENT ON COLUMN campaign.packed_recipients.numbers IS 'The digits of up to 1,000 numbers in the order of seq, eight bytes each, most significant byte first.';
 ALTER TABLE campaign.packed_recipients ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE campaign.uploads (
@@ -48,7 +48,7 @@ CREATE TABLE campaign.uploads (
 COMMENT ON TABLE campaign.uploads IS 'Numbers files that were imported, so that sending one again changes nothing.';
 COMMENT ON COLUMN campaign.uploads.campaign_id IS 'Campaign.';
 COMMENT ON COLUMN campaign.uploads.digest IS 'SHA-256 of the class and the file''s own SHA-256.';
-COMMENT ON COLUMN campaign.uploads.result IS 'What campaign_upload() answered.';
+COMMENT ON COLUMN campaign.uploads.result IS 'What campaign_upload() returned.';
 COMMENT ON COLUMN campaign.uploads.created_at IS 'When it was imported.';
 ALTER TABLE campaign.uploads ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.uploads', '');
@@ -60,7 +60,7 @@ CREATE FUNCTION campaign.recipients_import(
 LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'campaign_recipients_import';
 COMMENT ON FUNCTION campaign.recipients_import(text, campaign.recipient_class, bigint, bytea, boolean, boolean, bigint) IS
-'Parses a numbers file and appends its recipients from first_seq on; answers {"accepted", "duplicates", "invalid", "errors"}. present: how many the campaign has in all classes. The caller holds the campaign''s lock.';
+'Parses a numbers file and appends its recipients from first_seq on; returns {"accepted", "duplicates", "invalid", "errors"}. present: how many the campaign has in all classes. The caller holds the campaign''s lock.';
 
 CREATE FUNCTION @extschema@.campaign_upload(
     campaign_id text,
@@ -118,7 +118,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_upload(text, bytea, boolean, boolean, text) IS
-'Adds a file of phone numbers, one a line, to a draft campaign. All or nothing, unless skip_invalid; a number that the campaign has already is dropped, unless allow_duplicates. Answers {"accepted": n, "duplicates": n, "invalid": n, "errors": [{"line": n, "reason": "..."}]}; the same file again changes nothing and answers the same with "repeated": true.';
+'Adds a file of phone numbers, one a line, to a draft campaign. All or nothing, unless skip_invalid; a number that the campaign already has is dropped, unless allow_duplicates. Returns {"accepted": n, "duplicates": n, "invalid": n, "errors": [{"line": n, "reason": "..."}]}; the same file again changes nothing and returns the same with "repeated": true.';
 
 CREATE FUNCTION @extschema@.campaign_upload(
     campaign_id text,
@@ -164,12 +164,14 @@ COMMENT ON FUNCTION campaign.attributes_outcome(boolean, campaign.recipient_clas
 'What storing a recipient changes in its attributes: they read attributes || this afterwards. The worker sends them so, and nobody has to change a row or a document. Empty but for a generated record.';
 
 CREATE FUNCTION campaign.recipients_check(
-    classes campaign.recipient_class[], phone_numbers text[], texts text[], attributes jsonb[]
+    classes campaign.recipient_class[], phone_numbers text[], texts text[], attributes jsonb[], generated boolean
 ) RETURNS void
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    vip_outcome jsonb := campaign.attributes_outcome(generated, 'VIP');
+    normal_outcome jsonb := campaign.attributes_outcome(generated, 'NORMAL');
     found_problem record;
 BEGIN
     IF classes IS NULL OR phone_numbers IS NULL OR cardinality(classes) <> cardinality(phone_numbers)
@@ -184,7 +186,10 @@ BEGIN
                 THEN 'phone_number must be + and 8 to 15 digits, the first not 0'
             WHEN r.own_text = '' OR length(r.own_text) > 4096 OR octet_length(convert_to(r.own_text, 'UTF8')) = 0
                 THEN 'text is empty or longer than 4096 characters'
-            ELSE 'attributes: ' || campaign.attributes_problem(r.attributes) END AS problem
+            -- As they will be sent: an error of the worker's would hold the campaign up for ever.
+            ELSE 'attributes: ' || campaign.attributes_problem(CASE
+                WHEN jsonb_typeof(r.attributes) <> 'object' THEN r.attributes
+                ELSE r.attributes || CASE r.class WHEN 'VIP' THEN vip_outcome ELSE normal_outcome END END) END AS problem
         FROM unnest(classes, phone_numbers, texts, attributes)
             WITH ORDINALITY AS r (class, phone_number, own_text, attributes, place)) AS checked
     WHERE checked.problem IS NOT NULL ORDER BY checked.place LIMIT 1;
@@ -194,7 +199,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION campaign.recipients_check(campaign.recipient_class[], text[], text[], jsonb[]) IS
+COMMENT ON FUNCTION campaign.recipients_check(campaign.recipient_class[], text[], text[], jsonb[], boolean) IS
 'An error that names the first recipient that cannot be one, and why.';
 
 CREATE FUNCTION campaign.recipients_add(
@@ -217,7 +222,7 @@ BEGIN
         RAISE EXCEPTION 'campaign "%" is %: recipients can be added to a draft only', target.id, target.status
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    PERFORM campaign.recipients_check(classes, phone_numbers, texts, attributes);
+    PERFORM campaign.recipients_check(classes, phone_numbers, texts, attributes, target.generated);
     FOR added IN
         SELECT wanted.class, count(*) AS count FROM unnest(classes) AS wanted (class) GROUP BY 1 ORDER BY 1
     LOOP

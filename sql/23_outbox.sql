@@ -1,4 +1,4 @@
--- The outbox: what the worker has to publish, and what it writes down about it (src/publish/outbox.c).
+-- The outbox: what the worker has to publish, and what it records about it (src/publish/outbox.c).
 
 CREATE FUNCTION campaign.outbox_active(watched boolean DEFAULT true)
 RETURNS TABLE (campaign_id text, class text, class_number integer, ordered boolean, status text,
@@ -29,7 +29,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_active(boolean) IS
-'What the worker has to publish, in the order of dispatch, and with watched what is published and not stored: a row per class of an unfinished campaign. blocked: an earlier class is not stored completely.';
+'A row for each unfinished class that the worker has to publish, in the order of dispatch; with watched, also for those that are published and not yet stored. blocked: an earlier class is not stored completely.';
 
 CREATE FUNCTION campaign.outbox_template(campaign_id text, class text)
 RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text,
@@ -47,9 +47,9 @@ END
 $$;
 COMMENT ON FUNCTION campaign.outbox_template(text, text) IS 'What all batches of a class of a campaign share.';
 
--- What must never happen in the functions below is waiting for a lock that a client holds: one
--- forgotten transaction would stop every campaign. Rows of progress are locked for moments only; a
--- row of campaigns may be locked by a client for hours, and is then left for the next time.
+-- The functions below must never wait for a lock that a client holds: one forgotten transaction
+-- would stop every campaign. Rows of progress are locked for moments only; a row of campaigns may be
+-- locked by a client for hours, and is then left for the next time.
 
 CREATE FUNCTION campaign.outbox_mark(campaign_id text, class text, rewinds integer, published bigint)
 RETURNS boolean
@@ -91,7 +91,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_mark(text, text, integer, bigint) IS
-'The broker confirmed a class up to a seq. Ignored if the class was rewound meanwhile. False if the status could not be changed because somebody holds the campaign''s lock: call again.';
+'Records that the broker confirmed a class up to a seq; ignored if the class was rewound meanwhile. False if the status could not be changed because somebody holds the campaign''s lock: call again.';
 
 CREATE FUNCTION campaign.outbox_rewind(campaign_id text, class text, next_seq bigint DEFAULT NULL)
 RETURNS bigint
@@ -124,7 +124,29 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_rewind(text, text, bigint) IS
-'Publishes a class again from next_seq, or from the end of what is stored; returns the last seq that stays published, NULL if the campaign is not running. Safe: the store knows what it has.';
+'Publishes a class again from next_seq, or from the end of what is stored; returns the last seq that stays published, NULL if the campaign is not running. Safe, because storing is idempotent.';
+
+CREATE FUNCTION campaign.outbox_due() RETURNS double precision
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    due text;
+BEGIN
+    FOR due IN
+        SELECT c.id FROM campaign.campaigns c
+        WHERE c.status = 'scheduled' AND c.scheduled_at <= clock_timestamp() AND NOT c.deleted
+        ORDER BY c.scheduled_at, c.id LIMIT 1000
+        FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        PERFORM campaign.campaign_transition(due, 'queued', 'its time has come');
+    END LOOP;
+    RETURN (SELECT extract(epoch FROM min(c.scheduled_at) - clock_timestamp())
+            FROM campaign.campaigns c WHERE c.status = 'scheduled' AND NOT c.deleted);
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_due() IS
+'Queues the scheduled campaigns whose time has come; returns the seconds until the next one, NULL if there is none. One that a client has locked comes with the next call.';
 
 CREATE FUNCTION campaign.outbox_finish() RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

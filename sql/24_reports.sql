@@ -1,5 +1,5 @@
--- Reports: what the consumer says is stored (consumer/report.c). docs/contract says the same for
--- consumers in other languages.
+-- Reports: what the consumer says is stored (consumer/report.c). docs/contract describes them
+-- for consumers in other languages.
 
 CREATE FUNCTION campaign.campaign_complete(campaign_id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
@@ -32,27 +32,54 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.campaign_complete(text) IS
-'Ends a campaign that is stored completely: sent, or failed after a conflict. False if it is not, or if somebody holds its lock: outbox_finish() comes back to it.';
+'Ends a campaign that is stored completely: sent, or failed after a conflict. False if it is not complete, or if somebody holds its lock: then outbox_finish() ends it later.';
+
+CREATE FUNCTION campaign.report_primary_check() RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A standby, or the old primary after a failover, may not know a campaign yet that is good, nor
+    -- that one is paused.
+    IF current_setting('transaction_read_only')::boolean THEN
+        RAISE EXCEPTION 'the server is read-only' USING ERRCODE = 'read_only_sql_transaction';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.report_primary_check() IS 'An error on a server that is read-only.';
 
 CREATE FUNCTION campaign.report_open(campaign_id text)
-RETURNS TABLE (class text, total bigint, stored_through bigint, failed int8multirange)
+RETURNS TABLE (class text, total bigint, stored_through bigint, failed int8multirange, halted boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-    -- A standby, or the old primary after a failover, may not know a campaign yet that is good.
-    IF current_setting('transaction_read_only')::boolean THEN
-        RAISE EXCEPTION 'the server is read-only' USING ERRCODE = 'read_only_sql_transaction';
-    END IF;
+    PERFORM campaign.report_primary_check();
     RETURN QUERY
-    SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed
-    FROM campaign.progress p WHERE p.campaign_id = report_open.campaign_id
+    SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed,
+        c.status IN ('paused', 'cancelled')
+    FROM campaign.progress p JOIN campaign.campaigns c ON c.id = p.campaign_id
+    WHERE p.campaign_id = report_open.campaign_id
     ORDER BY p.class;
 END
 $$;
 COMMENT ON FUNCTION campaign.report_open(text) IS
-'The classes of a campaign with their totals, the seq up to which everything was reported, and the seqs among them that failed (report_conflict()); no rows if there is no such campaign. An error on a server that is read-only.';
+'The classes of a campaign with their totals, the seq up to which everything was reported, the seqs among them that failed (report_conflict()), and whether the campaign is halted (report_halted()); no rows if there is no such campaign. An error on a server that is read-only.';
+
+CREATE FUNCTION campaign.report_halted(campaign_ids text[]) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.report_primary_check();
+    RETURN QUERY
+    SELECT c.id FROM campaign.campaigns c
+    WHERE c.id = ANY (campaign_ids) AND c.status IN ('paused', 'cancelled');
+END
+$$;
+COMMENT ON FUNCTION campaign.report_halted(text[]) IS
+'Which of these campaigns are paused or cancelled: nothing more of them may be stored. What of them was received before this was asked is reported if MongoDB has it already, and acknowledged: a campaign that is resumed is published again from there. Ask before storing, if the last answer is older than a quarter of a second. An error on a server that is read-only.';
 
 -- The rows of a campaign's classes are locked in their order, so that of two consumers that store the
 -- last of one class each, the second one sees both.
@@ -117,7 +144,7 @@ BEGIN
             AS r (campaign_id, class, first_seq, last_seq)
         GROUP BY 1, 2 ORDER BY 1, 2
     LOOP
-        -- What this report alone covers was stored just now: nothing is older than the look would be.
+        -- What this report alone covers was stored just now: a check would say nothing new.
         UPDATE campaign.progress p
         SET stored = p.stored + report.stored * int8multirange(int8range(1, p.total + 1)),
             stored_at = clock_timestamp()
@@ -163,7 +190,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_checked(text[], text[], bigint[], bigint[], text[]) IS
-'As report_stored(), but a campaign that would end is not ended, and the ranges that would end it not reported, unless checked has its id: the caller has looked whether MongoDB still holds all of it. Returns a row without class for each campaign that is ended now, and the classes of those that have to be looked at: count their documents, and report again with their ids in checked. Ranges that are the whole campaign need no look.';
+'As report_stored(), but ranges that would end a campaign are recorded only if checked has its id: the caller has checked that MongoDB still holds all of it. Returns a row without class for each campaign that has now ended, and the classes of those that have to be checked: count their documents, then report again with their ids in checked. Ranges that are the whole campaign need no check.';
 
 CREATE FUNCTION campaign.report_stored(
     campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[]
@@ -176,7 +203,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_stored(text[], text[], bigint[], bigint[]) IS
-'MongoDB holds these ranges of seqs, both ends included: element i of the four arrays belongs together. Idempotent. Marks campaigns that are complete as sent (or failed, after a conflict) and returns how many.';
+'MongoDB holds these ranges of seqs, both ends included; the elements i of the four arrays belong together. Idempotent. Marks campaigns that are complete as sent (or failed, after a conflict) and returns how many.';
 
 CREATE FUNCTION campaign.report_gap(campaign_id text, class text, next_seq bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -203,7 +230,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_conflict(text, text, bigint, text) IS
-'MongoDB holds another message in the place of this one. Nothing was overwritten; the others go on, and in the end the campaign is failed, with the reason of the first conflict.';
+'MongoDB holds another message in the place of this one, or refuses it. Nothing was overwritten; the others go on, and the campaign ends failed, with the reason of the first such message.';
 
 CREATE FUNCTION campaign.worker_progress() RETURNS void
 LANGUAGE C VOLATILE

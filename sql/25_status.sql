@@ -10,11 +10,14 @@ BEGIN
     SELECT jsonb_build_object(
         'id', c.id, 'name', c.name, 'status', c.status, 'ordered', c.ordered, 'total', c.total,
         'published', coalesce(p.published, 0), 'stored', coalesce(p.stored, 0),
-        'failed', coalesce(p.failed, 0), 'rewinds', coalesce(p.rewinds, 0),
+        'failed', coalesce(p.failed, 0),
+        'cancelled', CASE WHEN c.status = 'cancelled'
+                          THEN c.total - coalesce(p.stored, 0) - coalesce(p.failed, 0) ELSE 0 END,
+        'rewinds', coalesce(p.rewinds, 0),
         'progress_percent', CASE WHEN c.total > 0 THEN round(100.0 * coalesce(p.stored, 0) / c.total, 1) ELSE 0 END,
         'classes', coalesce(p.classes, '{}'),
         'error', coalesce(c.error, p.error),
-        'created_at', c.created_at, 'queued_at', c.queued_at, 'started_at', c.started_at,
+        'created_at', c.created_at, 'scheduled_at', c.scheduled_at, 'queued_at', c.queued_at, 'started_at', c.started_at,
         'published_at', c.published_at, 'sent_at', c.sent_at, 'updated_at', c.updated_at)
     INTO answer
     FROM campaign.campaigns c
@@ -22,7 +25,7 @@ BEGIN
         SELECT sum(r.published)::bigint AS published,
             sum(campaign.stored_count(r.stored - r.failed))::bigint AS stored,
             sum(campaign.stored_count(r.failed))::bigint AS failed,
-            sum(r.rewinds) AS rewinds, min(r.error) AS error,
+            sum(r.rewinds - r.resumes) AS rewinds, min(r.error) AS error,
             jsonb_object_agg(r.class, jsonb_build_object('total', r.total, 'published', r.published,
                 'stored', campaign.stored_count(r.stored - r.failed),
                 'failed', campaign.stored_count(r.failed), 'started_at', r.started_at,
@@ -37,7 +40,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_status(text) IS
-'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), failed (another message is in their place), per class too, and the time of each step.';
+'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), failed (refused by MongoDB, or another message is in their place), cancelled (will never be sent), per class too, rewinds (how often confirmed messages were lost and published again), and the time of each step.';
 
 CREATE FUNCTION @extschema@.campaign_verify(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER

@@ -217,7 +217,9 @@ DECLARE
     processed bigint := (counts ->> 'completed')::bigint + (counts ->> 'failed')::bigint;
     wanted bigint := CASE WHEN r.phase = 'GENERATING' THEN run.quantity ELSE target.total END;
     -- While it runs, what has passed is what the last report says.
-    ended_at timestamptz := CASE WHEN target.status IN ('sent', 'failed', 'cancelled') THEN target.updated_at
+    ended_at timestamptz := CASE WHEN target.status IN ('sent', 'failed', 'cancelled') THEN
+            (SELECT e.created_at FROM campaign.events e
+             WHERE e.campaign_id = target.id AND e.target = target.status ORDER BY e.number LIMIT 1)
         ELSE greatest(vip.stored_at, normal.stored_at) END;
     generation_ms bigint := campaign.ms_between(run.started_at, coalesce(run.generated_at, run.updated_at));
 BEGIN
@@ -280,13 +282,18 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF (campaign.run_read(campaign_id)).phase = 'GENERATING' THEN
+        RAISE EXCEPTION 'campaign "%": its records are being generated', campaign_id
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Wait for the job that generates them, or end it with job_cancel().';
+    END IF;
     UPDATE campaign.runs r
     SET archived_at = clock_timestamp(), archive = campaign.run_entry(r.campaign_id)
     WHERE r.campaign_id = run_archive.campaign_id AND r.archived_at IS NULL;
 END
 $$;
 COMMENT ON FUNCTION campaign.run_archive(text) IS
-'Keeps what is known of a generated run before a reset takes its recipients away. The caller holds the campaign''s lock.';
+'Keeps what is known of a generated run before a reset takes its recipients away; an error while it is being generated. The caller holds the campaign''s lock.';
 
 CREATE FUNCTION campaign.run_history(campaign_ids text[]) RETURNS SETOF jsonb
 LANGUAGE plpgsql VOLATILE ROWS 100

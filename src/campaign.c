@@ -25,7 +25,7 @@ void _PG_init(void)
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	shmem_register();
-	/* pg_upgrade wants nobody to write. */
+	/* During pg_upgrade nothing may write. */
 	if (!IsBinaryUpgrade)
 		launcher_register();
 }

@@ -1,7 +1,7 @@
 /*
  * settings.h - the campaign.* settings of PostgreSQL.
  *
- * All of them are read at reload (PGC_SIGHUP); docs/settings.md lists them.
+ * All of them are read again at each reload; docs/settings.md lists them.
  */
 #ifndef CAMPAIGN_SETTINGS_H
 #define CAMPAIGN_SETTINGS_H

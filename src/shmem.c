@@ -1,8 +1,8 @@
 /*
  * shmem.c - reserves the extension's shared memory and hands it to its users.
  *
- * Must never hold anything that is needed after a crash: the postmaster clears
- * it whenever a process dies hard.
+ * Must never hold anything that is needed after a crash: the postmaster clears it
+ * whenever a process crashes.
  */
 #include "postgres.h"
 

@@ -3,7 +3,7 @@
  *
  * The one place from which both programs take names, fields and limits.
  * docs/contract/ says the same in AsyncAPI and JSON Schema, for consumers in
- * other languages; test/e2e/test_contract.py holds the two together.
+ * other languages; test/e2e/test_contract.py checks that the two agree.
  *
  * Must never include a PostgreSQL or an AMQP header.
  */
@@ -21,8 +21,8 @@
 #define MESSAGE_DEAD		   "campaign.dead" /* dead-letter exchange (fanout) and its queue */
 
 /*
- * A campaign lives in one partition for ever, so this number is part of the
- * contract and no setting: changing it would split a running campaign in two.
+ * A campaign stays in one partition for ever, so this number is part of the contract
+ * and not a setting: changing it would split a running campaign in two.
  */
 #define MESSAGE_PARTITIONS	   4
 #define MESSAGE_QUEUE_NAME_MAX 64
@@ -117,9 +117,19 @@ typedef struct MessageBody
 {
 	char *buffer;
 	size_t capacity;
+	int version; /* the caller's: MESSAGE_VERSION or MESSAGE_VERSION_OWN */
 	size_t length;
 	int count;
 } MessageBody;
+
+/* What a recipient brings in MESSAGE_VERSION_OWN, as JSON; NULL: nothing. */
+typedef struct MessageOwn
+{
+	const char *text; /* from message_escape() */
+	size_t text_length;
+	const char *attributes; /* canonical, at most MESSAGE_ATTRIBUTES_MAX bytes */
+	size_t attributes_length;
+} MessageOwn;
 
 /* JSON of the text with its quotes, into `out`; returns its length, or 0 if it does not fit. */
 size_t message_escape(const char *text, size_t length, char *out, size_t capacity);
@@ -131,6 +141,10 @@ bool message_begin(MessageBody *body, const char *campaign_id, MessageClass clas
 /* Adds a recipient; false (and nothing added) when the body is full. */
 bool message_add(MessageBody *body, const char *identifier, size_t identifier_length,
 				 const char *phone_number, size_t phone_length);
+
+/* The same, for a recipient of MESSAGE_VERSION_OWN. */
+bool message_add_own(MessageBody *body, const char *identifier, size_t identifier_length,
+					 const char *phone_number, size_t phone_length, const MessageOwn *own);
 
 /* Closes the body. Room for it was kept by message_add(). */
 void message_end(MessageBody *body);

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* So many wrong characters are a typing error. */
+/* Up to so many wrong characters are a typing error. */
 #define NEAR			3
 #define NAME_MAX_LENGTH 64
 

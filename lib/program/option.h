@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Behind a URL's name or flag: the value stands in a file. */
+/* After a URL's name or flag: the value is in a file. */
 #define OPTION_FILE_SUFFIX		"_FILE"
 #define OPTION_FILE_FLAG_SUFFIX "-file"
 
@@ -51,7 +51,7 @@ typedef struct Option
 #define OPTION_LOG_LEVEL                                                                           \
 	{                                                                                              \
 		"CAMPAIGN_LOG_LEVEL", "log-level", "debug|info|warning|error", "info",                     \
-			"what is logged: this and what is worse", OPTION_WORD, OPTION_PLACE(log_level),        \
+			"log this level and what is worse", OPTION_WORD, OPTION_PLACE(log_level),              \
 			.words = OPTION_LOG_LEVELS                                                             \
 	}
 
@@ -61,7 +61,7 @@ extern const char *const OPTION_LOG_LEVELS[];
 typedef struct OptionTable
 {
 	const char *program;
-	const char *prefix; /* of names that are this program's alone: an unknown one is an error */
+	const char *prefix; /* of names that only this program has: an unknown one is an error */
 	const char *about;	/* what the program does, for the help */
 	const char *check;	/* what --check does, for the help */
 	const Option *options;

@@ -50,8 +50,8 @@ bool pgconn_is_open(const PgConnection *postgres)
 }
 
 /*
- * pgbouncer says that we talk to a process that is none of the server's. In its transaction mode
- * nothing may be left in the session: no setting, no prepared statement.
+ * Behind pgbouncer, the process id that libpq has is not one of the server's. In its transaction
+ * mode nothing may be left in the session: no setting, no prepared statement.
  */
 static bool is_pooled(PGconn *connection)
 {
@@ -66,11 +66,11 @@ static bool is_pooled(PGconn *connection)
 bool pgconn_open(PgConnection *postgres, Error *error)
 {
 	char timeout[12];
-	/* What stands before dbname is a default, which the URL may override. */
+	/* What comes before dbname is a default, which the URL may override. */
 	const char *const names[] = {"application_name", "connect_timeout", "keepalives_idle",
 								 "keepalives_interval", "keepalives_count", "tcp_user_timeout",
 								 "client_encoding",
-								 /* Behind a failover, the old primary must not be taken. */
+								 /* After a failover, the old primary must not be used. */
 								 "target_session_attrs", "dbname", NULL};
 	const char *const values[] = {postgres->program, timeout, "10",			"5",		   "3",
 								  "30000",			 "UTF8",  "read-write", postgres->url, NULL};
@@ -94,8 +94,8 @@ bool pgconn_open(PgConnection *postgres, Error *error)
 	(void) PQsetNoticeProcessor(connection, ignore_notice, NULL);
 	postgres->pooled = is_pooled(connection);
 	/*
-	 * A statement that we have given up must not go on waiting in the server with its locks. Behind
-	 * a pooler the setting would stay with whoever has the session next.
+	 * A statement that we have given up on must not go on waiting in the server with its locks.
+	 * Behind a pooler the setting would stay with whoever has the session next.
 	 */
 	if (!postgres->pooled)
 		PQclear(PQexec(connection, "SET statement_timeout = " STATEMENT_TIMEOUT_MS));

@@ -52,7 +52,7 @@ static bool assign(Loading *loading, Layer layer, int option, bool is_file, cons
 	Value *value = &loading->values[option];
 	const char *key = loading->table->options[option].key;
 
-	/* Compose files pass what is not set as empty. */
+	/* Compose files pass unset variables as empty ones. */
 	if (*text == '\0' && layer != LAYER_FLAG)
 		return true;
 	if (value->set && value->layer == layer && value->is_file != is_file)
@@ -117,7 +117,7 @@ static bool take_environment(Loading *loading, char *const environment[], Error 
 				return false;
 		}
 		else if (has_prefix(key, loading->table->prefix))
-			/* Orchestrators add variables of their own: a warning, no error. */
+			/* Orchestrators add variables of their own: a warning, not an error. */
 			snprintf(loading->unknown, LAYERS_UNKNOWN_SIZE, "%s", key);
 	}
 	return true;
@@ -200,7 +200,7 @@ static SettingsAction take_flags(Loading *loading, int argc, char *const argv[],
 /* Replaces a path by the first line of its file, without the mark that some editors begin with. */
 static bool read_value_file(const Option *option, Value *value, Error *error)
 {
-	char text[LAYERS_TEXT_MAX + 8]; /* the mark and the line's end are no part of the value */
+	char text[LAYERS_TEXT_MAX + 8]; /* the mark and the line's end are not part of the value */
 	FILE *file = fopen(value->text, "re");
 	bool done = file != NULL && fgets(text, sizeof(text), file) != NULL;
 	int reason = errno;

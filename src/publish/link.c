@@ -2,8 +2,8 @@
  * link.c - the worker's connection to RabbitMQ: opening it, losing it, and
  * hearing what the broker has settled.
  *
- * A broker that is away is normal: one WARNING when it goes, one LOG when it is
- * back. link_connect() is the only place where the worker waits for it.
+ * That the broker cannot be reached is normal: one WARNING when it is lost, one LOG
+ * when it is back. Besides link_connect(), the worker waits for it only in watch.c.
  */
 #include "postgres.h"
 

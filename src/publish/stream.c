@@ -54,6 +54,8 @@ bool stream_prepare(Stream *stream, const OutboxTemplate *template)
 						   template->identifier_fingerprint))
 		return false;
 	stream->escaped_text = escaped_text;
+	stream->version = template->version;
+	stream->outcome = MemoryContextStrdup(stream->context, template->outcome);
 	return true;
 }
 

@@ -1,6 +1,6 @@
 -- Recipients with a text and attributes of their own (R3.1, R3.3).
 BEGIN;
-SELECT plan(56);
+SELECT plan(57);
 
 CREATE FUNCTION pg_temp.canonical(attributes jsonb) RETURNS text LANGUAGE sql AS
 $$ SELECT campaign.attributes_canonical(attributes) $$;
@@ -78,6 +78,8 @@ SELECT is(campaign.attributes_outcome(false, 'VIP'), '{}', 'R3.3: attributes tha
 SELECT is(campaign.attributes_outcome(true, 'VIP'), '{"status": "processado", "observations": "enviado com prioridade"}', 'R3.3: VIP');
 SELECT is(campaign.attributes_outcome(true, 'NORMAL'), '{"status": "processado", "observations": "processado sem prioridade"}', 'R3.3: NORMAL');
 
+SELECT throws_matching($$ SELECT campaign.recipients_check('{VIP}', '{+12025550123}', NULL, ARRAY[jsonb_build_object('a', repeat('x', 4088))], true) $$,
+    'more than 4096 bytes', 'R3.3: what is added by processing must fit, too');
 SELECT campaign_cancel(id) FROM draft;
 SELECT throws_matching($$ SELECT campaign.recipients_add((SELECT id FROM draft), '{VIP}', '{+12025550123}') $$, 'to a draft only', 'R3.1: to a draft only');
 

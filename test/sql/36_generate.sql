@@ -1,6 +1,6 @@
 -- Generated runs: what is made up, and the job that makes it, a chunk in each step.
 BEGIN;
-SELECT plan(39);
+SELECT plan(42);
 
 CREATE FUNCTION pg_temp.records(seed bigint, first bigint, count bigint, vip float8 DEFAULT 25) RETURNS text LANGUAGE sql AS
 $$ SELECT string_agg(r::text, E'\n') FROM campaign.generated_records(seed, first, count, vip, 1, 1) AS r $$;
@@ -51,6 +51,8 @@ SELECT is(campaign_run_status(id) -> 'progress', '{"target": 60000, "generated":
 SELECT is(campaign_run_status(id) ->> 'phase', 'GENERATING', 'R3.5: while it is not there it is being generated') FROM one;
 SELECT throws_ok(format('SELECT campaign_generate(%L, 10)', id), '55000', NULL, 'R3.6: a second run is refused') FROM one;
 SELECT throws_ok(format('SELECT campaign_dispatch(%L)', id), '55000', NULL, 'nothing is sent before all is there') FROM one;
+SELECT throws_ok(format('SELECT campaign_schedule(%L, now())', id), '55000', NULL, 'nor scheduled') FROM one;
+SELECT throws_ok(format('SELECT campaign_reset(%L)', id), '55000', NULL, 'R3.6: what is being generated cannot be reset') FROM one;
 SELECT is(pg_temp.step(id), NULL, 'a step makes a chunk') FROM job;
 SELECT is(job_get(id) - '{id,type,meta,run_at,created_at,started_at,max_attempts,interruptions,priority,cancel_requested,error,error_code}'::text[],
     '{"status": "waiting", "progress": 41, "attempts": 0, "result": null, "finished_at": null}', 'and the job waits for the next one') FROM job;
@@ -68,8 +70,9 @@ SELECT pg_temp.step(id) FROM job_two;
 SELECT job_cancel(id) FROM job_two;
 SELECT is(campaign_run_status(id) ->> 'phase', 'ABORTED', 'R3.6: whoever cancels the job aborts the run') FROM two;
 SELECT is(campaign_run_status(id) #> '{progress,generated}', '25000', 'what is there stays') FROM two;
-SELECT campaign.run_archive(id) FROM two;
-SELECT is((SELECT h ->> 'phase' FROM campaign_runs(two.id) AS h WHERE h ->> 'archivedAt' IS NOT NULL), 'ABORTED', 'R3.6: an archived run stays in the history') FROM two;
+SELECT campaign_reset(id) FROM two;
+SELECT is(campaign_run_status(two.id) - '{lastRunId}'::text[], campaign_run_status(empty.id) - '{lastRunId}'::text[], 'R3.6: a reset draft is as new') FROM two, (SELECT campaign_create('empty', 'hello') AS id) AS empty;
+SELECT is((SELECT h ->> 'phase' FROM campaign_runs(two.id) AS h WHERE h ->> 'archivedAt' IS NOT NULL), 'ABORTED', 'R3.6: and the run stays in the history') FROM two;
 CREATE TEMPORARY TABLE three AS SELECT campaign_create('generated', 'hello') AS id;
 CREATE TEMPORARY TABLE job_three AS SELECT campaign_generate(id, 30000) ->> 'jobId' AS id FROM three;
 SELECT campaign_cancel(id) FROM three;

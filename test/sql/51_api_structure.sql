@@ -20,7 +20,7 @@ SELECT is_empty(
     'the API has views and no tables');
 SELECT is(
     (SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'campaign_api'::regnamespace),
-    'application_create campaign_cancel campaign_dispatch campaign_pause campaign_resume campaign_send campaign_status '
+    'application_create campaign_cancel campaign_dispatch campaign_events campaign_pause campaign_reset campaign_resume campaign_schedule campaign_send campaign_status '
     'campaign_upload campaign_upload_json campaign_verify company_member_add company_member_remove '
     'job_cancel job_create job_get job_retry job_stats login logout me password_change signup signup_async token', 'the functions of the API');
 SELECT is_empty(

@@ -55,7 +55,7 @@ stack_directory()
 	STACK_DIR=$(realpath -m -- "${1:-${STACK_DIR:-$REPOSITORY/.stack}}")
 }
 
-# Says whether STACK_DIR was made by `up`: only then may files in it be removed.
+# Whether STACK_DIR was made by `up`: only then may files in it be removed.
 stack_is_ours()
 {
 	[ -f "$STACK_DIR/.campaign-stack" ]
@@ -123,6 +123,6 @@ part_check()
 	case "${1:-}" in
 		postgres | worker | rabbitmq | mongod | consumer | smtp | mailer | postgrest | nginx) ;;
 		'') usage_error "a name is needed: $STACK_PARTS" ;;
-		*) usage_error "no part is called $1: $STACK_PARTS" ;;
+		*) usage_error "there is no part $1: $STACK_PARTS" ;;
 	esac
 }

@@ -92,7 +92,7 @@ def queue_of(campaign_id):
 
 
 def documents_of(stack, campaign_id):
-    """All documents whose campaign_id it is, wherever they stand, by class and seq."""
+    """All documents with this campaign_id, whatever their _id, by class and seq."""
     documents = list(stack.messages.find({"campaign_id": campaign_id}))
     return sorted(documents, key=lambda one: (CLASS_NUMBER[one["class"]], one["seq"]))
 

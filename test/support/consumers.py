@@ -10,7 +10,7 @@ URLS = ("AMQP_URL", "MONGODB_URI", "DATABASE_URL")
 
 
 def environment(stack=None, **changes):
-    """The three URLs of a stack, with changes; None takes a setting away."""
+    """The three URLs of a stack, with changes; None removes a setting."""
     variables = base_environment()
     if stack is not None:
         variables.update(AMQP_URL=stack.env["AMQP_URL"], MONGODB_URI=stack.env["MONGODB_URI"],

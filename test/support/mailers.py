@@ -19,7 +19,7 @@ FROM = "welcome@campaign.test"
 
 
 def environment(stack=None, **changes):
-    """The mailer's settings for a stack, with changes; None takes a setting away."""
+    """The mailer's settings for a stack, with changes; None removes a setting."""
     variables = {**base_environment(), "MAILER_FROM": FROM, "MAILER_TEMPLATES": str(TEMPLATES)}
     if stack is not None:
         variables.update(MAILER_DATABASE_URL=stack.env["MAILER_DATABASE_URL"],
