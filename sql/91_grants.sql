@@ -19,6 +19,9 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_verify(text),
     @extschema@.campaign_run_status(text),
     @extschema@.campaign_runs(text, integer),
+    @extschema@.campaign_health(text),
+    @extschema@.campaign_logs(text, integer),
+    @extschema@.campaign_recipients(text, text[], integer),
     @extschema@.campaign_generate(text, bigint, bigint, double precision, boolean, text),
     @extschema@.job_type_register(text, regproc, regproc, text, integer, interval, interval, integer, boolean, text[]),
     @extschema@.job_create(text, jsonb, timestamptz, integer, text, text),
@@ -45,6 +48,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_rewind(text, text, bigint),
     campaign.outbox_due(),
     campaign.outbox_finish(),
+    campaign.outbox_trouble(text, text),
     campaign.attributes_canonical(jsonb)
 TO campaign_worker;
 
@@ -80,6 +84,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.report_stored(text[], text[], bigint[], bigint[]),
     campaign.report_checked(text[], text[], bigint[], bigint[], text[]),
     campaign.report_gap(text, text, bigint),
+    campaign.report_waiting(text, text, bigint),
     campaign.report_conflict(text, text, bigint, text)
 TO campaign_consumer;
 
