@@ -317,6 +317,23 @@ END
 $$;
 COMMENT ON FUNCTION campaign.run_history(text[]) IS 'The runs of these campaigns, the newest first.';
 
+CREATE FUNCTION campaign.recent_runs(campaign_ids text[], rows integer) RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT c.id FROM campaign.campaigns c
+        LEFT JOIN LATERAL (SELECT max(g.created_at) AS created_at FROM campaign.runs g
+                           WHERE g.campaign_id = c.id) AS g ON true
+        WHERE NOT c.deleted AND (campaign_ids IS NULL OR c.id = ANY (campaign_ids))
+          AND (g.created_at IS NOT NULL OR c.queued_at IS NOT NULL)
+        ORDER BY coalesce(g.created_at, c.queued_at) DESC LIMIT recent_runs.rows);
+END
+$$;
+COMMENT ON FUNCTION campaign.recent_runs(text[], integer) IS
+'Those of these campaigns (NULL: of all) that have run last.';
+
 CREATE FUNCTION @extschema@.campaign_runs(campaign_id text DEFAULT NULL, rows integer DEFAULT 100) RETURNS SETOF jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 100
 SET search_path = pg_catalog, pg_temp
@@ -326,13 +343,8 @@ BEGIN
         PERFORM campaign.run_read(campaign_id);
     END IF;
     RETURN QUERY
-    SELECT h FROM campaign.run_history(ARRAY(
-        SELECT c.id FROM campaign.campaigns c
-        LEFT JOIN LATERAL (SELECT max(g.created_at) AS created_at FROM campaign.runs g
-                           WHERE g.campaign_id = c.id) AS g ON true
-        WHERE NOT c.deleted AND (campaign_runs.campaign_id IS NULL OR c.id = campaign_runs.campaign_id)
-          AND (g.created_at IS NOT NULL OR c.queued_at IS NOT NULL)
-        ORDER BY coalesce(g.created_at, c.queued_at) DESC LIMIT campaign_runs.rows)) AS h
+    SELECT h FROM campaign.run_history(campaign.recent_runs(
+        CASE WHEN campaign_id IS NOT NULL THEN ARRAY[campaign_id] END, campaign_runs.rows)) AS h
     LIMIT campaign_runs.rows;
 END
 $$;

@@ -121,6 +121,13 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_reset(text, text),
     campaign_api.campaign_events(text),
     campaign_api.campaign_verify(text),
+    campaign_api.campaign_run_status(text),
+    campaign_api.campaign_health(text),
+    campaign_api.campaign_logs(text, integer),
+    campaign_api.campaign_runs(text, integer),
+    campaign_api.campaign_recipients(text, text, integer),
+    campaign_api.campaign_generate(bigint, text, bigint, double precision, boolean),
+    campaign_api.campaign_run_control(text, text, text, boolean),
     campaign_api.application_create(text, text)
 TO campaign_user;
 GRANT EXECUTE ON FUNCTION
