@@ -1,6 +1,6 @@
 -- Schedule, pause, resume, cancel, reset, and the record of every move.
 BEGIN;
-SELECT plan(38);
+SELECT plan(39);
 
 CREATE FUNCTION pg_temp.draft(count int DEFAULT 3) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -70,6 +70,8 @@ SELECT is(campaign_status(id) -> 'cancelled', '50', 'what was stored before it c
 SELECT results_eq($$ SELECT campaign.report_halted(ARRAY[id]) FROM run $$, $$ SELECT id FROM run $$, 'it is halted for good');
 SELECT results_eq($$ SELECT source || '>' || target, role, reason FROM run, campaign_events(id) WHERE target IN ('paused', 'cancelled') ORDER BY number $$,
     format($$ VALUES ('published>paused', %1$L, 'lunch'), ('publishing>cancelled', %1$L, 'wrong list') $$, session_user), 'who, what and why');
+SELECT is(pg_temp.moves(id), 'draft>queued queued>publishing publishing>published published>paused paused>queued '
+    'queued>publishing publishing>cancelled', 'every move is there') FROM run;
 SELECT throws_ok(format('SELECT campaign_reset(%L, repeat(''x'', 501))', pg_temp.draft()), '22023', NULL, 'a reason has at most 500 characters');
 
 SELECT set_config('request.jwt.claims', '{"user_id": "somebodyelse", "role": "campaign_app", "application_id": "other"}', true);
