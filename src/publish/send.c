@@ -20,8 +20,7 @@
 #define SEND_RECIPIENT	80	/* bytes of a recipient in a body, at most */
 
 /* Puts recipients into a body until it is full; returns how many. */
-static int add_recipients(Worker *worker, Stream *stream, int first, int count,
-						  MessageBody *body)
+static int add_recipients(Worker *worker, Stream *stream, int first, int count, MessageBody *body)
 {
 	char identifier[CUID2_LENGTH_DEFAULT + 1];
 	bool fits = true;
