@@ -13,6 +13,7 @@
 
 #include "guard.h"
 #include "link.h"
+#include "program/sometimes.h"
 #include "send.h"
 #include "settings.h"
 
@@ -111,6 +112,7 @@ static int sendable(Worker *worker, const Stream *stream)
 	batches = (int64) publisher_room(worker->publisher, head + each * Min(room, in_body));
 	if (batches == 0)
 	{
+		SOMETIMES("worker.held_back");
 		worker->held_back = true;
 		return 0;
 	}
