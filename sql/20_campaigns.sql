@@ -35,7 +35,7 @@ COMMENT ON COLUMN campaign.campaigns.id IS 'cuid2';
 COMMENT ON COLUMN campaign.campaigns.name IS 'Name of the campaign.';
 COMMENT ON COLUMN campaign.campaigns.company_id IS 'Company that owns the campaign.';
 COMMENT ON COLUMN campaign.campaigns.user_id IS 'User who created the campaign.';
-COMMENT ON COLUMN campaign.campaigns.message IS 'Text that every recipient gets who has none of its own.';
+COMMENT ON COLUMN campaign.campaigns.message IS 'Text for every recipient who has none of their own.';
 COMMENT ON COLUMN campaign.campaigns.ordered IS 'Stored strictly in file order (true), or by several consumers at once (false).';
 COMMENT ON COLUMN campaign.campaigns.message_version IS 'Version of the queue contract that its batches need: 2 once a recipient has brought a text or attributes.';
 COMMENT ON COLUMN campaign.campaigns.generated IS 'Its recipients are generated records: their attributes say whether they were processed (campaign.attributes_outcome()). Set before they are added.';
@@ -45,7 +45,7 @@ COMMENT ON COLUMN campaign.campaigns.error IS 'Why the campaign failed: the firs
 COMMENT ON COLUMN campaign.campaigns.identifier_time IS 'Milliseconds since 1970 that go into the identifiers of its messages. Private.';
 COMMENT ON COLUMN campaign.campaigns.identifier_entropy IS 'Secret entropy that goes into the identifiers of its messages. Private: whoever knows it can compute them.';
 COMMENT ON COLUMN campaign.campaigns.identifier_fingerprint IS 'Secret fingerprint that goes into the identifiers of its messages. Private.';
-COMMENT ON COLUMN campaign.campaigns.scheduled_at IS 'When campaign_schedule() shall dispatch it, or has.';
+COMMENT ON COLUMN campaign.campaigns.scheduled_at IS 'When it is to be dispatched, or was, by campaign_schedule().';
 COMMENT ON COLUMN campaign.campaigns.queued_at IS 'When it was first dispatched.';
 COMMENT ON COLUMN campaign.campaigns.started_at IS 'When the broker had confirmed its first batch.';
 COMMENT ON COLUMN campaign.campaigns.published_at IS 'When the broker had confirmed its last batch.';
@@ -79,14 +79,14 @@ CREATE TABLE campaign.events (
 );
 COMMENT ON TABLE campaign.events IS 'Every move of a campaign from one status to another: who, when and why.';
 COMMENT ON COLUMN campaign.events.campaign_id IS 'Campaign.';
-COMMENT ON COLUMN campaign.events.number IS 'Its events are numbered from 1.';
+COMMENT ON COLUMN campaign.events.number IS 'Number of the event in its campaign, from 1.';
 COMMENT ON COLUMN campaign.events.created_at IS 'When.';
 COMMENT ON COLUMN campaign.events.source IS 'Status before.';
-COMMENT ON COLUMN campaign.events.target IS 'Status after; the same for what is no move, such as another time of a schedule.';
+COMMENT ON COLUMN campaign.events.target IS 'Status after; the same as before if it is not a move, such as another time of a schedule.';
 COMMENT ON COLUMN campaign.events.user_id IS 'User of the HTTP request.';
 COMMENT ON COLUMN campaign.events.application_id IS 'Application of the HTTP request.';
-COMMENT ON COLUMN campaign.events.role IS 'Role of PostgreSQL that moved it; the worker''s and the consumer''s moves have theirs.';
-COMMENT ON COLUMN campaign.events.reason IS 'What the caller gave as the reason.';
+COMMENT ON COLUMN campaign.events.role IS 'Role of PostgreSQL that moved it; for the worker''s and the consumer''s moves, theirs.';
+COMMENT ON COLUMN campaign.events.reason IS 'Reason that the caller gave.';
 ALTER TABLE campaign.events ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.events', '');
 
@@ -103,7 +103,10 @@ CREATE TABLE campaign.progress (
     rewinds integer NOT NULL DEFAULT 0,
     resumes integer NOT NULL DEFAULT 0,
     started_at timestamptz,
+    published_at timestamptz,
     stored_at timestamptz,
+    samples bigint[] NOT NULL DEFAULT '{}',
+    sample_after timestamptz,
     PRIMARY KEY (campaign_id, class)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE campaign.progress IS 'How far a class of a campaign has come.';
@@ -117,7 +120,10 @@ COMMENT ON COLUMN campaign.progress.error IS 'Why the first of them failed.';
 COMMENT ON COLUMN campaign.progress.rewinds IS 'How often publishing was set back, to what MongoDB holds; a mark from before does not count.';
 COMMENT ON COLUMN campaign.progress.resumes IS 'How many of the rewinds are campaign_resume(); the others mean that confirmed messages were lost.';
 COMMENT ON COLUMN campaign.progress.started_at IS 'When the broker had confirmed the first batch of the class.';
+COMMENT ON COLUMN campaign.progress.published_at IS 'When the broker had last confirmed all of the class.';
 COMMENT ON COLUMN campaign.progress.stored_at IS 'When the consumer last reported stored messages.';
+COMMENT ON COLUMN campaign.progress.samples IS 'The pace of the last seconds: milliseconds since 1970, how many were stored then, and so on (campaign.samples_add()).';
+COMMENT ON COLUMN campaign.progress.sample_after IS 'When the next sample is due.';
 ALTER TABLE campaign.progress ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.progress', '');
 
@@ -146,6 +152,43 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.stored_count(int8multirange) IS 'How many seqs a multirange holds.';
+
+CREATE FUNCTION campaign.samples_add(samples bigint[], at timestamptz, stored bigint) RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept CONSTANT integer := 16;
+    at_ms bigint := (extract(epoch FROM at) * 1000)::bigint;
+    count integer := cardinality(samples);
+BEGIN
+    -- The clock was set back, or MongoDB was: what was before says nothing any more.
+    IF count > 0 AND (samples[count - 1] >= at_ms OR samples[count] > stored) THEN
+        RETURN ARRAY[at_ms, stored];
+    END IF;
+    RETURN samples[greatest(count - 2 * kept + 3, 1):] || ARRAY[at_ms, stored];
+END
+$$;
+COMMENT ON FUNCTION campaign.samples_add(bigint[], timestamptz, bigint) IS
+'The last 15 samples of a class and a new one.';
+
+CREATE FUNCTION campaign.samples_rate(samples bigint[]) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Without the gaps: a pause, a server that was away.
+    RETURN (
+        WITH steps AS (
+            SELECT samples[i + 2] - samples[i] AS ms, samples[i + 3] - samples[i + 1] AS stored
+            FROM generate_series(1, cardinality(samples) - 3, 2) AS i),
+        usual AS (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY s.ms) AS ms FROM steps s)
+        SELECT CASE WHEN count(*) >= 2 THEN 1000.0 * sum(s.stored) / nullif(sum(s.ms), 0) END
+        FROM steps s, usual u WHERE s.ms <= 4 * u.ms);
+END
+$$;
+COMMENT ON FUNCTION campaign.samples_rate(bigint[]) IS
+'How many of a class were stored a second, while they were; NULL until there are three samples.';
 
 -- Every allowed change of status, and no other. docs/campaigns.md has the same table.
 CREATE FUNCTION campaign.transition_allowed(source text, target text) RETURNS boolean
@@ -193,7 +236,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     caller text := coalesce(nullif(current_setting('role'), 'none'), session_user);
-    -- Everybody may set what PostgREST sets.
+    -- Everybody may set the settings that PostgREST sets.
     by_request boolean := caller IN ('campaign_user', 'campaign_app');
 BEGIN
     IF length(reason) > 500 THEN
