@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "program/clock.h"
 #include "program/sometimes.h"
 #include "store_read.h"
 
@@ -16,6 +17,7 @@
 #define WRITE_TIMEOUT_MS	 20000
 #define SOCKET_TIMEOUT_MS	 25000
 #define SELECTION_TIMEOUT_MS 3000
+#define MAJORITY_MS			 1000
 
 /* Codes of the server (error_codes.yml). */
 #define CODE_BAD_VALUE			   2
@@ -34,9 +36,10 @@ struct Store
 	mongoc_client_t *client;
 	mongoc_collection_t *collection;
 	char *database;
-	const bson_t **pending; /* documents of the attempt */
-	int *places;			/* and their places in the chunk */
-	bson_t *options;		/* of insert_many */
+	const bson_t **pending;	   /* documents of the attempt */
+	int *places;			   /* and their places in the chunk */
+	bson_t *options;		   /* of insert_many */
+	int64_t majority_until_ms; /* until then a majority is taken to have what was inserted before */
 };
 
 const char *store_database(const mongoc_uri_t *uri)
@@ -366,9 +369,16 @@ bool store_look(Store *store, Chunk *chunk, Error *error)
 {
 	bson_error_t reason;
 
-	/* An insert whose end nobody knows may be waiting for its majority. */
-	if (!has_majority(store, error))
-		return false;
+	/*
+	 * An insert whose end nobody knows, ours or that of a consumer that died, may be waiting for
+	 * its majority. The question takes longer than a look: once in a while will do for the latter.
+	 */
+	if (clock_ms() >= store->majority_until_ms)
+	{
+		if (!has_majority(store, error))
+			return false;
+		store->majority_until_ms = clock_ms() + MAJORITY_MS;
+	}
 	if (store_read_compare(store->collection, chunk, chunk->stored, true, &reason))
 		return true;
 	return failed(error, "cannot read what is stored", &reason);
@@ -399,6 +409,7 @@ bool store_insert(Store *store, Chunk *chunk, int limit, bool *retried, Error *e
 		if (refusal == REFUSAL_NONE || index < 0 || index >= count)
 		{
 			*retried = true;
+			store->majority_until_ms = 0;
 			return failed(error, "cannot insert", &reason);
 		}
 		chunk->stored = store->places[index];

@@ -35,7 +35,7 @@ COMMENT ON COLUMN campaign.campaigns.id IS 'cuid2';
 COMMENT ON COLUMN campaign.campaigns.name IS 'Name of the campaign.';
 COMMENT ON COLUMN campaign.campaigns.company_id IS 'Company that owns the campaign.';
 COMMENT ON COLUMN campaign.campaigns.user_id IS 'User who created the campaign.';
-COMMENT ON COLUMN campaign.campaigns.message IS 'Text that every recipient gets who has none of its own.';
+COMMENT ON COLUMN campaign.campaigns.message IS 'Text for every recipient who has none of their own.';
 COMMENT ON COLUMN campaign.campaigns.ordered IS 'Stored strictly in file order (true), or by several consumers at once (false).';
 COMMENT ON COLUMN campaign.campaigns.message_version IS 'Version of the queue contract that its batches need: 2 once a recipient has brought a text or attributes.';
 COMMENT ON COLUMN campaign.campaigns.generated IS 'Its recipients are generated records: their attributes say whether they were processed (campaign.attributes_outcome()). Set before they are added.';
@@ -45,7 +45,7 @@ COMMENT ON COLUMN campaign.campaigns.error IS 'Why the campaign failed: the firs
 COMMENT ON COLUMN campaign.campaigns.identifier_time IS 'Milliseconds since 1970 that go into the identifiers of its messages. Private.';
 COMMENT ON COLUMN campaign.campaigns.identifier_entropy IS 'Secret entropy that goes into the identifiers of its messages. Private: whoever knows it can compute them.';
 COMMENT ON COLUMN campaign.campaigns.identifier_fingerprint IS 'Secret fingerprint that goes into the identifiers of its messages. Private.';
-COMMENT ON COLUMN campaign.campaigns.scheduled_at IS 'When campaign_schedule() shall dispatch it, or has.';
+COMMENT ON COLUMN campaign.campaigns.scheduled_at IS 'When it is to be dispatched, or was, by campaign_schedule().';
 COMMENT ON COLUMN campaign.campaigns.queued_at IS 'When it was first dispatched.';
 COMMENT ON COLUMN campaign.campaigns.started_at IS 'When the broker had confirmed its first batch.';
 COMMENT ON COLUMN campaign.campaigns.published_at IS 'When the broker had confirmed its last batch.';
@@ -79,14 +79,14 @@ CREATE TABLE campaign.events (
 );
 COMMENT ON TABLE campaign.events IS 'Every move of a campaign from one status to another: who, when and why.';
 COMMENT ON COLUMN campaign.events.campaign_id IS 'Campaign.';
-COMMENT ON COLUMN campaign.events.number IS 'Its events are numbered from 1.';
+COMMENT ON COLUMN campaign.events.number IS 'Number of the event in its campaign, from 1.';
 COMMENT ON COLUMN campaign.events.created_at IS 'When.';
 COMMENT ON COLUMN campaign.events.source IS 'Status before.';
-COMMENT ON COLUMN campaign.events.target IS 'Status after; the same for what is no move, such as another time of a schedule.';
+COMMENT ON COLUMN campaign.events.target IS 'Status after; the same as before if it is not a move, such as another time of a schedule.';
 COMMENT ON COLUMN campaign.events.user_id IS 'User of the HTTP request.';
 COMMENT ON COLUMN campaign.events.application_id IS 'Application of the HTTP request.';
-COMMENT ON COLUMN campaign.events.role IS 'Role of PostgreSQL that moved it; the worker''s and the consumer''s moves have theirs.';
-COMMENT ON COLUMN campaign.events.reason IS 'What the caller gave as the reason.';
+COMMENT ON COLUMN campaign.events.role IS 'Role of PostgreSQL that moved it; for the worker''s and the consumer''s moves, theirs.';
+COMMENT ON COLUMN campaign.events.reason IS 'Reason that the caller gave.';
 ALTER TABLE campaign.events ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.events', '');
 
@@ -193,7 +193,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     caller text := coalesce(nullif(current_setting('role'), 'none'), session_user);
-    -- Everybody may set what PostgREST sets.
+    -- Everybody may set the settings that PostgREST sets.
     by_request boolean := caller IN ('campaign_user', 'campaign_app');
 BEGIN
     IF length(reason) > 500 THEN

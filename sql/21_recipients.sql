@@ -142,13 +142,13 @@ CREATE FUNCTION campaign.attributes_canonical(attributes jsonb) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'campaign_attributes_canonical';
 COMMENT ON FUNCTION campaign.attributes_canonical(jsonb) IS
-'Attributes as they travel: JSON with its keys in the order of their code points, without blanks, each number in one form (docs/contract). An error if they are none.';
+'Attributes as they travel: JSON with its keys in the order of their code points, without blanks, each number in one form (docs/contract). An error if these cannot be attributes.';
 
 CREATE FUNCTION campaign.attributes_problem(attributes jsonb) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'campaign_attributes_problem';
 COMMENT ON FUNCTION campaign.attributes_problem(jsonb) IS
-'Why this cannot be a recipient''s attributes: no object, a key or a number that MongoDB would not give back, too deep or more than 4096 bytes. NULL if it can.';
+'Why this cannot be a recipient''s attributes: not an object, a key or a number that MongoDB would not give back, too deep or more than 4096 bytes. NULL if it can.';
 
 CREATE FUNCTION campaign.attributes_outcome(generated boolean, class campaign.recipient_class) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -161,7 +161,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.attributes_outcome(boolean, campaign.recipient_class) IS
-'What storing a recipient changes in its attributes: they read attributes || this afterwards. The worker sends them so, and nobody has to change a row or a document. Empty but for a generated record.';
+'What storing a recipient changes in its attributes: afterwards they are attributes || this. The worker sends them like that, so that nobody has to change a row or a document. Empty except for a generated record.';
 
 CREATE FUNCTION campaign.recipients_check(
     classes campaign.recipient_class[], phone_numbers text[], texts text[], attributes jsonb[], generated boolean
@@ -176,7 +176,7 @@ DECLARE
 BEGIN
     IF classes IS NULL OR phone_numbers IS NULL OR cardinality(classes) <> cardinality(phone_numbers)
         OR cardinality(texts) <> cardinality(classes) OR cardinality(attributes) <> cardinality(classes) THEN
-        RAISE EXCEPTION 'the arrays of recipients are not of one length'
+        RAISE EXCEPTION 'the arrays of recipients have different lengths'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     SELECT * INTO found_problem FROM (
@@ -186,7 +186,7 @@ BEGIN
                 THEN 'phone_number must be + and 8 to 15 digits, the first not 0'
             WHEN r.own_text = '' OR length(r.own_text) > 4096 OR octet_length(convert_to(r.own_text, 'UTF8')) = 0
                 THEN 'text is empty or longer than 4096 characters'
-            -- As they will be sent: an error of the worker's would hold the campaign up for ever.
+            -- As they will be sent: an error in the worker would hold up the campaign for ever.
             ELSE 'attributes: ' || campaign.attributes_problem(CASE
                 WHEN jsonb_typeof(r.attributes) <> 'object' THEN r.attributes
                 ELSE r.attributes || CASE r.class WHEN 'VIP' THEN vip_outcome ELSE normal_outcome END END) END AS problem
@@ -200,7 +200,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.recipients_check(campaign.recipient_class[], text[], text[], jsonb[], boolean) IS
-'An error that names the first recipient that cannot be one, and why.';
+'An error that names the first recipient that is not valid, and why.';
 
 CREATE FUNCTION campaign.recipients_add(
     campaign_id text,
@@ -250,4 +250,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.recipients_add(text, campaign.recipient_class[], text[], text[], jsonb[]) IS
-'Appends recipients to a draft, each to its class in the order of the arrays, and returns how many; element i of each array belongs to recipient i. texts, attributes: NULL, as a whole or for one recipient: none of its own. All or nothing. Numbers are not compared with those that are there.';
+'Appends recipients to a draft, each to its class in the order of the arrays, and returns how many; the elements i of the arrays belong to recipient i. texts, attributes: NULL, for all or for one recipient, means none of its own. All or nothing. Numbers are not compared with those that are already there.';

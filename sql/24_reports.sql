@@ -38,14 +38,14 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- A standby, or the old primary after a failover, may not know a campaign yet that is good, nor
+    -- A standby, or the old primary after a failover, may not have a valid campaign yet, nor know
     -- that one is paused.
     IF current_setting('transaction_read_only')::boolean THEN
         RAISE EXCEPTION 'the server is read-only' USING ERRCODE = 'read_only_sql_transaction';
     END IF;
 END
 $$;
-COMMENT ON FUNCTION campaign.report_primary_check() IS 'An error on a server that is read-only.';
+COMMENT ON FUNCTION campaign.report_primary_check() IS 'An error on a read-only server.';
 
 CREATE FUNCTION campaign.report_open(campaign_id text)
 RETURNS TABLE (class text, total bigint, stored_through bigint, failed int8multirange, halted boolean)
@@ -64,7 +64,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_open(text) IS
-'The classes of a campaign with their totals, the seq up to which everything was reported, the seqs among them that failed (report_conflict()), and whether the campaign is halted (report_halted()); no rows if there is no such campaign. An error on a server that is read-only.';
+'The classes of a campaign with their totals, the seq up to which everything was reported, the seqs among them that failed (report_conflict()), and whether the campaign is halted (report_halted()); no rows if there is no such campaign. An error on a read-only server.';
 
 CREATE FUNCTION campaign.report_halted(campaign_ids text[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -78,7 +78,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_halted(text[]) IS
-'Which of these campaigns are paused or cancelled: nothing more of them may be stored. What of them was received before this was asked is reported if MongoDB has it already, and acknowledged: a campaign that is resumed is published again from there. Ask before storing, if the last answer is older than a quarter of a second. An error on a server that is read-only.';
+'Which of these campaigns are paused or cancelled: nothing more of them may be stored. What was received of them before this call is reported if MongoDB already has it, and acknowledged: a campaign that is resumed is published again from there. Ask before storing if the last answer is older than a quarter of a second. An error on a read-only server.';
 
 -- The rows of a campaign's classes are locked in their order, so that of two consumers that store the
 -- last of one class each, the second one sees both.

@@ -32,7 +32,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_schedule(text, timestamptz, text) IS
-'Dispatches a draft at a time, at once if that has passed; another call changes the time, NULL makes it a draft again. Answers its status.';
+'Dispatches a draft at a time, at once if that has passed; another call changes the time, NULL makes it a draft again. Returns its status.';
 
 CREATE FUNCTION @extschema@.campaign_pause(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -46,7 +46,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_pause(text, text) IS
-'Stops a campaign: within a second of the commit nothing more of it is published or stored, whatever the broker holds. Answers its status.';
+'Stops a campaign: within a second of the commit nothing more of it is published or stored, whatever the broker holds. Returns its status.';
 
 CREATE FUNCTION @extschema@.campaign_resume(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -60,7 +60,7 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     PERFORM campaign.worker_require();
-    -- What was in the queue the consumers may have dropped.
+    -- The consumers may have dropped what was in the queue.
     UPDATE campaign.progress p
     SET published = campaign.stored_through(p.stored), rewinds = p.rewinds + 1, resumes = p.resumes + 1
     WHERE p.campaign_id = campaign_resume.campaign_id;
@@ -70,7 +70,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_resume(text, text) IS
-'Goes on with a paused campaign from the end of what is stored: nothing is skipped, nothing stored twice. Answers its status.';
+'Continues a paused campaign from the end of what is stored: nothing is skipped, nothing stored twice. Returns its status.';
 
 CREATE FUNCTION @extschema@.campaign_cancel(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -84,7 +84,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_cancel(text, text) IS
-'Ends a campaign for good: within a second of the commit nothing more of it is published or stored. What is stored stays. Answers its status, with the number of recipients that will never be sent as "cancelled".';
+'Ends a campaign for good: within a second of the commit nothing more of it is published or stored. What is stored stays. Returns its status, with the number of recipients that will never be sent as "cancelled".';
 
 CREATE FUNCTION campaign.campaign_empty(campaign_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -136,7 +136,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_reset(text, text) IS
-'Back to an empty draft. A draft loses its recipients; a campaign that is over stays as it is, as history, and a new draft with the same name, message and owner takes its place. Answers the status of the draft, and the id of the one that stays as "archived". An error while the campaign runs.';
+'Back to an empty draft. A draft loses its recipients; a campaign that is over stays as it is, as history, and a new draft with the same name, message and owner takes its place. Returns the status of the draft, with the id of the old campaign as "archived". An error while the campaign runs.';
 
 CREATE FUNCTION @extschema@.campaign_events(campaign_id text)
 RETURNS TABLE (number integer, created_at timestamptz, source text, target text, user_id text,

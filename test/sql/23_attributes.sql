@@ -70,7 +70,7 @@ FROM (VALUES (NULL, '+12025550107', 'x', '{}', 'class is missing'), ('VIP', '120
     ('VIP', '+12025550107', 'x', '{"a.b": 1}', 'attributes: a key has a dot')
 ) AS wrong (class, number, own_text, attributes, problem);
 SELECT throws_ok($$ SELECT campaign.recipients_add((SELECT id FROM draft), '{VIP}', '{}') $$, '22023',
-    'the arrays of recipients are not of one length', 'R3.1: arrays of one length only');
+    'the arrays of recipients have different lengths', 'R3.1: arrays of one length only');
 SELECT is(campaign_status(id) -> 'total', '8', 'R3.1: a refused chunk leaves nothing') FROM draft;
 
 -- After processing ------------------------------------------------------------------------------
