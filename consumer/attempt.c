@@ -7,6 +7,7 @@
 #include "attempt.h"
 
 #include "program/clock.h"
+#include "program/sometimes.h"
 #include "program/stop.h"
 
 /* The one place that says what follows from an error. */
@@ -51,6 +52,12 @@ Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *
 
 Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argument)
 {
+	return attempt_guarded(pipeline, server, step, argument, NULL);
+}
+
+Outcome attempt_guarded(Pipeline *pipeline, Server server, AttemptStep step, void *argument,
+						Outcome (*guard)(Pipeline *pipeline))
+{
 	int64_t deadline_ms = clock_ms() + pipeline->config->hold_s * INT64_C(1000);
 	Outcome outcome;
 
@@ -59,10 +66,19 @@ Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argum
 		/* The broker of the dead letters is the same one for every consumer. */
 		if (server != SERVER_RABBITMQ && receive_is_open(pipeline->receive) &&
 			clock_ms() >= deadline_ms)
+		{
+			SOMETIMES("consumer.given_back");
 			return OUTCOME_RELEASE;
+		}
 		if (!retry_wait(&pipeline->retry))
+		{
+			SOMETIMES("consumer.stopped_in_a_retry");
 			return OUTCOME_STOP;
+		}
 		receive_heartbeat(pipeline->receive);
+		outcome = guard == NULL ? OUTCOME_OK : guard(pipeline);
+		if (outcome != OUTCOME_OK)
+			return outcome;
 	}
 	if (outcome == OUTCOME_OK)
 		retry_reset(&pipeline->retry);

@@ -1,4 +1,5 @@
--- Mails are jobs that a program outside runs: campaign-mailer, by the rule of 33_job_queue.sql.
+-- Mails are jobs that a program outside PostgreSQL runs: campaign-mailer, by the rule of
+-- 33_job_queue.sql.
 
 CREATE FUNCTION campaign.mail_claim() RETURNS TABLE (id text, email text, attempt integer)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -14,7 +15,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_claim() IS
-'Takes the next mail that is due, if there is one. The transaction ends with this; campaign.mail_begin() starts the one in which it is sent.';
+'Claims the next mail that is due, if there is one. To be committed at once: campaign.mail_begin() belongs to the transaction in which the mail is sent.';
 
 CREATE FUNCTION campaign.mail_begin(job_id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -25,7 +26,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_begin(text) IS
-'Keeps a mail that this session has taken for this transaction, in which it is sent. False: it is not to be sent; cancelled, or somebody else''s by now.';
+'Locks a mail that this session has claimed until the end of the transaction, in which it is sent. False if it must not be sent: it was cancelled, or somebody else has it by now.';
 
 CREATE FUNCTION campaign.mail_check(job_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -42,7 +43,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION campaign.mail_check(text) IS 'An error unless this session has taken this mail.';
+COMMENT ON FUNCTION campaign.mail_check(text) IS 'An error unless this session has claimed this mail.';
 
 CREATE FUNCTION campaign.mail_sent(job_id text, answer text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -55,7 +56,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_sent(text, text) IS
-'The mail was accepted by the SMTP server, with this answer.';
+'The SMTP server accepted the mail, with this answer.';
 
 CREATE FUNCTION campaign.mail_failed(job_id text, error text, final boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -70,7 +71,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_failed(text, text, boolean) IS
-'The mail was refused: another attempt later, or it has failed, at once if that is final.';
+'The mail was refused: another attempt follows later, or it has failed; with final, at once.';
 
 CREATE FUNCTION campaign.mail_release(job_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -84,7 +85,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_release(text) IS
-'The SMTP server is away: the mail waits again, without an attempt counted.';
+'The SMTP server cannot take mails now: the mail waits again, and no attempt is counted.';
 
 CREATE FUNCTION campaign.mail_next() RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -93,7 +94,7 @@ AS $$
 DECLARE
     due_in double precision := campaign.job_next(true);
 BEGIN
-    -- Nobody is told when another mailer dies: while one has a mail, look again soon.
+    -- Nothing tells when another mailer dies: while one has a mail, look again soon.
     IF EXISTS (SELECT FROM campaign.jobs j WHERE j.status = 'running' AND j.external) THEN
         RETURN least(due_in, 2);
     END IF;

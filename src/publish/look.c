@@ -135,7 +135,11 @@ void look_at_tables(Worker *worker)
 	worker->ready = session_ready();
 	if (!worker->ready)
 		return;
+	/* The wall clock may have been set: what is due is asked with every look at everything. */
+	if (everything || now >= worker->due_at)
+		worker->due_at = now + outbox_due();
 	if (everything)
 		finish(worker, now);
 	look(worker, everything);
+	earlier(&worker->look_at, worker->due_at);
 }

@@ -45,6 +45,7 @@ typedef struct Worker
 	int64 watched_at;	/* when it last looked at everything, at what is only watched, too */
 	int64 watch_after;	/* not again before */
 	uint32 wake_ups;	/* that the last look has seen */
+	int64 due_at;		/* when the next scheduled campaign comes, by the monotonic clock */
 	int64 finish_at;	/* when to look for campaigns that nobody could finish */
 	bool more_to_send;	/* its time of the turn is over, not its work */
 	bool ready;			/* the extension is there, in the version of this library */
@@ -52,6 +53,7 @@ typedef struct Worker
 	MemoryContext turn; /* reset at every turn */
 	char body[MESSAGE_BODY_MAX];
 	OutboxRecipient recipients[MESSAGE_BATCH_MAX];
+	MessageOwn owns[MESSAGE_BATCH_MAX]; /* what they bring in MESSAGE_VERSION_OWN */
 } Worker;
 
 /* Lowers *when to `other`. */
