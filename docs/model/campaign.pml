@@ -91,6 +91,9 @@
 #define THROUGH(set, c) (THROUGH_(SEQS(set, c)))
 #define HIGHEST(set, c) (HIGHEST_(SEQS(set, c)))
 #define LOWEST(set, c)	(LOWEST_(SEQS(set, c)))
+/* The first and the last recipient of a set; the last one of none is none. */
+#define FIRST(set)		((set) & -(set) & 255)
+#define LAST(set)		((set) >= 16 -> 16 : ((set) >= 8 -> 8 : ((set) >= 4 -> 4 : ((set) >= 2 -> 2 : (set)))))
 #define LEAST(a, b)		((a) < (b) -> (a) : (b))
 
 /* PostgreSQL: sql/20_campaigns.sql. GOING stands for queued, publishing and published. */
@@ -173,6 +176,7 @@ bool doubled;		  /* something was stored twice */
 bool in_time = true;  /* since the pause no time has passed, so to say */
 bool looked;		  /* the worker has looked since */
 bool lost;			  /* the broker has forgotten confirmed messages */
+bool late;			  /* a lane without the queue stores what it had in hand */
 
 /* What may still happen. */
 byte worker_crashes = WORKER_CRASHES;

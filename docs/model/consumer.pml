@@ -73,7 +73,13 @@ inline resume_campaign(me)
 	:: else -> break
 	od;
 	L.known = true;
-	L.read_again = true
+	L.read_again = true;
+#ifndef BROKEN_NO_FIRST_MARK
+	if
+	:: L.mark == 0 -> L.mark = LAST(mongo)
+	:: else
+	fi
+#endif
 }
 
 /* The delivery needs nothing more but the ack. */
@@ -98,7 +104,10 @@ proctype consumer(byte me)
 end:
 	do
 	/* step_subscribe(): the next one in line. */
-	:: atomic { owner == NOBODY && L.chunk == 0 && L.phase == FILLING -> owner = me; taken = 0 }
+	:: atomic { owner == NOBODY && L.chunk == 0 && L.phase == FILLING ->
+			owner = me;
+			taken = 0;
+			L.mark = 0 }
 
 	/* fill() and admit_delivery(): the memory is cold. */
 	:: atomic { can_take && !L.known && L.chunk == 0 && L.report == NOTHING -> resume_campaign(me) }
@@ -194,14 +203,11 @@ end:
 
 	/* store_insert(), document by document. */
 	:: atomic { L.phase == INSERTING && !L.reconnect && (L.chunk & ~mongo) != 0 ->
-			batch = L.chunk & ~mongo;
-			c = CLASS(batch);
-			batch = 1 << (BASE(c) + LOWEST(batch, c) - 1);
+			batch = FIRST(L.chunk & ~mongo);
 			stored_rightly(batch);
 			mongo = mongo | batch }
 	:: atomic { L.phase == INSERTING && !L.reconnect && (L.chunk & ~mongo) == 0 ->
-			c = (SEQS(L.chunk, NORMAL) != 0 -> NORMAL : VIP);
-			L.mark = 1 << (BASE(c) + HIGHEST(L.chunk, c) - 1);
+			L.mark = LAST(L.chunk);
 			L.phase = DONE;
 			assert(!doubled) }
 	/* ... which breaks off: nobody knows what it did. */
@@ -229,19 +235,22 @@ end:
 	/* settle(): PostgreSQL has the report, at any time after it was sent. */
 	:: atomic { L.report == TO_SEND || L.report == LOOKED -> report_checked(me) }
 
-	/* look.c: does MongoDB still have all of it? */
+	/* look.c: does MongoDB still have all of it? If not, nothing in hand can be trusted. */
 	:: atomic { L.report == TO_LOOK ->
-			c = VIP;
-			do
-			:: c <= NORMAL && SEQS(ALL & ~mongo, c) != 0 ->
-				size = LOWEST(ALL & ~mongo, c);
+			batch = ALL & ~mongo;
+			if
+			:: batch == 0 -> L.report = LOOKED
+			:: else ->
+				c = CLASS(batch);
+				size = LOWEST(batch, c);
 				report_gap(c, size);
+#ifdef BROKEN_LOOK_GOES_ON
 				forget_position(me);
-				c++
-			:: c <= NORMAL && SEQS(ALL & ~mongo, c) == 0 -> c++
-			:: else -> break
-			od;
-			L.report = LOOKED }
+				L.report = LOOKED
+#else
+				forget_everything(me)
+#endif
+			fi }
 
 	/* settle_acknowledge(). */
 #ifdef BROKEN_ACK_BEFORE_REPORT
@@ -261,6 +270,9 @@ end:
 	/* settle_broker_lost(): what it has in hand it stores and reports, but cannot ack. */
 	:: atomic { consumer_cuts > 0 && owner == me ->
 			consumer_cuts--;
+#if LANES > 1
+			late = late || L.chunk != 0 || L.report != NOTHING;
+#endif
 			give_queue_back(me);
 			forget_position(me);
 			L.chunk_count = 0;

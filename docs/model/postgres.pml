@@ -71,14 +71,16 @@ inline report_gap(class, seq)
 	fi
 }
 
+/* A report that alone covers a campaign of one class needs no look: it was stored just now. */
+#define needs_look(me) (lane[me].pending != ALL || (VIPS > 0 && NORMALS > 0))
+
 /* report_checked() of what a lane has in `pending`. */
 inline report_checked(me)
 {
 	if
 #ifndef BROKEN_NO_LOOK
-	:: lane[me].report == TO_SEND && (stored | lane[me].pending) == ALL &&
-		(lane[me].pending != ALL || (VIPS > 0 && NORMALS > 0)) && (status == GOING || status == PAUSED) ->
-		lane[me].report = TO_LOOK
+	:: lane[me].report == TO_SEND && (stored | lane[me].pending) == ALL && needs_look(me) &&
+		(status == GOING || status == PAUSED) -> lane[me].report = TO_LOOK
 #endif
 	:: else ->
 		stored = stored | lane[me].pending;

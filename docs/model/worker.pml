@@ -143,16 +143,20 @@ inline listen(class)
 /* watch.c: confirmed, not stored, and nothing is left for the consumer. */
 #define nobody_has_anything (lane[0].chunk == 0 && lane[0].report == NOTHING && \
 	lane[LANES - 1].chunk == 0 && lane[LANES - 1].report == NOTHING && queued == 0)
+#define needs_net (lost || late)
 #define stalled(class) (stream[class].live && !stream[class].stale && \
 	stream[class].confirmed > THROUGH(stored, class) && stream[class].next == stream[class].confirmed + 1 && \
-	taken == queued && owner != NOBODY && ((lost && nobody_has_anything) || early_stalls > 0))
+	taken == queued && owner != NOBODY && ((needs_net && nobody_has_anything) || early_stalls > 0))
 
 inline republish(class)
 {
 	if
-	:: lost && nobody_has_anything
+	:: needs_net && nobody_has_anything
 	:: else -> early_stalls--
 	fi;
+	/* The lanes have waited for two seconds, too. */
+	lane[0].read_again = false;
+	lane[LANES - 1].read_again = false;
 	rewind_to_stored(class)
 }
 

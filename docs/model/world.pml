@@ -25,6 +25,10 @@ end:
 #define inserting (lane[0].phase == INSERTING || lane[LANES - 1].phase == INSERTING)
 #define old_answer(n) (lane[n].answer == MUST_NOT && !STOPPED)
 
+/* The report that ends the campaign is on its way: after a look, or just after the insert of all of it. */
+#define ends(n) (lane[n].report == LOOKED || ((VIPS == 0 || NORMALS == 0) && \
+	((lane[n].phase == DONE && lane[n].chunk == ALL) || lane[n].pending == ALL)))
+
 proctype world()
 {
 end:
@@ -44,9 +48,9 @@ end:
 			:: else -> break
 			od }
 
-	/* MongoDB as it was some documents ago. Not between the look and the end: later is too late, too. */
-	:: atomic { restores > 0 && mongo != 0 && status != SENT && lane[0].report != LOOKED &&
-				lane[LANES - 1].report != LOOKED && stored != ALL ->
+	/* MongoDB as it was some documents ago. Not just before the end: just after is too late, too. */
+	:: atomic { restores > 0 && mongo != 0 && status != SENT && stored != ALL && !ends(0) &&
+				!ends(LANES - 1) ->
 			restores--;
 			do
 			:: mongo != 0 ->
