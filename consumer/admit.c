@@ -15,6 +15,7 @@
 #include "gap.h"
 #include "program/clock.h"
 #include "program/log.h"
+#include "program/sometimes.h"
 #include "resume.h"
 #include "settle.h"
 
@@ -76,6 +77,7 @@ static Outcome reject(Pipeline *pipeline, const char *reason)
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
+	SOMETIMES("consumer.rejected");
 	counters.dead++;
 	log_reject(pipeline, reason);
 	return finish(pipeline);
@@ -133,7 +135,10 @@ static Outcome drop_behind_gap(Pipeline *pipeline, PositionClass *class, bool *f
 	Outcome outcome;
 
 	if (class->gap_next == class->next && now_ms - class->gap_ms < ASK_AGAIN_MS)
+	{
+		SOMETIMES("consumer.gap_reported_already");
 		return finish(pipeline);
+	}
 
 	/* PostgreSQL must know what is stored before it hears what is missing. */
 	if (pipeline->chunk->count > 0)
@@ -149,6 +154,7 @@ static Outcome drop_behind_gap(Pipeline *pipeline, PositionClass *class, bool *f
 		*flush = true;
 		return OUTCOME_OK;
 	}
+	SOMETIMES("consumer.gap");
 	outcome = gap_report(pipeline, pipeline->batch.campaign_id, pipeline->batch.class, class->next);
 	if (outcome != OUTCOME_OK)
 		return outcome;
@@ -185,17 +191,24 @@ static Outcome admit_known(Pipeline *pipeline, PositionCampaign *campaign, bool 
 		decision = position_decide(class->next, batch->first_seq, last_seq, &from);
 	if (fits && decision == POSITION_STORE)
 	{
+		SOMETIMES_IF(from > batch->first_seq + pipeline->place, "consumer.overlap");
 		pipeline->place = (int) (from - batch->first_seq);
 		return add(pipeline, class, false);
 	}
 	if (clock_ms() - campaign->read_ms >= ASK_AGAIN_MS)
+	{
+		SOMETIMES("consumer.asked_again");
 		return refresh(pipeline, flush);
+	}
 	if (!class->known)
 		return reject(pipeline, "the campaign has no recipients of this class");
 	if (!fits)
 		return reject(pipeline, "more recipients than the campaign has");
 	if (decision == POSITION_DONE)
+	{
+		SOMETIMES("consumer.stored_already");
 		return finish(pipeline);
+	}
 	return drop_behind_gap(pipeline, class, flush);
 }
 

@@ -7,6 +7,7 @@
 #include "attempt.h"
 
 #include "program/clock.h"
+#include "program/sometimes.h"
 #include "program/stop.h"
 #include "waiting.h"
 
@@ -72,9 +73,15 @@ Outcome attempt_guarded(Pipeline *pipeline, Server server, AttemptStep step, voi
 		/* The broker of the dead letters is the same one for every consumer. */
 		if (server != SERVER_RABBITMQ && receive_is_open(pipeline->receive) &&
 			clock_ms() >= deadline_ms)
+		{
+			SOMETIMES("consumer.given_back");
 			return OUTCOME_RELEASE;
+		}
 		if (!retry_wait(&pipeline->retry))
+		{
+			SOMETIMES("consumer.stopped_in_a_retry");
 			return OUTCOME_STOP;
+		}
 		receive_heartbeat(pipeline->receive);
 		outcome = guard == NULL ? OUTCOME_OK : guard(pipeline);
 		if (outcome != OUTCOME_OK)

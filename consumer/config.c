@@ -33,6 +33,13 @@ static const Option OPTIONS[] = {
 	{"CAMPAIGN_TIMEOUT", "timeout", "SECONDS", "3",
 	 "to connect, and for an answer of the broker, 2 to 60", OPTION_NUMBER, OPTION_PLACE(timeout_s),
 	 2, 60},
+	{"CAMPAIGN_VERIFY", "verify", "CAMPAIGN_ID", "",
+	 "compare what MongoDB holds of a campaign with what PostgreSQL expects, and end: 0 it is the "
+	 "same, 1 it is not",
+	 OPTION_TEXT, OPTION_PLACE(verify)},
+	{"CAMPAIGN_VERIFY_SENT", "verify-sent", "no|yes", "no",
+	 "compare each campaign once it is sent, when there is nothing else to do", OPTION_SWITCH,
+	 OPTION_PLACE(verify_sent), .words = OPTION_NO_YES},
 	OPTION_LOG_FORMAT,
 	OPTION_LOG_LEVEL,
 };

@@ -14,6 +14,7 @@
 #include "gap.h"
 #include "program/clock.h"
 #include "program/log.h"
+#include "program/sometimes.h"
 #include "resume.h"
 #include "settle.h"
 
@@ -75,6 +76,8 @@ static void mark_range(Pipeline *pipeline, Range *range, bool halted)
 	/* Admitted without its order being looked at: it cannot be stored either. */
 	range->resumed = range->doubtful && !halted && pipeline->ordered;
 	range->halted = halted || range->resumed;
+	SOMETIMES_IF(halted, "consumer.halted");
+	SOMETIMES_IF(range->resumed, "consumer.resumed_meanwhile");
 	range->doubtful = false;
 	pipeline->chunk->look |= range->halted;
 }

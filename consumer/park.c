@@ -15,6 +15,7 @@
 #include "counters.h"
 #include "envelope.h"
 #include "program/log.h"
+#include "program/sometimes.h"
 #include "ranges.h"
 #include "settle.h"
 
@@ -175,7 +176,10 @@ static Outcome park(Pipeline *pipeline, Parked *parked)
 	if (outcome == OUTCOME_OK)
 		outcome = attempt(pipeline, SERVER_POSTGRESQL, step_report, parked);
 	if (outcome == OUTCOME_OK)
+	{
+		SOMETIMES("consumer.parked");
 		counters.dead++;
+	}
 	return outcome;
 }
 
@@ -196,6 +200,7 @@ Outcome park_chunk(Pipeline *pipeline)
 			continue;
 		parked = parked_at(chunk, place);
 		outcome = ask_known(pipeline, &known, &parked, &is_known);
+		SOMETIMES_IF(is_known, "consumer.parked_before");
 		if (outcome != OUTCOME_OK || is_known)
 			continue;
 		outcome = park(pipeline, &parked);

@@ -17,6 +17,7 @@
 #include "park.h"
 #include "program/clock.h"
 #include "program/log.h"
+#include "program/sometimes.h"
 #include "program/stop.h"
 #include "settle.h"
 
@@ -244,6 +245,7 @@ static bool step_store(Pipeline *pipeline, void *argument, Error *error)
 		 * Nobody knows what an interrupted insert did, nor what MongoDB that comes back has: look
 		 * before inserting again, read back before trusting any `next`.
 		 */
+		SOMETIMES("consumer.insert_without_answer");
 		storing->look = true;
 		position_clear(pipeline->positions);
 	}
@@ -333,6 +335,7 @@ static Outcome try_all(Pipeline *pipeline)
 
 		if (outcome == OUTCOME_FATAL || outcome == OUTCOME_STOP)
 			return outcome;
+		SOMETIMES_IF(outcome != OUTCOME_OK, "consumer.not_subscribed");
 		if (outcome != OUTCOME_OK)
 			all = outcome;
 	}
@@ -349,6 +352,7 @@ static Outcome leave_alone(const Pipeline *pipeline)
 
 	if (pipeline->fruitless < 2)
 		return OUTCOME_OK;
+	SOMETIMES("consumer.queue_left_alone");
 	for (int i = 2; i < pipeline->fruitless && wait_ms < LEAVE_ALONE_MAX_MS; i++)
 		wait_ms *= 2;
 	if (wait_ms > LEAVE_ALONE_MAX_MS)

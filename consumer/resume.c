@@ -10,6 +10,7 @@
 
 #include "gap.h"
 #include "program/clock.h"
+#include "program/sometimes.h"
 #include "ranges.h"
 #include "settle.h"
 
@@ -48,7 +49,11 @@ static int64_t next_seq(const Standing *standing, int class)
 
 	/* What MongoDB refused is not in it, and is done. */
 	while ((parked = ranges_end(standing->classes[class].failed, highest + 1)) != 0)
+	{
+		SOMETIMES("consumer.resumed_behind_parked");
 		highest = parked;
+	}
+	SOMETIMES_IF(highest > reported, "consumer.resumed_before_unreported");
 	return (highest < reported ? highest : reported) + 1;
 }
 
@@ -74,8 +79,10 @@ static Outcome report_losses(Pipeline *pipeline, const Standing *standing)
 	{
 		int64_t next = next_seq(standing, class);
 
-		if (next <= standing->classes[class].stored_through)
-			outcome = gap_report(pipeline, standing->campaign_id, (MessageClass) class, next);
+		if (next > standing->classes[class].stored_through)
+			continue;
+		SOMETIMES("consumer.shrunk");
+		outcome = gap_report(pipeline, standing->campaign_id, (MessageClass) class, next);
 	}
 	return outcome;
 }
@@ -96,6 +103,7 @@ static void remember(Pipeline *pipeline, const Standing *standing)
 		campaign->classes[class].total = standing->classes[class].total;
 		campaign->classes[class].next = next_seq(standing, class);
 		campaign->followed &= campaign->classes[class].next == 1;
+		SOMETIMES_IF(campaign->classes[class].next > 1, "consumer.resumed");
 		campaign->halted |= standing->classes[class].halted;
 	}
 }

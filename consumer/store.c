@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "program/clock.h"
+#include "program/sometimes.h"
 #include "store_read.h"
 
 #define DATABASE_DEFAULT	 "campaign"
@@ -414,6 +415,7 @@ bool store_insert(Store *store, Chunk *chunk, int limit, bool *retried, Error *e
 		chunk->stored = store->places[index];
 		if (refusal == REFUSAL_FOR_EVER)
 		{
+			SOMETIMES("consumer.document_refused");
 			chunk->states[chunk->stored] = CHUNK_REFUSED;
 			chunk->parked++;
 		}

@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "program/sometimes.h"
+
 /* The fields that make a document the same one; its dates are the first insert's. */
 static const char *const COMPARED[] = {"identifier", "phone_number", "message", "campaign_id"};
 
@@ -172,9 +174,13 @@ static void mark(Chunk *chunk, const Range *range, const bson_t *document)
 	if (chunk->states[place] != CHUNK_MISSING)
 		return;
 	if (store_read_difference(&chunk->documents[place], document) == NULL)
+	{
+		SOMETIMES("consumer.duplicate_key");
 		chunk->states[place] = CHUNK_PRESENT;
+	}
 	else
 	{
+		SOMETIMES("consumer.conflict");
 		chunk->states[place] = CHUNK_CONFLICT;
 		chunk->parked++;
 	}

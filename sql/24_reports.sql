@@ -184,6 +184,7 @@ BEGIN
         END IF;
     END LOOP;
     IF missing > 0 THEN
+        -- SOMETIMES(consumer.report_of_no_campaign)
         RAISE WARNING '% reports are about campaigns that do not exist', missing;
     END IF;
     PERFORM campaign.worker_progress();

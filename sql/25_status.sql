@@ -1,4 +1,4 @@
--- Status: where a campaign stands, and whether everything arrived.
+-- Status: where a campaign stands.
 
 CREATE FUNCTION @extschema@.campaign_status(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -41,26 +41,3 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_status(text) IS
 'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), failed (refused by MongoDB, or another message is in their place), cancelled (will never be sent), per class too, rewinds (how often confirmed messages were lost and published again), and the time of each step.';
-
-CREATE FUNCTION @extschema@.campaign_verify(campaign_id text) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-DECLARE
-    expected bigint;
-    stored bigint;
-    complete boolean;
-BEGIN
-    PERFORM @extschema@.campaign_status(campaign_id);
-    SELECT count(*) INTO expected FROM campaign.recipients r WHERE r.campaign_id = campaign_verify.campaign_id;
-    SELECT coalesce(sum(campaign.stored_count(p.stored - p.failed)), 0),
-           coalesce(bool_and(p.stored = int8multirange(int8range(1, p.total + 1))), false)
-    INTO stored, complete
-    FROM campaign.progress p WHERE p.campaign_id = campaign_verify.campaign_id;
-    RETURN jsonb_build_object('ok', complete AND expected = stored, 'expected', expected,
-        'stored', stored, 'digest', NULL, 'checked_at', clock_timestamp());
-END
-$$;
-COMMENT ON FUNCTION @extschema@.campaign_verify(text) IS
-'Whether the consumer reported exactly the recipients of the campaign as stored in MongoDB: {"ok", "expected", "stored", "digest", "checked_at"}. digest is null: counts are compared, not contents.';

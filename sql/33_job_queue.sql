@@ -211,6 +211,7 @@ BEGIN
             RETURN;
         END IF;
         EXIT WHEN locked;
+        -- SOMETIMES(jobs.row_locked_for_a_moment)
         PERFORM pg_sleep(0.001 * look);
     END LOOP;
     IF NOT locked THEN
@@ -226,6 +227,9 @@ BEGIN
     meta := job.meta;
     timeout_ms := extract(epoch FROM coalesce(job_type.timeout, interval '1 hour')) * 1000;
     attempt := job.attempts;
+    -- SOMETIMES(jobs.run_again): job.interruptions > 0 AND NOT job.external
+    -- SOMETIMES(jobs.run_again_and_again): job.interruptions > 2
+    -- SOMETIMES(mailer.sent_again): job.interruptions > 0 AND job.external
 END
 $$;
 COMMENT ON FUNCTION campaign.job_begin(text, timestamptz) IS
@@ -247,6 +251,7 @@ BEGIN
     END IF;
     -- The request came too late.
     DELETE FROM campaign.job_cancels c WHERE c.job_id = job_finish.job_id;
+    -- SOMETIMES(jobs.cancelled_too_late): FOUND
 END
 $$;
 COMMENT ON FUNCTION campaign.job_finish(text, jsonb, timestamptz) IS

@@ -225,22 +225,22 @@ campaign_id: the campaign.
 200; 403, 404.$$;
 
 CREATE FUNCTION campaign_api.campaign_verify(campaign_id text) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_verify');
     PERFORM campaign.api_campaign_check(campaign_id);
-    RETURN @extschema@.campaign_verify(campaign_id);
+    RETURN @extschema@.campaign_verify(campaign_id, '2 seconds'::interval);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_verify(text) IS
 $$Verify a campaign
-Whether exactly its recipients were reported as stored. GET or POST.
+Whether MongoDB holds exactly its messages. Asks for a fresh proof, waits two seconds for it at most, and answers the newest one. GET or POST.
 
 campaign_id: the campaign.
 
-200 with {"ok", "expected", "stored", "digest", "checked_at"}; 403, 404.$$;
+200 with {"ok", "expected", "stored", "digest", "difference", "checked_at", "age_seconds", "fresh", "reason"}; 403, 404.$$;
 
 CREATE FUNCTION campaign_api.campaign_send(
     name text,

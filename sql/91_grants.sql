@@ -16,7 +16,8 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_cancel(text, text),
     @extschema@.campaign_reset(text, text),
     @extschema@.campaign_events(text),
-    @extschema@.campaign_verify(text),
+    @extschema@.campaign_verify(text, interval),
+    @extschema@.campaign_receipt(text, text),
     @extschema@.campaign_run_status(text),
     @extschema@.campaign_runs(text, integer),
     @extschema@.campaign_health(text),
@@ -77,7 +78,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.mail_next()
 TO campaign_mailer;
 
--- The consumer reports, and nothing else.
+-- The consumer reports, and proves what is there, and nothing else: it learns hashes, no message.
 GRANT EXECUTE ON FUNCTION
     campaign.report_open(text),
     campaign.report_halted(text[]),
@@ -85,7 +86,13 @@ GRANT EXECUTE ON FUNCTION
     campaign.report_checked(text[], text[], bigint[], bigint[], text[]),
     campaign.report_gap(text, text, bigint),
     campaign.report_waiting(text, text, bigint),
-    campaign.report_conflict(text, text, bigint, text)
+    campaign.report_conflict(text, text, bigint, text),
+    campaign.proof_begin(text),
+    campaign.proof_next(timestamptz),
+    campaign.proof_window(text, integer, text, bigint),
+    campaign.proof_compare(text, text, bigint, integer[], bigint[], text[], text[], text[], text[], text[]),
+    campaign.proof_report(text, timestamptz, timestamptz, text, bigint, text, jsonb),
+    campaign.proof_give_up(text)
 TO campaign_consumer;
 
 -- Without a token: sign-up, login, and the tokens of applications. PostgREST calls

@@ -23,6 +23,7 @@
 #include "jobs/job_worker.h"
 #include "launcher.h"
 #include "program/clock.h"
+#include "program/sometimes.h"
 #include "publish/worker.h"
 #include "roster.h"
 #include "served.h"
@@ -142,6 +143,8 @@ static void note_end(Launched *launched)
 		launched->start_at_ms = 0;
 		return;
 	}
+	SOMETIMES("launcher.worker_died");
+	SOMETIMES_IF(launched->backoff_s > LAUNCHER_BACKOFF_MIN_S, "launcher.worker_died_again");
 	/* One that died at once would do so again: no right to connect, a damaged extension. */
 	if (now_ms - launched->started_at_ms > LAUNCHER_STABLE_MS)
 		launched->backoff_s = LAUNCHER_BACKOFF_MIN_S;
@@ -177,6 +180,8 @@ static void look_at_workers(void)
 			pfree(launched->handle);
 			launched->handle = NULL;
 		}
+		SOMETIMES_IF(launched->entered && launched->handle == NULL && !launched->running,
+					 "launcher.adopted");
 		if (launched->entered || launched->handle != NULL)
 			launched->running = true;
 		else if (launched->running)
@@ -232,6 +237,7 @@ static bool start_worker(Launched *launched)
 	if (started)
 		return true;
 	launched->handle = NULL;
+	SOMETIMES("launcher.no_slot");
 	note_shortage(&worker, launched->number);
 	return false;
 }
@@ -246,7 +252,10 @@ static void launch(Launched *launched, int64 *again_ms)
 	{
 		/* It was dismissed by an earlier setting and has not ended yet: it may stay. */
 		if (launched->dismissed && launched->entered && !launched->yielding)
+		{
+			SOMETIMES("launcher.wanted_again");
 			roster_dismiss(launched->database, launched->number, false);
+		}
 		return;
 	}
 	if (launched->start_at_ms > now_ms)
@@ -327,6 +336,7 @@ static void make_room(void)
 	}
 	if (last == NULL)
 		return;
+	SOMETIMES("launcher.made_room");
 	last->yielding = true;
 	/* A campaign does not wait for the end of a job. */
 	dismiss(last, shortage.number == 0);

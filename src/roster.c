@@ -13,6 +13,7 @@
 #include "storage/latch.h"
 #include "storage/proc.h"
 
+#include "program/sometimes.h"
 #include "roster.h"
 #include "wake.h"
 
@@ -97,6 +98,7 @@ void roster_enter(const char *database, int number)
 		strlcpy(own->worker.database, database, NAMEDATALEN);
 	}
 	LWLockRelease(state->lock);
+	SOMETIMES_IF(taken, "launcher.started_twice");
 	if (taken)
 		proc_exit(0);
 	if (own == NULL)

@@ -21,6 +21,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "program/sometimes.h"
 #include "roster.h"
 #include "session.h"
 
@@ -93,6 +94,8 @@ static void tell_version(const char *version)
 	if (DatumGetInt32(MyBgworkerEntry->bgw_main_arg) != 0 || strcmp(told, same ? "" : version) == 0)
 		return;
 	strlcpy(told, same ? "" : version, sizeof(told));
+	SOMETIMES_IF(!same, "worker.other_version");
+	SOMETIMES_IF(same, "worker.version_again");
 	if (same)
 		ereport(LOG,
 				(errmsg("extension \"campaign\" in database \"%s\" is now version %s, like its "

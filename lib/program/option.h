@@ -20,14 +20,15 @@ typedef enum OptionKind
 	OPTION_URL, /* a text that is secret: also from a file */
 	OPTION_TEXT,
 	OPTION_NUMBER, /* into an int */
-	OPTION_WORD	   /* one of `words`; its place among them into an enum */
+	OPTION_WORD,   /* one of `words`; its place among them into an enum */
+	OPTION_SWITCH  /* OPTION_NO_YES into an int; the flag alone means yes */
 } OptionKind;
 
 typedef struct Option
 {
 	const char *key;
 	const char *flag;
-	const char *argument; /* in the help; of an OPTION_WORD, all words */
+	const char *argument; /* in the help; of words, all of them */
 	const char *fallback; /* NULL: none, the setting is required */
 	const char *help;
 	OptionKind kind;
@@ -57,6 +58,7 @@ typedef struct Option
 
 extern const char *const OPTION_LOG_FORMATS[];
 extern const char *const OPTION_LOG_LEVELS[];
+extern const char *const OPTION_NO_YES[];
 
 typedef struct OptionTable
 {

@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "log.h"
 #include "retry.h"
+#include "sometimes.h"
 #include "stop.h"
 
 #define ANSWER_TIMEOUT_MS	 60000 /* a lock may be held for a while */
@@ -93,6 +94,7 @@ bool pgconn_open(PgConnection *postgres, Error *error)
 	}
 	(void) PQsetNoticeProcessor(connection, ignore_notice, NULL);
 	postgres->pooled = is_pooled(connection);
+	SOMETIMES_IF(postgres->pooled, "program.pooled");
 	/*
 	 * A statement that we have given up on must not go on waiting in the server with its locks.
 	 * Behind a pooler the setting would stay with whoever has the session next.
@@ -155,7 +157,10 @@ static bool await(PgConnection *postgres, const char *what, Error *error)
 				deadline = clock_ms() + STOP_TIMEOUT_MS;
 		}
 		if (clock_ms() >= deadline)
+		{
+			SOMETIMES("program.no_answer");
 			return lost(postgres, what, "no answer", error);
+		}
 		/* The stop is readable for ever: look at it once. */
 		if (poll(wait, stopping ? 1 : 2, 1000) == 0 && postgres->tick != NULL)
 			postgres->tick(postgres->tick_argument);
@@ -189,7 +194,10 @@ PGresult *pgconn_result(PgConnection *postgres, const char *what, Error *error)
 	if (result == NULL || PQstatus(postgres->connection) != CONNECTION_OK)
 		(void) lost(postgres, what, PQerrorMessage(postgres->connection), error);
 	else if (is_read_only(result))
+	{
+		SOMETIMES("program.read_only");
 		(void) lost(postgres, what, PQresultErrorMessage(result), error);
+	}
 	else
 		(void) refused(postgres, result, what, error);
 	PQclear(result);

@@ -160,6 +160,8 @@ static bool take_flag(Loading *loading, int argc, char *const argv[], int *at, E
 	}
 	if (word[length] == '=')
 		text = word + length + 1;
+	else if (option >= 0 && loading->table->options[option].kind == OPTION_SWITCH)
+		text = OPTION_NO_YES[true];
 	else if (*at + 1 < argc)
 		text = argv[++*at];
 	else
@@ -293,6 +295,7 @@ static bool set_value(const Option *option, Value *value, void *config, Error *e
 		case OPTION_NUMBER:
 			return set_number(option, value, place, error);
 		case OPTION_WORD:
+		case OPTION_SWITCH:
 			return set_word(option, value, place, error);
 		default:
 			return set_text(option, value, place, error);

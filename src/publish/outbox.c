@@ -15,6 +15,7 @@
 #endif
 
 #include "outbox.h"
+#include "program/sometimes.h"
 #include "session.h"
 
 static SessionQuery active_query = SESSION_QUERY(
@@ -237,6 +238,7 @@ void outbox_finish(void)
 {
 	session_begin();
 	session_execute(&finish_query, NULL, NULL);
+	SOMETIMES_IF(DatumGetInt32(session_column(0, 1)) > 0, "worker.finished_later");
 	session_finish();
 }
 

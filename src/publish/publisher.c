@@ -19,6 +19,8 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "program/sometimes.h"
+
 #define PUBLISH_CHANNEL		  1
 #define PUBLISH_SOCKET_BUFFER (1024 * 1024)
 #define PUBLISH_OVERHEAD	  400 /* bytes around a body: method, properties, headers, frame ends */
@@ -220,6 +222,7 @@ static bool handle_method(Publisher *publisher, const amqp_method_t *method, Err
 			 */
 			const amqp_basic_return_t *returned = method->decoded;
 
+			SOMETIMES("worker.returned");
 			return error_set(error, ERROR_PROTOCOL, "queue %.*s does not exist any more",
 							 (int) returned->routing_key.len,
 							 (const char *) returned->routing_key.bytes);
@@ -232,6 +235,7 @@ static bool handle_method(Publisher *publisher, const amqp_method_t *method, Err
 			return true;
 		case AMQP_CHANNEL_CLOSE_METHOD:
 		case AMQP_CONNECTION_CLOSE_METHOD:
+			SOMETIMES("worker.closed_by_broker");
 			return closed_by_broker(error, method);
 		default:
 			return true;
@@ -293,7 +297,10 @@ bool publisher_queue_drained(Publisher *publisher, const char *queue, bool *drai
 		*drained = true;
 		*served = true;
 		if (channel_gone(publisher, channel, reply))
+		{
+			SOMETIMES("worker.queue_gone");
 			return broker_declare(publisher->connection, NULL, NULL, error);
+		}
 		return broker_reply_error(error, queue, reply);
 	}
 	*served = answer->consumer_count > 0;

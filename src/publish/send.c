@@ -13,6 +13,7 @@
 
 #include "guard.h"
 #include "link.h"
+#include "program/sometimes.h"
 #include "send.h"
 #include "settings.h"
 
@@ -20,8 +21,7 @@
 #define SEND_RECIPIENT	80	/* bytes of a recipient in a body, at most */
 
 /* Puts recipients into a body until it is full; returns how many. */
-static int add_recipients(Worker *worker, Stream *stream, int first, int count,
-						  MessageBody *body)
+static int add_recipients(Worker *worker, Stream *stream, int first, int count, MessageBody *body)
 {
 	char identifier[CUID2_LENGTH_DEFAULT + 1];
 	bool fits = true;
@@ -112,6 +112,7 @@ static int sendable(Worker *worker, const Stream *stream)
 	batches = (int64) publisher_room(worker->publisher, head + each * Min(room, in_body));
 	if (batches == 0)
 	{
+		SOMETIMES("worker.held_back");
 		worker->held_back = true;
 		return 0;
 	}

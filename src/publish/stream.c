@@ -10,6 +10,7 @@
 
 #include "program/clock.h"
 
+#include "program/sometimes.h"
 #include "settings.h"
 #include "stream.h"
 
@@ -100,6 +101,9 @@ bool stream_update(Stream *stream, const OutboxClass *class, int64 now)
 	if (stream->rewinds != class->rewinds)
 	{
 		/* The consumer reported a gap, or a stall was found: the table says where to go on. */
+		SOMETIMES_IF(class->stored_through < stream->stored_through,
+					 "worker.rewound_what_was_stored");
+		SOMETIMES_IF(class->published < stream->confirmed, "worker.rewound_what_was_confirmed");
 		stream->rewinds = class->rewinds;
 		stream->marked = stream->confirmed = class->published;
 		stream->stored_through = class->stored_through;

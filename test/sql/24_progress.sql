@@ -47,7 +47,7 @@ SELECT is(pg_temp.status(id), 'sent', 'R0.17: and it is sent') FROM one;
 SELECT is(pg_temp.report(id, 1, 100), 0, 'R0.17: once') FROM one;
 SELECT campaign.report_gap(id, 'NORMAL', 46) FROM one;
 SELECT is(pg_temp.stored(id), '{[1,101)}', 'a gap that is reported too late changes nothing') FROM one;
-SELECT is(campaign_verify(id) - 'checked_at', '{"ok": true, "expected": 100, "stored": 100, "digest": null}', 'R5.1: the counts agree') FROM one;
+SELECT is(campaign_verify(id) @> '{"ok": null, "expected": 100, "stored": 100, "digest": null}', true, 'R5.1: reports that all is stored prove nothing') FROM one;
 
 CREATE TEMPORARY TABLE three AS SELECT pg_temp.running(10) AS id;
 SELECT campaign.outbox_mark(id, 'NORMAL', 0, 10), campaign_status(id) FROM three;

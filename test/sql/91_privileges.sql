@@ -17,8 +17,9 @@ JOIN pg_extension e ON e.oid = d.refobjid AND e.extname = 'campaign';
 SELECT is(
     (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
      WHERE proname NOT IN ('cuid2', 'job_progress') AND has_function_privilege('campaign_consumer', oid, 'execute')),
-    'report_checked report_conflict report_gap report_halted report_open report_stored report_waiting',
-    'R0.16: campaign_consumer may execute the reports');
+    'proof_begin proof_compare proof_give_up proof_next proof_report proof_window '
+        'report_checked report_conflict report_gap report_halted report_open report_stored report_waiting',
+    'R0.16, R5.1: campaign_consumer may execute the reports, and make proofs');
 SELECT is(
     (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
      WHERE proname NOT IN ('cuid2', 'job_progress') AND has_function_privilege('campaign_worker', oid, 'execute')),

@@ -9,6 +9,8 @@
 STACK_HOME=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 REPOSITORY=$(realpath "$STACK_HOME/../..")
 STACK_TIMEOUT=${CAMPAIGN_STACK_TIMEOUT:-120}
+# With a folder for the marks of lib/program/sometimes.h, what is tested is built with them.
+STACK_BUILD=$REPOSITORY/build${SOMETIMES_DIR:+/sometimes}
 
 # A caller's own PostgreSQL settings would send our clients to another server.
 unset PGHOST PGHOSTADDR PGPORT PGDATABASE PGUSER PGPASSWORD PGPASSFILE PGSERVICE PGOPTIONS PGDATA

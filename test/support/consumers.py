@@ -3,9 +3,9 @@ import os
 import pathlib
 
 from programs import Program, base_environment, program_output
-from stack import REPOSITORY
+from stack import BUILD
 
-PROGRAM = pathlib.Path(os.environ.get("CAMPAIGN_CONSUMER", REPOSITORY / "build/campaign-consumer"))
+PROGRAM = pathlib.Path(os.environ.get("CAMPAIGN_CONSUMER", BUILD / "campaign-consumer"))
 URLS = ("AMQP_URL", "MONGODB_URI", "DATABASE_URL")
 
 

@@ -10,10 +10,10 @@ import os
 import pathlib
 
 from programs import Program, base_environment, program_output
-from stack import REPOSITORY
+from stack import BUILD, REPOSITORY
 from waiting import wait_until
 
-PROGRAM = pathlib.Path(os.environ.get("CAMPAIGN_MAILER", REPOSITORY / "build/campaign-mailer"))
+PROGRAM = pathlib.Path(os.environ.get("CAMPAIGN_MAILER", BUILD / "campaign-mailer"))
 TEMPLATES = REPOSITORY / "mailer" / "templates"
 FROM = "welcome@campaign.test"
 
