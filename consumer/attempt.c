@@ -9,6 +9,7 @@
 #include "program/clock.h"
 #include "program/sometimes.h"
 #include "program/stop.h"
+#include "waiting.h"
 
 /* The one place that says what follows from an error. */
 static const struct
@@ -38,6 +39,8 @@ Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *
 	if (step(pipeline, argument, &error))
 	{
 		health_back(server, pipeline->lane);
+		if (server == SERVER_MONGODB)
+			waiting_ended(pipeline);
 		return OUTCOME_OK;
 	}
 	outcome = OUTCOMES[error.code].server;
@@ -46,7 +49,11 @@ Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *
 	else if (stop_requested())
 		outcome = OUTCOME_STOP;
 	else
+	{
 		health_away(server, pipeline->lane, &error);
+		if (server == SERVER_MONGODB)
+			waiting_began(pipeline);
+	}
 	return outcome;
 }
 

@@ -158,7 +158,7 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    kept CONSTANT integer := 16;
+    kept CONSTANT integer := 8;
     at_ms bigint := (extract(epoch FROM at) * 1000)::bigint;
     count integer := cardinality(samples);
 BEGIN
@@ -170,7 +170,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.samples_add(bigint[], timestamptz, bigint) IS
-'The last 15 samples of a class and a new one.';
+'The last 7 samples of a class and a new one.';
 
 CREATE FUNCTION campaign.samples_rate(samples bigint[]) RETURNS double precision
 LANGUAGE plpgsql IMMUTABLE

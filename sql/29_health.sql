@@ -117,7 +117,7 @@ BEGIN
     END IF;
     SELECT t.* INTO found_trouble FROM campaign.troubles t
     WHERE t.place = 'worker' AND t.subject IN ('RabbitMQ', queue) OR t.place = stuck_trouble.queue
-    ORDER BY CASE WHEN t.subject = 'RabbitMQ' AND t.place = 'worker' THEN 1 WHEN t.place = 'worker' THEN 2 ELSE 3 END, t.since
+    ORDER BY CASE WHEN t.subject = 'RabbitMQ' AND t.place = 'worker' THEN 1 ELSE 2 END, t.since DESC
     LIMIT 1;
     IF NOT FOUND THEN
         found_trouble := ROW(queue, 'consumer', format('the consumer of %s has stored nothing for', queue), quiet_since);

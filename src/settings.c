@@ -116,7 +116,7 @@ static const NumberSetting number_settings[] = {
 	{"campaign.job_workers", "Background workers that run jobs, in each database.",
 	 "Each takes one of max_worker_processes. 0: jobs wait.", &settings_job_workers, 2, 0, 64, 0},
 	{"campaign.generate_max", "Most records that one call of campaign_generate() makes.",
-	 "A million take about 250 MB.", &settings_generate_max, 1500000, 1, 1000000000, 0},
+	 "A million take about 325 MB.", &settings_generate_max, 1500000, 1, 1000000000, 0},
 };
 
 void settings_define(void)

@@ -43,6 +43,8 @@ static SessionQuery mark_query = SESSION_QUERY("SELECT campaign.outbox_mark($1, 
 											   TEXTOID, TEXTOID, INT4OID, INT8OID);
 static SessionQuery finish_query = SESSION_QUERY("SELECT campaign.outbox_finish()");
 static SessionQuery due_query = SESSION_QUERY("SELECT campaign.outbox_due()");
+static SessionQuery trouble_query =
+	SESSION_QUERY("SELECT campaign.outbox_trouble($1, $2)", TEXTOID, TEXTOID);
 static SessionQuery rewind_query =
 	SESSION_QUERY("SELECT campaign.outbox_rewind($1, $2)", TEXTOID, TEXTOID);
 
@@ -252,6 +254,20 @@ int64 outbox_due(void)
 	wait_ms = is_null ? OUTBOX_DUE_MAX_MS : DatumGetFloat8(seconds) * 1000;
 	session_finish();
 	return (int64) Max(OUTBOX_DUE_MIN_MS, Min(wait_ms, OUTBOX_DUE_MAX_MS));
+}
+
+void outbox_trouble(const char *subject, const char *sentence)
+{
+	char nulls[] = {subject == NULL ? 'n' : ' ', sentence == NULL ? 'n' : ' ', '\0'};
+	Datum values[] = {(Datum) 0, (Datum) 0};
+
+	session_begin();
+	if (subject != NULL)
+		values[0] = CStringGetTextDatum(subject);
+	if (sentence != NULL)
+		values[1] = CStringGetTextDatum(sentence);
+	session_execute(&trouble_query, values, nulls);
+	session_finish();
 }
 
 int64 outbox_rewind(const char *campaign_id, MessageClass class)

@@ -89,4 +89,7 @@ int64 outbox_due(void);
  */
 int64 outbox_rewind(const char *campaign_id, MessageClass class);
 
+/* What the worker waits for; NULL sentence: no longer; both NULL: for nothing. */
+void outbox_trouble(const char *subject, const char *sentence);
+
 #endif /* CAMPAIGN_OUTBOX_H */

@@ -279,7 +279,8 @@ static bool channel_gone(Publisher *publisher, amqp_channel_t channel, amqp_rpc_
 							&close_ok) == AMQP_STATUS_OK;
 }
 
-bool publisher_queue_drained(Publisher *publisher, const char *queue, bool *drained, Error *error)
+bool publisher_queue_drained(Publisher *publisher, const char *queue, bool *drained, bool *served,
+							 Error *error)
 {
 	/* A channel of its own: the broker closes it (404) when the queue is gone. */
 	const amqp_channel_t channel = PUBLISH_CHANNEL + 1;
@@ -294,6 +295,7 @@ bool publisher_queue_drained(Publisher *publisher, const char *queue, bool *drai
 	{
 		reply = amqp_get_rpc_reply(publisher->connection);
 		*drained = true;
+		*served = true;
 		if (channel_gone(publisher, channel, reply))
 		{
 			SOMETIMES("worker.queue_gone");
@@ -301,7 +303,8 @@ bool publisher_queue_drained(Publisher *publisher, const char *queue, bool *drai
 		}
 		return broker_reply_error(error, queue, reply);
 	}
-	*drained = answer->message_count == 0 && answer->consumer_count > 0;
+	*served = answer->consumer_count > 0;
+	*drained = answer->message_count == 0 && *served;
 	reply = amqp_channel_close(publisher->connection, channel, AMQP_REPLY_SUCCESS);
 	return broker_reply_error(error, "channel.close", reply);
 }

@@ -49,7 +49,8 @@ static bool ask(Worker *worker, const Stream *stream, bool *drained)
 
 	if (queue->asked_at < worker->watched_at || queue->asked_at == 0)
 	{
-		if (!publisher_queue_drained(worker->publisher, stream->queue, &queue->drained, &error))
+		if (!publisher_queue_drained(worker->publisher, stream->queue, &queue->drained,
+									 &queue->served, &error))
 		{
 			link_lost(worker, &error);
 			return false;

@@ -20,6 +20,7 @@
 #include "send.h"
 #include "session.h"
 #include "settings.h"
+#include "trouble.h"
 #include "wake.h"
 #include "watch.h"
 #include "worker.h"
@@ -129,6 +130,7 @@ void campaign_worker_main(Datum argument)
 			mark_streams(worker, &wake_at);
 			watch_streams(worker, &wake_at);
 		}
+		trouble_write(worker, &wake_at);
 		streams_rest(&worker->streams, clock_ms());
 		MemoryContextReset(worker->turn);
 		worker_sleep(worker, wake_at);

@@ -21,6 +21,7 @@ typedef struct WorkerQueue
 {
 	int64 asked_at;		 /* when the broker was asked about it; 0: not on this connection */
 	bool drained;		 /* its answer: nothing is ready, and there is a consumer */
+	bool served;		 /* there is a consumer */
 	bool refused;		 /* it refuses batches; said in the log */
 	int64 nacked_at;	 /* when it last refused one */
 	int64 refused_since; /* it has only refused since; 0: it has not */
@@ -28,13 +29,15 @@ typedef struct WorkerQueue
 
 typedef struct Worker
 {
-	Publisher *publisher; /* NULL: not connected */
-	char *url;			  /* that the publisher uses; secret */
-	bool away;			  /* the broker; said in the log */
-	ErrorCode away_code;  /* and why: another reason is said too */
-	bool blocked;		  /* by the broker's alarm; said in the log */
-	bool silent;		  /* the broker confirms nothing; said in the log */
-	int64 heard_at;		  /* when it last settled a batch, or had none to settle */
+	Publisher *publisher;						  /* NULL: not connected */
+	char *url;									  /* that the publisher uses; secret */
+	bool away;									  /* the broker; said in the log */
+	ErrorCode away_code;						  /* and why: another reason is said too */
+	bool blocked;								  /* by the broker's alarm; said in the log */
+	bool silent;								  /* the broker confirms nothing; said in the log */
+	const char *troubles[MESSAGE_PARTITIONS + 2]; /* as they stand in the table; trouble.c's */
+	bool troubles_known;						  /* they stand there */
+	int64 heard_at; /* when it last settled a batch, or had none to settle */
 	int backoff_ms;
 	int64 connect_at;
 

@@ -33,7 +33,13 @@ ROUTES = {"POST /signup", "POST /login", "POST /logout", "GET /me", "POST /me/pa
           "GET /applications", "POST /applications", f"GET /applications/{ID}",
           f"PATCH /applications/{ID}", f"DELETE /applications/{ID}", "GET /token", "GET /tokens",
           f"GET /tokens/{ID}", f"DELETE /tokens/{ID}", "POST /job", "GET /job", f"GET /job/{ID}",
-          f"POST /job/{ID}/cancel", f"POST /job/{ID}/retry", "GET /jobs/stats"}
+          f"POST /job/{ID}/cancel", f"POST /job/{ID}/retry", "GET /jobs/stats", "POST /pedidos/generate", "GET /pedidos",
+          "GET /pedidos/logs", "GET /pedidos/runs", "GET /pedidos/health/queue",
+          "GET /pedidos/queue/status", "GET /pedidos/queue/jobs", "POST /pedidos/queue/pause",
+          "POST /pedidos/queue/resume", "POST /pedidos/queue/clean", "POST /pedidos/queue/close",
+          "POST /pedidos/cancel", "POST /pedidos/reset", "GET /campaigns/runs",
+          f"GET /campaigns/{ID}/run", f"GET /campaigns/{ID}/runs", f"GET /campaigns/{ID}/health",
+          f"GET /campaigns/{ID}/logs", f"GET /campaigns/{ID}/jobs", f"POST /campaigns/{ID}/generate"}
 # What the collection shows to be refused.
 REFUSED = {f"DELETE /job/{ID}", "GET /job/nobody"}
 
@@ -140,7 +146,9 @@ def test_openapi_has_every_function_and_view(openapi):
     for name in ("signup", "login", "logout", "me", "company_member_add", "company_member_remove",
                  "password_change", "campaign_upload", "campaign_upload_json", "campaign_dispatch",
                  "campaign_send", "campaign_status", "campaign_pause", "campaign_resume",
-                 "campaign_cancel", "campaign_verify", "application_create", "token",
+                 "campaign_cancel", "campaign_verify", "campaign_run_status", "campaign_health",
+                 "campaign_logs", "campaign_runs", "campaign_recipients", "campaign_generate",
+                 "campaign_run_control", "application_create", "token",
                  "job_create", "job_get", "job_cancel", "job_retry", "job_stats", "signup_async"):
         assert paths[f"/rpc/{name}"]["post"]["summary"], name
     for path, verbs in paths.items():

@@ -2,6 +2,7 @@
 of them meanwhile."""
 import os
 import signal
+import time
 
 import psycopg2
 
@@ -94,3 +95,22 @@ def test_cancelling_the_job_stops_it(stack):
     generate_again = stack.one("SELECT campaign_generate(%s, 10)", campaign_id)
     assert generate_again["runId"] == f"{campaign_id}-2"
 
+
+
+def test_time_left_is_right(stack):
+    """R3.4: over the middle 80 % of a run what is said to be left is what it takes, within 20 %."""
+    campaign_id = campaigns.create(stack, campaigns.make_numbers(1_200_000))
+    seen = []
+
+    def watch():
+        answer = run_status(stack, campaign_id)
+        seen.append((time.monotonic(), answer["eta"]))
+        return answer["phase"] == "DONE"
+    campaigns.dispatch(stack, campaign_id)
+    wait_until("it is done", watch, 120, interval=0.02)
+    end = seen[-1][0]
+    said = [(eta["estimatedMs"], (end - at) * 1000) for at, eta in seen
+            if 10 <= eta["progressPercent"] <= 90 and eta["estimatedMs"] is not None]
+    wrong = [(left, took) for left, took in said if abs(left - took) > 0.2 * took]
+    # Whatever else runs on this machine changes the pace meanwhile.
+    assert len(said) > 10 and len(wrong) <= 0.25 * len(said), (len(said), wrong[::3])

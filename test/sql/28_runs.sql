@@ -97,7 +97,7 @@ SELECT is(campaign.samples_rate(pg_temp.samples(1, 250, 500)), NULL, 'R3.4: nor 
 SELECT is(campaign.samples_rate(pg_temp.samples(2, 250, 500)), 2000::float8, 'R3.4: three do');
 SELECT is(campaign.samples_rate(pg_temp.samples(4, 250, 500) || '{1031000,2100}' || '{1031250,2600}'), 2000::float8,
     'R3.4: half a minute without a server changes nothing of it');
-SELECT is(cardinality(campaign.samples_add(pg_temp.samples(15, 250, 500), to_timestamp(5000), 10000)), 32, 'sixteen are kept');
+SELECT is(cardinality(campaign.samples_add(pg_temp.samples(15, 250, 500), to_timestamp(5000), 10000)), 16, 'eight are kept');
 SELECT is(campaign.samples_add(pg_temp.samples(3, 250, 500), to_timestamp(1000), 2000), '{1000000,2000}', 'none of a clock that was ahead');
 SELECT is(campaign.samples_add(pg_temp.samples(3, 250, 500), to_timestamp(2000), 20), '{2000000,20}', 'nor of what MongoDB has lost');
 
