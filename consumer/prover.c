@@ -106,10 +106,11 @@ static bool look(Prover *prover, bool *found, Error *error)
 /* The lanes say which server is away; what else is wrong is said here, once. */
 static void note_failure(Prover *prover, const Error *error)
 {
+	bool said = prover->failing || error->code == ERROR_UNREACHABLE || error->code == ERROR_REFUSED;
+
 	if (stop_requested())
 		return;
-	log_line(prover->failing || error->code == ERROR_UNREACHABLE ? LOG_DEBUG : LOG_WARNING,
-			 "cannot make a proof", {"reason", error->text, 0});
+	log_line(said ? LOG_DEBUG : LOG_WARNING, "cannot make a proof", {"reason", error->text, 0});
 	prover->failing = true;
 }
 
