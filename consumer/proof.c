@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "program/pgconn.h"
+#include "program/sometimes.h"
 #include "report.h"
 
 /* A window takes a fifth of a second; finding an identifier looks at all recipients. */
@@ -322,6 +323,7 @@ void proof_give_up(Proof *proof, const ProofTask *task)
 	const char *values[] = {task->campaign_id};
 	Error error;
 
+	SOMETIMES("consumer.proof_given_up");
 	/* A window may still be on its way. */
 	pgconn_close(&proof->postgres);
 	PQclear(query(proof, &GIVE_UP, values, &error));

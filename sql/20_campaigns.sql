@@ -103,7 +103,10 @@ CREATE TABLE campaign.progress (
     rewinds integer NOT NULL DEFAULT 0,
     resumes integer NOT NULL DEFAULT 0,
     started_at timestamptz,
+    published_at timestamptz,
     stored_at timestamptz,
+    samples bigint[] NOT NULL DEFAULT '{}',
+    sample_after timestamptz,
     PRIMARY KEY (campaign_id, class)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE campaign.progress IS 'How far a class of a campaign has come.';
@@ -117,7 +120,10 @@ COMMENT ON COLUMN campaign.progress.error IS 'Why the first of them failed.';
 COMMENT ON COLUMN campaign.progress.rewinds IS 'How often publishing was set back, to what MongoDB holds; a mark from before does not count.';
 COMMENT ON COLUMN campaign.progress.resumes IS 'How many of the rewinds are campaign_resume(); the others mean that confirmed messages were lost.';
 COMMENT ON COLUMN campaign.progress.started_at IS 'When the broker had confirmed the first batch of the class.';
+COMMENT ON COLUMN campaign.progress.published_at IS 'When the broker had last confirmed all of the class.';
 COMMENT ON COLUMN campaign.progress.stored_at IS 'When the consumer last reported stored messages.';
+COMMENT ON COLUMN campaign.progress.samples IS 'The pace of the last seconds: milliseconds since 1970, how many were stored then, and so on (campaign.samples_add()).';
+COMMENT ON COLUMN campaign.progress.sample_after IS 'When the next sample is due.';
 ALTER TABLE campaign.progress ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.progress', '');
 
@@ -146,6 +152,43 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.stored_count(int8multirange) IS 'How many seqs a multirange holds.';
+
+CREATE FUNCTION campaign.samples_add(samples bigint[], at timestamptz, stored bigint) RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept CONSTANT integer := 16;
+    at_ms bigint := (extract(epoch FROM at) * 1000)::bigint;
+    count integer := cardinality(samples);
+BEGIN
+    -- The clock was set back, or MongoDB was: what was before says nothing any more.
+    IF count > 0 AND (samples[count - 1] >= at_ms OR samples[count] > stored) THEN
+        RETURN ARRAY[at_ms, stored];
+    END IF;
+    RETURN samples[greatest(count - 2 * kept + 3, 1):] || ARRAY[at_ms, stored];
+END
+$$;
+COMMENT ON FUNCTION campaign.samples_add(bigint[], timestamptz, bigint) IS
+'The last 15 samples of a class and a new one.';
+
+CREATE FUNCTION campaign.samples_rate(samples bigint[]) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Without the gaps: a pause, a server that was away.
+    RETURN (
+        WITH steps AS (
+            SELECT samples[i + 2] - samples[i] AS ms, samples[i + 3] - samples[i + 1] AS stored
+            FROM generate_series(1, cardinality(samples) - 3, 2) AS i),
+        usual AS (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY s.ms) AS ms FROM steps s)
+        SELECT CASE WHEN count(*) >= 2 THEN 1000.0 * sum(s.stored) / nullif(sum(s.ms), 0) END
+        FROM steps s, usual u WHERE s.ms <= 4 * u.ms);
+END
+$$;
+COMMENT ON FUNCTION campaign.samples_rate(bigint[]) IS
+'How many of a class were stored a second, while they were; NULL until there are three samples.';
 
 -- Every allowed change of status, and no other. docs/campaigns.md has the same table.
 CREATE FUNCTION campaign.transition_allowed(source text, target text) RETURNS boolean

@@ -26,6 +26,7 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = 'Add a numbers file with campaign_upload() first.';
     END IF;
+    PERFORM campaign.run_ready_check(target.id);
 END
 $$;
 COMMENT ON FUNCTION campaign.dispatch_check(campaign.campaigns) IS

@@ -25,7 +25,8 @@ BEGIN
     PERFORM campaign.campaign_transition(target.id, outcome);
     UPDATE campaign.campaigns c SET error = problem WHERE c.id = target.id AND problem IS NOT NULL;
     UPDATE campaign.progress p
-    SET published = p.total, started_at = coalesce(p.started_at, p.stored_at)
+    SET published = p.total, started_at = coalesce(p.started_at, p.stored_at),
+        published_at = coalesce(p.published_at, p.stored_at)
     WHERE p.campaign_id = target.id AND (p.published < p.total OR p.started_at IS NULL);
     RETURN true;
 END
@@ -102,6 +103,22 @@ $$;
 COMMENT ON FUNCTION campaign.report_ends(text, campaign.recipient_class, int8multirange) IS
 'Whether a campaign ends once these ranges of a class are reported. Locks its progress.';
 
+-- A class of 100 is over before anybody asks how long it will take.
+CREATE FUNCTION campaign.sample_take(campaign_id text, class campaign.recipient_class) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE campaign.progress p
+    SET samples = campaign.samples_add(p.samples, clock_timestamp(), campaign.stored_count(p.stored)),
+        sample_after = clock_timestamp() + least(greatest((clock_timestamp() - p.started_at) / 100,
+                                                          interval '250 milliseconds'), interval '5 seconds')
+    WHERE p.campaign_id = sample_take.campaign_id AND p.class = sample_take.class;
+END
+$$;
+COMMENT ON FUNCTION campaign.sample_take(text, campaign.recipient_class) IS
+'Notes how much of a class is stored at this moment: every 250 ms, in a long run less often.';
+
 CREATE FUNCTION campaign.report_checked(
     campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[], checked text[]
 ) RETURNS TABLE (campaign_id text, class text, total bigint, failed bigint)
@@ -112,6 +129,7 @@ AS $$
 DECLARE
     report record;
     finished boolean;
+    sample_is_due boolean;
     candidates text[] := '{}';
     candidate text;
     missing integer := 0;
@@ -135,7 +153,8 @@ BEGIN
                OR (report.stored @> int8range(1, p.total + 1) AND NOT EXISTS (
                        SELECT FROM campaign.progress other
                        WHERE other.campaign_id = p.campaign_id AND other.class <> p.class)))
-        RETURNING p.stored @> int8range(1, p.total + 1) INTO finished;
+        RETURNING p.stored @> int8range(1, p.total + 1),
+            p.total > 100 AND (p.sample_after > clock_timestamp()) IS NOT TRUE INTO finished, sample_is_due;
         IF NOT FOUND THEN
             IF campaign.report_ends(report.campaign_id, report.class, report.stored) THEN
                 RETURN QUERY
@@ -150,6 +169,9 @@ BEGIN
             WHERE p.campaign_id = report.campaign_id AND p.class = report.class
             RETURNING p.stored @> int8range(1, p.total + 1) INTO finished;
             missing := missing + (NOT FOUND)::integer;
+        END IF;
+        IF sample_is_due THEN
+            PERFORM campaign.sample_take(report.campaign_id, report.class);
         END IF;
         IF finished THEN
             candidates := candidates || report.campaign_id;

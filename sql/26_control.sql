@@ -91,15 +91,18 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM campaign.run_archive(campaign_id);
     DELETE FROM campaign.recipients r WHERE r.campaign_id = campaign_empty.campaign_id;
     DELETE FROM campaign.packed_recipients r WHERE r.campaign_id = campaign_empty.campaign_id;
     DELETE FROM campaign.uploads u WHERE u.campaign_id = campaign_empty.campaign_id;
     DELETE FROM campaign.progress p WHERE p.campaign_id = campaign_empty.campaign_id;
-    UPDATE campaign.campaigns c SET total = 0, updated_at = clock_timestamp() WHERE c.id = campaign_empty.campaign_id;
+    UPDATE campaign.campaigns c
+    SET total = 0, generated = false, message_version = 1, updated_at = clock_timestamp()
+    WHERE c.id = campaign_empty.campaign_id;
 END
 $$;
 COMMENT ON FUNCTION campaign.campaign_empty(text) IS
-'Takes all recipients from a draft. The caller holds the campaign''s lock.';
+'Takes all recipients from a draft; a generated run goes into the history first. An error while it is being generated. The caller holds the campaign''s lock.';
 
 CREATE FUNCTION @extschema@.campaign_reset(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -1,7 +1,7 @@
 -- The types of jobs that are shipped: what each takes, and what it does.
 
 CREATE FUNCTION campaign.job_types_shipped() RETURNS SETOF campaign.job_types
-LANGUAGE plpgsql STABLE ROWS 6
+LANGUAGE plpgsql STABLE ROWS 7
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -16,6 +16,8 @@ BEGIN
          'Pi to this many decimal digits.', 5, '1 second', '1 hour', true, '{}'),
         ('dispatch', 'campaign.job_dispatch', 'campaign.job_dispatch_prepare',
          'Dispatches a campaign.', 5, '1 second', '1 hour', true, '{}'),
+        ('generate', 'campaign.job_generate', 'campaign.job_generate_prepare',
+         'Generates the records of a run, a chunk at a time.', 5, '1 second', '10 minutes', false, '{}'),
         ('user_create', 'campaign.job_user_create', 'campaign.job_user_create_prepare',
          'Creates a user; the welcome e-mail follows.', 5, '1 second', '1 minute', true, '{password_hash}'),
         ('welcome_email', NULL, NULL,

@@ -244,7 +244,11 @@ BEGIN
     SET status = 'finished', progress = 100, result = job_finish.result, error = NULL, error_code = NULL,
         started_at = job_finish.started_at, finished_at = clock_timestamp(),
         updated_at = clock_timestamp()
-    WHERE j.id = job_finish.job_id;
+    WHERE j.id = job_finish.job_id AND j.worker_pid IS NOT NULL;
+    -- Given back by job_again(): a request to cancel it is for its next step.
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
     -- The request came too late.
     DELETE FROM campaign.job_cancels c WHERE c.job_id = job_finish.job_id;
     -- SOMETIMES(jobs.cancelled_too_late): FOUND
@@ -252,6 +256,20 @@ END
 $$;
 COMMENT ON FUNCTION campaign.job_finish(text, jsonb, timestamptz) IS
 'Ends a job, in the transaction that ran it.';
+
+CREATE FUNCTION campaign.job_again(job_id text, progress integer) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+AS $$
+BEGIN
+    UPDATE campaign.jobs j
+    SET status = 'waiting', progress = job_again.progress, attempts = j.attempts - 1,
+        worker_pid = NULL, worker_start = NULL, updated_at = clock_timestamp()
+    WHERE j.id = job_again.job_id AND j.worker_pid = pg_backend_pid();
+END
+$$;
+COMMENT ON FUNCTION campaign.job_again(text, integer) IS
+'For a handler that works in steps: what it did so far is committed, and the same job runs again for the next one. A crash costs one step. Does nothing outside the job''s own worker.';
 
 CREATE FUNCTION campaign.job_fail(job_id text, code text, message text, started_at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

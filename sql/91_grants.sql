@@ -18,6 +18,12 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_events(text),
     @extschema@.campaign_verify(text, interval),
     @extschema@.campaign_receipt(text, text),
+    @extschema@.campaign_run_status(text),
+    @extschema@.campaign_runs(text, integer),
+    @extschema@.campaign_health(text),
+    @extschema@.campaign_logs(text, integer),
+    @extschema@.campaign_recipients(text, text[], integer),
+    @extschema@.campaign_generate(text, bigint, bigint, double precision, boolean, text),
     @extschema@.job_type_register(text, regproc, regproc, text, integer, interval, interval, integer, boolean, text[]),
     @extschema@.job_create(text, jsonb, timestamptz, integer, text, text),
     @extschema@.job_get(text),
@@ -43,6 +49,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_rewind(text, text, bigint),
     campaign.outbox_due(),
     campaign.outbox_finish(),
+    campaign.outbox_trouble(text, text),
     campaign.attributes_canonical(jsonb)
 TO campaign_worker;
 
@@ -78,6 +85,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.report_stored(text[], text[], bigint[], bigint[]),
     campaign.report_checked(text[], text[], bigint[], bigint[], text[]),
     campaign.report_gap(text, text, bigint),
+    campaign.report_waiting(text, text, bigint),
     campaign.report_conflict(text, text, bigint, text),
     campaign.proof_begin(text),
     campaign.proof_next(timestamptz),
@@ -120,6 +128,13 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_reset(text, text),
     campaign_api.campaign_events(text),
     campaign_api.campaign_verify(text),
+    campaign_api.campaign_run_status(text),
+    campaign_api.campaign_health(text),
+    campaign_api.campaign_logs(text, integer),
+    campaign_api.campaign_runs(text, integer),
+    campaign_api.campaign_recipients(text, text, integer),
+    campaign_api.campaign_generate(bigint, text, bigint, double precision, boolean),
+    campaign_api.campaign_run_control(text, text, text, boolean),
     campaign_api.application_create(text, text)
 TO campaign_user;
 GRANT EXECUTE ON FUNCTION

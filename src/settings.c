@@ -35,6 +35,7 @@ int settings_jwt_expiry;
 int settings_app_token_expiry;
 int settings_upload_max_bytes;
 int settings_job_workers;
+int settings_generate_max;
 bool settings_welcome_email;
 
 typedef struct TextSetting
@@ -114,6 +115,8 @@ static const NumberSetting number_settings[] = {
 	 1000 * 1024 * 1024, GUC_UNIT_BYTE},
 	{"campaign.job_workers", "Background workers that run jobs, in each database.",
 	 "Each takes one of max_worker_processes. 0: jobs wait.", &settings_job_workers, 2, 0, 64, 0},
+	{"campaign.generate_max", "Most records that one call of campaign_generate() makes.",
+	 "A million take about 250 MB.", &settings_generate_max, 1500000, 1, 1000000000, 0},
 };
 
 void settings_define(void)

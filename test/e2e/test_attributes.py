@@ -1,8 +1,6 @@
 """test_attributes.py - recipients with a text and attributes of their own, from SQL to MongoDB
 (R3.1, R3.3): messages of version 2.
 """
-import json
-
 import bson
 
 import campaigns
@@ -12,19 +10,10 @@ ATTRIBUTES = {"id": 9007199254740993, "customer": "Ana Lúcia \"Lu\" ✓", "amou
               "tags": ["a", 1, -0.1, True, None, {}, []], "address": {"zip": "01310-100", "n": {"x": 1}}}
 
 
-def add(stack, campaign_id, recipients):
-    """Adds (class, number, text, attributes) tuples."""
-    classes, numbers, texts, attributes = zip(*recipients)
-    return stack.one(
-        "SELECT campaign.recipients_add(%s, %s::campaign.recipient_class[], %s, %s, %s::jsonb[])",
-        campaign_id, list(classes), list(numbers), list(texts),
-        [None if one is None else json.dumps(one) for one in attributes])
-
-
 def test_r3_1_text_and_attributes_reach_mongodb(stack):
     """R3.1: each recipient gets its own text or the campaign's, and its attributes with their types."""
     campaign_id = campaigns.create(stack, ["+99900000001"], message="for all")
-    add(stack, campaign_id, [("NORMAL", "+99900000002", OWN, None), ("VIP", "+99900000003", None, ATTRIBUTES),
+    campaigns.add_recipients(stack, campaign_id, [("NORMAL", "+99900000002", OWN, None), ("VIP", "+99900000003", None, ATTRIBUTES),
                              ("NORMAL", "+99900000004", OWN, {}), ("NORMAL", "+99900000005", None, None)])
     campaigns.dispatch(stack, campaign_id)
     campaigns.wait_for_status(stack, campaign_id, "sent")

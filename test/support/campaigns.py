@@ -4,6 +4,7 @@ Must never correct what it sees: it reads, and fails.
 """
 import contextlib
 import hashlib
+import json
 import random
 import re
 from dataclasses import dataclass
@@ -32,6 +33,15 @@ def create(stack, numbers, *, name="test", message="Hello", ordered=True):
     campaign_id = stack.one("SELECT campaign_create(%s, %s, ordered => %s)", name, message, ordered)
     stack.one("SELECT campaign_upload(%s, %s::text)", campaign_id, numbers_file(numbers))
     return campaign_id
+
+
+def add_recipients(stack, campaign_id, recipients):
+    """Adds (class, number, text or None, attributes or None) to a draft; how many."""
+    classes, numbers, texts, attributes = map(list, zip(*recipients))
+    return stack.one(
+        "SELECT campaign.recipients_add(%s, %s::campaign.recipient_class[], %s, %s, %s::jsonb[])",
+        campaign_id, classes, numbers, texts,
+        [None if one is None else json.dumps(one) for one in attributes])
 
 
 def dispatch(stack, campaign_id):
