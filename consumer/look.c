@@ -137,8 +137,8 @@ static Outcome look_at_class(Pipeline *pipeline, const ReportUnchecked *class)
 			 {"campaign", class->campaign_id, 0}, {"class", message_class_name(class->class), 0},
 			 {"missing", NULL, look.missing});
 	outcome = gap_report(pipeline, class->campaign_id, class->class, look.first_low);
-	position_forget(pipeline->positions, class->campaign_id);
-	return outcome;
+	/* What is about to be reported may be among what is missing: it must not be reported again. */
+	return outcome == OUTCOME_OK ? OUTCOME_RELEASE : outcome;
 }
 
 static void note_checked(CampaignList *checked, const char *campaign_id)

@@ -104,6 +104,8 @@ def test_dump_and_restore(stack, tmp_path):
     numbers = make_numbers(300, seed=80)
     sent = campaigns.send(stack, numbers)
     wait_for_status(stack, sent, "sent")
+    proved = stack.one("SELECT campaign_verify(%s)", sent)
+    receipt = stack.one("SELECT campaign_receipt(%s, %s)", sent, numbers[0])
     draft = stack.one("SELECT campaign_create('draft', 'Hi', %s, %s)", company_id, user_id)
     stack.one("SELECT campaign_upload(%s, %s::text)", draft, numbers_file(numbers))
     documents = stack.messages.estimated_document_count()
@@ -137,4 +139,9 @@ def test_dump_and_restore(stack, tmp_path):
                 assert take() == []
         answer = execute(connection, "SELECT campaign_status(%s)", sent)[0][0]
         assert answer == campaigns.status(stack, sent)
-        assert execute(connection, "SELECT campaign_verify(%s)", sent)[0][0]["ok"] is True
+        answer = execute(connection, "SELECT campaign_verify(%s)", sent)[0][0]
+        assert (answer["ok"], answer["digest"]) == (True, proved["digest"])
+        assert not answer["fresh"] and answer["checked_at"] == proved["checked_at"]
+        assert execute(connection, "SELECT campaign_receipt(%s, %s)", sent, numbers[0]) == [(receipt,)]
+        with pytest.raises(psycopg2.errors.ObjectNotInPrerequisiteState):
+            execute(connection, "DELETE FROM campaign.proofs")

@@ -246,3 +246,11 @@ def test_mongodb_away(stack, sent):
         stack.part("start", "mongod")
     wait_until("a fresh proof", lambda: stack.one("SELECT campaign_verify(%s)", sent)["fresh"],
                timeout=60)
+
+
+def test_consumer_that_is_killed(stack, sent):
+    """Whoever asks is answered by the next one."""
+    stack.part("kill", "consumer")
+    stack.part("start", "consumer")
+    wait_until("a fresh proof", lambda: stack.one("SELECT campaign_verify(%s)", sent)["fresh"])
+    assert verify(stack, sent)["ok"] is True

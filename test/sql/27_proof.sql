@@ -70,7 +70,8 @@ SELECT throws_ok(format('SELECT campaign_receipt(%L, %L)', id, '+5511900000009')
 SELECT is(campaign.proof_base85('\x00000000ffffffff'), '00000|NsC0', 'base 85 as RFC 1924 has it');
 SELECT is(pg_temp.prove(id, 2, '', '{"kind": "missing", "class": "NORMAL", "seq": 2}') -> 'ok', 'false', 'a later proof may fail') FROM small;
 SELECT is(campaign_verify(id, '0') @> '{"ok": false, "stored": 2, "difference": {"seq": 2}}', true, 'R5.1: and is the one that counts') FROM small;
-SELECT campaign_upload(id, E'+5511900000004\n'), pg_temp.prove(id, 3, root) FROM small, root;
+SELECT pg_temp.prove(id, 3, root) FROM small, root;
+SELECT campaign_upload(id, E'+5511900000004\n') FROM small;
 SELECT is(campaign_verify(id, '0') -> 'ok', 'false', 'R5.1: a proof of fewer is none') FROM small;
 SELECT throws_ok('DELETE FROM campaign.proofs', '55000', NULL, 'R5.1: proofs are never deleted');
 SELECT throws_ok('UPDATE campaign.proofs SET size = 1', '55000', NULL, 'nor changed');
