@@ -17,7 +17,7 @@
 #include "program/program.h"
 #include "program/stop.h"
 #include "program/urls.h"
-#include "store.h"
+#include "store_uri.h"
 
 #ifndef CAMPAIGN_VERSION
 #define CAMPAIGN_VERSION "development"
