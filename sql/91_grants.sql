@@ -57,7 +57,7 @@ TO campaign_worker;
 -- The mailer takes mails, and nothing else.
 GRANT USAGE ON SCHEMA campaign TO campaign_mailer;
 GRANT EXECUTE ON FUNCTION
-    campaign.mail_claim(),
+    campaign.mail_claim(integer, bigint, boolean),
     campaign.mail_begin(text),
     campaign.mail_sent(text, text),
     campaign.mail_failed(text, text, boolean),

@@ -18,7 +18,7 @@ QUEUE = {"job_session_started_at()", "job_take_over(boolean)", "job_next(boolean
          "job_fail(text,text,text,timestamp with time zone)",
          "job_settle(text,timestamp with time zone)", "job_release(text[],timestamp with time zone)",
          "job_shorten_waits()"}
-MAILS = {"mail_claim()", "mail_begin(text)", "mail_sent(text,text)", "mail_failed(text,text,boolean)",
+MAILS = {"mail_claim(integer,bigint,boolean)", "mail_begin(text)", "mail_sent(text,text)", "mail_failed(text,text,boolean)",
          "mail_release(text)", "mail_next()"}
 # Of the public functions, those that give nothing away and change nothing.
 HARMLESS = {"cuid2(integer)", "job_progress(text,double precision)"}
