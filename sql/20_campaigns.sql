@@ -48,7 +48,9 @@ COMMENT ON COLUMN campaign.campaigns.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN campaign.campaigns.deleted IS 'Soft delete: the row stays, the API hides it.';
 
 -- What the worker asks for a hundred times a second, and what it asks for once a second; small,
--- however many campaigns are done.
+-- however many campaigns are done. What has just been dispatched is found beside any number of others.
+CREATE INDEX campaigns_queued_index ON campaign.campaigns (queued_at, id)
+    WHERE status = 'queued';
 CREATE INDEX campaigns_publishing_index ON campaign.campaigns (queued_at, id)
     WHERE status IN ('queued', 'publishing');
 CREATE INDEX campaigns_waiting_index ON campaign.campaigns (id)

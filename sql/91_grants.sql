@@ -33,11 +33,12 @@ GRANT SELECT ON campaign.recipients TO campaign_worker;
 CREATE POLICY worker_read ON campaign.recipients FOR SELECT TO campaign_worker USING (true);
 COMMENT ON POLICY worker_read ON campaign.recipients IS 'The worker publishes them all.';
 GRANT EXECUTE ON FUNCTION
-    campaign.outbox_active(boolean),
+    campaign.outbox_page(text, text, integer),
+    campaign.outbox_active(text[]),
     campaign.outbox_template(text),
     campaign.outbox_mark(text, text, integer, bigint),
     campaign.outbox_rewind(text, text, bigint),
-    campaign.outbox_finish()
+    campaign.outbox_finish(text[])
 TO campaign_worker;
 
 -- Jobs. What a handler may do is its owner's business.

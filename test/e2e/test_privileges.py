@@ -9,8 +9,8 @@ from stack import execute
 REPORTS = {"report_open(text)", "report_stored(text[],text[],bigint[],bigint[])",
            "report_checked(text[],text[],bigint[],bigint[],text[])",
            "report_gap(text,text,bigint)", "report_conflict(text,text,bigint,text)"}
-OUTBOX = {"outbox_active(boolean)", "outbox_template(text)", "outbox_mark(text,text,integer,bigint)",
-          "outbox_rewind(text,text,bigint)", "outbox_finish()"}
+OUTBOX = {"outbox_page(text,text,integer)", "outbox_active(text[])", "outbox_template(text)", "outbox_mark(text,text,integer,bigint)",
+          "outbox_rewind(text,text,bigint)", "outbox_finish(text[])"}
 QUEUE = {"job_session_started_at()", "job_take_over(boolean)", "job_next(boolean)",
          "job_claim(boolean,timestamp with time zone,text[],integer,integer,bigint,boolean)",
          "job_begin(text,timestamp with time zone)",
@@ -117,7 +117,7 @@ def test_a_user_writes_to_views_only(stack):
     "SELECT password FROM campaign.users", "DELETE FROM campaign.progress",
     "SELECT campaign_dispatch('x')", "SELECT campaign_status('x')", "SELECT campaign_cancel('x')",
     "SELECT campaign_send('a', 'b', 'c')", "SELECT user_create('a@example.com', 'b')",
-    "SELECT password_hash('x')", "SELECT campaign.outbox_active()",
+    "SELECT password_hash('x')", "SELECT campaign.outbox_active('{}')",
     "SELECT campaign.campaign_transition('x', 'sent')",
     "SELECT campaign.outbox_template('x')", "CREATE TABLE public.x ()",
     "CREATE FUNCTION campaign.x() RETURNS int LANGUAGE sql AS 'SELECT 1'",

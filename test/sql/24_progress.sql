@@ -72,14 +72,14 @@ CREATE TEMPORARY TABLE vip AS SELECT campaign_create('test', 'hello') AS id;
 SELECT campaign_upload(id, '5511987654321', class => 'VIP'), campaign_upload(id, '5511987654322') FROM vip;
 SELECT campaign_dispatch(id) FROM vip;
 SELECT results_eq(
-    $$ SELECT class, blocked FROM campaign.outbox_active() WHERE campaign_id = (SELECT id FROM vip) $$,
+    $$ SELECT class, blocked FROM campaign.outbox_active(ARRAY[(SELECT id FROM vip)]) $$,
     $$ VALUES ('VIP', false), ('NORMAL', true) $$, 'R3.2: NORMAL waits until VIP is stored');
 SELECT campaign.outbox_mark(id, 'VIP', 0, 1) FROM vip;
-SELECT is((SELECT blocked FROM campaign.outbox_active() WHERE campaign_id = vip.id AND class = 'NORMAL'), true,
+SELECT is((SELECT blocked FROM campaign.outbox_active(ARRAY[vip.id]) WHERE class = 'NORMAL'), true,
     'R3.2: published is not enough') FROM vip;
 SELECT campaign.report_stored(ARRAY[id], ARRAY['VIP'], ARRAY[1], ARRAY[1]) FROM vip;
 SELECT results_eq(
-    $$ SELECT class, blocked FROM campaign.outbox_active() WHERE campaign_id = (SELECT id FROM vip) $$,
+    $$ SELECT class, blocked FROM campaign.outbox_active(ARRAY[(SELECT id FROM vip)]) $$,
     $$ VALUES ('NORMAL', false) $$, 'R3.2: and then goes on');
 SELECT campaign.report_conflict(id, 'NORMAL', 1, 'another message is there') FROM vip;
 SELECT campaign.report_conflict(id, 'NORMAL', 1, 'again') FROM vip;
@@ -101,7 +101,7 @@ SELECT campaign.report_conflict(id, 'NORMAL', 3, 'refused') FROM five;
 SELECT results_eq($$ SELECT pg_temp.checked(id, 'NORMAL', 7, 10) FROM five $$, ARRAY['true NORMAL 10 1'],
     'what would end it asks for a look first');
 SELECT is(pg_temp.stored(id) || pg_temp.status(id), '{[1,7)}queued', 'and is not reported') FROM five;
-SELECT is(campaign.outbox_finish(), 0, 'so that the worker does not end it either');
+SELECT is(campaign.outbox_finish(ARRAY[id]), 0, 'so that the worker does not end it either') FROM five;
 SELECT results_eq($$ SELECT pg_temp.checked(id, 'NORMAL', 7, 10, ARRAY[id]) FROM five $$, ARRAY['true'],
     'after the look it ends');
 SELECT is_empty($$ SELECT pg_temp.checked(id, 'NORMAL', 7, 10) FROM five $$, 'and is never asked for again');
