@@ -1,6 +1,6 @@
 -- What the worker marks and the consumer reports.
 BEGIN;
-SELECT plan(49);
+SELECT plan(56);
 
 CREATE FUNCTION pg_temp.running(count int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -118,6 +118,19 @@ SELECT campaign_cancel(id) FROM seven;
 SELECT is_empty($$ SELECT pg_temp.checked(id, 'NORMAL', 1, 1) FROM seven $$, 'one that cannot end is reported at once');
 SELECT is(pg_temp.stored(id), '{[1,2)}', 'like any other') FROM seven;
 SELECT is_empty($$ SELECT pg_temp.checked('nothing', 'NORMAL', 1, 1) $$, 'an unknown campaign is a warning');
+
+-- The pages in which the worker reads what is unfinished.
+CREATE TEMPORARY TABLE paged AS SELECT array_agg(pg_temp.running(1)) AS ids FROM generate_series(1, 3);
+UPDATE campaign.campaigns SET queued_at = '2000-01-01' FROM paged WHERE id = ANY (ids);
+UPDATE paged SET ids = ARRAY(SELECT id FROM unnest(ids) AS id ORDER BY id COLLATE "C");
+SELECT is(campaign.outbox_page(part, NULL, 2), ids[1:2], 'R0.15: the first page of what is ' || part)
+FROM paged, unnest('{queued,open}'::text[]) AS part;
+SELECT is(campaign.outbox_page(part, ids[2], 1), ids[3:3], 'R0.15: the next one, of the same moment')
+FROM paged, unnest('{queued,open}'::text[]) AS part;
+SELECT campaign_pause(ids[2]) FROM paged;
+SELECT is(campaign.outbox_page('open', NULL, 2), ARRAY[ids[1], ids[3]], 'R0.15: without the one that is paused') FROM paged;
+SELECT is(campaign.outbox_page('open', ids[2], 1), ids[3:3], 'R0.15: behind which the next page begins nevertheless') FROM paged;
+SELECT is(campaign.outbox_page('waiting', NULL, 1000) @> ids[2:2], true, 'R0.15: it is with those that wait') FROM paged;
 
 SELECT * FROM finish();
 ROLLBACK;
