@@ -1,8 +1,9 @@
 # campaign: the extension (PGXS), the consumer, the mailer, and everything around them.
 #
 #   make            extension, consumer and mailer into build/
-#   make demo       sets a bare machine up and runs the main job
-#   make test       sets a bare machine up and runs every test
+#   make demo       sets up a bare machine and runs a campaign
+#   make test       sets up a bare machine and runs every test
+#   make SOMETIMES=yes    the same as make, into build/sometimes: with the marks of sometimes.h
 #   make mutants    shows that the tests notice mistakes
 #   make test-debian12, test-debian13    the same on that Debian, in a folder of its own
 #   make install    the extension into the PostgreSQL of PG_CONFIG, the programs into PREFIX
@@ -17,8 +18,9 @@ VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" campaign.control)
 PG_MAJOR := $(shell $(PG_CONFIG) --version 2>/dev/null | sed 's/^PostgreSQL \([0-9]*\).*/\1/')
 PGXS := $(shell $(PG_CONFIG) --pgxs 2>/dev/null)
 
-BUILD := build
+BUILD := $(if $(SOMETIMES),build/sometimes,build)
 PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
+MARKS := $(if $(SOMETIMES),-DCAMPAIGN_SOMETIMES)
 
 .DEFAULT_GOAL := all
 .PHONY: all extension consumer mailer install setup demo test unit fuzz sql e2e fault bench mutants \
@@ -43,7 +45,7 @@ unit fuzz sql e2e fault bench:
 	@$(MAKE) --no-print-directory -s all
 	@test/run $@
 
-# MUTANTS=12 MUTANTS_SEED=7 make mutants: so many of them, chosen by the seed.
+# MUTANTS=12 MUTANTS_SEED=7 make mutants: only twelve of them, chosen by the seed.
 mutants:
 	@test/stack/install
 	@test/mutants/run
@@ -51,7 +53,7 @@ mutants:
 test-debian12 test-debian13:
 	@test/debian $(@:test-debian%=%) make test WERROR="$(WERROR)"
 
-# What may differ from one Debian to the other; CI runs it on the one that it is not on.
+# What may differ from one Debian to the other; CI runs it on the other one.
 portability: setup
 	@$(MAKE) --no-print-directory -s all
 	@SQL_VERSIONS=own E2E_TESTS="contract flow recovery redelivery" test/run demo sql e2e
@@ -59,7 +61,7 @@ portability: setup
 # The programs with AddressSanitizer and UBSan, through the end-to-end tests.
 sanitize: setup
 	@$(MAKE) --no-print-directory -s extension
-	@$(MAKE) --no-print-directory -s consumer mailer BUILD=build/sanitize \
+	@$(MAKE) --no-print-directory -s consumer mailer SOMETIMES=yes BUILD=build/sanitize \
 		SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer"
 	@CAMPAIGN_CONSUMER=$(CURDIR)/build/sanitize/campaign-consumer \
 		CAMPAIGN_MAILER=$(CURDIR)/build/sanitize/campaign-mailer test/run e2e
@@ -76,7 +78,7 @@ clean:
 ifneq ($(wildcard $(PGXS)),)
 
 PGXS_MAKE = $(MAKE) -C $(PG_BUILD) -f $(CURDIR)/src/pgxs.mk VPATH=$(CURDIR) \
-	PG_CONFIG="$(PG_CONFIG)" with_llvm=no WERROR="$(WERROR)"
+	PG_CONFIG="$(PG_CONFIG)" with_llvm=no WERROR="$(WERROR)" MARKS="$(MARKS)"
 
 extension:
 	@mkdir -p $(addprefix $(PG_BUILD)/,$(sort $(dir $(wildcard src/*.c src/*/*.c lib/*/*.c))))
@@ -101,14 +103,14 @@ endif
 # The programs -------------------------------------------------------------------------------
 
 PROGRAM_CFLAGS := -std=gnu11 -O2 -g -Wall -Wextra $(WERROR) $(SANITIZE) -MMD -MP
-PROGRAM_CPPFLAGS := -D_GNU_SOURCE -DCAMPAIGN_VERSION='"$(VERSION)"' -Ilib
+PROGRAM_CPPFLAGS := -D_GNU_SOURCE -DCAMPAIGN_VERSION='"$(VERSION)"' $(MARKS) -Ilib
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
 CONSUMER_OBJECTS := $(call objects,consumer lib/contract lib/program)
 CONSUMER_PACKAGES := libmongoc-1.0 libpq
 CONSUMER_LIBS := -lrabbitmq -lssl -lcrypto -lpthread
 
-# It speaks no AMQP: of the contract it has the errors only, and what they need.
+# The mailer speaks no AMQP: of the contract it links only the errors, and what they need.
 MAILER_OBJECTS := $(call objects,mailer lib/program) \
 	$(addprefix $(BUILD)/lib/contract/,error.o utf8.o)
 MAILER_PACKAGES := libcurl libpq

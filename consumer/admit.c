@@ -15,6 +15,7 @@
 #include "gap.h"
 #include "program/clock.h"
 #include "program/log.h"
+#include "program/sometimes.h"
 #include "resume.h"
 #include "settle.h"
 
@@ -76,6 +77,7 @@ static Outcome reject(Pipeline *pipeline, const char *reason)
 
 	if (outcome != OUTCOME_OK)
 		return outcome;
+	SOMETIMES("consumer.rejected");
 	counters.dead++;
 	log_reject(pipeline, reason);
 	return finish(pipeline);
@@ -113,11 +115,11 @@ static bool decode(Pipeline *pipeline, Outcome *outcome)
 }
 
 /* Puts what fits into the chunk. */
-static Outcome add(Pipeline *pipeline, PositionClass *class)
+static Outcome add(Pipeline *pipeline, PositionClass *class, bool doubtful)
 {
 	const DecodedBatch *batch = &pipeline->batch;
 
-	pipeline->place = chunk_add(pipeline->chunk, pipeline->place);
+	pipeline->place = chunk_add(pipeline->chunk, pipeline->place, doubtful);
 	if (pipeline->ordered)
 		class->next = batch->first_seq + pipeline->place;
 	return pipeline->place == batch->count ? finish(pipeline) : OUTCOME_OK;
@@ -133,7 +135,10 @@ static Outcome drop_behind_gap(Pipeline *pipeline, PositionClass *class, bool *f
 	Outcome outcome;
 
 	if (class->gap_next == class->next && now_ms - class->gap_ms < ASK_AGAIN_MS)
+	{
+		SOMETIMES("consumer.gap_reported_already");
 		return finish(pipeline);
+	}
 
 	/* PostgreSQL must know what is stored before it hears what is missing. */
 	if (pipeline->chunk->count > 0)
@@ -149,6 +154,7 @@ static Outcome drop_behind_gap(Pipeline *pipeline, PositionClass *class, bool *f
 		*flush = true;
 		return OUTCOME_OK;
 	}
+	SOMETIMES("consumer.gap");
 	outcome = gap_report(pipeline, pipeline->batch.campaign_id, pipeline->batch.class, class->next);
 	if (outcome != OUTCOME_OK)
 		return outcome;
@@ -165,7 +171,7 @@ static Outcome drop_behind_gap(Pipeline *pipeline, PositionClass *class, bool *f
 static Outcome refresh(Pipeline *pipeline, bool *flush)
 {
 	if (pipeline->chunk->count == 0)
-		return resume_campaign(pipeline, flush);
+		return resume_campaign(pipeline, pipeline->batch.campaign_id, flush);
 	*flush = true;
 	return OUTCOME_OK;
 }
@@ -179,21 +185,30 @@ static Outcome admit_known(Pipeline *pipeline, PositionCampaign *campaign, bool 
 	bool fits = class->known && last_seq <= class->total;
 	PositionDecision decision = POSITION_STORE;
 
+	if (fits && campaign->halted)
+		return add(pipeline, class, true);
 	if (fits && pipeline->ordered)
 		decision = position_decide(class->next, batch->first_seq, last_seq, &from);
 	if (fits && decision == POSITION_STORE)
 	{
+		SOMETIMES_IF(from > batch->first_seq + pipeline->place, "consumer.overlap");
 		pipeline->place = (int) (from - batch->first_seq);
-		return add(pipeline, class);
+		return add(pipeline, class, false);
 	}
 	if (clock_ms() - campaign->read_ms >= ASK_AGAIN_MS)
+	{
+		SOMETIMES("consumer.asked_again");
 		return refresh(pipeline, flush);
+	}
 	if (!class->known)
 		return reject(pipeline, "the campaign has no recipients of this class");
 	if (!fits)
 		return reject(pipeline, "more recipients than the campaign has");
 	if (decision == POSITION_DONE)
+	{
+		SOMETIMES("consumer.stored_already");
 		return finish(pipeline);
+	}
 	return drop_behind_gap(pipeline, class, flush);
 }
 
@@ -207,7 +222,7 @@ Outcome admit_delivery(Pipeline *pipeline, bool *flush)
 	campaign = position_find(pipeline->positions, pipeline->batch.campaign_id);
 	if (campaign == NULL)
 	{
-		outcome = resume_campaign(pipeline, flush);
+		outcome = resume_campaign(pipeline, pipeline->batch.campaign_id, flush);
 		if (outcome != OUTCOME_OK || *flush)
 			return outcome;
 		campaign = position_find(pipeline->positions, pipeline->batch.campaign_id);

@@ -8,6 +8,7 @@
 
 #include "program/clock.h"
 #include "program/log.h"
+#include "program/sometimes.h"
 #include "program/stop.h"
 
 /* The one place that says what follows from an error. */
@@ -71,6 +72,12 @@ static bool is_slow(Pipeline *pipeline, Server server, int64_t waited_ms)
 
 Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argument)
 {
+	return attempt_guarded(pipeline, server, step, argument, NULL);
+}
+
+Outcome attempt_guarded(Pipeline *pipeline, Server server, AttemptStep step, void *argument,
+						Outcome (*guard)(Pipeline *pipeline))
+{
 	const int64_t hold_ms = pipeline->config->hold_s * INT64_C(1000);
 	int64_t started_ms = clock_ms();
 	int64_t deadline_ms = started_ms + hold_ms;
@@ -83,12 +90,21 @@ Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argum
 			clock_ms() >= deadline_ms)
 		{
 			if (!is_slow(pipeline, server, clock_ms() - started_ms))
+			{
+				SOMETIMES("consumer.given_back");
 				return OUTCOME_RELEASE;
+			}
 			deadline_ms = clock_ms() + hold_ms;
 		}
 		if (!retry_wait(&pipeline->retry))
+		{
+			SOMETIMES("consumer.stopped_in_a_retry");
 			return OUTCOME_STOP;
+		}
 		receive_heartbeat(pipeline->receive);
+		outcome = guard == NULL ? OUTCOME_OK : guard(pipeline);
+		if (outcome != OUTCOME_OK)
+			return outcome;
 		started_ms = clock_ms();
 	}
 	if (outcome == OUTCOME_OK)

@@ -33,6 +33,10 @@ Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *
  */
 Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argument);
 
+/* As attempt(), and `guard` is called before each repetition: its outcome ends it, if not OK. */
+Outcome attempt_guarded(Pipeline *pipeline, Server server, AttemptStep step, void *argument,
+						Outcome (*guard)(Pipeline *pipeline));
+
 /* The outcome of an error that is in a delivery itself. */
 Outcome attempt_delivery_outcome(ErrorCode code);
 

@@ -12,10 +12,11 @@
 
 #include "document.h"
 
-/* Everything in a document but the two variable texts, its shared part and dates. */
+/* Everything in a document but the two variable texts, its shared part, attributes and dates. */
 #define DOCUMENT_FIXED 128
 #define SHARED_SIZE	   (MESSAGE_TEXT_MAX_BYTES + 256)
-#define DOCUMENT_MAX   (SHARED_SIZE + DOCUMENT_FIXED + MESSAGE_ID_MAX + MESSAGE_PHONE_MAX + 64)
+#define DOCUMENT_MAX                                                                               \
+	(SHARED_SIZE + DOCUMENT_FIXED + MESSAGE_ID_MAX + MESSAGE_PHONE_MAX + ATTRIBUTES_BSON_MAX + 64)
 
 Chunk *chunk_new(int capacity)
 {
@@ -31,8 +32,9 @@ Chunk *chunk_new(int capacity)
 	chunk->bytes = malloc(CHUNK_BYTES_MAX + DOCUMENT_MAX);
 	chunk->shared = malloc(SHARED_SIZE);
 	chunk->ranges.items = malloc(documents * sizeof(Range));
+	chunk->resumed.items = malloc(documents * sizeof(Range));
 	if (chunk->documents == NULL || chunk->states == NULL || chunk->bytes == NULL ||
-		chunk->shared == NULL || chunk->ranges.items == NULL)
+		chunk->shared == NULL || chunk->ranges.items == NULL || chunk->resumed.items == NULL)
 	{
 		chunk_free(chunk);
 		return NULL;
@@ -50,6 +52,7 @@ void chunk_free(Chunk *chunk)
 	free(chunk->bytes);
 	free(chunk->shared);
 	free(chunk->ranges.items);
+	free(chunk->resumed.items);
 	free(chunk);
 }
 
@@ -58,9 +61,12 @@ void chunk_reset(Chunk *chunk)
 	chunk->count = 0;
 	chunk->stored = 0;
 	chunk->parked = 0;
+	chunk->halted = 0;
+	chunk->look = false;
 	chunk->tag = 0;
 	chunk->used = 0;
 	chunk->ranges.count = 0;
+	chunk->resumed.count = 0;
 }
 
 bool chunk_is_full(const Chunk *chunk)
@@ -74,7 +80,8 @@ void chunk_use(Chunk *chunk, const DecodedBatch *batch)
 
 	chunk->batch = batch;
 	message_document_prefix(batch->campaign_id, chunk->prefix);
-	at = document_text(at, "message", batch->text, batch->text_length);
+	at = document_text(at, MESSAGE_FIELD_TEXT, batch->text, batch->text_length);
+	chunk->text_length = (size_t) (at - chunk->shared);
 	at = document_text(at, "campaign_id", batch->campaign_id, strlen(batch->campaign_id));
 	at = document_text(at, "class", message_class_name(batch->class),
 					   strlen(message_class_name(batch->class)));
@@ -88,7 +95,7 @@ void chunk_use(Chunk *chunk, const DecodedBatch *batch)
 	chunk->dates_length = (size_t) (at - chunk->dates);
 }
 
-static void add_range(Chunk *chunk, int64_t seq)
+static void add_range(Chunk *chunk, int64_t seq, bool doubtful)
 {
 	const DecodedBatch *batch = chunk->batch;
 	RangeList *ranges = &chunk->ranges;
@@ -98,7 +105,7 @@ static void add_range(Chunk *chunk, int64_t seq)
 	{
 		last = &ranges->items[ranges->count - 1];
 		if (last->class == batch->class && last->last_seq + 1 == seq &&
-			strcmp(last->campaign_id, batch->campaign_id) == 0)
+			last->doubtful == doubtful && strcmp(last->campaign_id, batch->campaign_id) == 0)
 			return;
 	}
 	last = &ranges->items[ranges->count];
@@ -108,6 +115,23 @@ static void add_range(Chunk *chunk, int64_t seq)
 	last->first_seq = seq;
 	last->last_seq = seq - 1;
 	last->first_document = chunk->count;
+	last->doubtful = doubtful;
+	last->halted = false;
+	last->resumed = false;
+}
+
+/* The shared fields, with the recipient's own text in the place of the campaign's if it has one. */
+static uint8_t *add_shared(const Chunk *chunk, const DecodedRecipient *recipient, uint8_t *at)
+{
+	size_t skipped = 0;
+
+	if (recipient->text != NULL)
+	{
+		at = document_text(at, MESSAGE_FIELD_TEXT, recipient->text, recipient->text_length);
+		skipped = chunk->text_length;
+	}
+	memcpy(at, chunk->shared + skipped, chunk->shared_length - skipped);
+	return at + chunk->shared_length - skipped;
 }
 
 static void add_document(Chunk *chunk, const DecodedRecipient *recipient, int64_t seq)
@@ -122,8 +146,9 @@ static void add_document(Chunk *chunk, const DecodedRecipient *recipient, int64_
 					   recipient->identifier_length);
 	at = document_text(at, MESSAGE_FIELD_PHONE_NUMBER, recipient->phone_number,
 					   recipient->phone_length);
-	memcpy(at, chunk->shared, chunk->shared_length);
-	at = document_int64(at + chunk->shared_length, "seq", seq);
+	at = document_int64(add_shared(chunk, recipient, at), "seq", seq);
+	if (recipient->attributes != NULL)
+		at = document_inner(at, MESSAGE_FIELD_ATTRIBUTES, recipient->attributes);
 	memcpy(at, chunk->dates, chunk->dates_length);
 	at += chunk->dates_length;
 	document_length(start, (size_t) (at - start));
@@ -135,14 +160,14 @@ static void add_document(Chunk *chunk, const DecodedRecipient *recipient, int64_
 	chunk->count++;
 }
 
-int chunk_add(Chunk *chunk, int from)
+int chunk_add(Chunk *chunk, int from, bool doubtful)
 {
 	const DecodedBatch *batch = chunk->batch;
 	int place = from;
 
 	if (chunk_is_full(chunk))
 		return place;
-	add_range(chunk, batch->first_seq + place);
+	add_range(chunk, batch->first_seq + place, doubtful);
 	while (place < batch->count && !chunk_is_full(chunk))
 	{
 		add_document(chunk, &batch->recipients[place], batch->first_seq + place);
@@ -172,6 +197,79 @@ void chunk_stamp(Chunk *chunk)
 		(void) document_int64_bytes(dates + first, now_ms);
 		(void) document_int64_bytes(dates + second, now_ms);
 	}
+}
+
+static void halt_documents(Chunk *chunk, const Range *range)
+{
+	int from = range->first_document > chunk->stored ? range->first_document : chunk->stored;
+	int end = range->first_document + range_documents(range);
+
+	for (int place = from; place < end; place++)
+	{
+		uint8_t *state = &chunk->states[place];
+
+		if (*state == CHUNK_CONFLICT)
+			chunk->parked--;
+		if (*state != CHUNK_MISSING && *state != CHUNK_CONFLICT)
+			continue;
+		*state = CHUNK_HALTED;
+		chunk->halted++;
+	}
+}
+
+void chunk_halt(Chunk *chunk)
+{
+	for (int i = 0; i < chunk->ranges.count; i++)
+	{
+		if (chunk->ranges.items[i].halted)
+			halt_documents(chunk, &chunk->ranges.items[i]);
+	}
+	chunk->look = false;
+}
+
+/* Appends the parts of a range that are stored. */
+static void add_stored_parts(const Chunk *chunk, const Range *range, RangeList *stored)
+{
+	bool open = false;
+
+	for (int i = 0; i < range_documents(range); i++)
+	{
+		Range *part;
+
+		if (chunk->states[range->first_document + i] == CHUNK_HALTED)
+		{
+			open = false;
+			continue;
+		}
+		if (!open)
+		{
+			part = &stored->items[stored->count++];
+			*part = *range;
+			part->first_seq = range->first_seq + i;
+			part->first_document = range->first_document + i;
+			open = true;
+		}
+		stored->items[stored->count - 1].last_seq = range->first_seq + i;
+	}
+}
+
+void chunk_leave_out_halted(Chunk *chunk)
+{
+	RangeList all = chunk->ranges;
+	RangeList stored = {.items = chunk->resumed.items};
+	int resumed = 0;
+
+	if (chunk->halted == 0)
+		return;
+	for (int i = 0; i < all.count; i++)
+		add_stored_parts(chunk, &all.items[i], &stored);
+	for (int i = 0; i < all.count; i++)
+	{
+		if (all.items[i].resumed)
+			all.items[resumed++] = all.items[i];
+	}
+	chunk->ranges = stored;
+	chunk->resumed = (RangeList){.items = all.items, .count = resumed};
 }
 
 void chunk_copy_ranges(RangeList *to, const RangeList *from)

@@ -29,6 +29,9 @@ typedef struct Range
 	int64_t first_seq;
 	int64_t last_seq;
 	int first_document; /* place of first_seq's document in the chunk */
+	bool doubtful;		/* its campaign was halted when it was admitted: ask before it is stored */
+	bool halted;		/* what MongoDB does not have of it must not be stored; halt.c's */
+	bool resumed;		/* halted, but its campaign is not any more: to be published again */
 } Range;
 
 typedef struct RangeList
@@ -43,7 +46,8 @@ typedef enum ChunkState
 	CHUNK_MISSING = 0,
 	CHUNK_PRESENT,	/* found in MongoDB with the same content */
 	CHUNK_CONFLICT, /* found in MongoDB with other content */
-	CHUNK_REFUSED	/* MongoDB will never take it */
+	CHUNK_REFUSED,	/* MongoDB will never take it */
+	CHUNK_HALTED	/* not stored, because its campaign is halted */
 } ChunkState;
 
 typedef struct Chunk
@@ -52,13 +56,17 @@ typedef struct Chunk
 	int count;
 	int stored;	  /* documents before this one are done; store.c's */
 	int parked;	  /* documents in CHUNK_CONFLICT or CHUNK_REFUSED */
+	int halted;	  /* documents in CHUNK_HALTED */
+	bool look;	  /* a range is halted: what has MongoDB of it? */
 	uint64_t tag; /* last delivery that ends in this chunk; 0: none */
 	size_t used;  /* bytes */
 	RangeList ranges;
+	RangeList resumed; /* ranges that were left out although their campaign goes on */
 	bson_t *documents;
 	uint8_t *states; /* ChunkState of each document */
 	uint8_t *bytes;
-	uint8_t *shared; /* the fields that a batch's documents share */
+	uint8_t *shared;	/* the fields that a batch's documents share */
+	size_t text_length; /* of the first of them, the campaign's text */
 	size_t shared_length;
 	uint8_t dates[64]; /* created_at, updated_at, deleted and the end; chunk_stamp() sets them */
 	size_t dates_length;
@@ -78,9 +86,21 @@ void chunk_use(Chunk *chunk, const DecodedBatch *batch);
 
 /*
  * Adds the recipients of the batch in use from place `from` on, until it ends
- * or the chunk is full. Returns the place of the first one not added.
+ * or the chunk is full. Returns the place of the first one not added. `doubtful`:
+ * as in Range.
  */
-int chunk_add(Chunk *chunk, int from);
+int chunk_add(Chunk *chunk, int from, bool doubtful);
+
+/* From `chunk->stored` on, what is still missing of halted ranges will not be stored. */
+void chunk_halt(Chunk *chunk);
+
+/* Takes what was not stored out of the ranges: only what MongoDB has is reported. */
+void chunk_leave_out_halted(Chunk *chunk);
+
+static inline int range_documents(const Range *range)
+{
+	return (int) (range->last_seq - range->first_seq + 1);
+}
 
 /* All documents are being stored now: their dates say so. */
 void chunk_stamp(Chunk *chunk);

@@ -21,8 +21,10 @@ typedef struct Config
 	int prefetch;				   /* messages per queue */
 	int chunk_documents;		   /* documents per insert */
 	int heartbeat_s;
-	int hold_s;	   /* without a store, before the queue is given back */
-	int timeout_s; /* to connect, and for an answer of the broker */
+	int hold_s;		 /* without a store, before the queue is given back */
+	int timeout_s;	 /* to connect, and for an answer of the broker */
+	char verify[64]; /* a campaign to prove, instead of running; "": none */
+	int verify_sent; /* 1: proves each campaign once it is sent */
 	LogFormat log_format;
 	LogLevel log_level;
 	char unknown[LAYERS_UNKNOWN_SIZE]; /* a CAMPAIGN_* in the environment that is no setting; "":

@@ -14,6 +14,7 @@
 #include "envelope.h"
 #include "program/clock.h"
 #include "program/retry.h"
+#include "program/sometimes.h"
 #include "program/stop.h"
 
 #define CHANNEL			   1
@@ -110,7 +111,10 @@ static bool next_frame(DeadLetter *dead, int64_t deadline, amqp_frame_t *frame, 
 			return lost(dead, error, amqp_error_string2(result));
 		if (now >= deadline ||
 			(stop_requested() && now >= deadline - CONFIRM_TIMEOUT_MS + STOP_TIMEOUT_MS))
+		{
+			SOMETIMES("consumer.dead_letter_unconfirmed");
 			return lost(dead, error, "no confirm from the broker");
+		}
 	}
 }
 
@@ -129,8 +133,10 @@ static bool await_confirm(DeadLetter *dead, Error *error)
 				amqp_maybe_release_buffers(dead->connection);
 				return true;
 			case AMQP_BASIC_NACK_METHOD:
+				SOMETIMES("consumer.dead_letter_nacked");
 				return lost(dead, error, "the broker could not take it");
 			case AMQP_BASIC_RETURN_METHOD:
+				SOMETIMES("consumer.dead_letter_returned");
 				return lost(dead, error, "no queue takes it");
 			case AMQP_CHANNEL_CLOSE_METHOD:
 			case AMQP_CONNECTION_CLOSE_METHOD:
@@ -161,6 +167,7 @@ bool deadletter_publish(DeadLetter *dead, const amqp_basic_properties_t *origina
 	 * attempt goes without them. On a new connection: half of this one's message is sent already.
 	 */
 	dead->bare = result == AMQP_STATUS_TABLE_TOO_BIG;
+	SOMETIMES_IF(dead->bare, "consumer.dead_letter_bare");
 	if (result != AMQP_STATUS_OK)
 		return lost(dead, error, amqp_error_string2(result));
 	return await_confirm(dead, error);

@@ -68,40 +68,82 @@ static bool wrong_recipient(const DecodedBatch *batch, const char *what, Error *
 	return error_set(error, ERROR_PROTOCOL, "recipient %d: %s", batch->count + 1, what);
 }
 
+static bool decode_identifier(Json *json, DecodedBatch *batch, DecodedRecipient *recipient)
+{
+	JsonString value;
+
+	if (recipient->identifier != NULL)
+		return wrong_recipient(batch, MESSAGE_FIELD_IDENTIFIER " twice", json->error);
+	if (!json_string(json, &value))
+		return false;
+	if (!is_identifier(&value))
+		return wrong_recipient(
+			batch, MESSAGE_FIELD_IDENTIFIER " must be 2 to 32 of [a-z0-9], a letter first",
+			json->error);
+	recipient->identifier = value.bytes;
+	recipient->identifier_length = (uint8_t) value.length;
+	return true;
+}
+
+static bool decode_phone_number(Json *json, DecodedBatch *batch, DecodedRecipient *recipient)
+{
+	JsonString value;
+
+	if (recipient->phone_number != NULL)
+		return wrong_recipient(batch, MESSAGE_FIELD_PHONE_NUMBER " twice", json->error);
+	if (!json_string(json, &value))
+		return false;
+	if (!is_phone_number(&value))
+		return wrong_recipient(batch, MESSAGE_FIELD_PHONE_NUMBER " must be '+' and 8 to 15 digits",
+							   json->error);
+	recipient->phone_number = value.bytes;
+	recipient->phone_length = (uint8_t) value.length;
+	return true;
+}
+
+static bool decode_own_text(Json *json, DecodedBatch *batch, DecodedRecipient *recipient)
+{
+	JsonString value;
+
+	if (recipient->text != NULL)
+		return wrong_recipient(batch, MESSAGE_FIELD_TEXT " twice", json->error);
+	if (!json_string(json, &value))
+		return false;
+	if (value.characters > MESSAGE_TEXT_MAX_CHARS)
+		return wrong_recipient(batch, MESSAGE_FIELD_TEXT " is too long", json->error);
+	recipient->text = value.bytes;
+	recipient->text_length = (uint32_t) value.length;
+	return true;
+}
+
+static bool decode_attributes(Json *json, DecodedBatch *batch, DecodedRecipient *recipient)
+{
+	uint8_t *room = batch->attributes + batch->attributes_used;
+	size_t length;
+
+	if (recipient->attributes != NULL)
+		return wrong_recipient(batch, MESSAGE_FIELD_ATTRIBUTES " twice", json->error);
+	if (!attributes_decode(json, room, sizeof(batch->attributes) - batch->attributes_used, &length))
+		return false;
+	recipient->attributes = room;
+	batch->attributes_used += length;
+	return true;
+}
+
 static bool decode_member(Json *json, DecodedBatch *batch, DecodedRecipient *recipient)
 {
 	JsonString name;
-	JsonString value;
 
 	if (!json_string(json, &name) || !json_expect(json, ':'))
 		return false;
 	if (string_equals(&name, MESSAGE_FIELD_IDENTIFIER))
-	{
-		if (recipient->identifier != NULL)
-			return wrong_recipient(batch, MESSAGE_FIELD_IDENTIFIER " twice", json->error);
-		if (!json_string(json, &value))
-			return false;
-		if (!is_identifier(&value))
-			return wrong_recipient(
-				batch, MESSAGE_FIELD_IDENTIFIER " must be 2 to 32 of [a-z0-9], a letter first",
-				json->error);
-		recipient->identifier = value.bytes;
-		recipient->identifier_length = (uint8_t) value.length;
-		return true;
-	}
+		return decode_identifier(json, batch, recipient);
 	if (string_equals(&name, MESSAGE_FIELD_PHONE_NUMBER))
-	{
-		if (recipient->phone_number != NULL)
-			return wrong_recipient(batch, MESSAGE_FIELD_PHONE_NUMBER " twice", json->error);
-		if (!json_string(json, &value))
-			return false;
-		if (!is_phone_number(&value))
-			return wrong_recipient(
-				batch, MESSAGE_FIELD_PHONE_NUMBER " must be '+' and 8 to 15 digits", json->error);
-		recipient->phone_number = value.bytes;
-		recipient->phone_length = (uint8_t) value.length;
-		return true;
-	}
+		return decode_phone_number(json, batch, recipient);
+	if (batch->version == MESSAGE_VERSION_OWN && string_equals(&name, MESSAGE_FIELD_TEXT))
+		return decode_own_text(json, batch, recipient);
+	if (batch->version == MESSAGE_VERSION_OWN && string_equals(&name, MESSAGE_FIELD_ATTRIBUTES))
+		return decode_attributes(json, batch, recipient);
 	return json_skip(json);
 }
 
@@ -147,14 +189,18 @@ static bool decode_recipients(Json *json, DecodedBatch *batch)
 	return json_expect(json, ']');
 }
 
-static bool decode_version(Json *json)
+static bool decode_version(Json *json, DecodedBatch *batch, unsigned seen)
 {
 	int64_t version;
 
 	if (!json_integer(json, &version))
 		return false;
-	if (version != MESSAGE_VERSION)
+	if (version != MESSAGE_VERSION && version != MESSAGE_VERSION_OWN)
 		return error_set(json->error, ERROR_PROTOCOL, "unknown version %lld", (long long) version);
+	/* They were read as those of version 1. */
+	if (version == MESSAGE_VERSION_OWN && (seen & 1U << FIELD_RECIPIENTS))
+		return json_fail(json, MESSAGE_FIELD_VERSION " stands behind " MESSAGE_FIELD_RECIPIENTS);
+	batch->version = (int) version;
 	return true;
 }
 
@@ -198,12 +244,12 @@ static bool decode_text(Json *json, DecodedBatch *batch)
 	return true;
 }
 
-static bool decode_field(Json *json, Field field, DecodedBatch *batch)
+static bool decode_field(Json *json, Field field, DecodedBatch *batch, unsigned seen)
 {
 	switch (field)
 	{
 		case FIELD_VERSION:
-			return decode_version(json);
+			return decode_version(json, batch, seen);
 		case FIELD_CAMPAIGN_ID:
 			return decode_campaign_id(json, batch);
 		case FIELD_CLASS:
@@ -237,7 +283,7 @@ static bool decode_pair(Json *json, DecodedBatch *batch, unsigned *seen)
 	if (*seen & 1U << field)
 		return error_set(json->error, ERROR_PROTOCOL, "field %s twice", FIELDS[field]);
 	*seen |= 1U << field;
-	return decode_field(json, (Field) field, batch);
+	return decode_field(json, (Field) field, batch, *seen);
 }
 
 static bool check_batch(const DecodedBatch *batch, unsigned seen, Error *error)
@@ -261,7 +307,9 @@ bool decode_batch(char *body, size_t length, DecodedBatch *batch, Error *error)
 	Json json;
 	unsigned seen = 0;
 
+	batch->version = 0;
 	batch->count = 0;
+	batch->attributes_used = 0;
 	if (length > MESSAGE_BODY_MAX)
 		return error_set(error, ERROR_PROTOCOL, "body of more than %d bytes", MESSAGE_BODY_MAX);
 	json_begin(&json, body, length, error);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "attributes.h"
 #include "contract/error.h"
 #include "contract/message.h"
 
@@ -21,10 +22,14 @@ typedef struct DecodedRecipient
 	const char *phone_number;
 	uint8_t identifier_length;
 	uint8_t phone_length;
+	uint32_t text_length;
+	const char *text;		   /* its own, as above; NULL: the batch's */
+	const uint8_t *attributes; /* a BSON document in the batch; NULL: none */
 } DecodedRecipient;
 
 typedef struct DecodedBatch
 {
+	int version;
 	char campaign_id[MESSAGE_ID_MAX + 1];
 	MessageClass class;
 	int64_t total;
@@ -33,13 +38,15 @@ typedef struct DecodedBatch
 	size_t text_length;
 	int count; /* 1 .. MESSAGE_BATCH_MAX */
 	DecodedRecipient recipients[MESSAGE_BATCH_MAX];
+	size_t attributes_used;
+	uint8_t attributes[ATTRIBUTES_GROWTH * MESSAGE_BODY_MAX];
 } DecodedBatch;
 
 /*
  * Decodes a body. `body` is changed (escapes are undone in place) and must
  * outlive `batch`. Unknown fields are ignored, so that a newer publisher can
- * add some. False with ERROR_PROTOCOL and the reason, which holds positions
- * and field names but nothing of the content.
+ * add some; so are a recipient's text and attributes in version 1. False with ERROR_PROTOCOL and
+ * the reason, which holds positions and field names but nothing of the content.
  */
 bool decode_batch(char *body, size_t length, DecodedBatch *batch, Error *error);
 

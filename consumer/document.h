@@ -54,6 +54,18 @@ static inline uint8_t *document_binary(uint8_t *at, const char *name, const uint
 	return at + length;
 }
 
+/* A finished document, whose length stands in front of it. */
+static inline uint8_t *document_inner(uint8_t *at, const char *name, const uint8_t *document)
+{
+	uint32_t length;
+
+	memcpy(&length, document, sizeof(length));
+	length = le32toh(length);
+	at = document_name(at, 0x03, name);
+	memcpy(at, document, length);
+	return at + length;
+}
+
 static inline uint8_t *document_int64(uint8_t *at, const char *name, int64_t number)
 {
 	return document_int64_bytes(document_name(at, 0x12, name), number);

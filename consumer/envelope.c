@@ -73,6 +73,7 @@ bool envelope_check(const amqp_basic_properties_t *properties, const DecodedBatc
 		const amqp_table_entry_t *entry = &headers->entries[i];
 
 		if (!text_agrees(entry, MESSAGE_HEADER_CAMPAIGN_ID, batch->campaign_id) ||
+			!number_agrees(entry, MESSAGE_HEADER_VERSION, batch->version) ||
 			!text_agrees(entry, MESSAGE_HEADER_CLASS, message_class_name(batch->class)) ||
 			!number_agrees(entry, MESSAGE_HEADER_FIRST_SEQ, batch->first_seq) ||
 			!number_agrees(entry, MESSAGE_HEADER_COUNT, batch->count) ||

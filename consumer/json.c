@@ -303,10 +303,21 @@ static bool skip_number(Json *json)
 	return true;
 }
 
-static bool skip_word(Json *json)
+bool json_number(Json *json, JsonString *number)
+{
+	skip_space(json);
+	number->bytes = json->at;
+	if (!skip_number(json))
+		return false;
+	number->length = number->characters = (size_t) (json->at - number->bytes);
+	return true;
+}
+
+char json_word(Json *json)
 {
 	static const char *const words[] = {"true", "false", "null"};
 
+	skip_space(json);
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 	{
 		size_t length = strlen(words[i]);
@@ -314,10 +325,17 @@ static bool skip_word(Json *json)
 		if ((size_t) (json->end - json->at) >= length && memcmp(json->at, words[i], length) == 0)
 		{
 			json->at += length;
-			return true;
+			return words[i][0];
 		}
 	}
-	return json_fail(json, "expected a value");
+	(void) json_fail(json, "expected a value");
+	return '\0';
+}
+
+char json_peek(Json *json)
+{
+	skip_space(json);
+	return json->at == json->end ? '\0' : *json->at;
 }
 
 static bool skip_value(Json *json, int depth);
@@ -355,7 +373,7 @@ static bool skip_value(Json *json, int depth)
 		return skip_members(json, ']', depth + 1);
 	if (*json->at == '-' || is_digit(json))
 		return skip_number(json);
-	return skip_word(json);
+	return json_word(json) != '\0';
 }
 
 bool json_skip(Json *json)

@@ -53,6 +53,15 @@ bool json_string(Json *json, JsonString *string);
 /* Takes a whole number without fraction or exponent that fits an int64. */
 bool json_integer(Json *json, int64_t *number);
 
+/* Takes a number as it is written. */
+bool json_number(Json *json, JsonString *number);
+
+/* Takes true, false or null and returns its first letter; NUL and the error if it is none. */
+char json_word(Json *json);
+
+/* The first character of what is next, behind white space; NUL at the end. Takes nothing. */
+char json_peek(Json *json);
+
 /* Takes any value and forgets it, checking that it is JSON. */
 bool json_skip(Json *json);
 

@@ -28,6 +28,8 @@
 /* What the servers say about a campaign; resume.c asks them. */
 typedef struct Standing
 {
+	const char *campaign_id;
+	int64_t asked_ms;
 	ReportClass classes[MESSAGE_CLASSES];
 	int64_t highest[MESSAGE_CLASSES]; /* seq in MongoDB */
 } Standing;
@@ -64,6 +66,7 @@ typedef struct Pipeline
 	PositionTable *positions;
 	Chunk *chunk;
 	Mark mark;
+	int insert_documents; /* at most so many in one insert: less while they take long */
 	Pending pending;
 	Retry retry;
 	int fruitless; /* how often the queue was given back since the last ack */

@@ -13,6 +13,7 @@
 
 #include "gap.h"
 #include "program/log.h"
+#include "program/sometimes.h"
 
 /* At most so many are counted at once: a count has to end before the socket's time does. */
 #define WINDOW 1000000
@@ -123,6 +124,7 @@ static Outcome look_at_class(Pipeline *pipeline, const ReportUnchecked *class)
 		outcome = attempt(pipeline, SERVER_MONGODB, step_end, &look);
 		if (outcome != OUTCOME_OK || look.highest + class->failed >= class->total)
 			return outcome;
+		SOMETIMES("consumer.look_found_no_end");
 	}
 	outcome = count_class(pipeline, &look);
 	if (outcome != OUTCOME_OK || look.missing <= class->failed)
@@ -130,6 +132,7 @@ static Outcome look_at_class(Pipeline *pipeline, const ReportUnchecked *class)
 	outcome = find_first_missing(pipeline, &look);
 	if (outcome != OUTCOME_OK)
 		return outcome;
+	SOMETIMES("consumer.look_found_a_loss");
 	log_line(LOG_WARNING, "MongoDB lacks documents that were stored",
 			 {"campaign", class->campaign_id, 0}, {"class", message_class_name(class->class), 0},
 			 {"missing", NULL, look.missing});

@@ -17,7 +17,10 @@
 #include "program/program.h"
 #include "program/stop.h"
 #include "program/urls.h"
+#include "prover.h"
+#include "store.h"
 #include "store_uri.h"
+#include "verify.h"
 
 #ifndef CAMPAIGN_VERSION
 #define CAMPAIGN_VERSION "development"
@@ -52,15 +55,23 @@ static bool check_urls(const Config *config, BrokerUrl *url, Error *error)
 	return true;
 }
 
-static bool is_running(const void *lanes)
+typedef struct Threads
 {
-	return lanes_running(lanes) > 0;
+	Lanes *lanes;
+	Prover *prover;
+} Threads;
+
+static bool is_running(const void *argument)
+{
+	const Threads *threads = argument;
+
+	return lanes_running(threads->lanes) > 0 || prover_running(threads->prover);
 }
 
-/* Waits until the lanes have ended; ends the program if they may not be waited for. */
-static void wait_for_lanes(const Lanes *lanes, int signals)
+/* Waits until the threads have ended; ends the program if they may not be waited for. */
+static void wait_for_threads(const Threads *threads, int signals)
 {
-	ProgramEnd end = program_wait_for_end(signals, is_running, lanes);
+	ProgramEnd end = program_wait_for_end(signals, is_running, threads);
 
 	log_progress("");
 	switch (end)
@@ -81,20 +92,24 @@ static void wait_for_lanes(const Lanes *lanes, int signals)
 static int run(const Config *config, const BrokerUrl *url)
 {
 	Error error = {0};
-	Lanes *lanes;
+	Threads threads = {0};
 	int signals = program_signals(&error);
 	int code = EXIT_OK;
 
 	if (error.code != ERROR_NONE || !stop_setup(&error) ||
-		(lanes = lanes_start(config, url, &error)) == NULL)
+		(threads.lanes = lanes_start(config, url, &error)) == NULL)
 	{
 		log_message(LOG_ERROR, error.text);
 		return EXIT_FAILED;
 	}
+	threads.prover = prover_start(config, &error);
+	if (threads.prover == NULL)
+		log_line(LOG_WARNING, "no proofs will be made", {"reason", error.text, 0});
 	log_line(LOG_INFO, "started", {"version", CAMPAIGN_VERSION, 0});
 	program_wait_for_stop(signals, counters_show, log_is_terminal() ? PROGRESS_MS : -1);
-	wait_for_lanes(lanes, signals);
-	if (!lanes_finish(lanes, &error))
+	wait_for_threads(&threads, signals);
+	prover_finish(threads.prover);
+	if (!lanes_finish(threads.lanes, &error))
 		code = error.code == ERROR_CONFIG ? EXIT_CONFIG : EXIT_FAILED;
 	log_line(LOG_INFO, "stopped", {"documents", NULL, counters.documents},
 			 {"campaigns", NULL, counters.campaigns}, {"dead_letters", NULL, counters.dead});
@@ -151,6 +166,8 @@ static int start(SettingsAction action, Config *config)
 		fprintf(stderr, "campaign-consumer: %s\n", error.text);
 	else if (action == SETTINGS_CHECK)
 		code = check(config, &url);
+	else if (*config->verify != '\0')
+		code = verify_once(config, config->verify);
 	else
 		code = run(config, &url);
 	broker_url_wipe(&url);

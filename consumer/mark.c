@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "program/clock.h"
+#include "program/sometimes.h"
 
 /* A look after so many documents is less than a hundredth of storing them. */
 #define DOCUMENTS 4000
@@ -41,6 +42,8 @@ bool mark_look(Pipeline *pipeline, bool *set_back, Error *error)
 	if (mark->set && (!store_has(pipeline->store, mark->last, &last, error) ||
 					  !store_has(pipeline->store, mark->seen, &seen, error)))
 		return false;
+	SOMETIMES_IF(!last, "consumer.set_back");
+	SOMETIMES_IF(last && !seen, "consumer.set_back_and_stored_behind");
 	*set_back = !last || !seen;
 	memcpy(mark->seen, mark->last, sizeof(mark->seen));
 	mark->documents = 0;
@@ -52,8 +55,8 @@ static int last_place(const Chunk *chunk)
 {
 	int place = chunk->count - 1;
 
-	while (place >= 0 &&
-		   (chunk->states[place] == CHUNK_CONFLICT || chunk->states[place] == CHUNK_REFUSED))
+	while (place >= 0 && chunk->states[place] != CHUNK_MISSING &&
+		   chunk->states[place] != CHUNK_PRESENT)
 		place--;
 	return place;
 }

@@ -11,9 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attributes_text.h"
 #include "counters.h"
 #include "envelope.h"
 #include "program/log.h"
+#include "program/sometimes.h"
 #include "ranges.h"
 #include "settle.h"
 
@@ -54,21 +56,41 @@ static const char *field(const bson_t *document, const char *name, uint32_t *len
 	return bson_iter_utf8(&iter, length);
 }
 
-/* A body with this one recipient, as the worker would have published it. */
+/* Its attributes as JSON into `out`, of MESSAGE_ATTRIBUTES_MAX bytes; no attributes if it has none.
+ */
+static MessageOwn own_of(const bson_t *document, char *out)
+{
+	MessageOwn own = {.text = NULL};
+	bson_iter_t iter;
+
+	if (!bson_iter_init_find(&iter, document, MESSAGE_FIELD_ATTRIBUTES))
+		return own;
+	own.attributes = out;
+	own.attributes_length = attributes_text(&iter, out, MESSAGE_ATTRIBUTES_MAX);
+	return own;
+}
+
+/*
+ * A body with this one recipient, as the worker would have published it to this one alone: with its
+ * text for the campaign's, and of the lower version if it brings nothing else.
+ */
 static bool compose(const Parked *parked, MessageBody *body, char *escaped, Error *error)
 {
+	char json[MESSAGE_ATTRIBUTES_MAX];
 	uint32_t text_length;
 	uint32_t identifier_length;
 	uint32_t phone_length;
-	const char *text = field(parked->document, "message", &text_length);
+	const char *text = field(parked->document, MESSAGE_FIELD_TEXT, &text_length);
 	const char *identifier = field(parked->document, MESSAGE_FIELD_IDENTIFIER, &identifier_length);
 	const char *phone = field(parked->document, MESSAGE_FIELD_PHONE_NUMBER, &phone_length);
 	size_t escaped_length = message_escape(text, text_length, escaped, MESSAGE_BODY_MAX);
+	MessageOwn own = own_of(parked->document, json);
 
-	if (escaped_length == 0 ||
+	body->version = own.attributes != NULL ? MESSAGE_VERSION_OWN : MESSAGE_VERSION;
+	if (escaped_length == 0 || (own.attributes != NULL && own.attributes_length == 0) ||
 		!message_begin(body, parked->range->campaign_id, parked->range->class, parked->seq,
 					   parked->seq, escaped, escaped_length) ||
-		!message_add(body, identifier, identifier_length, phone, phone_length))
+		!message_add_own(body, identifier, identifier_length, phone, phone_length, &own))
 		return error_set(error, ERROR_MEMORY, "a recipient does not fit a body");
 	message_end(body);
 	return true;
@@ -85,20 +107,23 @@ static bool step_publish(Pipeline *pipeline, void *argument, Error *error)
 		envelope_text(MESSAGE_HEADER_CLASS, message_class_name(parked->range->class)),
 		envelope_number(MESSAGE_HEADER_FIRST_SEQ, parked->seq),
 		envelope_number(MESSAGE_HEADER_COUNT, 1),
+		envelope_number(MESSAGE_HEADER_VERSION, MESSAGE_VERSION_OWN), /* left out in version 1 */
 	};
 	amqp_basic_properties_t properties = {
 		._flags = AMQP_BASIC_HEADERS_FLAG | AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_TYPE_FLAG,
 		.content_type = amqp_cstring_bytes(MESSAGE_CONTENT_TYPE),
 		.type = amqp_cstring_bytes(MESSAGE_TYPE),
-		.headers = {.num_entries = 4, .entries = entries}};
+		.headers = {.entries = entries}};
 	bool done = false;
 
 	if (body.buffer == NULL || escaped == NULL)
 		error_set(error, ERROR_MEMORY, "out of memory");
-	else
-		done = compose(parked, &body, escaped, error) &&
-			   deadletter_publish(pipeline->dead, &properties, body.buffer, body.length,
+	else if (compose(parked, &body, escaped, error))
+	{
+		properties.headers.num_entries = body.version == MESSAGE_VERSION ? 4 : 5;
+		done = deadletter_publish(pipeline->dead, &properties, body.buffer, body.length,
 								  parked->reason, error);
+	}
 	free(body.buffer);
 	free(escaped);
 	return done;
@@ -151,7 +176,10 @@ static Outcome park(Pipeline *pipeline, Parked *parked)
 	if (outcome == OUTCOME_OK)
 		outcome = attempt(pipeline, SERVER_POSTGRESQL, step_report, parked);
 	if (outcome == OUTCOME_OK)
+	{
+		SOMETIMES("consumer.parked");
 		counters.dead++;
+	}
 	return outcome;
 }
 
@@ -172,6 +200,7 @@ Outcome park_chunk(Pipeline *pipeline)
 			continue;
 		parked = parked_at(chunk, place);
 		outcome = ask_known(pipeline, &known, &parked, &is_known);
+		SOMETIMES_IF(is_known, "consumer.parked_before");
 		if (outcome != OUTCOME_OK || is_known)
 			continue;
 		outcome = park(pipeline, &parked);

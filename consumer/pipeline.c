@@ -12,10 +12,12 @@
 
 #include "admit.h"
 #include "counters.h"
+#include "halt.h"
 #include "mark.h"
 #include "park.h"
 #include "program/clock.h"
 #include "program/log.h"
+#include "program/sometimes.h"
 #include "program/stop.h"
 #include "settle.h"
 
@@ -23,6 +25,14 @@
 #define CAMPAIGNS_MIN 1024
 
 #define LEAVE_ALONE_MAX_MS 300000
+
+/*
+ * An insert that has begun cannot be taken back when its campaign is paused: where the store is
+ * slow, fewer documents go into one, until it takes less than this.
+ */
+#define INSERT_LONG_MS		 400
+#define INSERT_SHORT_MS		 100
+#define INSERT_DOCUMENTS_MIN 100
 
 /*
  * Where bodies are small, an insert for each handful of them would spend more on journal, report
@@ -58,6 +68,7 @@ Pipeline *pipeline_new(const Config *config, const BrokerUrl *url, int lane, Err
 	pipeline->report = report_new(config, tick, pipeline);
 	pipeline->positions = position_new(campaigns);
 	pipeline->chunk = chunk_new(config->chunk_documents);
+	pipeline->insert_documents = config->chunk_documents;
 	pipeline->pending.ranges.items = malloc((size_t) config->chunk_documents * sizeof(Range));
 	pipeline->pending.checked.ids =
 		malloc((size_t) config->chunk_documents * sizeof(*pipeline->pending.checked.ids));
@@ -181,6 +192,34 @@ typedef struct Storing
 	bool set_back;
 } Storing;
 
+/* Finds how many documents the store takes in a fraction of a second. */
+static void fit_insert(Pipeline *pipeline, int documents, int64_t took_ms)
+{
+	int64_t fitting = pipeline->insert_documents;
+
+	if (took_ms > INSERT_LONG_MS)
+		fitting = documents * INSERT_LONG_MS / (2 * took_ms);
+	else if (took_ms < INSERT_SHORT_MS)
+		fitting *= 2;
+	if (fitting < INSERT_DOCUMENTS_MIN)
+		fitting = INSERT_DOCUMENTS_MIN;
+	if (fitting > pipeline->config->chunk_documents)
+		fitting = pipeline->config->chunk_documents;
+	pipeline->insert_documents = (int) fitting;
+}
+
+static bool insert(Pipeline *pipeline, bool *retried, Error *error)
+{
+	int64_t begun_ms = clock_ms();
+	int before = pipeline->chunk->stored;
+	bool done =
+		store_insert(pipeline->store, pipeline->chunk, pipeline->insert_documents, retried, error);
+
+	if (done)
+		fit_insert(pipeline, pipeline->chunk->stored - before, clock_ms() - begun_ms);
+	return done;
+}
+
 static bool step_store(Pipeline *pipeline, void *argument, Error *error)
 {
 	Storing *storing = argument;
@@ -192,14 +231,21 @@ static bool step_store(Pipeline *pipeline, void *argument, Error *error)
 	if (storing->set_back)
 		return true;
 	storing->look = false;
+	if (pipeline->chunk->look)
+	{
+		if (!store_look(pipeline->store, pipeline->chunk, error))
+			return false;
+		chunk_halt(pipeline->chunk);
+	}
 	chunk_stamp(pipeline->chunk);
-	done = store_insert(pipeline->store, pipeline->chunk, &retried, error);
+	done = insert(pipeline, &retried, error);
 	if (retried)
 	{
 		/*
 		 * Nobody knows what an interrupted insert did, nor what MongoDB that comes back has: look
 		 * before inserting again, read back before trusting any `next`.
 		 */
+		SOMETIMES("consumer.insert_without_answer");
 		storing->look = true;
 		position_clear(pipeline->positions);
 	}
@@ -209,8 +255,15 @@ static bool step_store(Pipeline *pipeline, void *argument, Error *error)
 static Outcome store_chunk(Pipeline *pipeline)
 {
 	Storing storing = {.look = mark_is_due(pipeline)};
-	Outcome outcome = attempt(pipeline, SERVER_MONGODB, step_store, &storing);
+	Chunk *chunk = pipeline->chunk;
+	Outcome outcome;
 
+	do
+	{
+		outcome = halt_check(pipeline);
+		if (outcome == OUTCOME_OK)
+			outcome = attempt_guarded(pipeline, SERVER_MONGODB, step_store, &storing, halt_check);
+	} while (outcome == OUTCOME_OK && !storing.set_back && chunk->stored < chunk->count);
 	if (outcome == OUTCOME_OK && storing.set_back)
 	{
 		log_line(LOG_WARNING, "MongoDB was set back: it lacks what was stored last",
@@ -219,11 +272,16 @@ static Outcome store_chunk(Pipeline *pipeline)
 	}
 	if (outcome == OUTCOME_OK)
 		mark_stored(pipeline);
-	if (outcome == OUTCOME_OK && pipeline->chunk->parked > 0)
+	if (outcome == OUTCOME_OK && chunk->parked > 0)
 		outcome = park_chunk(pipeline);
-	if (outcome == OUTCOME_OK)
-		counters.documents += pipeline->chunk->count - pipeline->chunk->parked;
-	return outcome;
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	counters.documents += chunk->count - chunk->parked - chunk->halted;
+	if (chunk->halted > 0)
+		log_line(LOG_INFO, "left out: the campaign is paused or cancelled",
+				 {"queue", pipeline->queue, 0}, {"documents", NULL, chunk->halted});
+	chunk_leave_out_halted(chunk);
+	return OUTCOME_OK;
 }
 
 /* One chunk. */
@@ -240,10 +298,12 @@ static Outcome turn(Pipeline *pipeline)
 	times_us[2] = clock_us();
 	if (outcome == OUTCOME_OK)
 		outcome = settle(pipeline);
+	if (outcome == OUTCOME_OK)
+		outcome = halt_ask_for_dropped(pipeline);
 	times_us[3] = clock_us();
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	if (chunk->count > 0)
+	if (chunk->ranges.count > 0)
 	{
 		settle_begin(pipeline);
 		log_line(LOG_DEBUG, "stored", {"queue", pipeline->queue, 0},
@@ -275,6 +335,7 @@ static Outcome try_all(Pipeline *pipeline)
 
 		if (outcome == OUTCOME_FATAL || outcome == OUTCOME_STOP)
 			return outcome;
+		SOMETIMES_IF(outcome != OUTCOME_OK, "consumer.not_subscribed");
 		if (outcome != OUTCOME_OK)
 			all = outcome;
 	}
@@ -291,6 +352,7 @@ static Outcome leave_alone(const Pipeline *pipeline)
 
 	if (pipeline->fruitless < 2)
 		return OUTCOME_OK;
+	SOMETIMES("consumer.queue_left_alone");
 	for (int i = 2; i < pipeline->fruitless && wait_ms < LEAVE_ALONE_MAX_MS; i++)
 		wait_ms *= 2;
 	if (wait_ms > LEAVE_ALONE_MAX_MS)

@@ -26,8 +26,10 @@ typedef struct PositionCampaign
 {
 	char id[MESSAGE_ID_MAX + 1];
 	PositionClass classes[MESSAGE_CLASSES];
-	int64_t read_ms; /* when `next` was last read from the servers */
-	bool followed;	 /* nothing of it was stored then: all of it was stored since, by this lane */
+	int64_t read_ms;  /* when `next` was last read from the servers */
+	int64_t asked_ms; /* when PostgreSQL was last asked whether it is halted */
+	bool halted;	  /* it was: paused or cancelled; `next` means nothing then */
+	bool followed;	  /* nothing of it was stored then: all of it was stored since, by this lane */
 	/* Private to position.c: */
 	int32_t chain;
 	int32_t newer;

@@ -14,6 +14,7 @@
 
 #include "program/clock.h"
 #include "program/log.h"
+#include "program/sometimes.h"
 #include "program/stop.h"
 
 #define CHANNEL 1
@@ -195,6 +196,7 @@ static ReceiveStatus take_method(Receive *receive, const amqp_method_t *method, 
 			receive->expected = EXPECT_HEADER;
 			return RECEIVE_NOTHING;
 		case AMQP_BASIC_CANCEL_METHOD:
+			SOMETIMES("consumer.queue_gone");
 			return lost(receive, error, "the queue was deleted or moved");
 		case AMQP_CHANNEL_CLOSE_METHOD:
 			return lost(receive, error,

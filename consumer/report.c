@@ -10,7 +10,8 @@
 
 static const PgStatement POSITION = {
 	"report_position",
-	"SELECT class, total, stored_through, failed FROM campaign.report_open($1::text)", 1};
+	"SELECT class, total, stored_through, failed, halted FROM campaign.report_open($1::text)", 1};
+static const PgStatement HALTED = {"report_halted", "SELECT campaign.report_halted($1::text[])", 1};
 /* Parameters of a report: ids, classes, first and last seqs, and the ids of what was looked at. */
 #define ARRAYS 5
 
@@ -38,6 +39,7 @@ struct Report
 	bool pending;
 	Array arrays[ARRAYS];
 	PGresult *position;	 /* the answer of report_position() */
+	PGresult *halted;	 /* the answer of report_halted() */
 	PGresult *unchecked; /* the answer in which classes to look at stand; NULL: none */
 };
 
@@ -80,6 +82,7 @@ void report_free(Report *report)
 		return;
 	pgconn_close(&report->postgres);
 	PQclear(report->position);
+	PQclear(report->halted);
 	PQclear(report->unchecked);
 	for (int i = 0; i < ARRAYS; i++)
 		free(report->arrays[i].text);
@@ -94,8 +97,8 @@ static bool ready(Report *report, Error *error)
 	if (pgconn_is_open(postgres))
 		return true;
 	if (pgconn_open(postgres, error) && pgconn_prepare(postgres, &POSITION, error) &&
-		pgconn_prepare(postgres, &STORED, error) && pgconn_prepare(postgres, &GAP, error) &&
-		pgconn_prepare(postgres, &CONFLICT, error))
+		pgconn_prepare(postgres, &HALTED, error) && pgconn_prepare(postgres, &STORED, error) &&
+		pgconn_prepare(postgres, &GAP, error) && pgconn_prepare(postgres, &CONFLICT, error))
 		return true;
 	/* Half prepared is not ready: start over next time. */
 	pgconn_close(postgres);
@@ -152,6 +155,7 @@ bool report_position(Report *report, const char *campaign_id, ReportClass classe
 		classes[class].total = strtoll(PQgetvalue(result, row, 1), NULL, 10);
 		classes[class].stored_through = strtoll(PQgetvalue(result, row, 2), NULL, 10);
 		classes[class].failed = PQgetvalue(result, row, 3);
+		classes[class].halted = *PQgetvalue(result, row, 4) == 't';
 	}
 	return true;
 }
@@ -174,17 +178,59 @@ static void array_add_number(Array *array, int64_t number)
 	array_add_text(array, digits);
 }
 
+static void arrays_begin(Report *report)
+{
+	for (int i = 0; i < ARRAYS; i++)
+	{
+		report->arrays[i].text[0] = '{';
+		report->arrays[i].length = 1;
+	}
+}
+
+static const char *array_end(Array *array)
+{
+	/* The last comma becomes the closing brace. */
+	memcpy(array->text + array->length - (array->length > 1), "}", 2);
+	return array->text;
+}
+
+bool report_halted(Report *report, const RangeList *ranges, Error *error)
+{
+	const char *values[1];
+	PGresult *result;
+
+	arrays_begin(report);
+	for (int i = 0; i < ranges->count; i++)
+	{
+		if (i == 0 || strcmp(ranges->items[i].campaign_id, ranges->items[i - 1].campaign_id) != 0)
+			array_add_text(&report->arrays[0], ranges->items[i].campaign_id);
+	}
+	values[0] = array_end(&report->arrays[0]);
+	result = query(report, &HALTED, values, error);
+	if (result == NULL)
+		return false;
+	PQclear(report->halted);
+	report->halted = result;
+	return true;
+}
+
+bool report_is_halted(const Report *report, const char *campaign_id)
+{
+	for (int row = 0; row < PQntuples(report->halted); row++)
+	{
+		if (strcmp(PQgetvalue(report->halted, row, 0), campaign_id) == 0)
+			return true;
+	}
+	return false;
+}
+
 bool report_send(Report *report, const RangeList *ranges, const CampaignList *checked, Error *error)
 {
 	const char *values[ARRAYS];
 
 	PQclear(report->unchecked);
 	report->unchecked = NULL;
-	for (int i = 0; i < ARRAYS; i++)
-	{
-		report->arrays[i].text[0] = '{';
-		report->arrays[i].length = 1;
-	}
+	arrays_begin(report);
 	for (int i = 0; i < ranges->count; i++)
 	{
 		const Range *range = &ranges->items[i];
@@ -197,13 +243,7 @@ bool report_send(Report *report, const RangeList *ranges, const CampaignList *ch
 	for (int i = 0; i < checked->count; i++)
 		array_add_text(&report->arrays[4], checked->ids[i]);
 	for (int i = 0; i < ARRAYS; i++)
-	{
-		Array *array = &report->arrays[i];
-
-		/* The last comma becomes the closing brace. */
-		memcpy(array->text + array->length - (array->length > 1), "}", 2);
-		values[i] = array->text;
-	}
+		values[i] = array_end(&report->arrays[i]);
 	report->pending =
 		ready(report, error) && pgconn_send(&report->postgres, &STORED, values, error);
 	return report->pending;

@@ -26,6 +26,7 @@ typedef struct ReportClass
 	int64_t total;
 	int64_t stored_through; /* end of the unbroken stored range from 1; 0: none */
 	const char *failed;		/* parked already, for ranges_end(); until the next report_position() */
+	bool halted;			/* the campaign is paused or cancelled */
 } ReportClass;
 
 /* A class that has to be looked at in MongoDB before its campaign ends. */
@@ -61,6 +62,12 @@ bool report_prove(Report *report, Error *error);
 /* What is known of a campaign, by class; all unknown if there is no such campaign. */
 bool report_position(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
 					 Error *error);
+
+/* Asks which campaigns of the ranges are halted; no report may be on its way. */
+bool report_halted(Report *report, const RangeList *ranges, Error *error);
+
+/* Whether the last answer of report_halted() has this one. */
+bool report_is_halted(const Report *report, const char *campaign_id);
 
 /*
  * Sends a report without waiting for the answer, which report_collect() waits

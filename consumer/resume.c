@@ -10,6 +10,7 @@
 
 #include "gap.h"
 #include "program/clock.h"
+#include "program/sometimes.h"
 #include "ranges.h"
 #include "settle.h"
 
@@ -17,7 +18,7 @@ static bool step_position(Pipeline *pipeline, void *argument, Error *error)
 {
 	Standing *standing = argument;
 
-	return report_position(pipeline->report, pipeline->batch.campaign_id, standing->classes, error);
+	return report_position(pipeline->report, standing->campaign_id, standing->classes, error);
 }
 
 static bool step_highest(Pipeline *pipeline, void *argument, Error *error)
@@ -28,7 +29,7 @@ static bool step_highest(Pipeline *pipeline, void *argument, Error *error)
 	{
 		standing->highest[class] = 0;
 		if (standing->classes[class].known &&
-			!store_highest(pipeline->store, pipeline->batch.campaign_id, (MessageClass) class,
+			!store_highest(pipeline->store, standing->campaign_id, (MessageClass) class,
 						   &standing->highest[class], error))
 			return false;
 	}
@@ -48,7 +49,11 @@ static int64_t next_seq(const Standing *standing, int class)
 
 	/* What MongoDB refused is not in it, and is done. */
 	while ((parked = ranges_end(standing->classes[class].failed, highest + 1)) != 0)
+	{
+		SOMETIMES("consumer.resumed_behind_parked");
 		highest = parked;
+	}
+	SOMETIMES_IF(highest > reported, "consumer.resumed_before_unreported");
 	return (highest < reported ? highest : reported) + 1;
 }
 
@@ -74,19 +79,23 @@ static Outcome report_losses(Pipeline *pipeline, const Standing *standing)
 	{
 		int64_t next = next_seq(standing, class);
 
-		if (next <= standing->classes[class].stored_through)
-			outcome = gap_report(pipeline, pipeline->batch.campaign_id, (MessageClass) class, next);
+		if (next > standing->classes[class].stored_through)
+			continue;
+		SOMETIMES("consumer.shrunk");
+		outcome = gap_report(pipeline, standing->campaign_id, (MessageClass) class, next);
 	}
 	return outcome;
 }
 
 static void remember(Pipeline *pipeline, const Standing *standing)
 {
-	PositionCampaign *campaign = position_find(pipeline->positions, pipeline->batch.campaign_id);
+	PositionCampaign *campaign = position_find(pipeline->positions, standing->campaign_id);
 
 	if (campaign == NULL)
-		campaign = position_add(pipeline->positions, pipeline->batch.campaign_id);
+		campaign = position_add(pipeline->positions, standing->campaign_id);
 	campaign->read_ms = clock_ms();
+	campaign->asked_ms = standing->asked_ms;
+	campaign->halted = false;
 	campaign->followed = true;
 	for (int class = 0; class < MESSAGE_CLASSES; class ++)
 	{
@@ -94,18 +103,20 @@ static void remember(Pipeline *pipeline, const Standing *standing)
 		campaign->classes[class].total = standing->classes[class].total;
 		campaign->classes[class].next = next_seq(standing, class);
 		campaign->followed &= campaign->classes[class].next == 1;
+		SOMETIMES_IF(campaign->classes[class].next > 1, "consumer.resumed");
+		campaign->halted |= standing->classes[class].halted;
 	}
 }
 
-Outcome resume_campaign(Pipeline *pipeline, bool *flush)
+Outcome resume_campaign(Pipeline *pipeline, const char *campaign_id, bool *broker_lost)
 {
 	/* One query at a time on the connection: the report on its way goes first. */
 	Outcome outcome = settle(pipeline);
-	Standing standing;
+	Standing standing = {.campaign_id = campaign_id, .asked_ms = clock_ms()};
 
 	if (outcome == OUTCOME_OK && !receive_is_open(pipeline->receive))
 	{
-		*flush = true;
+		*broker_lost = true;
 		return OUTCOME_OK;
 	}
 	if (outcome == OUTCOME_OK)
@@ -114,7 +125,7 @@ Outcome resume_campaign(Pipeline *pipeline, bool *flush)
 		return outcome;
 	if (!is_known(&standing))
 	{
-		position_forget(pipeline->positions, pipeline->batch.campaign_id);
+		position_forget(pipeline->positions, campaign_id);
 		return OUTCOME_OK;
 	}
 	if (pipeline->ordered)

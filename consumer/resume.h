@@ -9,10 +9,10 @@
 #include "lane_state.h"
 
 /*
- * Reads back the campaign of the delivery in hand into pipeline->positions; a
- * campaign that PostgreSQL does not know is not there afterwards. *flush becomes
- * true if the broker was lost meanwhile.
+ * Reads back a campaign into pipeline->positions; one that PostgreSQL does not know is
+ * not there afterwards. `campaign_id` must not be the table's own copy. *broker_lost
+ * becomes true if the broker was lost meanwhile, and nothing is read then.
  */
-Outcome resume_campaign(Pipeline *pipeline, bool *flush);
+Outcome resume_campaign(Pipeline *pipeline, const char *campaign_id, bool *broker_lost);
 
 #endif /* CAMPAIGN_CONSUMER_RESUME_H */

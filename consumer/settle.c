@@ -9,6 +9,7 @@
 #include "look.h"
 #include "mark.h"
 #include "program/log.h"
+#include "program/sometimes.h"
 #include "program/stop.h"
 
 /* All deliveries come again on the next connection: their tags mean nothing any more. */
@@ -23,6 +24,8 @@ static void forget_deliveries(Pipeline *pipeline)
 
 void settle_broker_lost(Pipeline *pipeline, const Error *error)
 {
+	SOMETIMES("consumer.broker_lost");
+	SOMETIMES_IF(pipeline->pending.active, "consumer.broker_lost_before_the_ack");
 	forget_deliveries(pipeline);
 	if (!stop_requested())
 		health_away(SERVER_RABBITMQ, pipeline->lane, error);

@@ -9,11 +9,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "program/clock.h"
+#include "program/sometimes.h"
 #include "store_read.h"
 #include "store_uri.h"
 
 #define WRITE_TIMEOUT_MS	 20000
 #define SELECTION_TIMEOUT_MS 3000
+#define MAJORITY_MS			 1000
 
 /* Codes of the server (error_codes.yml). */
 #define CODE_BAD_VALUE			   2
@@ -34,9 +37,10 @@ struct Store
 	mongoc_client_t *client;
 	mongoc_collection_t *collection;
 	char *database;
-	const bson_t **pending; /* documents of the attempt */
-	int *places;			/* and their places in the chunk */
-	bson_t *options;		/* of insert_many */
+	const bson_t **pending;	   /* documents of the attempt */
+	int *places;			   /* and their places in the chunk */
+	bson_t *options;		   /* of insert_many */
+	int64_t majority_until_ms; /* until then a majority is taken to have what was inserted before */
 };
 
 static bool failed(Error *error, const char *what, const bson_error_t *reason)
@@ -275,12 +279,13 @@ bool store_has(Store *store, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE], bool *p
 	return failed(error, "cannot read what is stored", &reason);
 }
 
-/* Collects what is still missing; returns how many. */
-static int collect(Store *store, const Chunk *chunk)
+/* Collects what is still missing, up to a limit; returns how many. *end: the place behind them. */
+static int collect(Store *store, const Chunk *chunk, int limit, int *end)
 {
 	int count = 0;
+	int place;
 
-	for (int place = chunk->stored; place < chunk->count; place++)
+	for (place = chunk->stored; place < chunk->count && count < limit; place++)
 	{
 		if (chunk->states[place] != CHUNK_MISSING)
 			continue;
@@ -288,6 +293,7 @@ static int collect(Store *store, const Chunk *chunk)
 		store->places[count] = place;
 		count++;
 	}
+	*end = place;
 	return count;
 }
 
@@ -337,7 +343,7 @@ static bool skip_existing(Store *store, Chunk *chunk, Error *error)
 {
 	bson_error_t reason;
 
-	if (!store_read_compare(store->collection, chunk, chunk->stored, &reason))
+	if (!store_read_compare(store->collection, chunk, chunk->stored, false, &reason))
 		return failed(error, "cannot read what is stored", &reason);
 	/* A write of somebody else that no majority has yet: it will, or it goes away. */
 	if (chunk->states[chunk->stored] == CHUNK_MISSING)
@@ -346,11 +352,32 @@ static bool skip_existing(Store *store, Chunk *chunk, Error *error)
 	return true;
 }
 
-bool store_insert(Store *store, Chunk *chunk, bool *retried, Error *error)
+bool store_look(Store *store, Chunk *chunk, Error *error)
 {
+	bson_error_t reason;
+
+	/*
+	 * An insert whose end nobody knows, ours or that of a consumer that died, may be waiting for
+	 * its majority. The question takes longer than a look: once in a while will do for the latter.
+	 */
+	if (clock_ms() >= store->majority_until_ms)
+	{
+		if (!has_majority(store, error))
+			return false;
+		store->majority_until_ms = clock_ms() + MAJORITY_MS;
+	}
+	if (store_read_compare(store->collection, chunk, chunk->stored, true, &reason))
+		return true;
+	return failed(error, "cannot read what is stored", &reason);
+}
+
+bool store_insert(Store *store, Chunk *chunk, int limit, bool *retried, Error *error)
+{
+	int end = chunk->count;
+
 	for (;;)
 	{
-		int count = collect(store, chunk);
+		int count = collect(store, chunk, limit, &end);
 		Refusal refusal = REFUSAL_NONE;
 		int index = 0;
 		bson_t reply;
@@ -369,17 +396,19 @@ bool store_insert(Store *store, Chunk *chunk, bool *retried, Error *error)
 		if (refusal == REFUSAL_NONE || index < 0 || index >= count)
 		{
 			*retried = true;
+			store->majority_until_ms = 0;
 			return failed(error, "cannot insert", &reason);
 		}
 		chunk->stored = store->places[index];
 		if (refusal == REFUSAL_FOR_EVER)
 		{
+			SOMETIMES("consumer.document_refused");
 			chunk->states[chunk->stored] = CHUNK_REFUSED;
 			chunk->parked++;
 		}
 		else if (!skip_existing(store, chunk, error))
 			return false;
 	}
-	chunk->stored = chunk->count;
+	chunk->stored = end;
 	return true;
 }

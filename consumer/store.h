@@ -57,12 +57,15 @@ bool store_count(Store *store, const char *campaign_id, MessageClass class, int6
 bool store_has(Store *store, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE], bool *present,
 			   Error *error);
 
+/* Marks what MongoDB has of the chunk's halted ranges, from `chunk->stored` on. */
+bool store_look(Store *store, Chunk *chunk, Error *error);
+
 /*
- * Stores what of the chunk is not stored yet; goes on where it stopped if it is
- * called again. Documents that are there already are compared, never written:
- * those with other content are left in CHUNK_CONFLICT. *retried becomes true if
- * the outcome of an attempt was unknown.
+ * Stores what of the chunk is not stored yet, at most `limit` documents; goes on
+ * where it stopped (`chunk->stored`) if it is called again. Documents that are there already are
+ * compared, never written: those with other content are left in CHUNK_CONFLICT. *retried becomes
+ * true if the outcome of an attempt was unknown.
  */
-bool store_insert(Store *store, Chunk *chunk, bool *retried, Error *error);
+bool store_insert(Store *store, Chunk *chunk, int limit, bool *retried, Error *error);
 
 #endif /* CAMPAIGN_CONSUMER_STORE_H */

@@ -5,8 +5,13 @@
 
 #include <string.h>
 
+#include "program/sometimes.h"
+
 /* The fields that make a document the same one; its dates are the first insert's. */
 static const char *const COMPARED[] = {"identifier", "phone_number", "message", "campaign_id"};
+
+/* And this one, if the recipient has any; it is no text. */
+#define COMPARED_ATTRIBUTES MESSAGE_FIELD_ATTRIBUTES
 
 #define COMPARED_COUNT (sizeof(COMPARED) / sizeof(*COMPARED))
 
@@ -120,6 +125,28 @@ static const char *text_of(const bson_t *document, const char *name, uint32_t *l
 	return bson_iter_utf8(&iter, length);
 }
 
+/* Byte by byte: a document keeps order and types of what was put into it. */
+static bool same_attributes(const bson_t *ours, const bson_t *theirs)
+{
+	bson_iter_t our;
+	bson_iter_t their;
+	const uint8_t *our_bytes;
+	const uint8_t *their_bytes;
+	uint32_t our_length;
+	uint32_t their_length;
+	bool has = bson_iter_init_find(&our, ours, COMPARED_ATTRIBUTES);
+
+	if (bson_iter_init_find(&their, theirs, COMPARED_ATTRIBUTES) != has)
+		return false;
+	if (!has)
+		return true;
+	if (!BSON_ITER_HOLDS_DOCUMENT(&our) || !BSON_ITER_HOLDS_DOCUMENT(&their))
+		return false;
+	bson_iter_document(&our, &our_length, &our_bytes);
+	bson_iter_document(&their, &their_length, &their_bytes);
+	return our_length == their_length && memcmp(our_bytes, their_bytes, our_length) == 0;
+}
+
 const char *store_read_difference(const bson_t *ours, const bson_t *theirs)
 {
 	for (size_t i = 0; i < COMPARED_COUNT; i++)
@@ -133,7 +160,7 @@ const char *store_read_difference(const bson_t *ours, const bson_t *theirs)
 			memcmp(our, their, our_length) != 0)
 			return COMPARED[i];
 	}
-	return NULL;
+	return same_attributes(ours, theirs) ? NULL : COMPARED_ATTRIBUTES;
 }
 
 static void mark(Chunk *chunk, const Range *range, const bson_t *document)
@@ -147,9 +174,13 @@ static void mark(Chunk *chunk, const Range *range, const bson_t *document)
 	if (chunk->states[place] != CHUNK_MISSING)
 		return;
 	if (store_read_difference(&chunk->documents[place], document) == NULL)
+	{
+		SOMETIMES("consumer.duplicate_key");
 		chunk->states[place] = CHUNK_PRESENT;
+	}
 	else
 	{
+		SOMETIMES("consumer.conflict");
 		chunk->states[place] = CHUNK_CONFLICT;
 		chunk->parked++;
 	}
@@ -174,7 +205,7 @@ static bool compare_range(mongoc_collection_t *collection, Chunk *chunk, const R
 	return !failed;
 }
 
-bool store_read_compare(mongoc_collection_t *collection, Chunk *chunk, int from,
+bool store_read_compare(mongoc_collection_t *collection, Chunk *chunk, int from, bool halted,
 						bson_error_t *reason)
 {
 	bson_t options = BSON_INITIALIZER;
@@ -184,13 +215,13 @@ bool store_read_compare(mongoc_collection_t *collection, Chunk *chunk, int from,
 	BSON_APPEND_DOCUMENT_BEGIN(&options, "projection", &projection);
 	for (size_t i = 0; i < COMPARED_COUNT; i++)
 		BSON_APPEND_INT32(&projection, COMPARED[i], 1);
+	BSON_APPEND_INT32(&projection, COMPARED_ATTRIBUTES, 1);
 	bson_append_document_end(&options, &projection);
 	for (int i = 0; done && i < chunk->ranges.count; i++)
 	{
 		const Range *range = &chunk->ranges.items[i];
-		int64_t count = range->last_seq - range->first_seq + 1;
 
-		if (range->first_document + count > from)
+		if (range->halted == halted && range->first_document + range_documents(range) > from)
 			done = compare_range(collection, chunk, range, from, &options, reason);
 	}
 	bson_destroy(&options);

@@ -25,10 +25,11 @@ bool store_read_has(mongoc_collection_t *collection, const uint8_t id[MESSAGE_DO
 					bool *present, bson_error_t *reason);
 
 /*
- * Looks up every document of the chunk from place `from` on, with one query per
- * range, and marks those that are there CHUNK_PRESENT or CHUNK_CONFLICT.
+ * Looks up the documents of the chunk from place `from` on, of halted ranges or of
+ * all the others, with one query per range, and marks those that are there
+ * CHUNK_PRESENT or CHUNK_CONFLICT.
  */
-bool store_read_compare(mongoc_collection_t *collection, Chunk *chunk, int from,
+bool store_read_compare(mongoc_collection_t *collection, Chunk *chunk, int from, bool halted,
 						bson_error_t *reason);
 
 /* Name of the first field in which two documents differ, NULL if in none that counts. */

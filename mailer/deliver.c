@@ -18,6 +18,7 @@
 #include "program/health.h"
 #include "program/log.h"
 #include "program/retry.h"
+#include "program/sometimes.h"
 #include "program/stop.h"
 #include "queue.h"
 #include "smtp.h"
@@ -85,6 +86,7 @@ static bool report_sent(Deliver *deliver, const QueueMail *queued, const char *a
 {
 	if (!queue_sent(&deliver->queue, queued, answer, error))
 	{
+		SOMETIMES("mailer.not_told");
 		taken_remember(&deliver->taken, queued->id, answer);
 		log_mail(LOG_WARNING, "mail sent, but PostgreSQL could not be told yet", queued, error);
 		return false;
@@ -106,6 +108,7 @@ static bool report_failed(Deliver *deliver, const QueueMail *queued, const Error
 static bool report_away(Deliver *deliver, const QueueMail *queued, const Error *reason,
 						Error *error)
 {
+	SOMETIMES("mailer.server_away");
 	health_away(SERVER_SMTP, LANE, reason);
 	if (!queue_release(&deliver->queue, queued, error))
 		return false;
@@ -128,6 +131,7 @@ static bool report_closed(Deliver *deliver, const QueueMail *queued, const Error
 	}
 	if (deliver->closed_times++ < PATIENCE)
 		return report_away(deliver, queued, reason, error);
+	SOMETIMES("mailer.closed_again_and_again");
 	deliver->closed_on[0] = '\0';
 	return report_failed(deliver, queued, reason, false, error);
 }
@@ -141,6 +145,7 @@ static bool send_mail(Deliver *deliver, const QueueMail *queued, Error *error)
 	SmtpOutcome outcome;
 	const char *before = taken_answer(&deliver->taken, queued->id);
 
+	SOMETIMES_IF(before != NULL, "mailer.told_later");
 	if (before != NULL)
 		return report_sent(deliver, queued, before, error);
 	/* No later attempt would make it an address. */
@@ -165,6 +170,7 @@ static bool send_mail(Deliver *deliver, const QueueMail *queued, Error *error)
 		case SMTP_AWAY_NOW:
 			return report_closed(deliver, queued, &reason, error);
 		default:
+			SOMETIMES("mailer.stopped_in_a_mail");
 			log_mail(LOG_WARNING,
 					 "stopped waiting for the SMTP server: the mail will be sent later", queued,
 					 NULL);
@@ -209,6 +215,7 @@ static bool step(Deliver *deliver, Error *error)
 	if (!queue_begin(&deliver->queue, &queued, &ours, error))
 		return false;
 	postgresql_is_back(deliver);
+	SOMETIMES_IF(!ours, "mailer.not_ours");
 	return !ours || send_mail(deliver, &queued, error);
 }
 

@@ -4,6 +4,7 @@
 #include "patience.h"
 
 #include "program/clock.h"
+#include "program/sometimes.h"
 #include "program/stop.h"
 
 /*
@@ -67,6 +68,7 @@ static bool server_is_too_slow(Patience *patience, DialogPhase phase, int64_t by
 	}
 	if (clock_ms() - patience->step_ms < seconds * INT64_C(1000))
 		return false;
+	SOMETIMES("mailer.patience_ended");
 	patience->too_slow_s = seconds;
 	return true;
 }

@@ -15,6 +15,7 @@
 
 #include "program/clock.h"
 #include "program/log.h"
+#include "program/sometimes.h"
 #include "program/stop.h"
 
 static const PgStatement CLAIM = {"mail_claim",
@@ -283,6 +284,7 @@ static bool end_with_text(Queue *queue, const PgStatement *statement, const char
 	if (result == NULL && refused_text(queue, error) &&
 		execute(queue, "savepoint", "ROLLBACK TO SAVEPOINT text", error))
 	{
+		SOMETIMES("mailer.text_refused");
 		values[1] = "the server's answer cannot be stored in this database";
 		return end(queue, statement, values, error);
 	}

@@ -16,6 +16,7 @@
 
 #include "dialog.h"
 #include "patience.h"
+#include "program/sometimes.h"
 
 #define GOODBYE_TIMEOUT_S 1L
 /* How long a server's machine may be silent, on the level of TCP, until it counts as dead. */
@@ -276,6 +277,7 @@ static SmtpOutcome outcome_of(Smtp *smtp, CURLcode code, char *answer, Error *er
 	smtp->used = code == CURLE_OK;
 	if (smtp->used || dialog_taken(&smtp->dialog))
 	{
+		SOMETIMES_IF(!smtp->used, "mailer.taken_against_libcurl");
 		snprintf(answer, SMTP_ANSWER_SIZE, "%s", smtp->dialog.reply);
 		return SMTP_SENT;
 	}
@@ -301,6 +303,7 @@ static SmtpOutcome transfer(Smtp *smtp, const Mail *mail, curl_mime *parts,
 		code = perform(smtp);
 		if (code != CURLE_OK && dialog_fault(&smtp->dialog) == DIALOG_FAULT_STALE)
 		{
+			SOMETIMES("mailer.connection_stale");
 			smtp->used = false;
 			code = perform(smtp);
 		}

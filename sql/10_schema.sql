@@ -1,10 +1,10 @@
--- Schemas, roles and the vocabulary that every later file uses.
+-- The schema, the roles and the type that later files use.
 \echo Use "CREATE EXTENSION campaign" to load this file. \quit
 
 CREATE SCHEMA campaign;
 COMMENT ON SCHEMA campaign IS 'Tables and internal functions of the campaign extension: private.';
 
--- Roles belong to the cluster, not to the extension: another database may have made them.
+-- Roles belong to the cluster, not to the extension: another database may have created them already.
 DO $roles$
 DECLARE
     wanted record;
@@ -16,7 +16,7 @@ BEGIN
             ('campaign_app', 'NOLOGIN', 'Requests of a program with an application token.'),
             ('campaign_worker', 'LOGIN', 'The background workers that publish campaigns and run jobs.'),
             ('campaign_consumer', 'LOGIN', 'The login of campaign-consumer: may report progress and nothing else.'),
-            ('campaign_mailer', 'LOGIN', 'The login of campaign-mailer: may take mails from the queue and nothing else.')
+            ('campaign_mailer', 'LOGIN', 'The login of campaign-mailer: may claim mails and record what became of them, and nothing else.')
         ) AS roles (name, login, description)
     LOOP
         IF pg_catalog.to_regrole(wanted.name) IS NULL THEN

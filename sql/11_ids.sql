@@ -1,4 +1,4 @@
--- Identifiers and passwords: thin SQL faces of src/identity/cuid2.c and src/identity/password.c.
+-- Identifiers and passwords: SQL wrappers of src/identity/cuid2.c and src/identity/password.c.
 
 CREATE FUNCTION @extschema@.cuid2(length integer DEFAULT 24) RETURNS text
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE
@@ -16,7 +16,7 @@ CREATE FUNCTION @extschema@.password_verify(password text, hash text) RETURNS bo
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'campaign_password_verify';
 COMMENT ON FUNCTION @extschema@.password_verify(text, text) IS
-'Whether the password is the one of the hash, in constant time. A malformed hash, or one that asks for absurd memory, is an error before any work.';
+'Whether the password matches the hash, compared in constant time. A malformed hash, or one that asks for more memory than is allowed, is an error before anything is computed.';
 
 CREATE FUNCTION campaign.password_needs_rehash(hash text) RETURNS boolean
 LANGUAGE C STABLE STRICT PARALLEL SAFE

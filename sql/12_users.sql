@@ -1,4 +1,4 @@
--- Users: people who log in. Passwords exist here as Argon2id hashes only.
+-- Users: people who log in. Of passwords, only Argon2id hashes are stored.
 
 CREATE TABLE campaign.users (
     id text COLLATE "C" PRIMARY KEY DEFAULT @extschema@.cuid2(),
@@ -10,7 +10,7 @@ CREATE TABLE campaign.users (
 );
 COMMENT ON TABLE campaign.users IS 'People who use the system.';
 COMMENT ON COLUMN campaign.users.id IS 'cuid2';
-COMMENT ON COLUMN campaign.users.email IS 'Address as it was given; unique among live users whatever its case.';
+COMMENT ON COLUMN campaign.users.email IS 'Address as it was given; unique among users who are not deleted, whatever its case.';
 COMMENT ON COLUMN campaign.users.password IS 'Argon2id hash in PHC string form; never readable through the API.';
 COMMENT ON COLUMN campaign.users.created_at IS 'When the user signed up.';
 COMMENT ON COLUMN campaign.users.updated_at IS 'When the row last changed.';
@@ -37,7 +37,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.email_check(text) IS
-'The address as it is stored; an error if it cannot be one.';
+'The address as it is stored; an error if it is not valid.';
 
 CREATE FUNCTION campaign.user_insert(email text, password_hash text) RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -61,7 +61,7 @@ EXCEPTION
 END
 $$;
 COMMENT ON FUNCTION campaign.user_insert(text, text) IS
-'Stores a user, of whom address and hash have been checked, and queues the welcome e-mail.';
+'Stores a user whose address and hash the caller has checked, and queues the welcome e-mail if campaign.welcome_email is on.';
 
 CREATE FUNCTION @extschema@.user_create(email text, password text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -77,4 +77,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.user_create(text, text) IS
-'Creates a user and returns its id. The password is stored as an Argon2id hash; an address that a live user has is refused. The welcome e-mail is sent afterwards.';
+'Creates a user and returns its id. The password is stored as an Argon2id hash; an address that another user already has is refused. The welcome e-mail is sent afterwards.';

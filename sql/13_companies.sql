@@ -11,7 +11,7 @@ CREATE TABLE campaign.companies (
 COMMENT ON TABLE campaign.companies IS 'Companies whose campaigns are sent.';
 COMMENT ON COLUMN campaign.companies.id IS 'cuid2';
 COMMENT ON COLUMN campaign.companies.name IS 'Name of the company.';
-COMMENT ON COLUMN campaign.companies.document IS 'Registration document: its letters and digits, upper case, without punctuation; unique among live companies.';
+COMMENT ON COLUMN campaign.companies.document IS 'Registration document: its letters and digits, upper case, without punctuation; unique among companies that are not deleted.';
 COMMENT ON COLUMN campaign.companies.created_at IS 'When the company was registered.';
 COMMENT ON COLUMN campaign.companies.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN campaign.companies.deleted IS 'Soft delete: the row stays, the API hides it.';
@@ -40,7 +40,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.company_name_check(text) IS
-'The name of a company as it is stored; an error if it cannot be one.';
+'The name of a company as it is stored; an error if it is not valid.';
 
 CREATE FUNCTION campaign.company_document_check(document text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE
@@ -57,7 +57,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.company_document_check(text) IS
-'The document of a company as it is stored; an error if it cannot be one.';
+'The document of a company as it is stored; an error if it is not valid.';
 
 CREATE FUNCTION @extschema@.company_create(name text, document text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -78,4 +78,4 @@ EXCEPTION
 END
 $$;
 COMMENT ON FUNCTION @extschema@.company_create(text, text) IS
-'Registers a company and returns its id. Punctuation in the document is dropped; a document that a live company has is refused.';
+'Registers a company and returns its id. Punctuation in the document is dropped; a document that another company already has is refused.';

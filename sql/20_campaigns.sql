@@ -1,4 +1,4 @@
--- Campaigns, their life (one table of transitions, one function that guards it) and their progress.
+-- Campaigns, their status (one list of transitions, one function that enforces it) and their progress.
 
 CREATE TABLE campaign.campaigns (
     id text COLLATE "C" PRIMARY KEY DEFAULT @extschema@.cuid2(),
@@ -7,12 +7,15 @@ CREATE TABLE campaign.campaigns (
     user_id text COLLATE "C" REFERENCES campaign.users (id),
     message text NOT NULL,
     ordered boolean NOT NULL DEFAULT true,
+    message_version integer NOT NULL DEFAULT 1,
+    generated boolean NOT NULL DEFAULT false,
     status text NOT NULL DEFAULT 'draft',
     total bigint NOT NULL DEFAULT 0,
     error text,
     identifier_time bigint NOT NULL,
     identifier_entropy text NOT NULL,
     identifier_fingerprint text NOT NULL,
+    scheduled_at timestamptz,
     queued_at timestamptz,
     started_at timestamptz,
     published_at timestamptz,
@@ -22,6 +25,7 @@ CREATE TABLE campaign.campaigns (
     deleted boolean NOT NULL DEFAULT false,
     -- Ids go into queue messages and document ids as they are.
     CONSTRAINT campaigns_id_check CHECK (id ~ '^[a-z][a-z0-9]{1,31}$'),
+    CONSTRAINT campaigns_message_version_check CHECK (message_version IN (1, 2)),
     CONSTRAINT campaigns_status_check CHECK (status IN (
         'draft', 'scheduled', 'queued', 'publishing', 'published', 'sent',
         'paused', 'cancelled', 'failed'))
@@ -31,23 +35,26 @@ COMMENT ON COLUMN campaign.campaigns.id IS 'cuid2';
 COMMENT ON COLUMN campaign.campaigns.name IS 'Name of the campaign.';
 COMMENT ON COLUMN campaign.campaigns.company_id IS 'Company that owns the campaign.';
 COMMENT ON COLUMN campaign.campaigns.user_id IS 'User who created the campaign.';
-COMMENT ON COLUMN campaign.campaigns.message IS 'Text that every recipient gets.';
-COMMENT ON COLUMN campaign.campaigns.ordered IS 'Stored strictly in file order (true), or by any number of senders at once (false).';
+COMMENT ON COLUMN campaign.campaigns.message IS 'Text for every recipient who has none of their own.';
+COMMENT ON COLUMN campaign.campaigns.ordered IS 'Stored strictly in file order (true), or by several consumers at once (false).';
+COMMENT ON COLUMN campaign.campaigns.message_version IS 'Version of the queue contract that its batches need: 2 once a recipient has brought a text or attributes.';
+COMMENT ON COLUMN campaign.campaigns.generated IS 'Its recipients are generated records: their attributes say whether they were processed (campaign.attributes_outcome()). Set before they are added.';
 COMMENT ON COLUMN campaign.campaigns.status IS 'draft, scheduled, queued, publishing, published, sent, paused, cancelled or failed.';
 COMMENT ON COLUMN campaign.campaigns.total IS 'Number of recipients, all classes.';
-COMMENT ON COLUMN campaign.campaigns.error IS 'Why the campaign failed: its first conflict in MongoDB.';
+COMMENT ON COLUMN campaign.campaigns.error IS 'Why the campaign failed: the first of its messages that could not be stored.';
 COMMENT ON COLUMN campaign.campaigns.identifier_time IS 'Milliseconds since 1970 that go into the identifiers of its messages. Private.';
 COMMENT ON COLUMN campaign.campaigns.identifier_entropy IS 'Secret entropy that goes into the identifiers of its messages. Private: whoever knows it can compute them.';
 COMMENT ON COLUMN campaign.campaigns.identifier_fingerprint IS 'Secret fingerprint that goes into the identifiers of its messages. Private.';
-COMMENT ON COLUMN campaign.campaigns.queued_at IS 'When campaign_dispatch() queued it.';
-COMMENT ON COLUMN campaign.campaigns.started_at IS 'When the worker published its first batch.';
+COMMENT ON COLUMN campaign.campaigns.scheduled_at IS 'When it is to be dispatched, or was, by campaign_schedule().';
+COMMENT ON COLUMN campaign.campaigns.queued_at IS 'When it was first dispatched.';
+COMMENT ON COLUMN campaign.campaigns.started_at IS 'When the broker had confirmed its first batch.';
 COMMENT ON COLUMN campaign.campaigns.published_at IS 'When the broker had confirmed its last batch.';
 COMMENT ON COLUMN campaign.campaigns.sent_at IS 'When the consumer had stored its last message.';
 COMMENT ON COLUMN campaign.campaigns.created_at IS 'When it was created.';
 COMMENT ON COLUMN campaign.campaigns.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN campaign.campaigns.deleted IS 'Soft delete: the row stays, the API hides it.';
 
--- What the worker asks for a hundred times a second, and what it asks for once a second; small,
+-- For what the worker asks up to a hundred times a second, and for what it asks once a second: small,
 -- however many campaigns are done. What has just been dispatched is found beside any number of others.
 CREATE INDEX campaigns_queued_index ON campaign.campaigns (queued_at, id)
     WHERE status = 'queued';
@@ -55,8 +62,35 @@ CREATE INDEX campaigns_publishing_index ON campaign.campaigns (queued_at, id)
     WHERE status IN ('queued', 'publishing');
 CREATE INDEX campaigns_waiting_index ON campaign.campaigns (id)
     WHERE status IN ('published', 'paused');
+CREATE INDEX campaigns_scheduled_index ON campaign.campaigns (scheduled_at, id)
+    WHERE status = 'scheduled';
 ALTER TABLE campaign.campaigns ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.campaigns', '');
+
+CREATE TABLE campaign.events (
+    campaign_id text COLLATE "C" NOT NULL REFERENCES campaign.campaigns (id),
+    number integer NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    source text NOT NULL,
+    target text NOT NULL,
+    user_id text COLLATE "C",
+    application_id text COLLATE "C",
+    role text NOT NULL,
+    reason text,
+    PRIMARY KEY (campaign_id, number)
+);
+COMMENT ON TABLE campaign.events IS 'Every move of a campaign from one status to another: who, when and why.';
+COMMENT ON COLUMN campaign.events.campaign_id IS 'Campaign.';
+COMMENT ON COLUMN campaign.events.number IS 'Number of the event in its campaign, from 1.';
+COMMENT ON COLUMN campaign.events.created_at IS 'When.';
+COMMENT ON COLUMN campaign.events.source IS 'Status before.';
+COMMENT ON COLUMN campaign.events.target IS 'Status after; the same as before if it is not a move, such as another time of a schedule.';
+COMMENT ON COLUMN campaign.events.user_id IS 'User of the HTTP request.';
+COMMENT ON COLUMN campaign.events.application_id IS 'Application of the HTTP request.';
+COMMENT ON COLUMN campaign.events.role IS 'Role of PostgreSQL that moved it; for the worker''s and the consumer''s moves, theirs.';
+COMMENT ON COLUMN campaign.events.reason IS 'Reason that the caller gave.';
+ALTER TABLE campaign.events ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.events', '');
 
 -- Updated many times a second while a campaign runs: room in the page keeps those updates
 -- off the index (HOT).
@@ -69,8 +103,12 @@ CREATE TABLE campaign.progress (
     failed int8multirange NOT NULL DEFAULT '{}',
     error text,
     rewinds integer NOT NULL DEFAULT 0,
+    resumes integer NOT NULL DEFAULT 0,
     started_at timestamptz,
+    published_at timestamptz,
     stored_at timestamptz,
+    samples bigint[] NOT NULL DEFAULT '{}',
+    sample_after timestamptz,
     PRIMARY KEY (campaign_id, class)
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE campaign.progress IS 'How far a class of a campaign has come.';
@@ -78,12 +116,16 @@ COMMENT ON COLUMN campaign.progress.campaign_id IS 'Campaign.';
 COMMENT ON COLUMN campaign.progress.class IS 'Class of recipients.';
 COMMENT ON COLUMN campaign.progress.total IS 'Recipients of the class: seq runs from 1 to this.';
 COMMENT ON COLUMN campaign.progress.published IS 'Highest seq up to which the broker confirmed everything.';
-COMMENT ON COLUMN campaign.progress.stored IS 'The seqs that MongoDB holds, as the consumer reported them; the class is complete when it is {[1,total+1)}.';
-COMMENT ON COLUMN campaign.progress.failed IS 'The seqs among them in whose place MongoDB holds another message.';
+COMMENT ON COLUMN campaign.progress.stored IS 'The seqs that the consumer has reported: MongoDB holds them, except those in failed. The class is complete when this is {[1,total+1)}.';
+COMMENT ON COLUMN campaign.progress.failed IS 'The seqs that MongoDB refused, or in whose place it holds another message.';
 COMMENT ON COLUMN campaign.progress.error IS 'Why the first of them failed.';
-COMMENT ON COLUMN campaign.progress.rewinds IS 'How often publishing was set back because the broker lost confirmed messages.';
-COMMENT ON COLUMN campaign.progress.started_at IS 'When the first batch of the class was published.';
-COMMENT ON COLUMN campaign.progress.stored_at IS 'When the consumer last reported new messages.';
+COMMENT ON COLUMN campaign.progress.rewinds IS 'How often publishing was set back, to what MongoDB holds; a mark from before does not count.';
+COMMENT ON COLUMN campaign.progress.resumes IS 'How many of the rewinds are campaign_resume(); the others mean that confirmed messages were lost.';
+COMMENT ON COLUMN campaign.progress.started_at IS 'When the broker had confirmed the first batch of the class.';
+COMMENT ON COLUMN campaign.progress.published_at IS 'When the broker had last confirmed all of the class.';
+COMMENT ON COLUMN campaign.progress.stored_at IS 'When the consumer last reported stored messages.';
+COMMENT ON COLUMN campaign.progress.samples IS 'The pace of the last seconds: milliseconds since 1970, how many were stored then, and so on (campaign.samples_add()).';
+COMMENT ON COLUMN campaign.progress.sample_after IS 'When the next sample is due.';
 ALTER TABLE campaign.progress ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.progress', '');
 
@@ -101,7 +143,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.stored_through(int8multirange) IS
-'The last seq up to which nothing is missing; 0 if the first one is.';
+'The last seq up to which nothing is missing; 0 if seq 1 is missing.';
 
 CREATE FUNCTION campaign.stored_count(stored int8multirange) RETURNS bigint
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
@@ -113,21 +155,58 @@ END
 $$;
 COMMENT ON FUNCTION campaign.stored_count(int8multirange) IS 'How many seqs a multirange holds.';
 
--- The life of a campaign: every allowed step, and no other.
+CREATE FUNCTION campaign.samples_add(samples bigint[], at timestamptz, stored bigint) RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept CONSTANT integer := 16;
+    at_ms bigint := (extract(epoch FROM at) * 1000)::bigint;
+    count integer := cardinality(samples);
+BEGIN
+    -- The clock was set back, or MongoDB was: what was before says nothing any more.
+    IF count > 0 AND (samples[count - 1] >= at_ms OR samples[count] > stored) THEN
+        RETURN ARRAY[at_ms, stored];
+    END IF;
+    RETURN samples[greatest(count - 2 * kept + 3, 1):] || ARRAY[at_ms, stored];
+END
+$$;
+COMMENT ON FUNCTION campaign.samples_add(bigint[], timestamptz, bigint) IS
+'The last 15 samples of a class and a new one.';
+
+CREATE FUNCTION campaign.samples_rate(samples bigint[]) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Without the gaps: a pause, a server that was away.
+    RETURN (
+        WITH steps AS (
+            SELECT samples[i + 2] - samples[i] AS ms, samples[i + 3] - samples[i + 1] AS stored
+            FROM generate_series(1, cardinality(samples) - 3, 2) AS i),
+        usual AS (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY s.ms) AS ms FROM steps s)
+        SELECT CASE WHEN count(*) >= 2 THEN 1000.0 * sum(s.stored) / nullif(sum(s.ms), 0) END
+        FROM steps s, usual u WHERE s.ms <= 4 * u.ms);
+END
+$$;
+COMMENT ON FUNCTION campaign.samples_rate(bigint[]) IS
+'How many of a class were stored a second, while they were; NULL until there are three samples.';
+
+-- Every allowed change of status, and no other. docs/campaigns.md has the same table.
 CREATE FUNCTION campaign.transition_allowed(source text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT (source, target) IN (
-        ('draft', 'queued'), ('draft', 'scheduled'), ('draft', 'cancelled'),
-        ('scheduled', 'queued'), ('scheduled', 'cancelled'),
+        ('draft', 'scheduled'), ('draft', 'queued'), ('draft', 'cancelled'),
+        ('scheduled', 'draft'), ('scheduled', 'queued'), ('scheduled', 'cancelled'),
         ('queued', 'publishing'), ('queued', 'sent'), ('queued', 'paused'), ('queued', 'cancelled'),
         ('queued', 'failed'),
         ('publishing', 'published'), ('publishing', 'sent'), ('publishing', 'paused'),
         ('publishing', 'cancelled'), ('publishing', 'failed'),
-        ('published', 'sent'), ('published', 'publishing'), ('published', 'cancelled'),
-        ('published', 'failed'),
-        ('paused', 'queued'), ('paused', 'published'), ('paused', 'sent'), ('paused', 'cancelled'), ('paused', 'failed'))
+        ('published', 'publishing'), ('published', 'sent'), ('published', 'paused'),
+        ('published', 'cancelled'), ('published', 'failed'),
+        ('paused', 'queued'), ('paused', 'sent'), ('paused', 'cancelled'), ('paused', 'failed'))
 $$;
 COMMENT ON FUNCTION campaign.transition_allowed(text, text) IS
 'Whether a campaign may go from one status to another.';
@@ -151,9 +230,32 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.campaign_lock(text, boolean) IS
-'The campaign, locked until the end of the transaction; an error if there is none. Worker and consumer go on with one that is deleted meanwhile (even_deleted).';
+'The campaign, locked until the end of the transaction; an error if there is none. even_deleted: worker and consumer go on with a campaign that is deleted meanwhile.';
 
-CREATE FUNCTION campaign.campaign_transition(campaign_id text, target text) RETURNS text
+CREATE FUNCTION campaign.event_add(campaign_id text, source text, target text, reason text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller text := coalesce(nullif(current_setting('role'), 'none'), session_user);
+    -- Everybody may set the settings that PostgREST sets.
+    by_request boolean := caller IN ('campaign_user', 'campaign_app');
+BEGIN
+    IF length(reason) > 500 THEN
+        RAISE EXCEPTION 'reason is longer than 500 characters' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    INSERT INTO campaign.events (campaign_id, number, source, target, user_id, application_id, role, reason)
+    SELECT event_add.campaign_id, coalesce(max(e.number), 0) + 1, event_add.source, event_add.target,
+        CASE WHEN by_request THEN campaign.request_user() END,
+        CASE WHEN by_request THEN campaign.request_application() END,
+        caller, nullif(btrim(event_add.reason), '')
+    FROM campaign.events e WHERE e.campaign_id = event_add.campaign_id;
+END
+$$;
+COMMENT ON FUNCTION campaign.event_add(text, text, text, text) IS
+'Records what happened to a campaign, and who did it. The caller holds the campaign''s lock.';
+
+CREATE FUNCTION campaign.campaign_transition(campaign_id text, target text, reason text DEFAULT NULL) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -177,11 +279,12 @@ BEGIN
         published_at = CASE WHEN target IN ('published', 'sent') THEN coalesce(c.published_at, clock_timestamp()) ELSE c.published_at END,
         sent_at = CASE WHEN target = 'sent' THEN clock_timestamp() ELSE c.sent_at END
     WHERE c.id = campaign_id;
+    PERFORM campaign.event_add(source.id, source.status, target, reason);
     RETURN source.status;
 END
 $$;
-COMMENT ON FUNCTION campaign.campaign_transition(text, text) IS
-'Moves a campaign to another status and returns the one it had; a step that is not allowed is an error. The only place that changes a status.';
+COMMENT ON FUNCTION campaign.campaign_transition(text, text, text) IS
+'Moves a campaign to another status, records it, and returns the one it had; a change that is not allowed is an error. The only place where a status changes.';
 
 CREATE FUNCTION campaign.campaign_name_check(name text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE
@@ -196,7 +299,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.campaign_name_check(text) IS
-'The name of a campaign as it is stored; an error if it cannot be one.';
+'The name of a campaign as it is stored; an error if it is not valid.';
 
 CREATE FUNCTION campaign.campaign_message_check(message text) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -207,13 +310,13 @@ BEGIN
         RAISE EXCEPTION 'campaign message is missing or longer than 4096 characters'
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    -- An error in a database that does not check its texts (SQL_ASCII): the worker could not send it.
+    -- In a database that does not check texts (SQL_ASCII): the worker could not send an invalid one.
     PERFORM convert_to(message, 'UTF8');
     RETURN message;
 END
 $$;
 COMMENT ON FUNCTION campaign.campaign_message_check(text) IS
-'The message of a campaign; an error if it cannot be one.';
+'The message of a campaign; an error if it is not valid.';
 
 CREATE FUNCTION @extschema@.campaign_create(
     name text,

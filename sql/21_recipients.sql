@@ -7,6 +7,8 @@ CREATE TABLE campaign.recipients (
     class campaign.recipient_class NOT NULL DEFAULT 'NORMAL',
     seq bigint NOT NULL,
     phone_number text COLLATE "C" NOT NULL,
+    text text,
+    attributes jsonb,
     PRIMARY KEY (campaign_id, class, seq)
 );
 COMMENT ON TABLE campaign.recipients IS 'Recipients of campaigns, in file order.';
@@ -14,11 +16,13 @@ COMMENT ON COLUMN campaign.recipients.campaign_id IS 'Campaign.';
 COMMENT ON COLUMN campaign.recipients.class IS 'Class: VIP recipients are sent before all others.';
 COMMENT ON COLUMN campaign.recipients.seq IS 'Place in the class, from 1 and without gaps; fixed at import.';
 COMMENT ON COLUMN campaign.recipients.phone_number IS 'E.164 number with its +.';
+COMMENT ON COLUMN campaign.recipients.text IS 'Text of its own; NULL: the campaign''s.';
+COMMENT ON COLUMN campaign.recipients.attributes IS 'What is known of the recipient, a JSON object; NULL: nothing.';
 ALTER TABLE campaign.recipients ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.recipients', '');
 
--- Page-sized rows, not compressed and not moved out of line. Not dumped: a copy of recipients that
--- src/upload/packed.c makes again when it is needed.
+-- Page-sized rows, not compressed and not moved out of line. Not dumped: this is a copy
+-- that src/upload/packed.c makes again when it is needed.
 CREATE TABLE campaign.packed_recipients (
     campaign_id text COLLATE "C" NOT NULL,
     class campaign.recipient_class NOT NULL,
@@ -27,11 +31,11 @@ CREATE TABLE campaign.packed_recipients (
     PRIMARY KEY (campaign_id, class, first_seq)
 );
 ALTER TABLE campaign.packed_recipients ALTER COLUMN numbers SET STORAGE PLAIN;
-COMMENT ON TABLE campaign.packed_recipients IS 'The numbers of a large draft once more, packed, so that a further file is compared with them quickly.';
+COMMENT ON TABLE campaign.packed_recipients IS 'A packed copy of the numbers of a large draft, so that comparing a further file with them is fast.';
 COMMENT ON COLUMN campaign.packed_recipients.campaign_id IS 'Campaign.';
 COMMENT ON COLUMN campaign.packed_recipients.class IS 'Class of recipients.';
-COMMENT ON COLUMN campaign.packed_recipients.first_seq IS 'Place in the class of the first number.';
-COMMENT ON COLUMN campaign.packed_recipients.numbers IS 'The digits of up to 1,000 numbers in the order of seq, eight bytes each, the highest first.';
+COMMENT ON COLUMN campaign.packed_recipients.first_seq IS 'seq of the first number.';
+COMMENT ON COLUMN campaign.packed_recipients.numbers IS 'The digits of up to 1,000 numbers in the order of seq, eight bytes each, most significant byte first.';
 ALTER TABLE campaign.packed_recipients ENABLE ROW LEVEL SECURITY;
 
 CREATE TABLE campaign.uploads (
@@ -44,7 +48,7 @@ CREATE TABLE campaign.uploads (
 COMMENT ON TABLE campaign.uploads IS 'Numbers files that were imported, so that sending one again changes nothing.';
 COMMENT ON COLUMN campaign.uploads.campaign_id IS 'Campaign.';
 COMMENT ON COLUMN campaign.uploads.digest IS 'SHA-256 of the class and the file''s own SHA-256.';
-COMMENT ON COLUMN campaign.uploads.result IS 'What campaign_upload() answered.';
+COMMENT ON COLUMN campaign.uploads.result IS 'What campaign_upload() returned.';
 COMMENT ON COLUMN campaign.uploads.created_at IS 'When it was imported.';
 ALTER TABLE campaign.uploads ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.uploads', '');
@@ -56,7 +60,7 @@ CREATE FUNCTION campaign.recipients_import(
 LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'campaign_recipients_import';
 COMMENT ON FUNCTION campaign.recipients_import(text, campaign.recipient_class, bigint, bytea, boolean, boolean, bigint) IS
-'Parses a numbers file and appends its recipients from first_seq on; answers {"accepted", "duplicates", "invalid", "errors"}. present: how many the campaign has in all classes. The caller holds the campaign''s lock.';
+'Parses a numbers file and appends its recipients from first_seq on; returns {"accepted", "duplicates", "invalid", "errors"}. present: how many the campaign has in all classes. The caller holds the campaign''s lock.';
 
 CREATE FUNCTION @extschema@.campaign_upload(
     campaign_id text,
@@ -114,7 +118,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_upload(text, bytea, boolean, boolean, text) IS
-'Adds a file of phone numbers, one a line, to a draft campaign. All or nothing, unless skip_invalid; a number that the campaign has already is dropped, unless allow_duplicates. Answers {"accepted": n, "duplicates": n, "invalid": n, "errors": [{"line": n, "reason": "..."}]}; the same file again changes nothing and answers the same with "repeated": true.';
+'Adds a file of phone numbers, one a line, to a draft campaign. All or nothing, unless skip_invalid; a number that the campaign already has is dropped, unless allow_duplicates. Returns {"accepted": n, "duplicates": n, "invalid": n, "errors": [{"line": n, "reason": "..."}]}; the same file again changes nothing and returns the same with "repeated": true.';
 
 CREATE FUNCTION @extschema@.campaign_upload(
     campaign_id text,
@@ -131,3 +135,119 @@ AS $$
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_upload(text, text, boolean, boolean, text) IS
 'As campaign_upload(text, bytea, ...), for numbers given as text.';
+
+-- Recipients that bring more than a number --------------------------------------------------------
+
+CREATE FUNCTION campaign.attributes_canonical(attributes jsonb) RETURNS text
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'campaign_attributes_canonical';
+COMMENT ON FUNCTION campaign.attributes_canonical(jsonb) IS
+'Attributes as they travel: JSON with its keys in the order of their code points, without blanks, each number in one form (docs/contract). An error if these cannot be attributes.';
+
+CREATE FUNCTION campaign.attributes_problem(attributes jsonb) RETURNS text
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'campaign_attributes_problem';
+COMMENT ON FUNCTION campaign.attributes_problem(jsonb) IS
+'Why this cannot be a recipient''s attributes: not an object, a key or a number that MongoDB would not give back, too deep or more than 4096 bytes. NULL if it can.';
+
+CREATE FUNCTION campaign.attributes_outcome(generated boolean, class campaign.recipient_class) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE WHEN NOT generated THEN '{}'
+        WHEN class = 'VIP' THEN '{"status": "processado", "observations": "enviado com prioridade"}'
+        ELSE '{"status": "processado", "observations": "processado sem prioridade"}' END;
+END
+$$;
+COMMENT ON FUNCTION campaign.attributes_outcome(boolean, campaign.recipient_class) IS
+'What storing a recipient changes in its attributes: afterwards they are attributes || this. The worker sends them like that, so that nobody has to change a row or a document. Empty except for a generated record.';
+
+CREATE FUNCTION campaign.recipients_check(
+    classes campaign.recipient_class[], phone_numbers text[], texts text[], attributes jsonb[], generated boolean
+) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    vip_outcome jsonb := campaign.attributes_outcome(generated, 'VIP');
+    normal_outcome jsonb := campaign.attributes_outcome(generated, 'NORMAL');
+    found_problem record;
+BEGIN
+    IF classes IS NULL OR phone_numbers IS NULL OR cardinality(classes) <> cardinality(phone_numbers)
+        OR cardinality(texts) <> cardinality(classes) OR cardinality(attributes) <> cardinality(classes) THEN
+        RAISE EXCEPTION 'the arrays of recipients have different lengths'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT * INTO found_problem FROM (
+        SELECT r.place, CASE
+            WHEN r.class IS NULL THEN 'class is missing'
+            WHEN r.phone_number IS NULL OR r.phone_number !~ '^\+[1-9][0-9]{7,14}$'
+                THEN 'phone_number must be + and 8 to 15 digits, the first not 0'
+            WHEN r.own_text = '' OR length(r.own_text) > 4096 OR octet_length(convert_to(r.own_text, 'UTF8')) = 0
+                THEN 'text is empty or longer than 4096 characters'
+            -- As they will be sent: an error in the worker would hold up the campaign for ever.
+            ELSE 'attributes: ' || campaign.attributes_problem(CASE
+                WHEN jsonb_typeof(r.attributes) <> 'object' THEN r.attributes
+                ELSE r.attributes || CASE r.class WHEN 'VIP' THEN vip_outcome ELSE normal_outcome END END) END AS problem
+        FROM unnest(classes, phone_numbers, texts, attributes)
+            WITH ORDINALITY AS r (class, phone_number, own_text, attributes, place)) AS checked
+    WHERE checked.problem IS NOT NULL ORDER BY checked.place LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'nothing was stored: recipient %: %', found_problem.place, found_problem.problem
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.recipients_check(campaign.recipient_class[], text[], text[], jsonb[], boolean) IS
+'An error that names the first recipient that is not valid, and why.';
+
+CREATE FUNCTION campaign.recipients_add(
+    campaign_id text,
+    classes campaign.recipient_class[],
+    phone_numbers text[],
+    texts text[] DEFAULT NULL,
+    attributes jsonb[] DEFAULT NULL
+) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    target campaign.campaigns := campaign.campaign_lock(campaign_id);
+    added record;
+    added_total bigint := 0;
+BEGIN
+    IF target.status <> 'draft' THEN
+        RAISE EXCEPTION 'campaign "%" is %: recipients can be added to a draft only', target.id, target.status
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    PERFORM campaign.recipients_check(classes, phone_numbers, texts, attributes, target.generated);
+    FOR added IN
+        SELECT wanted.class, count(*) AS count FROM unnest(classes) AS wanted (class) GROUP BY 1 ORDER BY 1
+    LOOP
+        INSERT INTO campaign.recipients (campaign_id, class, seq, phone_number, text, attributes)
+        SELECT target.id, added.class,
+            coalesce((SELECT p.total FROM campaign.progress p
+                      WHERE p.campaign_id = target.id AND p.class = added.class), 0)
+                + row_number() OVER (ORDER BY r.place),
+            r.phone_number, r.own_text, r.attributes
+        FROM unnest(classes, phone_numbers, texts, attributes)
+            WITH ORDINALITY AS r (class, phone_number, own_text, attributes, place)
+        WHERE r.class = added.class
+        ORDER BY r.place;
+        INSERT INTO campaign.progress AS p (campaign_id, class, total)
+        VALUES (target.id, added.class, added.count)
+        ON CONFLICT ON CONSTRAINT progress_pkey DO UPDATE SET total = p.total + excluded.total;
+        added_total := added_total + added.count;
+    END LOOP;
+    UPDATE campaign.campaigns c
+    SET total = c.total + added_total, updated_at = clock_timestamp(),
+        message_version = CASE WHEN num_nonnulls(VARIADIC texts) > 0 OR num_nonnulls(VARIADIC attributes) > 0
+                               THEN 2 ELSE c.message_version END
+    WHERE c.id = target.id;
+    RETURN added_total;
+END
+$$;
+COMMENT ON FUNCTION campaign.recipients_add(text, campaign.recipient_class[], text[], text[], jsonb[]) IS
+'Appends recipients to a draft, each to its class in the order of the arrays, and returns how many; the elements i of the arrays belong to recipient i. texts, attributes: NULL, for all or for one recipient, means none of its own. All or nothing. Numbers are not compared with those that are already there.';

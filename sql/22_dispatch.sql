@@ -12,6 +12,26 @@ AS 'MODULE_PATHNAME', 'campaign_worker_require';
 COMMENT ON FUNCTION campaign.worker_require() IS
 'An error with a hint if no worker is set up for this database.';
 
+CREATE FUNCTION campaign.dispatch_check(target campaign.campaigns) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF target.status NOT IN ('draft', 'scheduled') THEN
+        RAISE EXCEPTION 'campaign "%" is already dispatched: it is %', target.id, target.status
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    IF target.total = 0 THEN
+        RAISE EXCEPTION 'campaign "%" has no recipients', target.id
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Add a numbers file with campaign_upload() first.';
+    END IF;
+    PERFORM campaign.run_ready_check(target.id);
+END
+$$;
+COMMENT ON FUNCTION campaign.dispatch_check(campaign.campaigns) IS
+'An error if the campaign cannot be dispatched.';
+
 CREATE FUNCTION @extschema@.campaign_dispatch(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -21,22 +41,14 @@ DECLARE
 BEGIN
     PERFORM campaign.worker_require();
     target := campaign.campaign_lock(campaign_id);
-    IF target.status <> 'draft' THEN
-        RAISE EXCEPTION 'campaign "%" is already dispatched: it is %', target.id, target.status
-            USING ERRCODE = 'object_not_in_prerequisite_state';
-    END IF;
-    IF target.total = 0 THEN
-        RAISE EXCEPTION 'campaign "%" has no recipients', target.id
-            USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = 'Add a numbers file with campaign_upload() first.';
-    END IF;
+    PERFORM campaign.dispatch_check(target);
     PERFORM campaign.campaign_transition(target.id, 'queued');
     PERFORM campaign.worker_wake();
     RETURN @extschema@.campaign_status(target.id);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_dispatch(text) IS
-'Queues a draft campaign in the caller''s transaction and answers its status: published once that commits, never if it rolls back.';
+'Queues a draft or scheduled campaign in the caller''s transaction and returns its status. It is published once the transaction has committed, and never if it rolls back.';
 
 CREATE FUNCTION @extschema@.campaign_send(
     name text,
@@ -62,54 +74,3 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_send(text, text, text, text, text, boolean, boolean, boolean) IS
 'Creates a campaign, imports its numbers and dispatches it in one transaction; returns its id.';
-
-CREATE FUNCTION @extschema@.campaign_pause(campaign_id text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM campaign.campaign_lock(campaign_id);
-    PERFORM campaign.campaign_transition(campaign_id, 'paused');
-    PERFORM campaign.worker_wake();
-    RETURN @extschema@.campaign_status(campaign_id);
-END
-$$;
-COMMENT ON FUNCTION @extschema@.campaign_pause(text) IS
-'Stops publishing a campaign. What the broker holds already is still stored.';
-
-CREATE FUNCTION @extschema@.campaign_resume(campaign_id text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    source text := (campaign.campaign_lock(campaign_id)).status;
-BEGIN
-    IF source <> 'paused' THEN
-        RAISE EXCEPTION 'campaign "%" is %: only a paused one can be resumed', campaign_id, source
-            USING ERRCODE = 'object_not_in_prerequisite_state';
-    END IF;
-    PERFORM campaign.worker_require();
-    PERFORM campaign.campaign_transition(campaign_id, CASE WHEN EXISTS (
-        SELECT FROM campaign.progress p
-        WHERE p.campaign_id = campaign_resume.campaign_id AND p.published < p.total)
-        THEN 'queued' ELSE 'published' END);
-    PERFORM campaign.worker_wake();
-    RETURN @extschema@.campaign_status(campaign_id);
-END
-$$;
-COMMENT ON FUNCTION @extschema@.campaign_resume(text) IS
-'Goes on with a paused campaign from where it stopped.';
-
-CREATE FUNCTION @extschema@.campaign_cancel(campaign_id text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM campaign.campaign_lock(campaign_id);
-    PERFORM campaign.campaign_transition(campaign_id, 'cancelled');
-    PERFORM campaign.worker_wake();
-    RETURN @extschema@.campaign_status(campaign_id);
-END
-$$;
-COMMENT ON FUNCTION @extschema@.campaign_cancel(text) IS
-'Ends a campaign for good. What the broker holds already is still stored.';

@@ -1,4 +1,4 @@
--- The outbox: what the worker has to publish, and what it writes down about it (src/publish/outbox.c).
+-- The outbox: what the worker has to publish, and what it records about it (src/publish/outbox.c).
 
 -- Tens of thousands of campaigns may be unfinished: the worker reads them page by page, and serves a
 -- new one, the broker and a shutdown between two pages.
@@ -7,7 +7,6 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- It never changes, whatever becomes of the campaign.
     after_queued_at timestamptz := coalesce(
         (SELECT c.queued_at FROM campaign.campaigns c WHERE c.id = after_id), '-infinity');
 BEGIN
@@ -55,23 +54,25 @@ $$;
 COMMENT ON FUNCTION campaign.outbox_active(text[]) IS
 'Of these campaigns, what the worker has to publish, or what is published and not stored: a row per class of an unfinished campaign. blocked: an earlier class is not stored completely.';
 
-CREATE FUNCTION campaign.outbox_template(campaign_id text)
-RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text)
+CREATE FUNCTION campaign.outbox_template(campaign_id text, class text)
+RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text,
+    message_version integer, attributes_outcome text)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
     RETURN QUERY
-    SELECT c.message, c.identifier_time, c.identifier_entropy, c.identifier_fingerprint
+    SELECT c.message, c.identifier_time, c.identifier_entropy, c.identifier_fingerprint, c.message_version,
+        campaign.attributes_outcome(c.generated, outbox_template.class::campaign.recipient_class)::text
     FROM campaign.campaigns c WHERE c.id = outbox_template.campaign_id;
 END
 $$;
-COMMENT ON FUNCTION campaign.outbox_template(text) IS 'What all batches of a campaign share.';
+COMMENT ON FUNCTION campaign.outbox_template(text, text) IS 'What all batches of a class of a campaign share.';
 
--- What must never happen in the functions below is waiting for a lock that a client holds: one
--- forgotten transaction would stop every campaign. Rows of progress are locked for moments only; a
--- row of campaigns may be locked by a client for hours, and is then left for the next time.
+-- The functions below must never wait for a lock that a client holds: one forgotten transaction
+-- would stop every campaign. Rows of progress are locked for moments only; a row of campaigns may be
+-- locked by a client for hours, and is then left for the next time.
 
 CREATE FUNCTION campaign.outbox_mark(campaign_id text, class text, rewinds integer, published bigint)
 RETURNS boolean
@@ -84,9 +85,12 @@ DECLARE
     finished boolean;
 BEGIN
     UPDATE campaign.progress p
-    SET published = outbox_mark.published, started_at = coalesce(p.started_at, clock_timestamp())
+    SET published = outbox_mark.published, started_at = coalesce(p.started_at, clock_timestamp()),
+        published_at = CASE WHEN p.published < p.total AND outbox_mark.published >= p.total
+                            THEN clock_timestamp() ELSE p.published_at END
     WHERE p.campaign_id = outbox_mark.campaign_id AND p.class = outbox_mark.class::campaign.recipient_class
       AND p.rewinds = outbox_mark.rewinds AND p.published <= outbox_mark.published;
+    -- SOMETIMES(worker.mark_before_rewind): NOT FOUND
     SELECT c.status, NOT EXISTS (
         SELECT FROM campaign.progress p WHERE p.campaign_id = c.id AND p.published < p.total)
     INTO source, finished
@@ -111,7 +115,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_mark(text, text, integer, bigint) IS
-'The broker confirmed a class up to a seq. Ignored if the class was rewound meanwhile. False if the status could not be changed because somebody holds the campaign''s lock: call again.';
+'Records that the broker confirmed a class up to a seq; ignored if the class was rewound meanwhile. False if the status could not be changed because somebody holds the campaign''s lock: call again.';
 
 CREATE FUNCTION campaign.outbox_rewind(campaign_id text, class text, next_seq bigint DEFAULT NULL)
 RETURNS bigint
@@ -133,6 +137,7 @@ BEGIN
       AND EXISTS (SELECT FROM campaign.campaigns c WHERE c.id = p.campaign_id
                   AND c.status IN ('queued', 'publishing', 'published', 'paused'))
     RETURNING p.published INTO restart;
+    -- SOMETIMES(worker.rewind_of_what_has_ended): NOT FOUND
     PERFORM FROM campaign.campaigns c
     WHERE c.id = outbox_rewind.campaign_id AND c.status = 'published'
     FOR NO KEY UPDATE SKIP LOCKED;
@@ -144,7 +149,29 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_rewind(text, text, bigint) IS
-'Publishes a class again from next_seq, or from the end of what is stored; returns the last seq that stays published, NULL if the campaign is not running. Safe: the store knows what it has.';
+'Publishes a class again from next_seq, or from the end of what is stored; returns the last seq that stays published, NULL if the campaign is not running. Safe, because storing is idempotent.';
+
+CREATE FUNCTION campaign.outbox_due() RETURNS double precision
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    due text;
+BEGIN
+    FOR due IN
+        SELECT c.id FROM campaign.campaigns c
+        WHERE c.status = 'scheduled' AND c.scheduled_at <= clock_timestamp() AND NOT c.deleted
+        ORDER BY c.scheduled_at, c.id LIMIT 1000
+        FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        PERFORM campaign.campaign_transition(due, 'queued', 'its time has come');
+    END LOOP;
+    RETURN (SELECT extract(epoch FROM min(c.scheduled_at) - clock_timestamp())
+            FROM campaign.campaigns c WHERE c.status = 'scheduled' AND NOT c.deleted);
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_due() IS
+'Queues the scheduled campaigns whose time has come; returns the seconds until the next one, NULL if there is none. One that a client has locked comes with the next call.';
 
 CREATE FUNCTION campaign.outbox_finish(campaign_ids text[]) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

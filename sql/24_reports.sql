@@ -1,5 +1,5 @@
--- Reports: what the consumer says is stored (consumer/report.c). docs/contract says the same for
--- consumers in other languages.
+-- Reports: what the consumer says is stored (consumer/report.c). docs/contract describes them
+-- for consumers in other languages.
 
 CREATE FUNCTION campaign.campaign_complete(campaign_id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
@@ -25,33 +25,61 @@ BEGIN
     PERFORM campaign.campaign_transition(target.id, outcome);
     UPDATE campaign.campaigns c SET error = problem WHERE c.id = target.id AND problem IS NOT NULL;
     UPDATE campaign.progress p
-    SET published = p.total, started_at = coalesce(p.started_at, p.stored_at)
+    SET published = p.total, started_at = coalesce(p.started_at, p.stored_at),
+        published_at = coalesce(p.published_at, p.stored_at)
     WHERE p.campaign_id = target.id AND (p.published < p.total OR p.started_at IS NULL);
     RETURN true;
 END
 $$;
 COMMENT ON FUNCTION campaign.campaign_complete(text) IS
-'Ends a campaign that is stored completely: sent, or failed after a conflict. False if it is not, or if somebody holds its lock: outbox_finish() comes back to it.';
+'Ends a campaign that is stored completely: sent, or failed after a conflict. False if it is not complete, or if somebody holds its lock: then outbox_finish() ends it later.';
+
+CREATE FUNCTION campaign.report_primary_check() RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A standby, or the old primary after a failover, may not have a valid campaign yet, nor know
+    -- that one is paused.
+    IF current_setting('transaction_read_only')::boolean THEN
+        RAISE EXCEPTION 'the server is read-only' USING ERRCODE = 'read_only_sql_transaction';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.report_primary_check() IS 'An error on a read-only server.';
 
 CREATE FUNCTION campaign.report_open(campaign_id text)
-RETURNS TABLE (class text, total bigint, stored_through bigint, failed int8multirange)
+RETURNS TABLE (class text, total bigint, stored_through bigint, failed int8multirange, halted boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-    -- A standby, or the old primary after a failover, may not know a campaign yet that is good.
-    IF current_setting('transaction_read_only')::boolean THEN
-        RAISE EXCEPTION 'the server is read-only' USING ERRCODE = 'read_only_sql_transaction';
-    END IF;
+    PERFORM campaign.report_primary_check();
     RETURN QUERY
-    SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed
-    FROM campaign.progress p WHERE p.campaign_id = report_open.campaign_id
+    SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed,
+        c.status IN ('paused', 'cancelled')
+    FROM campaign.progress p JOIN campaign.campaigns c ON c.id = p.campaign_id
+    WHERE p.campaign_id = report_open.campaign_id
     ORDER BY p.class;
 END
 $$;
 COMMENT ON FUNCTION campaign.report_open(text) IS
-'The classes of a campaign with their totals, the seq up to which everything was reported, and the seqs among them that failed (report_conflict()); no rows if there is no such campaign. An error on a server that is read-only.';
+'The classes of a campaign with their totals, the seq up to which everything was reported, the seqs among them that failed (report_conflict()), and whether the campaign is halted (report_halted()); no rows if there is no such campaign. An error on a read-only server.';
+
+CREATE FUNCTION campaign.report_halted(campaign_ids text[]) RETURNS SETOF text
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.report_primary_check();
+    RETURN QUERY
+    SELECT c.id FROM campaign.campaigns c
+    WHERE c.id = ANY (campaign_ids) AND c.status IN ('paused', 'cancelled');
+END
+$$;
+COMMENT ON FUNCTION campaign.report_halted(text[]) IS
+'Which of these campaigns are paused or cancelled: nothing more of them may be stored. What was received of them before this call is reported if MongoDB already has it, and acknowledged: a campaign that is resumed is published again from there. Ask before storing if the last answer is older than a quarter of a second. An error on a read-only server.';
 
 -- The rows of a campaign's classes are locked in their order, so that of two consumers that store the
 -- last of one class each, the second one sees both.
@@ -75,6 +103,22 @@ $$;
 COMMENT ON FUNCTION campaign.report_ends(text, campaign.recipient_class, int8multirange) IS
 'Whether a campaign ends once these ranges of a class are reported. Locks its progress.';
 
+-- A class of 100 is over before anybody asks how long it will take.
+CREATE FUNCTION campaign.sample_take(campaign_id text, class campaign.recipient_class) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE campaign.progress p
+    SET samples = campaign.samples_add(p.samples, clock_timestamp(), campaign.stored_count(p.stored)),
+        sample_after = clock_timestamp() + least(greatest((clock_timestamp() - p.started_at) / 100,
+                                                          interval '250 milliseconds'), interval '5 seconds')
+    WHERE p.campaign_id = sample_take.campaign_id AND p.class = sample_take.class;
+END
+$$;
+COMMENT ON FUNCTION campaign.sample_take(text, campaign.recipient_class) IS
+'Notes how much of a class is stored at this moment: every 250 ms, in a long run less often.';
+
 CREATE FUNCTION campaign.report_checked(
     campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[], checked text[]
 ) RETURNS TABLE (campaign_id text, class text, total bigint, failed bigint)
@@ -85,6 +129,7 @@ AS $$
 DECLARE
     report record;
     finished boolean;
+    sample_is_due boolean;
     candidates text[] := '{}';
     candidate text;
     missing integer := 0;
@@ -99,7 +144,7 @@ BEGIN
             AS r (campaign_id, class, first_seq, last_seq)
         GROUP BY 1, 2 ORDER BY 1, 2
     LOOP
-        -- What this report alone covers was stored just now: nothing is older than the look would be.
+        -- What this report alone covers was stored just now: a check would say nothing new.
         UPDATE campaign.progress p
         SET stored = p.stored + report.stored * int8multirange(int8range(1, p.total + 1)),
             stored_at = clock_timestamp()
@@ -108,7 +153,8 @@ BEGIN
                OR (report.stored @> int8range(1, p.total + 1) AND NOT EXISTS (
                        SELECT FROM campaign.progress other
                        WHERE other.campaign_id = p.campaign_id AND other.class <> p.class)))
-        RETURNING p.stored @> int8range(1, p.total + 1) INTO finished;
+        RETURNING p.stored @> int8range(1, p.total + 1),
+            p.total > 100 AND (p.sample_after > clock_timestamp()) IS NOT TRUE INTO finished, sample_is_due;
         IF NOT FOUND THEN
             IF campaign.report_ends(report.campaign_id, report.class, report.stored) THEN
                 RETURN QUERY
@@ -124,6 +170,9 @@ BEGIN
             RETURNING p.stored @> int8range(1, p.total + 1) INTO finished;
             missing := missing + (NOT FOUND)::integer;
         END IF;
+        IF sample_is_due THEN
+            PERFORM campaign.sample_take(report.campaign_id, report.class);
+        END IF;
         IF finished THEN
             candidates := candidates || report.campaign_id;
         END IF;
@@ -135,13 +184,14 @@ BEGIN
         END IF;
     END LOOP;
     IF missing > 0 THEN
+        -- SOMETIMES(consumer.report_of_no_campaign)
         RAISE WARNING '% reports are about campaigns that do not exist', missing;
     END IF;
     PERFORM campaign.worker_progress();
 END
 $$;
 COMMENT ON FUNCTION campaign.report_checked(text[], text[], bigint[], bigint[], text[]) IS
-'As report_stored(), but a campaign that would end is not ended, and the ranges that would end it not reported, unless checked has its id: the caller has looked whether MongoDB still holds all of it. Returns a row without class for each campaign that is ended now, and the classes of those that have to be looked at: count their documents, and report again with their ids in checked. Ranges that are the whole campaign need no look.';
+'As report_stored(), but ranges that would end a campaign are recorded only if checked has its id: the caller has checked that MongoDB still holds all of it. Returns a row without class for each campaign that has now ended, and the classes of those that have to be checked: count their documents, then report again with their ids in checked. Ranges that are the whole campaign need no check.';
 
 CREATE FUNCTION campaign.report_stored(
     campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[]
@@ -154,7 +204,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_stored(text[], text[], bigint[], bigint[]) IS
-'MongoDB holds these ranges of seqs, both ends included: element i of the four arrays belongs together. Idempotent. Marks campaigns that are complete as sent (or failed, after a conflict) and returns how many.';
+'MongoDB holds these ranges of seqs, both ends included; the elements i of the four arrays belong together. Idempotent. Marks campaigns that are complete as sent (or failed, after a conflict) and returns how many.';
 
 CREATE FUNCTION campaign.report_gap(campaign_id text, class text, next_seq bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -181,7 +231,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_conflict(text, text, bigint, text) IS
-'MongoDB holds another message in the place of this one. Nothing was overwritten; the others go on, and in the end the campaign is failed, with the reason of the first conflict.';
+'MongoDB holds another message in the place of this one, or refuses it. Nothing was overwritten; the others go on, and the campaign ends failed, with the reason of the first such message.';
 
 CREATE FUNCTION campaign.worker_progress() RETURNS void
 LANGUAGE C VOLATILE

@@ -1,4 +1,4 @@
--- Jobs: work that is done later, and never forgotten. A job is created in the caller's
+-- Jobs: work that is done later and never lost. A job is created in the caller's
 -- transaction (34_job_verbs.sql); 33_job_queue.sql is how it is run, 31 and 32 what can be run.
 
 CREATE TABLE campaign.job_types (
@@ -18,13 +18,13 @@ CREATE TABLE campaign.job_types (
 );
 COMMENT ON TABLE campaign.job_types IS 'Registered types of jobs. The shipped ones are in campaign.job_types_shipped(); a row here replaces one of the same name.';
 COMMENT ON COLUMN campaign.job_types.name IS 'Lower-case letters, digits and underscores.';
-COMMENT ON COLUMN campaign.job_types.handler IS 'Qualified name of f(job_id text, meta jsonb) RETURNS jsonb; NULL: a program outside runs these jobs.';
+COMMENT ON COLUMN campaign.job_types.handler IS 'Qualified name of f(job_id text, meta jsonb) RETURNS jsonb; NULL: a program outside PostgreSQL runs these jobs.';
 COMMENT ON COLUMN campaign.job_types.prepare IS 'Qualified name of f(meta jsonb) RETURNS jsonb: the metadata as they are stored, or an error of SQLSTATE 22023.';
 COMMENT ON COLUMN campaign.job_types.description IS 'What it does, for people.';
-COMMENT ON COLUMN campaign.job_types.max_attempts IS 'After so many attempts a job has failed.';
+COMMENT ON COLUMN campaign.job_types.max_attempts IS 'After this many attempts a job has failed.';
 COMMENT ON COLUMN campaign.job_types.backoff IS 'Wait before the second attempt; doubles with each one, up to an hour.';
 COMMENT ON COLUMN campaign.job_types.timeout IS 'Longest run of an attempt.';
-COMMENT ON COLUMN campaign.job_types.priority IS 'Of its jobs unless they say otherwise; higher runs first.';
+COMMENT ON COLUMN campaign.job_types.priority IS 'Priority of its jobs unless they have their own; higher runs first.';
 COMMENT ON COLUMN campaign.job_types.api IS 'Whether such jobs can be created over HTTP.';
 COMMENT ON COLUMN campaign.job_types.secret_keys IS 'Keys of the metadata that are never shown.';
 COMMENT ON COLUMN campaign.job_types.created_at IS 'When it was registered.';
@@ -65,25 +65,25 @@ COMMENT ON COLUMN campaign.jobs.id IS 'cuid2';
 COMMENT ON COLUMN campaign.jobs.seq IS 'Order of creation: of two jobs with the same priority the earlier one runs first.';
 COMMENT ON COLUMN campaign.jobs.type IS 'Name of its type.';
 COMMENT ON COLUMN campaign.jobs.external IS 'Run by a program outside PostgreSQL.';
-COMMENT ON COLUMN campaign.jobs.meta IS 'Metadata, as its type has prepared them.';
+COMMENT ON COLUMN campaign.jobs.meta IS 'Metadata, as prepare of its type returned them.';
 COMMENT ON COLUMN campaign.jobs.status IS 'waiting, scheduled, running, finished, failed or cancelled.';
 COMMENT ON COLUMN campaign.jobs.priority IS 'Higher runs first.';
 COMMENT ON COLUMN campaign.jobs.run_at IS 'Not before this time.';
 COMMENT ON COLUMN campaign.jobs.attempts IS 'Attempts so far, the running one included; those that were interrupted do not count.';
-COMMENT ON COLUMN campaign.jobs.max_attempts IS 'After so many attempts it has failed.';
+COMMENT ON COLUMN campaign.jobs.max_attempts IS 'After this many attempts it has failed.';
 COMMENT ON COLUMN campaign.jobs.interruptions IS 'Attempts that ended with their worker: a crash, a shutdown.';
-COMMENT ON COLUMN campaign.jobs.progress IS '0 to 100; while it runs campaign.job_slots() knows better.';
+COMMENT ON COLUMN campaign.jobs.progress IS '0 to 100; while it runs, campaign.job_slots() has the current value.';
 COMMENT ON COLUMN campaign.jobs.result IS 'What its handler returned.';
 COMMENT ON COLUMN campaign.jobs.error IS 'Why the last attempt failed.';
 COMMENT ON COLUMN campaign.jobs.error_code IS 'SQLSTATE of that.';
 COMMENT ON COLUMN campaign.jobs.user_id IS 'User who created it, if one did.';
 COMMENT ON COLUMN campaign.jobs.application_id IS 'Application that created it, if one did.';
-COMMENT ON COLUMN campaign.jobs.worker_pid IS 'Process that has it.';
-COMMENT ON COLUMN campaign.jobs.worker_start IS 'When that process started: a number alone comes again.';
-COMMENT ON COLUMN campaign.jobs.claimed_at IS 'When the process took it.';
+COMMENT ON COLUMN campaign.jobs.worker_pid IS 'Process that has claimed it.';
+COMMENT ON COLUMN campaign.jobs.worker_start IS 'When that process started: process ids are used again.';
+COMMENT ON COLUMN campaign.jobs.claimed_at IS 'When that process claimed it.';
 COMMENT ON COLUMN campaign.jobs.created_at IS 'When it was created.';
 COMMENT ON COLUMN campaign.jobs.started_at IS 'When the last attempt started.';
-COMMENT ON COLUMN campaign.jobs.finished_at IS 'When it came to its end: finished, failed or cancelled.';
+COMMENT ON COLUMN campaign.jobs.finished_at IS 'When it finished, failed or was cancelled.';
 COMMENT ON COLUMN campaign.jobs.updated_at IS 'When the row last changed.';
 COMMENT ON SEQUENCE campaign.jobs_seq_seq IS 'Order of the jobs.';
 CREATE INDEX jobs_waiting_index ON campaign.jobs (external, priority DESC, seq) WHERE status = 'waiting';
@@ -115,14 +115,14 @@ COMMENT ON COLUMN campaign.job_errors.created_at IS 'When it failed.';
 ALTER TABLE campaign.job_errors ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.job_errors', '');
 
--- The row of a job that runs is locked by its worker: a request to cancel it goes beside it.
+-- A running job's row is locked by its worker, so a request to cancel it is a row of its own.
 CREATE TABLE campaign.job_cancels (
     job_id text COLLATE "C" PRIMARY KEY,
     created_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE campaign.job_cancels IS 'Jobs that are to be cancelled and run just now. A row goes when the worker has dealt with it.';
+COMMENT ON TABLE campaign.job_cancels IS 'Requests to cancel jobs that are running. A row is deleted when the job has been cancelled or has finished.';
 COMMENT ON COLUMN campaign.job_cancels.job_id IS 'Job.';
-COMMENT ON COLUMN campaign.job_cancels.created_at IS 'When that was asked for.';
+COMMENT ON COLUMN campaign.job_cancels.created_at IS 'When it was requested.';
 ALTER TABLE campaign.job_cancels ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.job_cancels', '');
 
@@ -134,7 +134,7 @@ AS $$
 BEGIN
     RAISE EXCEPTION '% of %.% is refused: jobs are kept for ever', TG_OP, TG_TABLE_SCHEMA, TG_TABLE_NAME
         USING ERRCODE = 'object_not_in_prerequisite_state',
-              HINT = 'A job that is not wanted any more is cancelled with job_cancel().';
+              HINT = 'Cancel a job that is no longer wanted with job_cancel().';
 END
 $$;
 COMMENT ON FUNCTION campaign.job_keep() IS 'Refuses to delete jobs, whoever asks.';

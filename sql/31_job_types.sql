@@ -15,7 +15,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_type_find(text) IS
-'A type of jobs by its name: registered, shipped, or NULL.';
+'A type of jobs by its name: a registered one, else a shipped one, else NULL.';
 
 CREATE FUNCTION campaign.job_function_check(function oid, arguments oidvector, what text) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -33,7 +33,7 @@ BEGIN
     FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace WHERE p.oid = function;
     IF NOT FOUND OR found_function.proargtypes <> arguments OR found_function.prorettype <> 'jsonb'::regtype
        OR found_function.prokind <> 'f' OR found_function.proretset THEN
-        RAISE EXCEPTION '% % is no function (%) RETURNS jsonb', what, function::regprocedure, signature
+        RAISE EXCEPTION '% % is not a function (%) RETURNS jsonb', what, function::regprocedure, signature
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     -- Its jobs run with the rights of its owner.
@@ -45,9 +45,9 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_function_check(oid, oidvector, text) IS
-'The qualified name of a function with these arguments that returns jsonb; an error if it is none, or somebody else''s.';
+'The qualified name of a function with these arguments that returns jsonb; an error if it is not such a function, or is somebody else''s.';
 
--- Whoever replaces a type gets the metadata of all its jobs, the hashes of passwords too.
+-- Whoever replaces a type gets the metadata of all its jobs, password hashes too.
 CREATE FUNCTION campaign.job_type_replace_check(type_name text) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -65,7 +65,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_type_replace_check(text) IS
-'An error if there is such a type, whose handler belongs to somebody else; to the owner of the extension if it has none.';
+'An error if this type exists and its handler belongs to somebody else; a type without a handler belongs to the owner of the extension.';
 
 CREATE FUNCTION @extschema@.job_type_register(
     name text,
@@ -102,11 +102,11 @@ BEGIN
         updated_at = clock_timestamp(), deleted = false;
 EXCEPTION
     WHEN check_violation OR not_null_violation THEN
-        RAISE EXCEPTION 'this cannot be a job type'
+        RAISE EXCEPTION 'job type is not valid'
             USING ERRCODE = 'invalid_parameter_value',
                   HINT = 'The name has lower-case letters, digits and underscores; max_attempts is 1 to 1000, backoff up to a day, timeout 1 ms to 24 days; nothing is NULL.';
 END
 $$;
 COMMENT ON FUNCTION @extschema@.job_type_register(text, regproc, regproc, text, integer, interval, interval, integer, boolean, text[]) IS
-'Registers a type of jobs, or changes it. handler is f(job_id text, meta jsonb) RETURNS jsonb, the result; it runs in a transaction of its own with the rights of its owner. prepare is f(meta jsonb) RETURNS jsonb: the metadata as they are stored, or an error of SQLSTATE 22023. With api they can be created over HTTP.';
+'Registers a type of jobs, or changes it. handler is f(job_id text, meta jsonb) RETURNS jsonb, the result; it runs in a transaction of its own with the rights of its owner. prepare is f(meta jsonb) RETURNS jsonb: the metadata as they are stored, or an error of SQLSTATE 22023. With api, such jobs can be created over HTTP.';
 

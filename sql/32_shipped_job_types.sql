@@ -1,7 +1,7 @@
 -- The types of jobs that are shipped: what each takes, and what it does.
 
 CREATE FUNCTION campaign.job_types_shipped() RETURNS SETOF campaign.job_types
-LANGUAGE plpgsql STABLE ROWS 6
+LANGUAGE plpgsql STABLE ROWS 7
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -13,9 +13,11 @@ BEGIN
         ('fibonacci', 'campaign.job_fibonacci', 'campaign.job_fibonacci_prepare',
          'The n-th Fibonacci number.', 5, '1 second', '1 hour', true, '{}'),
         ('pi', 'campaign.job_pi', 'campaign.job_pi_prepare',
-         'Pi to so many decimal digits.', 5, '1 second', '1 hour', true, '{}'),
+         'Pi to this many decimal digits.', 5, '1 second', '1 hour', true, '{}'),
         ('dispatch', 'campaign.job_dispatch', 'campaign.job_dispatch_prepare',
          'Dispatches a campaign.', 5, '1 second', '1 hour', true, '{}'),
+        ('generate', 'campaign.job_generate', 'campaign.job_generate_prepare',
+         'Generates the records of a run, a chunk at a time.', 5, '1 second', '10 minutes', false, '{}'),
         ('user_create', 'campaign.job_user_create', 'campaign.job_user_create_prepare',
          'Creates a user; the welcome e-mail follows.', 5, '1 second', '1 minute', true, '{password_hash}'),
         ('welcome_email', NULL, NULL,
@@ -44,7 +46,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_meta_number(jsonb, text, numeric, numeric) IS
-'A number of the metadata, within limits; else one clear error.';
+'A number in the metadata, within limits; anything else is an error.';
 
 CREATE FUNCTION campaign.job_meta_whole(meta jsonb, key text, minimum numeric, maximum numeric) RETURNS numeric
 LANGUAGE plpgsql IMMUTABLE
@@ -60,7 +62,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_meta_whole(jsonb, text, numeric, numeric) IS
-'A whole number of the metadata, within limits; else one clear error.';
+'A whole number in the metadata, within limits; anything else is an error.';
 
 CREATE FUNCTION campaign.job_meta_text(meta jsonb, key text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE
@@ -74,7 +76,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_meta_text(jsonb, text) IS
-'A text of the metadata; else one clear error.';
+'A string in the metadata; anything else is an error.';
 
 CREATE FUNCTION campaign.job_countdown_prepare(meta jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE
@@ -107,7 +109,7 @@ BEGIN
     RETURN meta;
 END
 $$;
-COMMENT ON FUNCTION campaign.job_pi_prepare(jsonb) IS 'Metadata of pi: {"digits": 0 to 100000}, those after the point.';
+COMMENT ON FUNCTION campaign.job_pi_prepare(jsonb) IS 'Metadata of pi: {"digits": 0 to 100000}, counted after the point.';
 
 CREATE FUNCTION campaign.job_countdown(job_id text, meta jsonb) RETURNS jsonb
 LANGUAGE C VOLATILE STRICT
@@ -131,7 +133,7 @@ CREATE FUNCTION @extschema@.job_progress(job_id text, percent double precision) 
 LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'campaign_job_progress';
 COMMENT ON FUNCTION @extschema@.job_progress(text, double precision) IS
-'Called by a handler: how much of its job is done, seen by everybody at once. Does nothing outside a job worker.';
+'For handlers: reports how much of the job is done, visible to everybody at once. Does nothing outside a job worker.';
 
 CREATE FUNCTION campaign.job_dispatch_prepare(meta jsonb) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE
@@ -168,14 +170,14 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_campaign_check(text, text) IS
-'An error if the campaign is not, or no longer, of the company of the user or the application that owns the job.';
+'An error if the campaign does not, or no longer, belong to a company of the user or the application that owns the job.';
 
 CREATE FUNCTION campaign.job_dispatch(job_id text, meta jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- Looked at when the job was created, too; but that may be long ago.
+    -- Checked when the job was created, too; but that may be long ago.
     PERFORM campaign.job_campaign_check(job_id, meta ->> 'campaign_id');
     RETURN @extschema@.campaign_dispatch(meta ->> 'campaign_id');
 END

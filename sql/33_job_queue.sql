@@ -1,22 +1,22 @@
--- The queue: how jobs are claimed, run, and written down, by the job workers (src/job_*.c) and by
+-- The queue: how jobs are claimed, run and recorded, by the job workers (src/jobs/) and by
 -- campaign-mailer.
 --
--- One rule: a job is being run as long as its row is locked by the transaction that runs it, and
+-- One rule: a job is running as long as its row is locked by the transaction that runs it, and
 -- no longer. Claiming writes `running` and commits, so that everybody sees it; the transaction
 -- that runs the job locks the row first and commits what the job did together with its end. A row
--- that says `running` and that nobody has locked is free to be taken over.
+-- that says `running` and is not locked may be taken over.
 --
--- A job is found by its key and looked at afterwards, whatever else must be true of it. As long as
--- any snapshot is old (a dump, a replica, a long handler), the partial indexes hold whatever was
--- waiting or running since, and a planner that takes them for small reads over all of it for each job.
--- Nor may a plan that was made for a table of one page, by reading it all, be kept for a larger one.
+-- A job is found by its key, and its other conditions are checked afterwards. As long as any old
+-- snapshot is held (a dump, a replica, a long handler), the partial indexes keep everything that was
+-- waiting or running since then, and the planner, which takes them for small, would read all of it for
+-- each job. Nor may a plan that reads a whole table of one page be kept for a larger one.
 
 CREATE FUNCTION campaign.job_session_started_at() RETURNS timestamptz
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT a.backend_start FROM pg_stat_get_activity(pg_backend_pid()) a $$;
 COMMENT ON FUNCTION campaign.job_session_started_at() IS
-'When this session started: with the number of its process, it names the session for ever.';
+'When this session started: with its process id, this identifies the session for ever.';
 
 CREATE FUNCTION campaign.job_promote(external boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -30,10 +30,10 @@ BEGIN
                    ORDER BY s.run_at LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED);
 END
 $$;
-COMMENT ON FUNCTION campaign.job_promote(boolean) IS 'Scheduled jobs whose time has come wait from now on.';
+COMMENT ON FUNCTION campaign.job_promote(boolean) IS 'Makes scheduled jobs wait whose time has come.';
 
--- After three interruptions a job is no longer tried at once: if it is the job that ends the
--- server, the server lives meanwhile.
+-- From the third interruption on, a job does not run again at once: if it is the job that crashes
+-- the server, the server is up meanwhile.
 CREATE FUNCTION campaign.job_interrupted_until(interruptions integer) RETURNS timestamptz
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -43,7 +43,7 @@ AS $$
              * (0.5 + random() / 2) END
 $$;
 COMMENT ON FUNCTION campaign.job_interrupted_until(integer) IS
-'When a job that was interrupted so often runs again.';
+'When a job that was interrupted this often runs again.';
 
 CREATE FUNCTION campaign.job_shorten_waits() RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -64,11 +64,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_shorten_waits() IS
-'The clock was set back: jobs that wait for another attempt since a time that is to come begin their wait now. Returns how many.';
+'After the clock was set back: jobs that wait for another attempt and were last changed in the future begin their wait now. Returns how many.';
 
--- A session that is alive and has not begun what it claimed a second ago is busy with another
--- job; what was claimed in the future was so before the clock was set back. If this is too early,
--- nothing is lost: the lock decides.
+-- A live session that has not begun what it claimed a second ago is busy with another job; what was
+-- claimed in the future was claimed before the clock was set back. Taking a job over too early loses
+-- nothing: the lock decides.
 CREATE FUNCTION campaign.job_take_over(external boolean) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -97,11 +97,11 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_take_over(boolean) IS
-'Jobs whose session has ended, or does not come to them, wait again; how many there were.';
+'Makes jobs wait again whose session has ended or does not get to them. Returns how many.';
 
--- What was claimed stays in the index as long as any transaction is open that began before, that of
--- a long job say, and has to be read over. A worker that is busy therefore goes on behind the last
--- job that it got, and only now and then, or when that finds nothing, looks from the beginning.
+-- What was claimed stays in the index, and has to be read past, as long as any transaction that began
+-- before is open, that of a long job for example. A busy worker therefore goes on behind the last job
+-- that it got, and looks from the beginning only now and then, or when it finds nothing.
 CREATE FUNCTION campaign.job_claim(
     external boolean,
     session_start timestamptz,
@@ -153,7 +153,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_claim(boolean, timestamptz, text[], integer, integer, bigint, boolean) IS
-'Takes the first waiting job and, if it and those behind it are of quick types, up to a batch of them, in their order. With after_priority and after_seq: of those with a higher priority (unless above is false), and those with the same one that came later.';
+'Claims the first waiting job and, if it and those behind it are of quick types, up to a batch of them, in their order. With after_priority and after_seq: of those with a higher priority (unless above is false), and those with the same one that came later.';
 
 CREATE FUNCTION campaign.job_next(external boolean) RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -165,7 +165,7 @@ BEGIN
     IF EXISTS (SELECT FROM campaign.jobs j WHERE j.status = 'waiting' AND j.external = job_next.external) THEN
         RETURN 0;
     END IF;
-    -- greatest() and least() take no notice of NULL.
+    -- greatest() and least() ignore NULL.
     SELECT greatest(extract(epoch FROM j.run_at - clock_timestamp()), 0) INTO seconds
     FROM campaign.jobs j WHERE j.status = 'scheduled' AND j.external = job_next.external
     ORDER BY j.run_at LIMIT 1;
@@ -179,7 +179,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_next(boolean) IS
-'Seconds until there may be something to do; NULL if nothing is known of.';
+'Seconds until there may be something to do; NULL if nothing is expected.';
 
 CREATE FUNCTION campaign.job_begin(
     job_id text,
@@ -198,8 +198,8 @@ DECLARE
     job_type campaign.job_types;
     locked boolean;
 BEGIN
-    -- A worker that claims at the same time may have locked the row for a moment: it saw it waiting,
-    -- and learned only with the lock that it is claimed. Without another look nobody would run it now.
+    -- A worker that claims at the same time may hold the lock for a moment: it saw the job waiting, and
+    -- learns only with the lock that it is claimed. Without another look nobody would run the job now.
     FOR look IN 1 .. 50 LOOP
         SELECT * INTO job FROM campaign.jobs j WHERE j.id = job_begin.job_id FOR NO KEY UPDATE SKIP LOCKED;
         locked := FOUND;
@@ -211,6 +211,7 @@ BEGIN
             RETURN;
         END IF;
         EXIT WHEN locked;
+        -- SOMETIMES(jobs.row_locked_for_a_moment)
         PERFORM pg_sleep(0.001 * look);
     END LOOP;
     IF NOT locked THEN
@@ -226,10 +227,13 @@ BEGIN
     meta := job.meta;
     timeout_ms := extract(epoch FROM coalesce(job_type.timeout, interval '1 hour')) * 1000;
     attempt := job.attempts;
+    -- SOMETIMES(jobs.run_again): job.interruptions > 0 AND NOT job.external
+    -- SOMETIMES(jobs.run_again_and_again): job.interruptions > 2
+    -- SOMETIMES(mailer.sent_again): job.interruptions > 0 AND job.external
 END
 $$;
 COMMENT ON FUNCTION campaign.job_begin(text, timestamptz) IS
-'Locks a job that this session has claimed until the end of the transaction, which is to run it. All NULL if it is not to be run: cancelled, or somebody else''s by now.';
+'Locks a job that this session has claimed until the end of the transaction, which runs it. All NULL if it must not run: it was cancelled, or somebody else has it by now.';
 
 CREATE FUNCTION campaign.job_finish(job_id text, result jsonb, started_at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -240,13 +244,32 @@ BEGIN
     SET status = 'finished', progress = 100, result = job_finish.result, error = NULL, error_code = NULL,
         started_at = job_finish.started_at, finished_at = clock_timestamp(),
         updated_at = clock_timestamp()
-    WHERE j.id = job_finish.job_id;
-    -- It came too late.
+    WHERE j.id = job_finish.job_id AND j.worker_pid IS NOT NULL;
+    -- Given back by job_again(): a request to cancel it is for its next step.
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- The request came too late.
     DELETE FROM campaign.job_cancels c WHERE c.job_id = job_finish.job_id;
+    -- SOMETIMES(jobs.cancelled_too_late): FOUND
 END
 $$;
 COMMENT ON FUNCTION campaign.job_finish(text, jsonb, timestamptz) IS
-'The end of a job, in the transaction that ran it.';
+'Ends a job, in the transaction that ran it.';
+
+CREATE FUNCTION campaign.job_again(job_id text, progress integer) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+AS $$
+BEGIN
+    UPDATE campaign.jobs j
+    SET status = 'waiting', progress = job_again.progress, attempts = j.attempts - 1,
+        worker_pid = NULL, worker_start = NULL, updated_at = clock_timestamp()
+    WHERE j.id = job_again.job_id AND j.worker_pid = pg_backend_pid();
+END
+$$;
+COMMENT ON FUNCTION campaign.job_again(text, integer) IS
+'For a handler that works in steps: what it did so far is committed, and the same job runs again for the next one. A crash costs one step. Does nothing outside the job''s own worker.';
 
 CREATE FUNCTION campaign.job_fail(job_id text, code text, message text, started_at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -256,12 +279,12 @@ DECLARE
     job campaign.jobs;
     job_type campaign.job_types;
     final boolean;
-    -- What is longer than jsonb could not be read with job_get() any more.
+    -- job_get() could not return a text that is too long for jsonb.
     text_kept text := left(message, 10000);
 BEGIN
     SELECT * INTO job FROM campaign.jobs j WHERE j.id = job_fail.job_id FOR NO KEY UPDATE;
     job_type := campaign.job_type_find(job.type);
-    -- Bad data and violated constraints are the same at the next attempt.
+    -- Bad data and violated constraints would fail the same way at the next attempt.
     final := job.attempts >= job.max_attempts OR left(code, 2) IN ('22', '23');
     INSERT INTO campaign.job_errors (job_id, attempt, error_code, error, started_at)
     VALUES (job.id, job.attempts, code, text_kept, job_fail.started_at);
@@ -277,7 +300,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_fail(text, text, text, timestamptz) IS
-'The end of an attempt that failed: another one later, or the job has failed. Errors of the classes 22 (data) and 23 (constraints) are not tried again.';
+'Ends an attempt that failed: another one follows later, or the job has failed. After errors of the classes 22 (data) and 23 (constraints) there is no other attempt.';
 
 CREATE FUNCTION campaign.job_settle(job_id text, session_start timestamptz) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -299,7 +322,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_settle(text, timestamptz) IS
-'What is to be done with a job whose attempt ended in an error: running (it is this session''s to write down), cancelled (as was asked for; done), lost (somebody else''s).';
+'What to do with a job whose attempt ended in an error: running (this session has to record it), cancelled (as was requested; it is recorded), lost (somebody else has it).';
 
 CREATE FUNCTION campaign.job_release(job_ids text[], session_start timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -321,4 +344,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_release(text[], timestamptz) IS
-'Gives back those of these jobs that this session has, as if they had never been claimed. What somebody else has locked is taken over later.';
+'Gives back those of these jobs that this session has, as if they had never been claimed. One that somebody else has locked is taken over later.';

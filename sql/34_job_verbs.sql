@@ -16,7 +16,7 @@ CREATE FUNCTION campaign.job_interrupt(job_id text) RETURNS boolean
 LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'campaign_job_interrupt';
 COMMENT ON FUNCTION campaign.job_interrupt(text) IS
-'Interrupts the worker that runs this job when the current transaction commits; whether one runs it now.';
+'Interrupts the worker that runs this job when the current transaction commits. Returns whether one runs it now.';
 
 CREATE FUNCTION campaign.job_slots(
     OUT job_id text, OUT worker_pid integer, OUT started_at timestamptz, OUT progress integer
@@ -39,7 +39,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_announce(boolean) IS
-'Tells whoever runs such jobs, at commit, that there is one more.';
+'Wakes whoever runs such jobs when the current transaction commits.';
 
 CREATE FUNCTION @extschema@.job_create(
     type text,
@@ -67,12 +67,12 @@ BEGIN
         RAISE EXCEPTION 'metadata must be a JSON object' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF NOT isfinite(start_at) THEN
-        RAISE EXCEPTION 'run_at must be a time' USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION 'run_at must be finite' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF job_type.prepare IS NOT NULL THEN
         stored := campaign.job_prepare(job_type.prepare, stored);
         IF jsonb_typeof(stored) IS DISTINCT FROM 'object' THEN
-            RAISE EXCEPTION '%() returned no JSON object', job_type.prepare
+            RAISE EXCEPTION '%() did not return a JSON object', job_type.prepare
                 USING ERRCODE = 'invalid_parameter_value';
         END IF;
     END IF;
@@ -99,7 +99,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_visible_meta(text, jsonb) IS
-'Metadata without what the type keeps secret.';
+'Metadata without the keys that the type keeps secret.';
 
 CREATE FUNCTION @extschema@.job_get(job_id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -144,7 +144,7 @@ BEGIN
     DELETE FROM campaign.job_cancels c WHERE c.job_id = job_cancelled.job_id;
 END
 $$;
-COMMENT ON FUNCTION campaign.job_cancelled(text) IS 'Writes down that a job is cancelled; its row is locked by the caller.';
+COMMENT ON FUNCTION campaign.job_cancelled(text) IS 'Records that a job is cancelled; the caller has locked its row.';
 
 CREATE FUNCTION @extschema@.job_cancel(job_id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -158,7 +158,7 @@ BEGIN
         FOR NO KEY UPDATE SKIP LOCKED;
         IF FOUND THEN
             IF source IN ('finished', 'failed', 'cancelled') THEN
-                RAISE EXCEPTION 'job "%" is % already', job_id, source
+                RAISE EXCEPTION 'job "%" is already %', job_id, source
                     USING ERRCODE = 'object_not_in_prerequisite_state';
             END IF;
             PERFORM campaign.job_cancelled(job_id);
@@ -194,7 +194,7 @@ BEGIN
         RAISE EXCEPTION 'job "%" is %: only one that failed or was cancelled can be tried again',
             target.id, target.status USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    -- A request to cancel that was committed when the job had ended meanwhile.
+    -- A request to cancel may have been committed when the job had already ended.
     DELETE FROM campaign.job_cancels c WHERE c.job_id = target.id;
     UPDATE campaign.jobs j
     SET status = 'waiting', run_at = now(), finished_at = NULL, updated_at = clock_timestamp(),
@@ -206,7 +206,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.job_retry(text) IS
-'Runs a job that failed or was cancelled again, with as many attempts as at first. The errors so far are kept.';
+'Runs a job again that failed or was cancelled, with as many attempts as at first. Its errors so far are kept.';
 
 CREATE FUNCTION campaign.job_stats_of(of_user text, of_application text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
@@ -262,4 +262,4 @@ AS $$
         (SELECT jsonb_build_object('total', count(*), 'busy', count(s.job_id)) FROM campaign.job_slots() s))
 $$;
 COMMENT ON FUNCTION @extschema@.job_stats() IS
-'The state of all jobs: counts by status and type, what waits longest, what runs since when and in which worker, how many were finished in the last minute and hour.';
+'The state of all jobs: counts by status and type, what has waited longest, what is running, since when and in which worker, how many finished in the last minute and hour.';

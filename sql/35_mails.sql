@@ -1,4 +1,5 @@
--- Mails are jobs that a program outside runs: campaign-mailer, by the rule of 33_job_queue.sql.
+-- Mails are jobs that a program outside PostgreSQL runs: campaign-mailer, by the rule of
+-- 33_job_queue.sql.
 
 -- A mailer that is busy goes on behind the last mail that it got, as a job worker does.
 CREATE FUNCTION campaign.mail_claim(
@@ -37,7 +38,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_begin(text) IS
-'Keeps a mail that this session has taken for this transaction, in which it is sent. False: it is not to be sent; cancelled, or somebody else''s by now.';
+'Locks a mail that this session has claimed until the end of the transaction, in which it is sent. False if it must not be sent: it was cancelled, or somebody else has it by now.';
 
 CREATE FUNCTION campaign.mail_check(job_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -54,7 +55,7 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION campaign.mail_check(text) IS 'An error unless this session has taken this mail.';
+COMMENT ON FUNCTION campaign.mail_check(text) IS 'An error unless this session has claimed this mail.';
 
 CREATE FUNCTION campaign.mail_sent(job_id text, answer text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -67,7 +68,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_sent(text, text) IS
-'The mail was accepted by the SMTP server, with this answer.';
+'The SMTP server accepted the mail, with this answer.';
 
 CREATE FUNCTION campaign.mail_failed(job_id text, error text, final boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -82,7 +83,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_failed(text, text, boolean) IS
-'The mail was refused: another attempt later, or it has failed, at once if that is final.';
+'The mail was refused: another attempt follows later, or it has failed; with final, at once.';
 
 CREATE FUNCTION campaign.mail_release(job_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -96,7 +97,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_release(text) IS
-'The SMTP server is away: the mail waits again, without an attempt counted.';
+'The SMTP server cannot take mails now: the mail waits again, and no attempt is counted.';
 
 CREATE FUNCTION campaign.mail_next() RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -105,7 +106,7 @@ AS $$
 DECLARE
     due_in double precision := campaign.job_next(true);
 BEGIN
-    -- Nobody is told when another mailer dies: while one has a mail, look again soon.
+    -- Nothing tells when another mailer dies: while one has a mail, look again soon.
     IF EXISTS (SELECT FROM campaign.jobs j WHERE j.status = 'running' AND j.external) THEN
         RETURN least(due_in, 2);
     END IF;

@@ -1,4 +1,4 @@
--- Who is asking, and what is theirs: the ground of everything that PostgREST exposes.
+-- Who is asking, and what belongs to them: the base of everything that PostgREST exposes.
 
 CREATE SCHEMA campaign_api;
 COMMENT ON SCHEMA campaign_api IS
@@ -13,12 +13,12 @@ CREATE TABLE campaign.company_members (
     deleted boolean NOT NULL DEFAULT false,
     PRIMARY KEY (company_id, user_id)
 );
-COMMENT ON TABLE campaign.company_members IS 'Which users belong to which company: they see and touch what is its own, and nobody else does.';
+COMMENT ON TABLE campaign.company_members IS 'Which users belong to which company: they see and change what it owns, and nobody else does.';
 COMMENT ON COLUMN campaign.company_members.company_id IS 'Company.';
 COMMENT ON COLUMN campaign.company_members.user_id IS 'Member.';
 COMMENT ON COLUMN campaign.company_members.created_at IS 'When the user first became a member.';
 COMMENT ON COLUMN campaign.company_members.updated_at IS 'When the row last changed.';
-COMMENT ON COLUMN campaign.company_members.deleted IS 'Soft delete: a member no longer.';
+COMMENT ON COLUMN campaign.company_members.deleted IS 'Soft delete: no longer a member.';
 CREATE INDEX company_members_user_index ON campaign.company_members (user_id) WHERE NOT deleted;
 CREATE INDEX campaigns_company_index ON campaign.campaigns (company_id) WHERE NOT deleted;
 ALTER TABLE campaign.company_members ENABLE ROW LEVEL SECURITY;
@@ -81,10 +81,10 @@ RETURNS void
 LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'campaign_api_raise';
 COMMENT ON FUNCTION campaign.api_raise(text, text, text, text) IS
-'Raises an error. PostgREST makes an HTTP status of an SQLSTATE such as PT404.';
+'Raises an error. PostgREST turns an SQLSTATE such as PT404 into an HTTP status.';
 
--- Constraint violations name the row that failed in their detail: nothing of those gets out,
--- nor of any other error that was not written for the client.
+-- An error that has no status of its own here was not written for the client, and its detail may hold
+-- the row that failed (a violated check): only its code and message get out.
 CREATE FUNCTION campaign.api_raise_mapped(code text, message text, detail text, hint text)
 RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -105,7 +105,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.api_raise_mapped(text, text, text, text) IS
-'Raises an error of the SQL functions again, with the code that PostgREST turns into the fitting HTTP status.';
+'Raises an error of an SQL function again, with the code that PostgREST turns into the right HTTP status.';
 
 CREATE FUNCTION campaign.api_respond(status integer, header text DEFAULT NULL, value text DEFAULT NULL)
 RETURNS void
@@ -115,7 +115,7 @@ AS $$
 BEGIN
     PERFORM set_config('response.status', status::text, true);
     IF header IS NOT NULL THEN
-        -- The header of one row is no header of several: a request that makes more has none.
+        -- The header of one row is wrong for several: a request that creates more gets none.
         PERFORM set_config('response.headers',
             CASE WHEN coalesce(current_setting('response.headers', true), '') = ''
                  THEN jsonb_build_array(jsonb_build_object(header, value))::text ELSE '[]' END, true);
@@ -154,13 +154,13 @@ BEGIN
             format('company "%s" does not exist', coalesce(left(company_id, 40), 'NULL')));
     END IF;
     IF NOT api_company_check.company_id IN (SELECT campaign.request_companies()) THEN
-        PERFORM campaign.api_raise('PT403', 'you are no member of this company', NULL,
+        PERFORM campaign.api_raise('PT403', 'you are not a member of this company', NULL,
             'A member can add you with POST /rpc/company_member_add.');
     END IF;
 END
 $$;
 COMMENT ON FUNCTION campaign.api_company_check(text) IS
-'404 if there is no such company, 403 if the user of the request is no member of it.';
+'404 if there is no such company, 403 if the user of the request is not a member of it.';
 
 CREATE FUNCTION campaign.api_campaign_company(campaign_id text) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -197,4 +197,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.api_campaign_check(text) IS
-'404 if there is no such campaign, 403 if it belongs to a company of which the user of the request is no member.';
+'404 if there is no such campaign, 403 if it belongs to a company of which the user of the request is not a member.';

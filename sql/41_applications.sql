@@ -1,6 +1,6 @@
--- Applications: programs that use the API. Each has a secret, with which it gets tokens, and its
--- tokens count until they expire or are revoked. Secrets and tokens are shown once, when they are
--- made: what stands here are hashes. What is hashed is random, so that SHA-256 is enough.
+-- Applications: programs that use the API. Each has a secret with which it gets tokens, and these are
+-- valid until they expire or are revoked. Secrets and tokens are shown once, when they are made; only
+-- their hashes are stored. What is hashed is random, so SHA-256 is enough.
 
 CREATE TABLE campaign.applications (
     id text COLLATE "C" PRIMARY KEY DEFAULT @extschema@.cuid2(),
@@ -20,7 +20,7 @@ COMMENT ON COLUMN campaign.applications.user_id IS 'User who created it; NULL fo
 COMMENT ON COLUMN campaign.applications.secret_hash IS 'SHA-256 of its secret.';
 COMMENT ON COLUMN campaign.applications.created_at IS 'When it was created.';
 COMMENT ON COLUMN campaign.applications.updated_at IS 'When the row last changed.';
-COMMENT ON COLUMN campaign.applications.deleted IS 'Soft delete: the row stays, and none of its tokens counts any more.';
+COMMENT ON COLUMN campaign.applications.deleted IS 'Soft delete: the row stays, and its tokens are no longer valid.';
 CREATE INDEX applications_company_index ON campaign.applications (company_id) WHERE NOT deleted;
 CREATE INDEX applications_user_index ON campaign.applications (user_id) WHERE NOT deleted;
 CREATE UNIQUE INDEX applications_own_name_key ON campaign.applications (name)
@@ -37,19 +37,19 @@ CREATE TABLE campaign.application_tokens (
     expires_at timestamptz NOT NULL,
     revoked_at timestamptz
 );
-COMMENT ON TABLE campaign.application_tokens IS 'Tokens that applications got. One that is not here does not count.';
+COMMENT ON TABLE campaign.application_tokens IS 'Tokens that applications got. A token that is not here is not valid.';
 COMMENT ON COLUMN campaign.application_tokens.id IS 'cuid2, by which it is revoked; not in the token itself.';
 COMMENT ON COLUMN campaign.application_tokens.application_id IS 'Application.';
 COMMENT ON COLUMN campaign.application_tokens.hash IS 'SHA-256 of the token''s claim jti.';
-COMMENT ON COLUMN campaign.application_tokens.name IS 'What its owner calls it; NULL if nothing.';
+COMMENT ON COLUMN campaign.application_tokens.name IS 'Name that its owner gave it; NULL if none.';
 COMMENT ON COLUMN campaign.application_tokens.created_at IS 'When it was made.';
-COMMENT ON COLUMN campaign.application_tokens.expires_at IS 'When it stops counting by itself.';
+COMMENT ON COLUMN campaign.application_tokens.expires_at IS 'When it expires.';
 COMMENT ON COLUMN campaign.application_tokens.revoked_at IS 'When it was revoked; NULL if it was not.';
 CREATE INDEX application_tokens_application_index ON campaign.application_tokens (application_id);
 ALTER TABLE campaign.application_tokens ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.application_tokens', '');
 
--- As in 90_policies.sql: no estimate may follow from what somebody wrote.
+-- As in 90_policies.sql: no estimate may depend on what somebody wrote.
 ALTER TABLE campaign.applications ALTER COLUMN name SET STATISTICS 0;
 ALTER TABLE campaign.application_tokens ALTER COLUMN name SET STATISTICS 0;
 
@@ -68,7 +68,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.application_name_check(text) IS
-'The name of an application as it is stored; an error if it cannot be one.';
+'The name of an application as it is stored; an error if it is not valid.';
 
 CREATE FUNCTION @extschema@.application_create(name text, company_id text DEFAULT NULL, user_id text DEFAULT NULL)
 RETURNS jsonb
@@ -87,7 +87,7 @@ BEGIN
     RETURN jsonb_build_object('id', application.id, 'name', application.name, 'secret', secret);
 EXCEPTION
     WHEN unique_violation THEN
-        RAISE EXCEPTION 'an application of this name exists already' USING ERRCODE = 'unique_violation';
+        RAISE EXCEPTION 'an application with this name already exists' USING ERRCODE = 'unique_violation';
 END
 $$;
 COMMENT ON FUNCTION @extschema@.application_create(text, text, text) IS
@@ -105,7 +105,7 @@ AS $$
           AND c.deleted IS NOT TRUE AND u.deleted IS NOT TRUE)
 $$;
 COMMENT ON FUNCTION campaign.application_live(text) IS
-'Whether there is such an application, and its owner: a company, a user if it has none, or the server itself.';
+'Whether this application exists, and so does its owner: a company, else a user, else the server itself.';
 
 CREATE FUNCTION campaign.application_token_issue(application_id text, name text, expires_in interval)
 RETURNS jsonb
@@ -146,7 +146,7 @@ DECLARE
     owner_id text := application_id;
 BEGIN
     IF owner_id IS NULL THEN
-        -- Its secret is known to nobody: it gets its tokens here.
+        -- Nobody knows its secret: it gets its tokens here.
         INSERT INTO campaign.applications (name, secret_hash)
         VALUES (campaign.application_name_check(token_create.name), uuid_send(gen_random_uuid()))
         ON CONFLICT DO NOTHING;
@@ -160,7 +160,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.token_create(text, text, interval) IS
-'A token for a program: {"id", "application_id", "token", "expires_at"}. The token is shown this once. Without an application it is one of the server''s own, of the same name, which is made if there is none.';
+'A token for a program: {"id", "application_id", "token", "expires_at"}. The token is shown this once. Without an application it belongs to one of the server''s own with the same name, which is created if there is none.';
 
 CREATE FUNCTION @extschema@.token_revoke(id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -213,7 +213,7 @@ AS $$
         false)
 $$;
 COMMENT ON FUNCTION campaign.application_token_valid(jsonb) IS
-'Whether the token of an application, whose signature PostgREST has verified, still counts: not expired, not revoked, of an application that exists.';
+'Whether the token of an application, whose signature PostgREST has verified, is still valid: not expired, not revoked, of an application that exists.';
 
 CREATE FUNCTION campaign.request_application() RETURNS text
 LANGUAGE sql STABLE SECURITY DEFINER
@@ -239,10 +239,10 @@ $$;
 COMMENT ON FUNCTION campaign.request_applications() IS
 'The applications of the user of the request and of their companies, or the application of the request itself.';
 
--- IN (SELECT ...): once a statement, not once a row.
+-- IN (SELECT ...): evaluated once per statement, not once per row.
 CREATE POLICY user_read ON campaign.applications FOR SELECT TO campaign_user
     USING (NOT deleted AND id IN (SELECT campaign.request_applications()));
 COMMENT ON POLICY user_read ON campaign.applications IS 'One''s own, and those of one''s companies.';
 CREATE POLICY request_read ON campaign.application_tokens FOR SELECT TO campaign_user, campaign_app
     USING (application_id IN (SELECT campaign.request_applications()));
-COMMENT ON POLICY request_read ON campaign.application_tokens IS 'Those of one''s applications, or of the application itself.';
+COMMENT ON POLICY request_read ON campaign.application_tokens IS 'Those of one''s applications; for an application, its own.';

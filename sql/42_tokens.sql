@@ -1,11 +1,11 @@
--- Logins: tokens that PostgREST verifies, their revocation, and guessing made slow.
+-- Logins: tokens that PostgREST verifies, how they are revoked, and how guessing is slowed down.
 
 CREATE TABLE campaign.revoked_tokens (
     jti text COLLATE "C" PRIMARY KEY,
     expires_at timestamptz NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now()
 );
-COMMENT ON TABLE campaign.revoked_tokens IS 'Tokens that were logged out before they expired. Rows go once the token has expired.';
+COMMENT ON TABLE campaign.revoked_tokens IS 'Tokens that were logged out before they expired. Rows are deleted at a later logout, an hour or more after the token has expired.';
 COMMENT ON COLUMN campaign.revoked_tokens.jti IS 'Claim jti of the token.';
 COMMENT ON COLUMN campaign.revoked_tokens.expires_at IS 'When the token expires by itself.';
 COMMENT ON COLUMN campaign.revoked_tokens.created_at IS 'When it was revoked.';
@@ -32,8 +32,8 @@ CREATE TABLE campaign.login_attempts (
     next_at timestamptz NOT NULL,
     CONSTRAINT login_attempts_pkey PRIMARY KEY (account)
 );
-COMMENT ON TABLE campaign.login_attempts IS 'Failed logins since the last good one, per e-mail address. Rows go an hour after the last failure.';
-COMMENT ON COLUMN campaign.login_attempts.account IS 'SHA-256 of the address in lower case.';
+COMMENT ON TABLE campaign.login_attempts IS 'Failed logins since the last good one, per e-mail address or application. Rows are deleted at a later login, an hour or more after the last failure.';
+COMMENT ON COLUMN campaign.login_attempts.account IS 'SHA-256 of the address in lower case, or of the id of the application.';
 COMMENT ON COLUMN campaign.login_attempts.failures IS 'Failures without a good login between them.';
 COMMENT ON COLUMN campaign.login_attempts.failed_at IS 'When the last one was.';
 COMMENT ON COLUMN campaign.login_attempts.next_at IS 'Before this time, attempts are refused without looking at the password.';
@@ -54,7 +54,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- Not before the last change of the password, which counts from its next second on.
+    -- Not before the last change of the password, which takes effect with the next second.
     issued bigint := greatest(floor(extract(epoch FROM clock_timestamp())),
         (SELECT extract(epoch FROM p.changed_at) FROM campaign.password_changes p
          WHERE p.user_id = token_issue.user_id));
@@ -87,7 +87,7 @@ AS $$
         false)
 $$;
 COMMENT ON FUNCTION campaign.token_valid(jsonb) IS
-'Whether the token of a user, whose signature PostgREST has verified, still counts: not expired, not revoked, of a user who exists.';
+'Whether the token of a user, whose signature PostgREST has verified, is still valid: not expired, not revoked, of a user who exists.';
 
 CREATE FUNCTION campaign.api_check() RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -97,7 +97,7 @@ DECLARE
     claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
 BEGIN
     -- The role that PostgREST took from the token; this function itself runs as its owner. A
-    -- token of one kind counts for the role of its kind only.
+    -- token of one kind is valid for the role of its kind only.
     CASE current_setting('role')
         WHEN 'campaign_anon' THEN
             NULL;
@@ -112,7 +112,7 @@ BEGIN
                     'Log in again with POST /rpc/login.');
             END IF;
     END CASE;
-    -- Estimates are made of everybody's rows.
+    -- Estimates are made from everybody's rows.
     IF campaign.request_header('Prefer') ~* 'count=(planned|estimated)' THEN
         PERFORM campaign.api_raise('PT400', 'counts are exact or none', NULL, 'Send "Prefer: count=exact".');
     END IF;
@@ -151,7 +151,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.login_attempt(bytea) IS
-'Seconds until another login to this account may be tried; 0 if it may be tried now, which is counted as a failure until campaign.login_success() says otherwise. From the fifth failure on each one doubles the wait: 1, 2, 4 seconds and so on, up to 5 minutes.';
+'Seconds until another login to this account may be tried; 0 if it may be tried now, which counts as a failure until a successful login deletes the row. From the fifth failure on each one doubles the wait: 1, 2, 4 seconds and so on, up to 5 minutes.';
 
 CREATE FUNCTION campaign.password_dummy() RETURNS text
 LANGUAGE sql STABLE
@@ -162,14 +162,14 @@ AS $$
         current_setting('campaign.argon2_iterations'), repeat('A', 43))
 $$;
 COMMENT ON FUNCTION campaign.password_dummy() IS
-'A hash that no password has and that costs as much to verify as a real one: a login of nobody takes as long as a login of somebody.';
+'A hash that no password has and that takes as long to verify as a real one: so does a login to an account that does not exist.';
 
 CREATE FUNCTION campaign.password_matches(password text, hash text) RETURNS boolean
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- What cannot be a password is just wrong, not an error that looks different.
+    -- A password that is not possible is just wrong, not an error that looks different.
     IF password IS NULL OR octet_length(password) NOT BETWEEN 1 AND 1024 THEN
         RETURN false;
     END IF;
@@ -178,7 +178,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.password_matches(text, text) IS
-'Whether the password is the one of the hash; without a hash it takes as long and is false.';
+'Whether the password matches the hash; without a hash it takes as long and is false.';
 
 CREATE FUNCTION campaign_api.signup(email text, password text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -205,7 +205,7 @@ Creates a user. Needs no token.
 email: address, unique among users whatever its case.
 password: 1 to 1024 bytes; only its Argon2id hash is kept.
 
-201 with the user and its Location; 409 if somebody has this address; 422 if the address or the password cannot be one.$$;
+201 with the user and its Location; 409 if somebody has this address; 422 if the address or the password is not valid.$$;
 
 CREATE FUNCTION campaign_api.login(email text, password text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -243,7 +243,7 @@ END
 $$;
 COMMENT ON FUNCTION campaign_api.login(text, text) IS
 $$Log in
-Gives a token for the header "Authorization: Bearer TOKEN". Needs none itself.
+Returns a token for the header "Authorization: Bearer TOKEN". Needs no token itself.
 
 email: address of the user.
 password: their password.
@@ -306,10 +306,10 @@ COMMENT ON FUNCTION campaign_api.password_change(text, text) IS
 $$Change the password
 Tokens from before the change are refused; the answer holds a new one.
 
-old_password: the one so far.
+old_password: the current one.
 new_password: 1 to 1024 bytes.
 
-200 with {"token", "expires_at", "user_id"}; 403 if the old password is wrong; 422 if the new one cannot be one.$$;
+200 with {"token", "expires_at", "user_id"}; 403 if the old password is wrong; 422 if the new one is not valid.$$;
 
 CREATE FUNCTION campaign_api.me() RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER

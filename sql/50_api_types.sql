@@ -1,6 +1,6 @@
--- Of which JSON type the values of a request are. PostgREST lets PostgreSQL turn them into the types
--- of columns and arguments, which takes the number 7 for the text '7' and for true. What is
--- looked at here is therefore the body itself.
+-- The JSON types of the values of a request. PostgREST lets PostgreSQL convert them to the types of
+-- columns and arguments, which takes the number 7 for the text '7', and 1 for true. What is checked
+-- here is therefore the body itself.
 
 CREATE FUNCTION campaign.request_body() RETURNS json
 LANGUAGE C STABLE
@@ -28,7 +28,7 @@ AS $$
     FROM pg_type t WHERE t.oid = type
 $$;
 COMMENT ON FUNCTION campaign.json_type_wanted(oid) IS
-'The JSON type of the values of a type; NULL if it may be any, as for json.';
+'The JSON type that values of an SQL type must have; NULL if any will do, as for json.';
 
 CREATE FUNCTION campaign.api_types_check(names text[], types oid[]) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -40,7 +40,7 @@ DECLARE
     wrong_name text;
     wanted text;
 BEGIN
-    -- A body that is neither an object nor an array of objects has PostgREST's own error.
+    -- A body that is neither an object nor an array of objects gets PostgREST's own error.
     SELECT field.key, expected.wanted INTO wrong_name, wanted
     FROM (SELECT body AS fields WHERE json_typeof(body) = 'object'
           UNION ALL
@@ -59,7 +59,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.api_types_check(text[], oid[]) IS
-'422 if the request has a value for one of these names that is not of the JSON type of its SQL type.';
+'422 if the request has a value for one of these names whose JSON type does not fit its SQL type.';
 
 CREATE FUNCTION campaign.api_arguments_check(function regproc) RETURNS void
 LANGUAGE plpgsql STABLE
@@ -71,7 +71,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.api_arguments_check(regproc) IS
-'422 if the request gives an argument of this function as a JSON value of another type. Every function of campaign_api with arguments begins with it.';
+'422 if the request gives an argument of this function as a JSON value of another type. Every function of campaign_api with arguments begins with this, except the uploads of raw bodies.';
 
 CREATE FUNCTION campaign.api_columns_check() RETURNS trigger
 LANGUAGE plpgsql STABLE SECURITY DEFINER

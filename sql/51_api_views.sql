@@ -17,7 +17,7 @@ SELECT c.id, c.name, c.document, c.created_at, c.updated_at
 FROM campaign.companies c WHERE NOT c.deleted;
 COMMENT ON VIEW campaign_api.companies IS
 $$Your companies
-Who creates a company is its first member; members add others with POST /rpc/company_member_add. DELETE hides it and its campaigns.$$;
+Whoever creates a company is its first member; members add others with POST /rpc/company_member_add. DELETE hides it and its campaigns.$$;
 COMMENT ON COLUMN campaign_api.companies.id IS 'cuid2';
 COMMENT ON COLUMN campaign_api.companies.name IS 'Name, 1 to 200 characters.';
 COMMENT ON COLUMN campaign_api.companies.document IS 'Registration document, unique; kept as its letters and digits in upper case.';
@@ -29,28 +29,29 @@ SELECT m.company_id, m.user_id, m.created_at
 FROM campaign.company_members m WHERE NOT m.deleted;
 COMMENT ON VIEW campaign_api.company_members IS
 $$Members of your companies
-Read only: POST /rpc/company_member_add and /rpc/company_member_remove change it. It joins the two: /companies?select=*,users(*).$$;
+Read only: POST /rpc/company_member_add and /rpc/company_member_remove change it. It joins companies and users: /companies?select=*,users(*).$$;
 COMMENT ON COLUMN campaign_api.company_members.company_id IS 'Company.';
 COMMENT ON COLUMN campaign_api.company_members.user_id IS 'Member.';
 COMMENT ON COLUMN campaign_api.company_members.created_at IS 'When the user first became a member.';
 
 CREATE VIEW campaign_api.campaigns WITH (security_invoker = true) AS
 SELECT c.id, c.name, c.company_id, c.user_id, c.message, c.ordered, c.status, c.total, c.error,
-    c.queued_at, c.started_at, c.published_at, c.sent_at, c.created_at, c.updated_at
+    c.scheduled_at, c.queued_at, c.started_at, c.published_at, c.sent_at, c.created_at, c.updated_at
 FROM campaign.campaigns c WHERE NOT c.deleted;
 ALTER VIEW campaign_api.campaigns ALTER COLUMN ordered SET DEFAULT true;
 COMMENT ON VIEW campaign_api.campaigns IS
 $$Campaigns of your companies
-POST creates a draft. Its numbers come with POST /rpc/campaign_upload, POST /rpc/campaign_dispatch sends it. The message can be changed in a draft only. DELETE cancels a campaign that runs.$$;
+POST creates a draft. Its numbers come with POST /rpc/campaign_upload, POST /rpc/campaign_dispatch sends it. The message can be changed in a draft only. DELETE hides a campaign, and cancels it if it is not over.$$;
 COMMENT ON COLUMN campaign_api.campaigns.id IS 'cuid2';
 COMMENT ON COLUMN campaign_api.campaigns.name IS 'Name, 1 to 200 characters.';
 COMMENT ON COLUMN campaign_api.campaigns.company_id IS 'Company that owns it; may be left out by a member of exactly one.';
 COMMENT ON COLUMN campaign_api.campaigns.user_id IS 'User who created it.';
 COMMENT ON COLUMN campaign_api.campaigns.message IS 'Text that every recipient gets, 1 to 4096 characters.';
-COMMENT ON COLUMN campaign_api.campaigns.ordered IS 'Stored strictly in file order (true), or by any number of senders at once (false).';
+COMMENT ON COLUMN campaign_api.campaigns.ordered IS 'Stored strictly in file order (true), or by several consumers at once (false).';
 COMMENT ON COLUMN campaign_api.campaigns.status IS 'draft, scheduled, queued, publishing, published, sent, paused, cancelled or failed.';
 COMMENT ON COLUMN campaign_api.campaigns.total IS 'Number of recipients.';
-COMMENT ON COLUMN campaign_api.campaigns.error IS 'Why it fails.';
+COMMENT ON COLUMN campaign_api.campaigns.error IS 'Why it failed.';
+COMMENT ON COLUMN campaign_api.campaigns.scheduled_at IS 'When it is to be dispatched, or was, by its schedule.';
 COMMENT ON COLUMN campaign_api.campaigns.queued_at IS 'When it was dispatched.';
 COMMENT ON COLUMN campaign_api.campaigns.started_at IS 'When the first message was published.';
 COMMENT ON COLUMN campaign_api.campaigns.published_at IS 'When the last message was published.';

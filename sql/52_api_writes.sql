@@ -2,9 +2,9 @@
 -- functions check, write, and delete softly. They are triggers of views, which hold no data; a
 -- restore does not run them.
 
--- PostgREST does not tell the query string, but the statement that it made of it: what stands
--- between its first word and RETURNING is the request's own, once names and literals are out of
--- it, and so is the join to the rows that ?limit= has chosen.
+-- PostgREST does not pass on the query string, only the statement that it made of it: a WHERE before
+-- RETURNING is the request's own, once names and literals are taken out, and so is the join to the
+-- rows that ?limit= has chosen.
 CREATE FUNCTION campaign.statement_has_filter(statement text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -64,9 +64,9 @@ EXCEPTION
 END
 $$;
 COMMENT ON FUNCTION campaign.api_users_write() IS
-'PATCH and DELETE of /users: the user of the request, and nobody else.';
+'PATCH and DELETE of /users: only the user of the request.';
 
--- For what must not happen in a company that is being deleted: waits for that, and then looks.
+-- For what must not happen in a company that is being deleted: waits for the end of that, then checks.
 CREATE FUNCTION campaign.api_company_lock(company_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -84,7 +84,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    -- Nobody creates or dispatches a campaign meanwhile: campaign.api_company_lock() waits for this.
+    -- Nobody can create or dispatch a campaign meanwhile: campaign.api_company_lock() waits for this.
     PERFORM FROM campaign.companies c WHERE c.id = api_company_delete.company_id FOR UPDATE;
     IF EXISTS (SELECT FROM campaign.campaigns c
                WHERE c.company_id = api_company_delete.company_id AND NOT c.deleted
@@ -203,7 +203,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.api_campaign_delete(text) IS
-'Soft delete of a campaign; one that runs is cancelled.';
+'Soft delete of a campaign; one that is not over is cancelled.';
 
 CREATE FUNCTION campaign.api_campaigns_write() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -78,9 +78,9 @@ X-Skip-Invalid: true to leave invalid lines out instead of refusing the file.
 X-Allow-Duplicates: true to keep repeated numbers.
 X-Class: VIP or NORMAL (default).
 
-200 with {"accepted", "duplicates", "invalid", "errors"}, and "repeated": true if the same file was sent before and nothing changed; 404, 403 for campaigns that are not there or not yours; 409 if the campaign is no draft any more; 413 if the file is too long; 422 if lines are invalid.$$;
+200 with {"accepted", "duplicates", "invalid", "errors"}, and "repeated": true if the same file was sent before and nothing changed; 404 if there is no such campaign, 403 if it is not yours; 409 if it is no longer a draft; 413 if the file is too long; 422 if lines are invalid.$$;
 
--- PostgREST hands text over as a C string: what follows a NUL byte would be lost without a word.
+-- PostgREST hands text over as a C string: what follows a NUL byte would be lost silently.
 CREATE FUNCTION campaign.request_text(body text) RETURNS bytea
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -100,7 +100,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.request_text(text) IS
-'The body of a text/plain request, if all of it has arrived; an error otherwise.';
+'The body of a text/plain request; an error unless all of it has arrived.';
 
 CREATE FUNCTION campaign_api.campaign_upload(text) RETURNS jsonb
 LANGUAGE sql VOLATILE SECURITY DEFINER
@@ -129,7 +129,7 @@ BEGIN
             INTO lines, unfit
             FROM json_array_elements(numbers) WITH ORDINALITY AS elements (value, place);
             IF unfit IS NOT NULL THEN
-                PERFORM campaign.api_raise('PT422', format('element %s of numbers is no phone number', unfit));
+                PERFORM campaign.api_raise('PT422', format('element %s of numbers is not a phone number', unfit));
             END IF;
         ELSE
             PERFORM campaign.api_raise('PT422', 'numbers must be an array of phone numbers, or text with one a line');

@@ -1,5 +1,6 @@
--- What a client does with campaigns and companies beyond rows. Each function of campaign_api
--- checks whose the thing is, then calls the SQL function of the same name.
+-- What a client does with campaigns and companies besides reading and writing rows. Each function of
+-- campaign_api checks that they are the client's own; the verbs of a campaign then call the SQL
+-- function of the same name.
 
 CREATE FUNCTION campaign_api.company_member_add(company_id text, email text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -31,7 +32,7 @@ The new member sees and does what you can in this company.
 company_id: a company of yours.
 email: address of a user.
 
-200 with {"company_id", "user_id", "email", "added"}, added being false for somebody who is a member already; 403 if the company is not yours; 404 if there is no such company or user.$$;
+200 with {"company_id", "user_id", "email", "added"}, added being false for somebody who was already a member; 403 if the company is not yours; 404 if there is no such company or user.$$;
 
 CREATE FUNCTION campaign_api.company_member_remove(company_id text, user_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -44,7 +45,7 @@ BEGIN
     WHERE m.company_id = company_member_remove.company_id
       AND m.user_id = company_member_remove.user_id AND NOT m.deleted;
     IF NOT FOUND THEN
-        PERFORM campaign.api_raise('PT404', 'this user is no member of the company');
+        PERFORM campaign.api_raise('PT404', 'this user is not a member of the company');
     END IF;
 END
 $$;
@@ -71,7 +72,8 @@ END
 $$;
 COMMENT ON FUNCTION campaign.api_worker_require() IS '503 if no worker is set up for this database.';
 
-CREATE FUNCTION campaign.api_verb(verb text, campaign_id text) RETURNS jsonb
+CREATE FUNCTION campaign.api_verb(verb text, campaign_id text, reason text DEFAULT NULL, at timestamptz DEFAULT NULL)
+RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -81,17 +83,21 @@ DECLARE
 BEGIN
     PERFORM campaign.api_arguments_check(('campaign_api.campaign_' || verb)::regproc);
     PERFORM campaign.api_campaign_check(campaign_id);
-    IF verb IN ('dispatch', 'resume') THEN
+    IF verb IN ('dispatch', 'schedule', 'resume', 'reset') THEN
         PERFORM campaign.api_company_lock(
             (SELECT c.company_id FROM campaign.campaigns c WHERE c.id = api_verb.campaign_id));
+    END IF;
+    IF verb IN ('dispatch', 'resume') OR verb = 'schedule' AND at IS NOT NULL THEN
         PERFORM campaign.api_worker_require();
         PERFORM campaign.api_respond(202);
     END IF;
     CASE verb
         WHEN 'dispatch' THEN answer := @extschema@.campaign_dispatch(campaign_id);
-        WHEN 'pause' THEN answer := @extschema@.campaign_pause(campaign_id);
-        WHEN 'resume' THEN answer := @extschema@.campaign_resume(campaign_id);
-        WHEN 'cancel' THEN answer := @extschema@.campaign_cancel(campaign_id);
+        WHEN 'schedule' THEN answer := @extschema@.campaign_schedule(campaign_id, at, reason);
+        WHEN 'pause' THEN answer := @extschema@.campaign_pause(campaign_id, reason);
+        WHEN 'resume' THEN answer := @extschema@.campaign_resume(campaign_id, reason);
+        WHEN 'cancel' THEN answer := @extschema@.campaign_cancel(campaign_id, reason);
+        WHEN 'reset' THEN answer := @extschema@.campaign_reset(campaign_id, reason);
     END CASE;
     RETURN answer;
 EXCEPTION WHEN OTHERS THEN
@@ -100,56 +106,105 @@ EXCEPTION WHEN OTHERS THEN
     PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
-COMMENT ON FUNCTION campaign.api_verb(text, text) IS
-'dispatch, pause, resume or cancel of a campaign of the user of the request.';
+COMMENT ON FUNCTION campaign.api_verb(text, text, text, timestamptz) IS
+'dispatch, schedule, pause, resume, cancel or reset of a campaign of the user of the request.';
 
 CREATE FUNCTION campaign_api.campaign_dispatch(campaign_id text) RETURNS jsonb
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT campaign.api_verb('dispatch', campaign_id) $$;
+AS $$ SELECT campaign.api_verb('dispatch', campaign_id, NULL::text, NULL::timestamptz) $$;
 COMMENT ON FUNCTION campaign_api.campaign_dispatch(text) IS
 $$Dispatch a campaign
-Queues a draft for sending; the worker does the rest in the background.
+Queues a draft, or one that is scheduled, for sending; the worker does the rest in the background.
 
 campaign_id: the campaign.
 
 202 with its status; 403, 404; 409 if it has no recipients or was dispatched before; 503 if no worker is set up.$$;
 
-CREATE FUNCTION campaign_api.campaign_pause(campaign_id text) RETURNS jsonb
+CREATE FUNCTION campaign_api.campaign_schedule(campaign_id text, at timestamptz, reason text DEFAULT NULL) RETURNS jsonb
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT campaign.api_verb('pause', campaign_id) $$;
-COMMENT ON FUNCTION campaign_api.campaign_pause(text) IS
+AS $$ SELECT campaign.api_verb('schedule', campaign_id, reason, at) $$;
+COMMENT ON FUNCTION campaign_api.campaign_schedule(text, timestamptz, text) IS
+$$Schedule a campaign
+Dispatches a draft at a time, at once if that has passed. Another request changes the time.
+
+campaign_id: the campaign.
+at: the time, with its zone, such as 2031-05-01T09:00:00-03:00; null makes the campaign a draft again.
+reason: kept with the event.
+
+202 with its status (200 for null); 403, 404; 409 if it has no recipients or was dispatched before; 503 if no worker is set up.$$;
+
+CREATE FUNCTION campaign_api.campaign_pause(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT campaign.api_verb('pause', campaign_id, reason, NULL::timestamptz) $$;
+COMMENT ON FUNCTION campaign_api.campaign_pause(text, text) IS
 $$Pause a campaign
-Stops publishing; what the broker holds already is still stored.
+Within a second nothing more of it is published or stored, whatever the broker holds.
 
 campaign_id: the campaign.
+reason: kept with the event.
 
-200 with its status; 403, 404; 409 if it is not being published.$$;
+200 with its status; 403, 404; 409 if it is not running.$$;
 
-CREATE FUNCTION campaign_api.campaign_resume(campaign_id text) RETURNS jsonb
+CREATE FUNCTION campaign_api.campaign_resume(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT campaign.api_verb('resume', campaign_id) $$;
-COMMENT ON FUNCTION campaign_api.campaign_resume(text) IS
+AS $$ SELECT campaign.api_verb('resume', campaign_id, reason, NULL::timestamptz) $$;
+COMMENT ON FUNCTION campaign_api.campaign_resume(text, text) IS
 $$Resume a campaign
-Goes on with a paused campaign from where it stopped.
+Goes on with a paused campaign from the end of what is stored.
 
 campaign_id: the campaign.
+reason: kept with the event.
 
 202 with its status; 403, 404; 409 if it is not paused; 503 if no worker is set up.$$;
 
-CREATE FUNCTION campaign_api.campaign_cancel(campaign_id text) RETURNS jsonb
+CREATE FUNCTION campaign_api.campaign_cancel(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT campaign.api_verb('cancel', campaign_id) $$;
-COMMENT ON FUNCTION campaign_api.campaign_cancel(text) IS
+AS $$ SELECT campaign.api_verb('cancel', campaign_id, reason, NULL::timestamptz) $$;
+COMMENT ON FUNCTION campaign_api.campaign_cancel(text, text) IS
 $$Cancel a campaign
-Ends it for good; what the broker holds already is still stored.
+Ends it for good; what is stored stays, and "cancelled" says how many will never be sent.
+
+campaign_id: the campaign.
+reason: kept with the event.
+
+200 with its status; 403, 404; 409 if it is over already.$$;
+
+CREATE FUNCTION campaign_api.campaign_reset(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT campaign.api_verb('reset', campaign_id, reason, NULL::timestamptz) $$;
+COMMENT ON FUNCTION campaign_api.campaign_reset(text, text) IS
+$$Reset a campaign
+A draft loses its recipients. A campaign that is over stays as history, and an empty draft with the same name, message and owner takes its place.
+
+campaign_id: the campaign.
+reason: kept with the event.
+
+200 with the status of the draft and, as "archived", the id of the one that stays; 403, 404; 409 while it runs.$$;
+
+CREATE FUNCTION campaign_api.campaign_events(campaign_id text) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_events');
+    PERFORM campaign.api_campaign_check(campaign_id);
+    RETURN (SELECT coalesce(jsonb_agg(to_jsonb(e) ORDER BY e.number), '[]')
+            FROM @extschema@.campaign_events(campaign_id) AS e);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.campaign_events(text) IS
+$$Events of a campaign
+Every move from one status to another, oldest first: when, by whom and why. GET or POST.
 
 campaign_id: the campaign.
 
-200 with its status; 403, 404; 409 if it is over already.$$;
+200 with an array of {"number", "created_at", "source", "target", "user_id", "application_id", "role", "reason"}; 403, 404.$$;
 
 CREATE FUNCTION campaign_api.campaign_status(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -170,22 +225,22 @@ campaign_id: the campaign.
 200; 403, 404.$$;
 
 CREATE FUNCTION campaign_api.campaign_verify(campaign_id text) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_verify');
     PERFORM campaign.api_campaign_check(campaign_id);
-    RETURN @extschema@.campaign_verify(campaign_id);
+    RETURN @extschema@.campaign_verify(campaign_id, '2 seconds'::interval);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_verify(text) IS
 $$Verify a campaign
-Whether exactly its recipients were reported as stored. GET or POST.
+Whether MongoDB holds exactly its messages. Asks for a fresh proof, waits two seconds for it at most, and answers the newest one. GET or POST.
 
 campaign_id: the campaign.
 
-200 with {"ok", "expected", "stored", "digest", "checked_at"}; 403, 404.$$;
+200 with {"ok", "expected", "stored", "digest", "difference", "checked_at", "age_seconds", "fresh", "reason"}; 403, 404.$$;
 
 CREATE FUNCTION campaign_api.campaign_send(
     name text,
@@ -232,4 +287,4 @@ ordered: stored strictly in the order of the numbers.
 skip_invalid: leave invalid numbers out instead of refusing them all.
 allow_duplicates: keep repeated numbers.
 
-202 with the campaign's status, its Location, and the result of the upload; errors as the three requests have them.$$;
+202 with the campaign's status, its Location, and the result of the upload; errors as in the three requests.$$;

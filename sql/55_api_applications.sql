@@ -1,4 +1,4 @@
--- Applications over HTTP: made, listed and revoked by users, and getting their tokens by themselves.
+-- Applications over HTTP: users create, list and delete them; they get their tokens by themselves.
 
 CREATE FUNCTION campaign.request_credentials(OUT account text, OUT secret_hash bytea)
 LANGUAGE plpgsql STABLE
@@ -14,7 +14,7 @@ BEGIN
         colon := position('\x3a'::bytea IN pair);
     END IF;
     IF colon > 1 THEN
-        -- Any bytes will do in this form: what is no text is nobody's id.
+        -- Any bytes will do in this form: what is not text is nobody's id.
         account := encode(substring(pair FOR colon - 1), 'escape');
         secret_hash := sha256(substring(pair FROM colon + 1));
     END IF;
@@ -36,7 +36,7 @@ AS $$
         WITH ORDINALITY AS parts (part, place)
 $$;
 COMMENT ON FUNCTION campaign.url_decode(text) IS
-'The text of a value in the query string of an address.';
+'Decodes a value from the query string of a URL.';
 
 CREATE FUNCTION campaign.api_token_refuse(code integer, message text, header text, value text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
@@ -50,7 +50,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.api_token_refuse(integer, text, text, text) IS
-'The answer to wrong credentials: no error, which would roll back the count of failures.';
+'The answer to wrong credentials; not an error, which would roll back the count of failures.';
 
 CREATE FUNCTION campaign_api.token(name text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -106,7 +106,7 @@ DECLARE
     code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.application_create');
-    -- Who has no company has applications of their own.
+    -- Applications of a user without a company are their own.
     IF company_id IS NOT NULL OR EXISTS (SELECT campaign.request_companies()) THEN
         owner_id := campaign.api_company_choose(company_id);
     END IF;
@@ -121,10 +121,10 @@ END
 $$;
 COMMENT ON FUNCTION campaign_api.application_create(text, text) IS
 $$Create an application
-A program with tokens of its own, which does not end with anybody's password. The answer shows its secret for the only time: with it, the program gets tokens from /rpc/token.
+A program with tokens of its own, which no change of anybody's password ends. Only this answer shows its secret, with which the program gets tokens from /rpc/token.
 
 name: name of the application, 1 to 200 characters.
-company_id: a company of yours, which will own it; may be left out by a member of exactly one. Without any company it is your own.
+company_id: a company of yours, which will own it; may be left out by a member of exactly one. If you have no company, the application is your own.
 
 201 with {"id", "name", "secret"} and its Location; 403 if the company is not yours; 404 if there is no such company; 422.$$;
 
@@ -151,8 +151,8 @@ COMMENT ON COLUMN campaign_api.tokens.id IS 'cuid2, by which it is revoked.';
 COMMENT ON COLUMN campaign_api.tokens.name IS 'Name that it was given.';
 COMMENT ON COLUMN campaign_api.tokens.application_id IS 'Application.';
 COMMENT ON COLUMN campaign_api.tokens.created_at IS 'When it was made.';
-COMMENT ON COLUMN campaign_api.tokens.expires_at IS 'When it stops working by itself.';
-COMMENT ON COLUMN campaign_api.tokens.revoked IS 'Whether it was revoked, by itself or with its application.';
+COMMENT ON COLUMN campaign_api.tokens.expires_at IS 'When it expires.';
+COMMENT ON COLUMN campaign_api.tokens.revoked IS 'Whether it was revoked, alone or with its application.';
 
 CREATE FUNCTION campaign.api_applications_write() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -1,5 +1,5 @@
 -- Jobs over HTTP: created, read, cancelled and tried again by the user or the application that
--- owns them. What a job is and how it runs is in 71 to 75_*.sql.
+-- owns them. What a job is and how it runs is in 30 to 34_*.sql.
 
 -- Whose it is --------------------------------------------------------------------------------
 
@@ -45,7 +45,7 @@ $$;
 COMMENT ON FUNCTION campaign.api_job_check(text) IS
 '404 if there is no such job of the user or the application of the request.';
 
--- = (SELECT ...): once a statement, and an index can find it.
+-- = (SELECT ...): evaluated once per statement, and an index can be used.
 CREATE POLICY user_read ON campaign.jobs FOR SELECT TO campaign_user
     USING (user_id = (SELECT o.user_id FROM campaign.request_owner() AS o));
 COMMENT ON POLICY user_read ON campaign.jobs IS 'One''s own.';
@@ -53,13 +53,13 @@ CREATE POLICY app_read ON campaign.jobs FOR SELECT TO campaign_app
     USING (application_id = (SELECT o.application_id FROM campaign.request_owner() AS o));
 COMMENT ON POLICY app_read ON campaign.jobs IS 'Those that the application has created.';
 
--- As in 90_policies.sql: no estimate may follow from what somebody wrote.
+-- As in 90_policies.sql: no estimate may depend on what somebody wrote.
 ALTER TABLE campaign.jobs ALTER COLUMN meta SET STATISTICS 0, ALTER COLUMN result SET STATISTICS 0,
     ALTER COLUMN error SET STATISTICS 0;
 
 -- Reading ------------------------------------------------------------------------------------
 
--- The role of a request may not read metadata, of which a part can be secret. Called for every
+-- The role of a request may not read metadata, part of which can be secret. This is called for every
 -- row of a list: PL/pgSQL keeps the plans.
 CREATE FUNCTION campaign.request_job_meta(job_id text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -83,7 +83,7 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$ SELECT s.progress, s.started_at FROM campaign.job_slots() AS s WHERE s.job_id = request_job_slot.job_id $$;
 COMMENT ON FUNCTION campaign.request_job_slot(text) IS
-'How far a job is that runs at this moment, and since when; NULL for another.';
+'How far a running job is, and since when it runs; NULL for any other.';
 
 CREATE VIEW campaign_api.jobs WITH (security_invoker = true) AS
 SELECT j.id, j.type, j.status, campaign.request_job_meta(j.id) AS meta,
@@ -102,10 +102,10 @@ COMMENT ON COLUMN campaign_api.jobs.type IS 'What it does.';
 COMMENT ON COLUMN campaign_api.jobs.status IS 'waiting, scheduled, running, finished, failed or cancelled.';
 COMMENT ON COLUMN campaign_api.jobs.meta IS 'What it was given, without secrets.';
 COMMENT ON COLUMN campaign_api.jobs.progress IS '0 to 100, also while it runs.';
-COMMENT ON COLUMN campaign_api.jobs.result IS 'What came of it.';
+COMMENT ON COLUMN campaign_api.jobs.result IS 'What its handler returned.';
 COMMENT ON COLUMN campaign_api.jobs.error IS 'Why the last attempt failed.';
 COMMENT ON COLUMN campaign_api.jobs.attempts IS 'Attempts so far.';
-COMMENT ON COLUMN campaign_api.jobs.max_attempts IS 'After so many attempts it has failed.';
+COMMENT ON COLUMN campaign_api.jobs.max_attempts IS 'After this many attempts it has failed.';
 COMMENT ON COLUMN campaign_api.jobs.interruptions IS 'Attempts that a crash or a shutdown ended; they do not count.';
 COMMENT ON COLUMN campaign_api.jobs.priority IS 'Higher runs first.';
 COMMENT ON COLUMN campaign_api.jobs.run_at IS 'Not before this time.';
@@ -125,8 +125,8 @@ END
 $$;
 COMMENT ON FUNCTION campaign.api_read_only() IS
 '405: jobs are not written to through their view.';
--- Of a statement, so that it does not depend on finding a row; of each row, so that there is a
--- trigger instead of which the table would be written to.
+-- One for the statement, so that it does not depend on finding a row; one for each row, because
+-- without it the table behind the view would be written to.
 CREATE TRIGGER api_read_only BEFORE INSERT OR UPDATE OR DELETE ON campaign_api.jobs
     FOR EACH STATEMENT EXECUTE FUNCTION campaign.api_read_only();
 COMMENT ON TRIGGER api_read_only ON campaign_api.jobs IS '405 whatever is asked.';
@@ -164,7 +164,7 @@ END
 $$;
 COMMENT ON FUNCTION campaign_api.job_stats() IS
 $$How your jobs are doing
-Counts by status and type, what waits longest, what runs since when and in which worker, how many were finished in the last minute and hour. GET or POST.
+Counts by status and type, what has waited longest, what is running, since when and in which worker, how many finished in the last minute and hour. GET or POST.
 
 200 with {"by_type", "by_status", "oldest_waiting", "next_run_at", "running", "throughput"}.$$;
 
@@ -184,7 +184,7 @@ BEGIN
         PERFORM campaign.api_raise('PT413', 'metadata are longer than 256 kB');
     END IF;
     given := meta::jsonb;
-    -- 1e131071 has 8 characters, and 131072 whenever it is read.
+    -- 1e131071 has 8 characters here, and 131072 whenever it is read.
     FOR digits IN SELECT octet_length(n::text)
                   FROM jsonb_path_query(given, 'strict $.** ? (@.type() == "number")') AS n LOOP
         length := length + digits;
@@ -238,7 +238,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.api_job_campaign_check(text, text) IS
-'404 if there is no such campaign, 403 if it is not of the company of the application or of the user of the request.';
+'404 if there is no such campaign, 403 if it does not belong to the company of the application or to a company of the user of the request.';
 
 CREATE FUNCTION campaign_api.job_create(
     job_name text,
@@ -275,7 +275,7 @@ END
 $$;
 COMMENT ON FUNCTION campaign_api.job_create(text, json, timestamptz, integer) IS
 $$Create a job
-It runs in the background, survives every crash, and is kept for ever. Types: countdown {"seconds"}, fibonacci {"n"}, pi {"digits"}, dispatch {"campaign_id"}, user_create {"email", "password"}, and what else is registered.
+It runs in the background, survives every crash, and is kept for ever. Types: countdown {"seconds"}, fibonacci {"n"}, pi {"digits"}, dispatch {"campaign_id"}, user_create {"email", "password"}, and whatever else is registered.
 
 job_name: type of the job.
 meta: what the type takes, up to 256 kB.
@@ -310,12 +310,12 @@ END
 $$;
 COMMENT ON FUNCTION campaign_api.signup_async(text, text) IS
 $$Sign up, later
-Creates a job that creates the user. Needs no token; whoever sends one owns the job and can read what came of it. The answer does not say whether somebody has this address: then the job fails.
+Creates a job that creates the user. Needs no token; whoever sends one owns the job and can read what came of it. The answer does not say whether somebody already has this address; if so, the job fails.
 
 email: address, unique among users whatever its case.
 password: 1 to 1024 bytes; only its Argon2id hash is kept, in the job too.
 
-202 with {"id", "message"} and the Location of the job; 422 if the address or the password cannot be one.$$;
+202 with {"id", "message"} and the Location of the job; 422 if the address or the password is not valid.$$;
 
 -- Verbs --------------------------------------------------------------------------------------
 
@@ -346,7 +346,7 @@ One that runs is interrupted, and what it did is rolled back.
 
 job_id: one of your jobs.
 
-200 with the job; 202 if it ran and is just being ended; 404; 409 if it is over already.$$;
+200 with the job; 202 if it is running and being interrupted; 404; 409 if it is already over.$$;
 
 CREATE FUNCTION campaign_api.job_retry(job_id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -369,7 +369,7 @@ END
 $$;
 COMMENT ON FUNCTION campaign_api.job_retry(text) IS
 $$Try a job again
-One that has failed or was cancelled waits again, with all its attempts before it.
+One that has failed or was cancelled waits again, with as many attempts as at first.
 
 job_id: one of your jobs.
 

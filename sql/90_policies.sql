@@ -1,7 +1,7 @@
 -- Row-level security: what a request may see, whatever it asks for. Writing goes through the
 -- functions of 52 to 56_api_*.sql; no role of a request may write a row.
 
--- IN (SELECT ...) makes the planner ask once a statement, not once a row.
+-- IN (SELECT ...) is evaluated once per statement, not once per row.
 CREATE POLICY user_read ON campaign.users FOR SELECT TO campaign_user
     USING (NOT deleted AND id IN (SELECT campaign.request_people()));
 COMMENT ON POLICY user_read ON campaign.users IS 'Oneself, and the members of one''s companies.';
@@ -24,11 +24,12 @@ CREATE POLICY user_read ON campaign.uploads FOR SELECT TO campaign_user
     USING (campaign_id IN (SELECT campaign.request_campaigns()));
 COMMENT ON POLICY user_read ON campaign.uploads IS 'The uploads of one''s campaigns.';
 
--- The planner's estimates are made of everybody's rows, and PostgREST gives them away
--- (Prefer: count=planned): without statistics of what people write, an estimate says nothing of
--- it. No plan of ours needs them.
+-- The planner's estimates are made from everybody's rows, and PostgREST gives them away
+-- (Prefer: count=planned): without statistics of what people write, an estimate reveals nothing of
+-- it. None of our plans needs them.
 ALTER TABLE campaign.users ALTER COLUMN email SET STATISTICS 0, ALTER COLUMN password SET STATISTICS 0;
 ALTER TABLE campaign.companies ALTER COLUMN name SET STATISTICS 0, ALTER COLUMN document SET STATISTICS 0;
 ALTER TABLE campaign.campaigns ALTER COLUMN name SET STATISTICS 0, ALTER COLUMN message SET STATISTICS 0,
     ALTER COLUMN error SET STATISTICS 0;
-ALTER TABLE campaign.recipients ALTER COLUMN phone_number SET STATISTICS 0;
+ALTER TABLE campaign.recipients ALTER COLUMN phone_number SET STATISTICS 0, ALTER COLUMN text SET STATISTICS 0,
+    ALTER COLUMN attributes SET STATISTICS 0;

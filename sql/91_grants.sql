@@ -10,10 +10,20 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_status(text),
     @extschema@.campaign_dispatch(text),
     @extschema@.campaign_send(text, text, text, text, text, boolean, boolean, boolean),
-    @extschema@.campaign_pause(text),
-    @extschema@.campaign_resume(text),
-    @extschema@.campaign_cancel(text),
-    @extschema@.campaign_verify(text),
+    @extschema@.campaign_schedule(text, timestamptz, text),
+    @extschema@.campaign_pause(text, text),
+    @extschema@.campaign_resume(text, text),
+    @extschema@.campaign_cancel(text, text),
+    @extschema@.campaign_reset(text, text),
+    @extschema@.campaign_events(text),
+    @extschema@.campaign_verify(text, interval),
+    @extschema@.campaign_receipt(text, text),
+    @extschema@.campaign_run_status(text),
+    @extschema@.campaign_runs(text, integer),
+    @extschema@.campaign_health(text),
+    @extschema@.campaign_logs(text, integer),
+    @extschema@.campaign_recipients(text, text[], integer),
+    @extschema@.campaign_generate(text, bigint, bigint, double precision, boolean, text),
     @extschema@.job_type_register(text, regproc, regproc, text, integer, interval, interval, integer, boolean, text[]),
     @extschema@.job_create(text, jsonb, timestamptz, integer, text, text),
     @extschema@.job_get(text),
@@ -27,7 +37,7 @@ REVOKE ALL ON FUNCTION
     @extschema@.password_verify(text, text)
 FROM PUBLIC;
 
--- The worker reads recipients and moves `published`; the rest goes through the functions of the outbox.
+-- The worker reads recipients; everything else goes through the functions of the outbox and the jobs.
 GRANT USAGE ON SCHEMA campaign TO campaign_worker, campaign_consumer;
 GRANT SELECT ON campaign.recipients TO campaign_worker;
 CREATE POLICY worker_read ON campaign.recipients FOR SELECT TO campaign_worker USING (true);
@@ -35,13 +45,16 @@ COMMENT ON POLICY worker_read ON campaign.recipients IS 'The worker publishes th
 GRANT EXECUTE ON FUNCTION
     campaign.outbox_page(text, text, integer),
     campaign.outbox_active(text[]),
-    campaign.outbox_template(text),
+    campaign.outbox_template(text, text),
     campaign.outbox_mark(text, text, integer, bigint),
     campaign.outbox_rewind(text, text, bigint),
-    campaign.outbox_finish(text[])
+    campaign.outbox_due(),
+    campaign.outbox_finish(text[]),
+    campaign.outbox_trouble(text, text),
+    campaign.attributes_canonical(jsonb)
 TO campaign_worker;
 
--- Jobs. What a handler may do is its owner's business.
+-- Jobs. A handler may do what its owner may.
 GRANT EXECUTE ON FUNCTION
     campaign.job_session_started_at(),
     campaign.job_take_over(boolean),
@@ -55,7 +68,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.job_shorten_waits()
 TO campaign_worker;
 
--- The mailer takes mails, and nothing else.
+-- The mailer claims mails and records what became of them, and nothing else.
 GRANT USAGE ON SCHEMA campaign TO campaign_mailer;
 GRANT EXECUTE ON FUNCTION
     campaign.mail_claim(integer, bigint, boolean),
@@ -66,13 +79,21 @@ GRANT EXECUTE ON FUNCTION
     campaign.mail_next()
 TO campaign_mailer;
 
--- The consumer reports, and nothing else.
+-- The consumer reports, and proves what is there, and nothing else: it learns hashes, no message.
 GRANT EXECUTE ON FUNCTION
     campaign.report_open(text),
+    campaign.report_halted(text[]),
     campaign.report_stored(text[], text[], bigint[], bigint[]),
     campaign.report_checked(text[], text[], bigint[], bigint[], text[]),
     campaign.report_gap(text, text, bigint),
-    campaign.report_conflict(text, text, bigint, text)
+    campaign.report_waiting(text, text, bigint),
+    campaign.report_conflict(text, text, bigint, text),
+    campaign.proof_begin(text),
+    campaign.proof_next(timestamptz),
+    campaign.proof_window(text, integer, text, bigint),
+    campaign.proof_compare(text, text, bigint, integer[], bigint[], text[], text[], text[], text[], text[]),
+    campaign.proof_report(text, timestamptz, timestamptz, text, bigint, text, jsonb),
+    campaign.proof_give_up(text)
 TO campaign_consumer;
 
 -- Without a token: sign-up, login, and the tokens of applications. PostgREST calls
@@ -88,7 +109,7 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.token(text)
 TO campaign_anon, campaign_user;
 
--- With a token: every function of the API.
+-- With the token of a user: every function of the API; with that of an application: those of jobs.
 GRANT EXECUTE ON FUNCTION
     campaign_api.logout(),
     campaign_api.password_change(text, text),
@@ -101,10 +122,20 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_dispatch(text),
     campaign_api.campaign_send(text, text, json, text, boolean, boolean, boolean),
     campaign_api.campaign_status(text),
-    campaign_api.campaign_pause(text),
-    campaign_api.campaign_resume(text),
-    campaign_api.campaign_cancel(text),
+    campaign_api.campaign_schedule(text, timestamptz, text),
+    campaign_api.campaign_pause(text, text),
+    campaign_api.campaign_resume(text, text),
+    campaign_api.campaign_cancel(text, text),
+    campaign_api.campaign_reset(text, text),
+    campaign_api.campaign_events(text),
     campaign_api.campaign_verify(text),
+    campaign_api.campaign_run_status(text),
+    campaign_api.campaign_health(text),
+    campaign_api.campaign_logs(text, integer),
+    campaign_api.campaign_runs(text, integer),
+    campaign_api.campaign_recipients(text, text, integer),
+    campaign_api.campaign_generate(bigint, text, bigint, double precision, boolean),
+    campaign_api.campaign_run_control(text, text, text, boolean),
     campaign_api.application_create(text, text)
 TO campaign_user;
 GRANT EXECUTE ON FUNCTION
@@ -115,13 +146,13 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.job_stats()
 TO campaign_user, campaign_app;
 
--- The views read with the rights of the request: the columns that they show, the rows that the
--- policies leave, which ask whose they are.
+-- The views read with the rights of the request: the columns that they show, and the rows that the
+-- policies allow, which ask whose they are.
 GRANT SELECT (id, email, created_at, updated_at, deleted) ON campaign.users TO campaign_user;
 GRANT SELECT (id, name, document, created_at, updated_at, deleted) ON campaign.companies TO campaign_user;
 GRANT SELECT (company_id, user_id, created_at, deleted) ON campaign.company_members TO campaign_user;
-GRANT SELECT (id, name, company_id, user_id, message, ordered, status, total, error, queued_at,
-    started_at, published_at, sent_at, created_at, updated_at, deleted)
+GRANT SELECT (id, name, company_id, user_id, message, ordered, status, total, error, scheduled_at,
+    queued_at, started_at, published_at, sent_at, created_at, updated_at, deleted)
 ON campaign.campaigns TO campaign_user;
 GRANT SELECT (campaign_id, class, seq, phone_number) ON campaign.recipients TO campaign_user;
 GRANT SELECT (id, name, company_id, user_id, created_at, updated_at, deleted)

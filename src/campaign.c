@@ -14,6 +14,7 @@
 #include "launcher.h"
 #include "settings.h"
 #include "shmem.h"
+#include "sometimes_sql.h"
 
 PG_MODULE_MAGIC;
 
@@ -21,11 +22,12 @@ PGDLLEXPORT void _PG_init(void);
 
 void _PG_init(void)
 {
+	sometimes_sql_define();
 	settings_define();
 	if (!process_shared_preload_libraries_in_progress)
 		return;
 	shmem_register();
-	/* pg_upgrade wants nobody to write. */
+	/* During pg_upgrade nothing may write. */
 	if (!IsBinaryUpgrade)
 		launcher_register();
 }

@@ -1,6 +1,6 @@
 /*
  * launcher.c - starts the campaign worker and the job workers in each database
- * that campaign.database names, and again when one has died.
+ * that campaign.database names, and starts them again when they have died.
  *
  * A worker cannot be registered with the postmaster directly: before the first
  * CREATE EXTENSION its role does not exist, and a database may be created or
@@ -23,6 +23,7 @@
 #include "jobs/job_worker.h"
 #include "launcher.h"
 #include "program/clock.h"
+#include "program/sometimes.h"
 #include "publish/worker.h"
 #include "roster.h"
 #include "served.h"
@@ -31,13 +32,13 @@
 #include "wake.h"
 
 #define LAUNCHER_RESTART_S	   5
-#define LAUNCHER_STABLE_MS	   10000 /* a worker that lived so long is not one that dies at once */
+#define LAUNCHER_STABLE_MS	   10000 /* a worker that lived longer did not die at once */
 #define LAUNCHER_BACKOFF_MIN_S 1
 #define LAUNCHER_BACKOFF_MAX_S 60
 #define SHORTAGE_FREED_MS	   100
 #define SHORTAGE_FAILURES	   2
 
-/* What the launcher remembers of a worker; whether it is there is the roster's to say. */
+/* What the launcher remembers of a worker; the roster says whether it is there. */
 typedef struct Launched
 {
 	char database[NAMEDATALEN];
@@ -46,14 +47,14 @@ typedef struct Launched
 	bool entered;					/* it is in the roster */
 	bool running;					/* when last looked at */
 	bool wanted;
-	bool dismissed; /* ended by us: no sign that the next one would die, too */
-	bool yielding;	/* dismissed for the sake of another one's slot */
+	bool dismissed; /* ended by us: does not mean that the next one would die, too */
+	bool yielding;	/* dismissed so that another one gets its slot */
 	int64 started_at_ms;
 	int64 start_at_ms; /* not before */
 	int backoff_s;
 } Launched;
 
-/* No slot is left among max_worker_processes: as long as that is so, one WARNING. */
+/* No slot is left among max_worker_processes: one WARNING for as long as that lasts. */
 typedef struct Shortage
 {
 	int failures; /* in succession: the slot of a worker that has just ended may not be free yet */
@@ -61,7 +62,7 @@ typedef struct Shortage
 	int number; /* of the first worker that lacks one; -1: none does */
 } Shortage;
 
-/* In TopMemoryContext, as long as the launcher lives; the roster lives longer. */
+/* In TopMemoryContext: lost with the launcher; the roster is not. */
 static List *launched_list = NIL;
 static Shortage shortage = {.number = -1};
 
@@ -87,7 +88,7 @@ void launcher_register(void)
 	RegisterBackgroundWorker(&worker);
 }
 
-/* What is remembered of a worker; from now on, if nothing was. */
+/* What is remembered of a worker; a new entry if nothing was. */
 static Launched *remember(const char *database, int number)
 {
 	MemoryContext old;
@@ -142,7 +143,9 @@ static void note_end(Launched *launched)
 		launched->start_at_ms = 0;
 		return;
 	}
-	/* One that dies at once will do so again: no right to connect, an extension that is damaged. */
+	SOMETIMES("launcher.worker_died");
+	SOMETIMES_IF(launched->backoff_s > LAUNCHER_BACKOFF_MIN_S, "launcher.worker_died_again");
+	/* One that died at once would do so again: no right to connect, a damaged extension. */
 	if (now_ms - launched->started_at_ms > LAUNCHER_STABLE_MS)
 		launched->backoff_s = LAUNCHER_BACKOFF_MIN_S;
 	launched->start_at_ms = now_ms + launched->backoff_s * 1000;
@@ -150,8 +153,8 @@ static void note_end(Launched *launched)
 }
 
 /*
- * Takes down which workers there are. One that another launcher has started is taken over; one that
- * was started twice has been left to the first of the two, and is there.
+ * Notes which workers there are. One that another launcher has started is taken over; of one that
+ * was started twice, the second has exited and the first is there.
  */
 static void look_at_workers(void)
 {
@@ -177,6 +180,8 @@ static void look_at_workers(void)
 			pfree(launched->handle);
 			launched->handle = NULL;
 		}
+		SOMETIMES_IF(launched->entered && launched->handle == NULL && !launched->running,
+					 "launcher.adopted");
 		if (launched->entered || launched->handle != NULL)
 			launched->running = true;
 		else if (launched->running)
@@ -232,11 +237,12 @@ static bool start_worker(Launched *launched)
 	if (started)
 		return true;
 	launched->handle = NULL;
+	SOMETIMES("launcher.no_slot");
 	note_shortage(&worker, launched->number);
 	return false;
 }
 
-/* Starts a worker unless it runs or is to wait; lowers *again_ms to when to look for it. */
+/* Starts a worker unless it runs or must wait; lowers *again_ms to when to look again. */
 static void launch(Launched *launched, int64 *again_ms)
 {
 	int64 now_ms = clock_ms();
@@ -244,9 +250,12 @@ static void launch(Launched *launched, int64 *again_ms)
 	launched->wanted = true;
 	if (launched->running)
 	{
-		/* Between two settings it may not have come to its end. */
+		/* It was dismissed by an earlier setting and has not ended yet: it may stay. */
 		if (launched->dismissed && launched->entered && !launched->yielding)
+		{
+			SOMETIMES("launcher.wanted_again");
 			roster_dismiss(launched->database, launched->number, false);
+		}
 		return;
 	}
 	if (launched->start_at_ms > now_ms)
@@ -269,12 +278,12 @@ static void launch_missing(List *databases, int64 *again_ms)
 			launch(remember(lfirst(cell), number), again_ms);
 		}
 	}
-	/* It was time to try, and there was a slot for everybody. */
+	/* It was time to try, and there was a slot for each. */
 	if (retry_at_ms == shortage.retry_at_ms && retry_at_ms <= clock_ms())
 		shortage = (Shortage){.number = -1};
 }
 
-/* A job worker that is one too many finishes its job; a database that is not served is left. */
+/* A surplus job worker finishes its job; those of a database that is not served end at once. */
 static void dismiss(Launched *launched, bool at_once)
 {
 	launched->dismissed = true;
@@ -307,8 +316,9 @@ static void dismiss_unwanted(List *databases)
 }
 
 /*
- * For one with a lower number that lacks a slot, the last one goes: else whoever has got a slot
- * keeps it, and a campaign worker that died while job workers lacked one would never come back.
+ * If a worker with a lower number lacks a slot, the one with the highest number ends: otherwise
+ * whoever has a slot keeps it, and a campaign worker that died while job workers lacked one would
+ * never come back.
  */
 static void make_room(void)
 {
@@ -326,12 +336,13 @@ static void make_room(void)
 	}
 	if (last == NULL)
 		return;
+	SOMETIMES("launcher.made_room");
 	last->yielding = true;
 	/* A campaign does not wait for the end of a job. */
 	dismiss(last, shortage.number == 0);
 }
 
-/* Starts what is missing, ends what is not wanted any more; returns when to look again. */
+/* Starts missing workers, ends those no longer wanted; returns when to look again. */
 static int64 look(void)
 {
 	int64 again_ms = clock_ms() + settings_poll_interval * INT64CONST(1000);
@@ -351,7 +362,7 @@ void campaign_launcher_main(Datum argument)
 {
 	MemoryContext turn;
 
-	/* A cancel is for a query of somebody, and there is none. */
+	/* A cancel is for somebody's query, and there is none. */
 	pqsignal(SIGINT, SIG_IGN);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);

@@ -1,9 +1,8 @@
 /*
  * roster.c - the workers that are there; see roster.h.
  *
- * A place is taken and left by the worker itself, so that it is true whatever the
- * launcher does: two processes never hold the same one. Must never be left to a
- * worker that has not entered it.
+ * The worker itself takes and leaves its place, so that the roster is true whatever
+ * the launcher does: two processes never hold the same place.
  */
 #include "postgres.h"
 
@@ -14,6 +13,7 @@
 #include "storage/latch.h"
 #include "storage/proc.h"
 
+#include "program/sometimes.h"
 #include "roster.h"
 #include "wake.h"
 
@@ -78,7 +78,7 @@ static void leave(int code, Datum argument)
 	memset(own, 0, sizeof(RosterPlace));
 	LWLockRelease(state->lock);
 	own = NULL;
-	/* One that another launcher has started is not announced by the postmaster. */
+	/* The postmaster does not announce the end of a worker that another launcher has started. */
 	wake_launcher();
 }
 
@@ -98,6 +98,7 @@ void roster_enter(const char *database, int number)
 		strlcpy(own->worker.database, database, NAMEDATALEN);
 	}
 	LWLockRelease(state->lock);
+	SOMETIMES_IF(taken, "launcher.started_twice");
 	if (taken)
 		proc_exit(0);
 	if (own == NULL)
@@ -146,7 +147,7 @@ void roster_dismiss(const char *database, int number, bool dismissed)
 	LWLockRelease(state->lock);
 }
 
-/* Under the lock: the process leaves its place before its number can be another one's. */
+/* Under the lock: the process leaves its place before its id can be another process's. */
 void roster_terminate(const char *database, int number)
 {
 	RosterPlace *place;

@@ -43,8 +43,8 @@ bool served_name(const char *database)
 }
 
 /*
- * Whether a shared catalog has a row of this name. By a scan of the heap: without a database of
- * its own a process cannot rebuild its cache entry of an index once that was invalidated.
+ * Whether a shared catalog has a row of this name. By a scan of the heap: a process without a
+ * database cannot rebuild its cache entry of an index once that was invalidated.
  */
 static bool catalog_has_name(Oid catalog, AttrNumber column, const char *name)
 {

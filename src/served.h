@@ -12,8 +12,8 @@
 bool served_name(const char *database);
 
 /*
- * Names (char *) of those that are there, once the role of the workers is: without it there is no
- * extension yet. By looking at the shared catalogs, in a transaction.
+ * Names (char *) of those that exist; none before the role of the workers exists, since without it
+ * there is no extension yet. Reads the shared catalogs: call it in a transaction.
  */
 List *served_databases(void);
 

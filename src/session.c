@@ -21,6 +21,7 @@
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
 
+#include "program/sometimes.h"
 #include "roster.h"
 #include "session.h"
 
@@ -47,8 +48,7 @@ void session_start(void)
 		{"search_path", "pg_catalog, pg_temp"},
 	};
 
-	/* A cancel is for a query of somebody, and there is none: job_worker.c takes it for its jobs.
-	 */
+	/* A cancel is for somebody's query, and there is none. In job_worker.c it cancels a job. */
 	pqsignal(SIGINT, SIG_IGN);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
@@ -59,8 +59,7 @@ void session_start(void)
 		session_set(settings[i][0], settings[i][1]);
 }
 
-/* The version of the extension in this database, "" without one. By its index, as often as a worker
- * looks. */
+/* The version of the extension in this database, "" without one. Read at each look, so by index. */
 static void read_version(char *version, size_t size)
 {
 	Relation relation = table_open(ExtensionRelationId, AccessShareLock);
@@ -86,7 +85,7 @@ static void read_version(char *version, size_t size)
 	table_close(relation, AccessShareLock);
 }
 
-/* Says once that the versions differ, and once that they do not any more. */
+/* Says once that the versions differ, and once that they no longer do. */
 static void tell_version(const char *version)
 {
 	static char told[SESSION_VERSION_MAX] = "";
@@ -95,10 +94,13 @@ static void tell_version(const char *version)
 	if (DatumGetInt32(MyBgworkerEntry->bgw_main_arg) != 0 || strcmp(told, same ? "" : version) == 0)
 		return;
 	strlcpy(told, same ? "" : version, sizeof(told));
+	SOMETIMES_IF(!same, "worker.other_version");
+	SOMETIMES_IF(same, "worker.version_again");
 	if (same)
-		ereport(LOG, (errmsg("extension \"campaign\" in database \"%s\" is version %s now, as its "
-							 "library is: the workers go on",
-							 MyBgworkerEntry->bgw_extra, version)));
+		ereport(LOG,
+				(errmsg("extension \"campaign\" in database \"%s\" is now version %s, like its "
+						"library: the workers go on",
+						MyBgworkerEntry->bgw_extra, version)));
 	else
 		ereport(
 			WARNING,

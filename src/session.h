@@ -2,8 +2,8 @@
  * session.h - the session of a background worker: how it connects, and short
  * transactions with prepared statements in it.
  *
- * SPI only. Errors are PostgreSQL's: a worker that does not catch them dies and
- * is started again.
+ * SPI only. Errors are PostgreSQL's: a worker that does not catch them ends and is
+ * started again.
  */
 #ifndef CAMPAIGN_SESSION_H
 #define CAMPAIGN_SESSION_H
@@ -35,8 +35,8 @@ typedef struct SessionQuery
 
 /*
  * Signals, its place among the workers (roster.h), and a connection to the database that bgw_extra
- * names, as SESSION_ROLE. What the database or the role has set for people (timeouts, read only,
- * search_path) does not count. A cancel (SIGINT) is ignored.
+ * names, as SESSION_ROLE. Settings of the database or the role that are meant for people (timeouts,
+ * read only, search_path) have no effect. A cancel (SIGINT) is ignored.
  */
 void session_start(void);
 
@@ -45,12 +45,12 @@ void session_set(const char *name, const char *value);
 
 /*
  * Whether the extension is in this database, in the version of this library; in a transaction of
- * its own. Of another version nothing may be called: one WARNING says what is to be done (that of
- * the campaign worker), and the caller looks again later.
+ * its own. With another version nothing may be called: the campaign worker says once, with a
+ * WARNING, what has to be done, and the caller looks again later.
  */
 bool session_ready(void);
 
-/* Reads the configuration again if that was asked for (SIGHUP); true if it was. */
+/* Reads the configuration again if a SIGHUP asked for it; true if one did. */
 bool session_reload(void);
 
 /* A transaction with a snapshot and SPI; its end, with the memory context from before. */

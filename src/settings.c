@@ -2,8 +2,8 @@
  * settings.c - each campaign.* setting: its limits, its default, and why it
  * exists.
  *
- * Secrets are GUC_SUPERUSER_ONLY and have a *_file form: PostgreSQL itself logs
- * the new value of a setting that a reload has changed.
+ * Secrets are GUC_SUPERUSER_ONLY and have a *_file form, because PostgreSQL logs the
+ * new value of a setting that a reload has changed.
  */
 #include "postgres.h"
 
@@ -35,6 +35,7 @@ int settings_jwt_expiry;
 int settings_app_token_expiry;
 int settings_upload_max_bytes;
 int settings_job_workers;
+int settings_generate_max;
 bool settings_welcome_email;
 
 typedef struct TextSetting
@@ -72,7 +73,7 @@ static const TextSetting text_settings[] = {
 	 &settings_amqp_url_file, "", PGC_SUSET, GUC_SUPERUSER_ONLY},
 	{"campaign.amqp_ca_file", "Certificates that may have signed RabbitMQ's (PEM).",
 	 "Empty: those of the system.", &settings_amqp_ca_file, "", PGC_SUSET, 0},
-	{"campaign.jwt_secret", "Secret that signs the tokens of logins, at least 32 bytes.",
+	{"campaign.jwt_secret", "Secret that signs tokens, at least 32 bytes.",
 	 "The jwt-secret of PostgREST, which verifies them.", &settings_jwt_secret, "", PGC_SIGHUP,
 	 GUC_SUPERUSER_ONLY},
 	{"campaign.jwt_secret_file", "File whose first line is that secret.",
@@ -84,16 +85,17 @@ static const NumberSetting number_settings[] = {
 	{"campaign.amqp_heartbeat", "How often the worker and RabbitMQ check that the other is alive.",
 	 NULL, &settings_amqp_heartbeat, 30, 5, 600, GUC_UNIT_S},
 	{"campaign.amqp_timeout", "Longest wait for each step of connecting to RabbitMQ.",
-	 "The worker answers to a shutdown only between two steps.", &settings_amqp_timeout, 2000, 100,
-	 60000, GUC_UNIT_MS},
+	 "The worker obeys a shutdown between two steps, and while it looks up the name.",
+	 &settings_amqp_timeout, 2000, 100, 60000, GUC_UNIT_MS},
 	{"campaign.batch_size", "Recipients in one AMQP message.",
 	 "1 suits consumers that want a message per recipient.", &settings_batch_size, 250, 1,
 	 MESSAGE_BATCH_MAX, 0},
 	{"campaign.publish_ahead", "How far publishing may run ahead of storing.",
 	 "In time at the current rate of storing: bounds what a pause or another campaign waits for.",
 	 &settings_publish_ahead, 500, 10, 60000, GUC_UNIT_MS},
-	{"campaign.stall_timeout", "When messages that were confirmed but not stored count as lost.",
-	 "After this time without progress, and if the queue is empty, they are published again.",
+	{"campaign.stall_timeout",
+	 "When messages that were confirmed but not stored are suspected lost.",
+	 "After this time without progress, and if their queue is empty, they are published again.",
 	 &settings_stall_timeout, 10, 1, 3600, GUC_UNIT_S},
 	{"campaign.poll_interval", "Longest sleep of the worker.",
 	 "It is woken at commit; this catches what cannot wake it, such as COMMIT PREPARED.",
@@ -108,11 +110,13 @@ static const NumberSetting number_settings[] = {
 	{"campaign.app_token_expiry", "How long the token of an application is valid.",
 	 "A token can be revoked before that by its id.", &settings_app_token_expiry, 30 * 86400, 60,
 	 3650 * 86400, GUC_UNIT_S},
-	{"campaign.upload_max_bytes", "Longest numbers file that is taken over HTTP.",
+	{"campaign.upload_max_bytes", "Longest numbers file that is accepted over HTTP.",
 	 "A longer one is answered with 413.", &settings_upload_max_bytes, 64 * 1024 * 1024, 1024,
 	 1000 * 1024 * 1024, GUC_UNIT_BYTE},
 	{"campaign.job_workers", "Background workers that run jobs, in each database.",
 	 "Each takes one of max_worker_processes. 0: jobs wait.", &settings_job_workers, 2, 0, 64, 0},
+	{"campaign.generate_max", "Most records that one call of campaign_generate() makes.",
+	 "A million take about 250 MB.", &settings_generate_max, 1500000, 1, 1000000000, 0},
 };
 
 void settings_define(void)

@@ -1,7 +1,7 @@
 /*
  * settings.h - the campaign.* settings of PostgreSQL.
  *
- * All of them are read at reload (PGC_SIGHUP); docs/settings.md lists them.
+ * All of them are read again at each reload; docs/settings.md lists them.
  */
 #ifndef CAMPAIGN_SETTINGS_H
 #define CAMPAIGN_SETTINGS_H
@@ -26,6 +26,7 @@ extern int settings_jwt_expiry;		  /* seconds */
 extern int settings_app_token_expiry; /* seconds */
 extern int settings_upload_max_bytes; /* bytes */
 extern int settings_job_workers;
+extern int settings_generate_max;
 extern bool settings_welcome_email;
 
 /* Defines them; called once, by _PG_init(). */

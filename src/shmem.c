@@ -1,8 +1,8 @@
 /*
  * shmem.c - reserves the extension's shared memory and hands it to its users.
  *
- * Must never hold anything that is needed after a crash: the postmaster clears
- * it whenever a process dies hard.
+ * Must never hold anything that is needed after a crash: the postmaster clears it
+ * whenever a process crashes.
  */
 #include "postgres.h"
 
@@ -12,6 +12,7 @@
 #include "storage/shmem.h"
 
 #include "jobs/job_slots.h"
+#include "proof/requests.h"
 #include "roster.h"
 #include "shmem.h"
 #include "wake.h"
@@ -28,7 +29,8 @@ static void request(void)
 	RequestAddinShmemSpace(wake_shmem_size());
 	RequestAddinShmemSpace(job_slots_shmem_size());
 	RequestAddinShmemSpace(roster_shmem_size());
-	RequestNamedLWLockTranche(SHMEM_TRANCHE, 3);
+	RequestAddinShmemSpace(requests_shmem_size());
+	RequestNamedLWLockTranche(SHMEM_TRANCHE, 4);
 }
 
 static void startup(void)
@@ -47,6 +49,8 @@ static void startup(void)
 	job_slots_shmem_attach(memory, &locks[1].lock, !found);
 	memory = ShmemInitStruct("campaign roster", roster_shmem_size(), &found);
 	roster_shmem_attach(memory, &locks[2].lock, !found);
+	memory = ShmemInitStruct("campaign proof requests", requests_shmem_size(), &found);
+	requests_shmem_attach(memory, &locks[3].lock, !found);
 	LWLockRelease(AddinShmemInitLock);
 }
 

@@ -3,9 +3,8 @@
  * transaction that concerns them has committed. (Those of the job workers are
  * in job_slots.c.)
  *
- * A wake-up that is lost costs campaign.poll_interval, never a message: what
- * there is to do stands in the tables. Must never do anything else in a
- * commit callback.
+ * A lost wake-up costs campaign.poll_interval, never a message: the tables say
+ * what there is to do. Must never do anything else in a commit callback.
  */
 #include "postgres.h"
 
@@ -19,14 +18,14 @@
 
 #include "wake.h"
 
-#define WAKE_SLOTS 65 /* the first is the launcher's, which no worker can take meanwhile */
+#define WAKE_SLOTS 65 /* the first is the launcher's: no worker can take it */
 
 typedef struct WakeSlot
 {
 	Oid database; /* InvalidOid: the launcher */
 	Latch *latch; /* NULL: free */
 	bool waiting_for_progress;
-	pg_atomic_uint32 wake_ups; /* so far: a latch that is set may be reset by a wait in between */
+	pg_atomic_uint32 wake_ups; /* so far: another wait in between may reset the latch */
 } WakeSlot;
 
 typedef struct WakeState

@@ -1,5 +1,5 @@
 /*
- * wake.h - who sleeps for campaigns, and who wakes them.
+ * wake.h - waking the launcher and the campaign workers when a transaction commits.
  */
 #ifndef CAMPAIGN_WAKE_H
 #define CAMPAIGN_WAKE_H
@@ -15,7 +15,7 @@ void wake_shmem_attach(void *memory, LWLock *lock, bool fresh);
 /* Whether the library was loaded by shared_preload_libraries. */
 bool wake_available(void);
 
-/* The calling process sleeps for a database (InvalidOid: the launcher), until it exits. */
+/* The calling process is woken for a database (InvalidOid: the launcher) until it exits. */
 void wake_register(Oid database);
 
 /* Whether the worker waits for stored messages; else reports need not wake it. */
@@ -31,8 +31,8 @@ void wake_at_commit(void);
 void wake_at_commit_for_progress(void);
 
 /*
- * How often the calling process was woken so far. A wait for a lock resets the latch, and with it
- * a wake-up that came meanwhile; this number keeps it.
+ * How often the calling process was woken so far. A wait for a lock resets the latch, and with
+ * it a wake-up that came meanwhile; this number keeps it.
  */
 uint32 wake_ups(void);
 

@@ -50,7 +50,7 @@ static ErrorCode code_of_close(uint16_t reply_code)
 		case AMQP_CONNECTION_FORCED: /* the broker shuts down */
 		case AMQP_RESOURCE_ERROR:
 		case AMQP_INTERNAL_ERROR:
-		case AMQP_NOT_FOUND: /* a queue whose replicas are away, or that was deleted */
+		case AMQP_NOT_FOUND: /* a queue whose replicas are down, or that was deleted */
 			return ERROR_UNREACHABLE;
 		default:
 			return ERROR_PROTOCOL;
@@ -103,7 +103,7 @@ bool broker_reply_error(Error *error, const char *what, amqp_rpc_reply_t reply)
 						 close->reply_code, (int) close->reply_text.len,
 						 (const char *) close->reply_text.bytes);
 	}
-	return error_set(error, ERROR_PROTOCOL, "%s: the broker answered something unexpected", what);
+	return error_set(error, ERROR_PROTOCOL, "%s: unexpected answer of the broker", what);
 }
 
 /* Tries the addresses one after the other; each has its part of the time. */

@@ -68,8 +68,8 @@ void broker_close(amqp_connection_state_t connection, bool polite);
  * `campaign.parallel` and the queue `campaign.dead`, with their bindings, one
  * rpc at a time, on a channel of its own. `interrupted` (may be NULL) is asked
  * between two of them. `without` (NULL, or MESSAGE_QUEUE_NAME_MAX bytes) gets the
- * name of a queue whose messages RabbitMQ 4 gives up after some deliveries, since
- * it was made without our limit, or "".
+ * name of a queue whose messages RabbitMQ 4 gives up on after some deliveries, since
+ * it was created without our limit, or "".
  * ERROR_REFUSED names the queue and what the broker said (406); the connection
  * is then to be closed.
  */

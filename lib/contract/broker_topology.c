@@ -2,7 +2,7 @@
  * broker_topology.c - the exchanges and queues in RabbitMQ, declared the same way
  * by the worker and the consumer.
  *
- * From RabbitMQ 4 on, a quorum queue gives a message up after 20 deliveries
+ * From RabbitMQ 4 on, a quorum queue gives up on a message after 20 deliveries
  * unless it was declared with another limit. Each crash of a consumer is a
  * delivery of all that it held, so our queues have a limit that is never
  * reached. A limit, and not -1 for none: with -1, a message that somebody gives
@@ -36,7 +36,7 @@ static bool open_channel(amqp_connection_state_t connection, Error *error)
 							  amqp_get_rpc_reply(connection));
 }
 
-/* Answers a broker that has closed the channel, or it would not open again, and opens it. */
+/* The broker has closed the channel and waits for an answer: gives it, and opens it again. */
 static bool reopen_channel(amqp_connection_state_t connection, Error *error)
 {
 	amqp_channel_close_ok_t close_ok = {0};
@@ -68,7 +68,7 @@ static long broker_version(amqp_connection_state_t connection)
 	return 0;
 }
 
-/* The queue has no limit of its own: another version made it, and arguments cannot be changed. */
+/* The queue has no limit of its own: another version created it, and arguments cannot change. */
 static bool lacks_limit(amqp_rpc_reply_t reply)
 {
 	const char *argument = "'" MESSAGE_DELIVERY_LIMIT_KEY "'";
@@ -120,7 +120,7 @@ static bool declare_exchange(const Topology *topology, const char *name, const c
 	return broker_reply_error(error, what, amqp_get_rpc_reply(topology->connection));
 }
 
-/* The limit is the last of the arguments: one that is there without it is taken as it is. */
+/* The limit is the last of the arguments: a queue that exists without it is used as it is. */
 static bool declare_queue(const Topology *topology, const char *name, amqp_table_t arguments,
 						  Error *error)
 {

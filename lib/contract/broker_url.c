@@ -161,7 +161,7 @@ static bool parse_authority(const char *from, const char *end, BrokerUrl *parsed
 {
 	const char *at_sign = NULL;
 
-	/* The last one: a password with a raw '@' is wrong but unmistakable. */
+	/* The last '@': a raw '@' in a password is wrong, but can only mean this. */
 	for (const char *at = from; at < end; at++)
 		if (*at == '@')
 			at_sign = at;

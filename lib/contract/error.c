@@ -37,7 +37,7 @@ _Bool error_set(Error *error, ErrorCode code, const char *format, ...)
 		error->text[0] = '\0';
 	else if ((size_t) length >= sizeof(error->text))
 		drop_cut_character(error->text);
-	/* Brokers and servers put anything into their texts, in any encoding. */
+	/* The texts of brokers and servers may hold any bytes, in any encoding. */
 	(void) utf8_clean(error->text, sizeof(error->text), error->text, strlen(error->text));
 	return false;
 }

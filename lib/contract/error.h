@@ -12,8 +12,8 @@
 typedef enum ErrorCode
 {
 	ERROR_NONE = 0,
-	ERROR_CONFIG,	   /* wrong setting: will not go away by waiting */
-	ERROR_UNREACHABLE, /* the other side is away or refuses: try again */
+	ERROR_CONFIG,	   /* wrong setting: waiting does not help */
+	ERROR_UNREACHABLE, /* the other side cannot be reached or has hung up: try again */
 	ERROR_REFUSED,	   /* authentication, permission, other arguments (406) */
 	ERROR_PROTOCOL,	   /* the other side said something unexpected */
 	ERROR_MEMORY

@@ -16,6 +16,8 @@
 #define RECIPIENT_HEAD	 "{\"" MESSAGE_FIELD_IDENTIFIER "\":\""
 #define RECIPIENT_MIDDLE "\",\"" MESSAGE_FIELD_PHONE_NUMBER "\":\""
 #define RECIPIENT_TAIL	 "\"}"
+#define OWN_TEXT		 ",\"" MESSAGE_FIELD_TEXT "\":"
+#define OWN_ATTRIBUTES	 ",\"" MESSAGE_FIELD_ATTRIBUTES "\":"
 #define BODY_TAIL		 "]}"
 
 /* sizeof counts the NUL of a literal. */
@@ -42,8 +44,8 @@ bool message_class_parse(const char *name, size_t length, MessageClass *class)
 }
 
 /*
- * OpenSSL can fail here only when memory for a few bytes is gone. Going on would
- * send a campaign to a wrong queue or under a wrong document id, for ever.
+ * OpenSSL can fail here only if there is no memory for a few bytes. To go on would
+ * send a campaign to a wrong queue or store it under wrong document ids, for ever.
  */
 static void campaign_digest(const char *campaign_id, uint8_t digest[SHA256_DIGEST_LENGTH])
 {
@@ -159,7 +161,7 @@ bool message_begin(MessageBody *body, const char *campaign_id, MessageClass clas
 				 "{\"" MESSAGE_FIELD_VERSION "\":%d,\"" MESSAGE_FIELD_CAMPAIGN_ID
 				 "\":\"%s\",\"" MESSAGE_FIELD_CLASS "\":\"%s\",\"" MESSAGE_FIELD_TOTAL "\":%" PRId64
 				 ",\"" MESSAGE_FIELD_FIRST_SEQ "\":%" PRId64 ",\"" MESSAGE_FIELD_TEXT "\":",
-				 MESSAGE_VERSION, campaign_id, message_class_name(class), total, first_seq);
+				 body->version, campaign_id, message_class_name(class), total, first_seq);
 	char *at;
 
 	if (head < 0 || (size_t) head >= body->capacity ||
@@ -192,6 +194,41 @@ bool message_add(MessageBody *body, const char *identifier, size_t identifier_le
 	at = append(at, RECIPIENT_TAIL, LITERAL_LENGTH(RECIPIENT_TAIL));
 	body->length = (size_t) (at - body->buffer);
 	body->count++;
+	return true;
+}
+
+bool message_add_own(MessageBody *body, const char *identifier, size_t identifier_length,
+					 const char *phone_number, size_t phone_length, const MessageOwn *own)
+{
+	size_t needed = 0;
+	bool added;
+	char *at;
+
+	if (own->text != NULL)
+		needed += LITERAL_LENGTH(OWN_TEXT) + own->text_length;
+	if (own->attributes != NULL)
+		needed += LITERAL_LENGTH(OWN_ATTRIBUTES) + own->attributes_length;
+	if (body->capacity - body->length < needed)
+		return false;
+	body->capacity -= needed;
+	added = message_add(body, identifier, identifier_length, phone_number, phone_length);
+	body->capacity += needed;
+	if (!added)
+		return false;
+	/* It goes on in the place of its closing brace. */
+	at = body->buffer + body->length - 1;
+	if (own->text != NULL)
+	{
+		at = append(at, OWN_TEXT, LITERAL_LENGTH(OWN_TEXT));
+		at = append(at, own->text, own->text_length);
+	}
+	if (own->attributes != NULL)
+	{
+		at = append(at, OWN_ATTRIBUTES, LITERAL_LENGTH(OWN_ATTRIBUTES));
+		at = append(at, own->attributes, own->attributes_length);
+	}
+	*at++ = '}';
+	body->length = (size_t) (at - body->buffer);
 	return true;
 }
 

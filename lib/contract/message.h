@@ -3,7 +3,7 @@
  *
  * The one place from which both programs take names, fields and limits.
  * docs/contract/ says the same in AsyncAPI and JSON Schema, for consumers in
- * other languages; test/e2e/test_contract.py holds the two together.
+ * other languages; test/e2e/test_contract.py checks that the two agree.
  *
  * Must never include a PostgreSQL or an AMQP header.
  */
@@ -21,8 +21,8 @@
 #define MESSAGE_DEAD		   "campaign.dead" /* dead-letter exchange (fanout) and its queue */
 
 /*
- * A campaign lives in one partition for ever, so this number is part of the
- * contract and no setting: changing it would split a running campaign in two.
+ * A campaign stays in one partition for ever, so this number is part of the contract
+ * and not a setting: changing it would split a running campaign in two.
  */
 #define MESSAGE_PARTITIONS	   4
 #define MESSAGE_QUEUE_NAME_MAX 64
@@ -33,9 +33,11 @@
 #define MESSAGE_DELIVERY_LIMITED   4 /* the first version of RabbitMQ that has a default */
 
 /* AMQP properties and headers of every batch. */
-#define MESSAGE_VERSION			   1
+#define MESSAGE_VERSION			   1 /* all recipients get the campaign's text */
+#define MESSAGE_VERSION_OWN		   2 /* a recipient may bring a text and attributes of its own */
 #define MESSAGE_TYPE			   "campaign.batch"
 #define MESSAGE_CONTENT_TYPE	   "application/json"
+#define MESSAGE_HEADER_VERSION	   "version" /* from version 2 on */
 #define MESSAGE_HEADER_CAMPAIGN_ID "campaign_id"
 #define MESSAGE_HEADER_CLASS	   "class"
 #define MESSAGE_HEADER_FIRST_SEQ   "first_seq"
@@ -54,16 +56,19 @@
 #define MESSAGE_FIELD_RECIPIENTS   "recipients"
 #define MESSAGE_FIELD_IDENTIFIER   "identifier"
 #define MESSAGE_FIELD_PHONE_NUMBER "phone_number"
+#define MESSAGE_FIELD_ATTRIBUTES   "attributes" /* of a recipient; its text is MESSAGE_FIELD_TEXT */
 
 /* Limits. A body must fit one AMQP frame of 131,072 bytes. */
-#define MESSAGE_FRAME_MAX	   131072
-#define MESSAGE_BODY_MAX	   (MESSAGE_FRAME_MAX - 8)
-#define MESSAGE_BATCH_MAX	   1000 /* recipients in a body */
-#define MESSAGE_TEXT_MAX_CHARS 4096 /* characters of message text */
-#define MESSAGE_TEXT_MAX_BYTES (4 * MESSAGE_TEXT_MAX_CHARS)
-#define MESSAGE_ID_MAX		   32						/* characters of a cuid2 */
-#define MESSAGE_PHONE_MAX	   16						/* '+' and 15 digits */
-#define MESSAGE_SEQ_MAX		   ((INT64_C(1) << 40) - 1) /* seq takes 5 bytes of the document id */
+#define MESSAGE_FRAME_MAX		 131072
+#define MESSAGE_BODY_MAX		 (MESSAGE_FRAME_MAX - 8)
+#define MESSAGE_BATCH_MAX		 1000 /* recipients in a body */
+#define MESSAGE_TEXT_MAX_CHARS	 4096 /* characters of message text */
+#define MESSAGE_TEXT_MAX_BYTES	 (4 * MESSAGE_TEXT_MAX_CHARS)
+#define MESSAGE_ATTRIBUTES_MAX	 4096 /* bytes of a recipient's attributes as JSON */
+#define MESSAGE_ATTRIBUTES_DEPTH 16	  /* objects and arrays within each other */
+#define MESSAGE_ID_MAX			 32	  /* characters of a cuid2 */
+#define MESSAGE_PHONE_MAX		 16	  /* '+' and 15 digits */
+#define MESSAGE_SEQ_MAX			 ((INT64_C(1) << 40) - 1) /* seq takes 5 bytes of the document id */
 
 /* Recipient classes, in the order in which they are published. */
 typedef enum MessageClass
@@ -112,9 +117,19 @@ typedef struct MessageBody
 {
 	char *buffer;
 	size_t capacity;
+	int version; /* the caller's: MESSAGE_VERSION or MESSAGE_VERSION_OWN */
 	size_t length;
 	int count;
 } MessageBody;
+
+/* What a recipient brings in MESSAGE_VERSION_OWN, as JSON; NULL: nothing. */
+typedef struct MessageOwn
+{
+	const char *text; /* from message_escape() */
+	size_t text_length;
+	const char *attributes; /* canonical, at most MESSAGE_ATTRIBUTES_MAX bytes */
+	size_t attributes_length;
+} MessageOwn;
 
 /* JSON of the text with its quotes, into `out`; returns its length, or 0 if it does not fit. */
 size_t message_escape(const char *text, size_t length, char *out, size_t capacity);
@@ -126,6 +141,10 @@ bool message_begin(MessageBody *body, const char *campaign_id, MessageClass clas
 /* Adds a recipient; false (and nothing added) when the body is full. */
 bool message_add(MessageBody *body, const char *identifier, size_t identifier_length,
 				 const char *phone_number, size_t phone_length);
+
+/* The same, for a recipient of MESSAGE_VERSION_OWN. */
+bool message_add_own(MessageBody *body, const char *identifier, size_t identifier_length,
+					 const char *phone_number, size_t phone_length, const MessageOwn *own);
 
 /* Closes the body. Room for it was kept by message_add(). */
 void message_end(MessageBody *body);

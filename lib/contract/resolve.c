@@ -1,11 +1,11 @@
 /*
- * resolve.c - getaddrinfo() in a thread of the C library's (getaddrinfo_a), and
- * a wait for it that has an end.
+ * resolve.c - getaddrinfo() in a thread of the C library (getaddrinfo_a), and a wait
+ * for it that has a limit.
  *
  * Those threads block all signals, so that a PostgreSQL process may have one: no
- * handler of the server's ever runs in it. What does not answer cannot be taken
- * back, only abandoned: its memory is kept until it is done, and whoever asks
- * for the same host meanwhile waits for it instead of asking once more.
+ * handler of the server's ever runs in it. A request without an answer cannot
+ * be taken back, only abandoned: its memory is kept until it is done, and whoever
+ * asks for the same host meanwhile waits for it instead of asking once more.
  */
 #include "resolve.h"
 
@@ -106,7 +106,7 @@ static Request *ask(const char *host, Error *error)
 	return NULL;
 }
 
-/* Waits until the request is done; false when it is not in time. */
+/* Waits until the request is done; false if it is not done in time. */
 static bool wait_for(Request *request, int timeout_ms, bool (*interrupted)(void))
 {
 	const struct gaicb *list[1] = {&request->control};

@@ -3,8 +3,8 @@
  *
  * librabbitmq takes one host for three things: where to connect to, the name
  * that the broker is asked for (SNI), and the name that its certificate must
- * have. Names are looked up before (resolve.c), so the latter two are given to
- * OpenSSL here.
+ * have. Names have already been looked up (resolve.c), so the latter two are given
+ * to OpenSSL here.
  */
 #include "tls.h"
 
@@ -21,7 +21,7 @@ static void ask_for_name(const SSL *ssl, int where, int status)
 		(void) SSL_set_tlsext_host_name((SSL *) ssl, host);
 }
 
-/* An address is asked for by nobody (RFC 6066), but a certificate may have it. */
+/* SNI does not allow an address (RFC 6066), but a certificate may have one. */
 static bool expect_host(SSL_CTX *context, const char *host, bool is_address)
 {
 	X509_VERIFY_PARAM *expected = SSL_CTX_get0_param(context);
@@ -59,7 +59,7 @@ bool tls_prepare(amqp_socket_t *socket, const char *host, bool is_address, const
 	if (!expect_host(context, host, is_address))
 		return error_set(error, ERROR_MEMORY, "cannot set the host that the certificate must have");
 	amqp_ssl_socket_set_verify_peer(socket, 1);
-	/* The library's own check knows no addresses, and would compare with the one it connects to. */
+	/* The library's own check cannot compare addresses, and knows only the one it connects to. */
 	amqp_ssl_socket_set_verify_hostname(socket, 0);
 	return true;
 }

@@ -1,5 +1,5 @@
 /*
- * tls.h - TLS of a connection to RabbitMQ, to an address that stands for a name.
+ * tls.h - TLS of a connection to RabbitMQ by address, for the name that was looked up.
  */
 #ifndef CAMPAIGN_CONTRACT_TLS_H
 #define CAMPAIGN_CONTRACT_TLS_H

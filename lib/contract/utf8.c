@@ -7,7 +7,7 @@
 
 #define LONGEST 4 /* bytes of a character */
 
-/* How many bytes follow the first one; -1: no character begins so. */
+/* How many bytes follow the first one; -1: no character begins with it. */
 static int followers(unsigned char first)
 {
 	if (first < 0x80)

@@ -22,12 +22,12 @@ uint32_t utf8_next(const char **at);
 /* The whole text is UTF-8. */
 bool utf8_check(const char *text);
 
-/* It would end a line, or change how what stands around it is read or shown. */
+/* It would end a line, or change how the text around it is read or shown. */
 bool utf8_is_control(uint32_t character);
 
 /*
  * Makes `length` bytes, which may be anything, one line of UTF-8 that any log and
- * any database takes: NUL bytes and control characters become blanks, bytes that
+ * any database accepts: NUL bytes and control characters become blanks, bytes that
  * are not UTF-8 question marks; what does not fit into `size` bytes, with the NUL,
  * is cut off between two characters. `out` may be `bytes`. Returns its length.
  */

@@ -13,13 +13,13 @@
 
 /*
  * Prints what was found: `detail` if all is well, else the error. *worst starts
- * as ERROR_NONE and becomes ERROR_UNREACHABLE as soon as a server is away, else
- * the last error.
+ * as ERROR_NONE and becomes ERROR_UNREACHABLE as soon as a server cannot be reached,
+ * else the last error.
  */
 void check_line_print(Server server, bool done, const char *detail, const Error *error,
 					  ErrorCode *worst);
 
-/* The program's exit code: 69 if a server is away or refuses. */
+/* The program's exit code: 69 if a server cannot be reached or refuses. */
 int check_line_exit_code(ErrorCode worst);
 
 #endif /* CAMPAIGN_PROGRAM_CHECK_LINE_H */

@@ -55,7 +55,7 @@ static char unescape(char c)
 	}
 }
 
-/* `at` stands on the opening quote; the value ends up in front of *value's end. */
+/* `at` is the opening quote; the value ends up in front of *value's end. */
 static DotenvLine quoted(char *at, char **value, const char **reason)
 {
 	char quote = *at++;

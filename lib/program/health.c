@@ -1,5 +1,5 @@
 /*
- * health.c - which of the servers is away; see health.h.
+ * health.c - which of the servers fail; see health.h.
  */
 #include "health.h"
 
@@ -48,7 +48,8 @@ void health_away(Server server, int lane, const Error *error)
 	if (!(servers[server].said & 1U << error->code))
 	{
 		char message[ERROR_TEXT_SIZE + 64];
-		/* A broker or a database that answers is there. Of SMTP servers the text says more. */
+		/* A broker or a database that answers with a refusal is not away. For SMTP the text says
+		 * more. */
 		bool refuses = error->code != ERROR_UNREACHABLE && server != SERVER_SMTP;
 
 		servers[server].said |= 1U << error->code;

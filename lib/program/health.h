@@ -1,7 +1,7 @@
 /*
- * health.h - which of the servers is away, for the log: one line when
- * the first lane loses it, one for each other reason while it is away, one when
- * the last lane has it back, none per retry.
+ * health.h - which of the servers fail, for the log: one line when the first lane
+ * loses a server, one for each other reason while it fails, one when the last lane has
+ * it back, none per retry.
  */
 #ifndef CAMPAIGN_PROGRAM_HEALTH_H
 #define CAMPAIGN_PROGRAM_HEALTH_H
@@ -24,7 +24,7 @@ const char *health_server_name(Server server);
 /* A lane (0 .. 31) could not use the server. */
 void health_away(Server server, int lane, const Error *error);
 
-/* A lane used the server: cheap when it was not away. */
+/* A lane used the server: cheap when it had not failed. */
 void health_back(Server server, int lane);
 
 #endif /* CAMPAIGN_PROGRAM_HEALTH_H */

@@ -78,7 +78,7 @@ static void put_number(Line *line, int64_t number)
 	put(line, digits, (size_t) length);
 }
 
-/* What a server said may hold anything: one line of UTF-8 gets through, cut between characters. */
+/* What a server said may hold any bytes: made one line of UTF-8, cut between characters. */
 static void put_plain(Line *line, const char *text)
 {
 	char clean[LINE_SIZE];
@@ -172,7 +172,7 @@ static void format_text(Line *line, LogLevel level, const char *message, const L
 }
 
 /*
- * Writes a line whole, or not at all: somebody who does not read our standard error must not stop
+ * Writes a line whole, or not at all: whoever does not read our standard error must not stop
  * us. A pipe that poll() calls writable takes PIPE_BUF bytes at once, and no line is longer.
  */
 static bool flush(const Line *line)

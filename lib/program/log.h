@@ -1,6 +1,6 @@
 /*
- * log.h - the consumer's log on standard error: text on a terminal, else one
- * JSON object a line.
+ * log.h - a program's log on standard error: text on a terminal, else one JSON object
+ * a line.
  *
  * Safe from every thread; a line is one write(2), so lines never mix. Callers
  * must never hand it a URL or a password.

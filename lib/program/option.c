@@ -6,12 +6,13 @@
 
 #include <string.h>
 
-/* So many wrong characters are a typing error. */
+/* Up to so many wrong characters are a typing error. */
 #define NEAR			3
 #define NAME_MAX_LENGTH 64
 
 const char *const OPTION_LOG_FORMATS[] = {"auto", "text", "json", NULL};
 const char *const OPTION_LOG_LEVELS[] = {"debug", "info", "warning", "error", NULL};
+const char *const OPTION_NO_YES[] = {"no", "yes", NULL};
 
 int option_find(const OptionTable *table, const char *name, bool flag, bool *is_file)
 {
@@ -112,7 +113,9 @@ void option_print_help(const OptionTable *table, FILE *out)
 	{
 		const Option *option = &table->options[i];
 
-		fprintf(out, "  --%s %s, %s%s\n        %s", option->flag, option->argument, option->key,
+		fprintf(out, "  --%s%s%s, %s%s\n        %s", option->flag,
+				option->kind == OPTION_SWITCH ? "" : " ",
+				option->kind == OPTION_SWITCH ? "" : option->argument, option->key,
 				option->kind == OPTION_URL ? "[" OPTION_FILE_SUFFIX "]" : "", option->help);
 		if (option->fallback == NULL)
 			fputs(" (required)\n", out);

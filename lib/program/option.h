@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Behind a URL's name or flag: the value stands in a file. */
+/* After a URL's name or flag: the value is in a file. */
 #define OPTION_FILE_SUFFIX		"_FILE"
 #define OPTION_FILE_FLAG_SUFFIX "-file"
 
@@ -20,14 +20,15 @@ typedef enum OptionKind
 	OPTION_URL, /* a text that is secret: also from a file */
 	OPTION_TEXT,
 	OPTION_NUMBER, /* into an int */
-	OPTION_WORD	   /* one of `words`; its place among them into an enum */
+	OPTION_WORD,   /* one of `words`; its place among them into an enum */
+	OPTION_SWITCH  /* OPTION_NO_YES into an int; the flag alone means yes */
 } OptionKind;
 
 typedef struct Option
 {
 	const char *key;
 	const char *flag;
-	const char *argument; /* in the help; of an OPTION_WORD, all words */
+	const char *argument; /* in the help; of words, all of them */
 	const char *fallback; /* NULL: none, the setting is required */
 	const char *help;
 	OptionKind kind;
@@ -51,17 +52,18 @@ typedef struct Option
 #define OPTION_LOG_LEVEL                                                                           \
 	{                                                                                              \
 		"CAMPAIGN_LOG_LEVEL", "log-level", "debug|info|warning|error", "info",                     \
-			"what is logged: this and what is worse", OPTION_WORD, OPTION_PLACE(log_level),        \
+			"log this level and what is worse", OPTION_WORD, OPTION_PLACE(log_level),              \
 			.words = OPTION_LOG_LEVELS                                                             \
 	}
 
 extern const char *const OPTION_LOG_FORMATS[];
 extern const char *const OPTION_LOG_LEVELS[];
+extern const char *const OPTION_NO_YES[];
 
 typedef struct OptionTable
 {
 	const char *program;
-	const char *prefix; /* of names that are this program's alone: an unknown one is an error */
+	const char *prefix; /* of names that only this program has: an unknown one is an error */
 	const char *about;	/* what the program does, for the help */
 	const char *check;	/* what --check does, for the help */
 	const Option *options;

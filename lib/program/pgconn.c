@@ -14,6 +14,7 @@
 #include "clock.h"
 #include "log.h"
 #include "retry.h"
+#include "sometimes.h"
 #include "stop.h"
 
 #define ANSWER_TIMEOUT_MS	 60000 /* a lock may be held for a while */
@@ -50,8 +51,8 @@ bool pgconn_is_open(const PgConnection *postgres)
 }
 
 /*
- * pgbouncer says that we talk to a process that is none of the server's. In its transaction mode
- * nothing may be left in the session: no setting, no prepared statement.
+ * Behind pgbouncer, the process id that libpq has is not one of the server's. In its transaction
+ * mode nothing may be left in the session: no setting, no prepared statement.
  */
 static bool is_pooled(PGconn *connection)
 {
@@ -66,11 +67,11 @@ static bool is_pooled(PGconn *connection)
 bool pgconn_open(PgConnection *postgres, Error *error)
 {
 	char timeout[12];
-	/* What stands before dbname is a default, which the URL may override. */
+	/* What comes before dbname is a default, which the URL may override. */
 	const char *const names[] = {"application_name", "connect_timeout", "keepalives_idle",
 								 "keepalives_interval", "keepalives_count", "tcp_user_timeout",
 								 "client_encoding",
-								 /* Behind a failover, the old primary must not be taken. */
+								 /* After a failover, the old primary must not be used. */
 								 "target_session_attrs", "dbname", NULL};
 	const char *const values[] = {postgres->program, timeout, "10",			"5",		   "3",
 								  "30000",			 "UTF8",  "read-write", postgres->url, NULL};
@@ -93,9 +94,10 @@ bool pgconn_open(PgConnection *postgres, Error *error)
 	}
 	(void) PQsetNoticeProcessor(connection, ignore_notice, NULL);
 	postgres->pooled = is_pooled(connection);
+	SOMETIMES_IF(postgres->pooled, "program.pooled");
 	/*
-	 * A statement that we have given up must not go on waiting in the server with its locks. Behind
-	 * a pooler the setting would stay with whoever has the session next.
+	 * A statement that we have given up on must not go on waiting in the server with its locks.
+	 * Behind a pooler the setting would stay with whoever has the session next.
 	 */
 	if (!postgres->pooled)
 		PQclear(PQexec(connection, "SET statement_timeout = " STATEMENT_TIMEOUT_MS));
@@ -155,7 +157,10 @@ static bool await(PgConnection *postgres, const char *what, Error *error)
 				deadline = clock_ms() + STOP_TIMEOUT_MS;
 		}
 		if (clock_ms() >= deadline)
+		{
+			SOMETIMES("program.no_answer");
 			return lost(postgres, what, "no answer", error);
+		}
 		/* The stop is readable for ever: look at it once. */
 		if (poll(wait, stopping ? 1 : 2, 1000) == 0 && postgres->tick != NULL)
 			postgres->tick(postgres->tick_argument);
@@ -189,7 +194,10 @@ PGresult *pgconn_result(PgConnection *postgres, const char *what, Error *error)
 	if (result == NULL || PQstatus(postgres->connection) != CONNECTION_OK)
 		(void) lost(postgres, what, PQerrorMessage(postgres->connection), error);
 	else if (is_read_only(result))
+	{
+		SOMETIMES("program.read_only");
 		(void) lost(postgres, what, PQresultErrorMessage(result), error);
+	}
 	else
 		(void) refused(postgres, result, what, error);
 	PQclear(result);

@@ -2,8 +2,8 @@
  * pgconn.h - a connection to PostgreSQL that is waited for with a deadline, of
  * the consumer's lanes and of the mailer.
  *
- * No statement of its own but what makes the session: report.c and the mailer's
- * queue.c have those.
+ * Its only statements are those that set up and check the session; report.c and the
+ * mailer's queue.c have the others.
  */
 #ifndef CAMPAIGN_PROGRAM_PGCONN_H
 #define CAMPAIGN_PROGRAM_PGCONN_H
@@ -17,7 +17,7 @@ typedef struct PgConnection
 {
 	const char *url;	  /* secret */
 	const char *program;  /* the application_name */
-	const char *role;	  /* who to log in as, for errors */
+	const char *role;	  /* role to log in as, for errors */
 	int timeout_s;		  /* to connect */
 	int answer_timeout_s; /* for an answer; 0: a minute */
 	void (*tick)(void *); /* called about every second of a wait; NULL: not */
@@ -42,7 +42,7 @@ void pgconn_close(PgConnection *postgres);
 /* Open, as far as is known. */
 bool pgconn_is_open(const PgConnection *postgres);
 
-/* Makes a statement known to the session, unless that may be another one by the time it is sent. */
+/* Prepares a statement in the session, unless a pooler may give it another session later. */
 bool pgconn_prepare(PgConnection *postgres, const PgStatement *statement, Error *error);
 
 /* Sends a statement that was prepared; pgconn_result() waits for the answer. */
@@ -56,7 +56,7 @@ bool pgconn_send(PgConnection *postgres, const PgStatement *statement, const cha
  */
 PGresult *pgconn_result(PgConnection *postgres, const char *what, Error *error);
 
-/* A statement, or several in one string, without parameters; the last one's answer. */
+/* A statement, or several in one string, without parameters; the answer to the last one. */
 PGresult *pgconn_execute(PgConnection *postgres, const char *what, const char *sql, Error *error);
 
 /* Whether the login may execute a function, given by its signature. */

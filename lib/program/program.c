@@ -56,7 +56,7 @@ int program_signals(Error *error)
 	sigaddset(&signals, SIGHUP);
 	if (pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0)
 		descriptor = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	/* A lost connection is an error to be returned, not the end. */
+	/* A lost connection is an error to be returned, not the end of the program. */
 	if (descriptor < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		error_set(error, ERROR_MEMORY, "cannot set up signals: %s", strerror(errno));
 	return descriptor;

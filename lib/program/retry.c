@@ -12,7 +12,7 @@ void retry_reset(Retry *retry)
 	retry->attempts = 0;
 }
 
-/* xorshift32 (Marsaglia, 2003): jitter needs no better. */
+/* xorshift32 (Marsaglia, 2003): good enough for jitter. */
 static uint32_t next_random(Retry *retry)
 {
 	if (retry->random == 0)

@@ -52,7 +52,7 @@ static bool assign(Loading *loading, Layer layer, int option, bool is_file, cons
 	Value *value = &loading->values[option];
 	const char *key = loading->table->options[option].key;
 
-	/* Compose files pass what is not set as empty. */
+	/* Compose files pass unset variables as empty ones. */
 	if (*text == '\0' && layer != LAYER_FLAG)
 		return true;
 	if (value->set && value->layer == layer && value->is_file != is_file)
@@ -117,7 +117,7 @@ static bool take_environment(Loading *loading, char *const environment[], Error 
 				return false;
 		}
 		else if (has_prefix(key, loading->table->prefix))
-			/* Orchestrators add variables of their own: a warning, no error. */
+			/* Orchestrators add variables of their own: a warning, not an error. */
 			snprintf(loading->unknown, LAYERS_UNKNOWN_SIZE, "%s", key);
 	}
 	return true;
@@ -160,6 +160,8 @@ static bool take_flag(Loading *loading, int argc, char *const argv[], int *at, E
 	}
 	if (word[length] == '=')
 		text = word + length + 1;
+	else if (option >= 0 && loading->table->options[option].kind == OPTION_SWITCH)
+		text = OPTION_NO_YES[true];
 	else if (*at + 1 < argc)
 		text = argv[++*at];
 	else
@@ -200,7 +202,7 @@ static SettingsAction take_flags(Loading *loading, int argc, char *const argv[],
 /* Replaces a path by the first line of its file, without the mark that some editors begin with. */
 static bool read_value_file(const Option *option, Value *value, Error *error)
 {
-	char text[LAYERS_TEXT_MAX + 8]; /* the mark and the line's end are no part of the value */
+	char text[LAYERS_TEXT_MAX + 8]; /* the mark and the line's end are not part of the value */
 	FILE *file = fopen(value->text, "re");
 	bool done = file != NULL && fgets(text, sizeof(text), file) != NULL;
 	int reason = errno;
@@ -293,6 +295,7 @@ static bool set_value(const Option *option, Value *value, void *config, Error *e
 		case OPTION_NUMBER:
 			return set_number(option, value, place, error);
 		case OPTION_WORD:
+		case OPTION_SWITCH:
 			return set_word(option, value, place, error);
 		default:
 			return set_text(option, value, place, error);

@@ -25,8 +25,8 @@ typedef enum SettingsAction
 /*
  * Reads the command line; then, for SETTINGS_RUN and SETTINGS_CHECK, every setting
  * of the table into `config`. `environment` is environ. `unknown` is overwritten
- * with a name in the environment that has the table's prefix and is no setting,
- * if there is one. Returns the action; *error has ERROR_NONE, or ERROR_CONFIG
+ * with a name in the environment that has the table's prefix and is not a
+ * setting, if there is one. Returns the action; *error has ERROR_NONE, or ERROR_CONFIG
  * with one line that names the setting and where it came from (file:line for
  * .env) and never shows a URL.
  */

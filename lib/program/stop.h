@@ -1,6 +1,6 @@
 /*
- * stop.h - the one flag that ends the consumer. main.c sets it, every lane
- * looks at it between two steps and wakes from any wait of its own.
+ * stop.h - the one flag that ends a program. A signal or a fatal error sets it; every
+ * thread looks at it between two steps and wakes from its own waits.
  */
 #ifndef CAMPAIGN_PROGRAM_STOP_H
 #define CAMPAIGN_PROGRAM_STOP_H

@@ -40,7 +40,7 @@ bool urls_check_postgresql(const char *name, const char *url, Error *error)
 	options = PQconninfoParse(url, &reason);
 	if (options == NULL)
 		/* libpq's reason may repeat the URL, password and all. */
-		error_set(error, ERROR_CONFIG, "%s is no PostgreSQL URL or connection string", name);
+		error_set(error, ERROR_CONFIG, "%s is not a PostgreSQL URL or connection string", name);
 	PQfreemem(reason);
 	PQconninfoFree(options);
 	return options != NULL;

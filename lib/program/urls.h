@@ -1,5 +1,5 @@
 /*
- * urls.h - what can be known of a setting that is a URL without connecting.
+ * urls.h - what can be known about a URL in the settings without connecting.
  */
 #ifndef CAMPAIGN_PROGRAM_URLS_H
 #define CAMPAIGN_PROGRAM_URLS_H

@@ -1,8 +1,8 @@
 /*
  * jwt.c - a JSON Web Token: base64url of header and payload, and an HMAC over
- * both. token.c gives it the payload of a login and the secret.
+ * both. token.c gives it the payload and the secret.
  *
- * Must never keep a key or a signature in memory that is given back.
+ * Must never leave a key or a signature in memory that is freed.
  */
 #include "c.h"
 

@@ -1,10 +1,10 @@
 /*
  * raise.c - campaign.api_raise(): how the functions behind HTTP report an error.
  *
- * PL/pgSQL's RAISE cannot leave a detail or a hint out, and an empty one would
- * show in every answer of PostgREST. And PostgREST puts the message into the
- * status line of its answer as it is: it must never hold a line break, or
- * whoever gets a word into a message could write headers.
+ * PL/pgSQL's RAISE cannot leave out a detail or a hint, and an empty one would show
+ * in every answer of PostgREST. And PostgREST copies the message into the status
+ * line of its answer: it must never hold a line break, or whoever gets text into a
+ * message could write headers.
  */
 #include "postgres.h"
 

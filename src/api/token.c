@@ -1,8 +1,8 @@
 /*
- * token.c - campaign.jwt_sign(): the token of a login, signed with
- * campaign.jwt_secret. What stands in it is decided by sql/42_tokens.sql.
+ * token.c - campaign.jwt_sign(): a token, signed with campaign.jwt_secret. What is in
+ * it is decided by sql/41_applications.sql and sql/42_tokens.sql.
  *
- * Must never show the secret, in an error neither.
+ * Must never show the secret, not even in an error.
  */
 #include "postgres.h"
 

@@ -5,8 +5,8 @@
  *   id   = random letter + hash(time + salt + counter + fingerprint)[1 .. length - 1]
  *   hash = base 36 of SHA3-512, without its first digit, which is biased
  *
- * Secrets (salt, fingerprint, random pool) never leave this file but through
- * the digest, and what was used is wiped.
+ * Secrets (salt, fingerprint, random pool) leave this file only through the digest,
+ * and are wiped after use.
  */
 #include "cuid2.h"
 
@@ -66,7 +66,7 @@ static bool digest_of(const char *input, size_t length, uint8_t digest[DIGEST_SI
 	if (digest_context == NULL && !digest_prepare())
 		return false;
 
-	/* A NULL digest means: the one of last time. */
+	/* A NULL digest means: the same as last time. */
 	return EVP_DigestInit_ex2(digest_context, NULL, NULL) == 1 &&
 		   EVP_DigestUpdate(digest_context, input, length) == 1 &&
 		   EVP_DigestFinal_ex(digest_context, digest, NULL) == 1;

@@ -83,7 +83,7 @@ Datum campaign_password_verify(PG_FUNCTION_ARGS)
 	PasswordResult result = password_verify(password, length, hash, PASSWORD_MEMORY_KIB_MAX);
 
 	password_forget(password, length);
-	/* An empty password, or one that is too long, is nobody's: a wrong one like any other. */
+	/* Nobody has an empty password, or one that is too long: it is wrong like any other. */
 	if (result != PASSWORD_LENGTH)
 		password_check(result);
 	PG_RETURN_BOOL(result == PASSWORD_OK);

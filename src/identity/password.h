@@ -16,7 +16,7 @@
 #define PASSWORD_MIN 1
 #define PASSWORD_MAX 1024
 
-/* Memory in KiB and passes. The least is OWASP's; more than the most is refused. */
+/* Memory in KiB and passes. The minimum is OWASP's; more than the maximum is refused. */
 #define PASSWORD_MEMORY_KIB_MIN 19456
 #define PASSWORD_MEMORY_KIB_MAX 1048576
 #define PASSWORD_PASSES_MIN		2

@@ -11,6 +11,7 @@
 #include "utils/datum.h"
 
 #include "job_queue.h"
+#include "program/sometimes.h"
 #include "session.h"
 
 static SessionQuery start_query = SESSION_QUERY("SELECT campaign.job_session_started_at()");
@@ -47,6 +48,7 @@ void job_queue_shorten_waits(void)
 {
 	session_begin();
 	session_execute(&shorten_query, NULL, NULL);
+	SOMETIMES_IF(DatumGetInt32(session_column(0, 1)) > 0, "jobs.wait_shortened");
 	session_finish();
 }
 
@@ -54,6 +56,7 @@ void job_queue_take_over(void)
 {
 	session_begin();
 	session_execute(&take_over_query, NULL, NULL);
+	SOMETIMES_IF(DatumGetInt32(session_column(0, 1)) > 0, "jobs.taken_over");
 	session_finish();
 }
 

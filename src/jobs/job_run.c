@@ -25,6 +25,7 @@
 #include "job_call.h"
 #include "job_run.h"
 #include "program/clock.h"
+#include "program/sometimes.h"
 #include "session.h"
 
 static double elapsed_ms(const Job *job)
@@ -102,7 +103,10 @@ static void write_failure(const Job *job, const ErrorData *error)
 	switch (job_queue_settle(job->id))
 	{
 		case JOB_CANCELLED:
+			SOMETIMES("jobs.cancelled");
+			return;
 		case JOB_LOST:
+			SOMETIMES("jobs.lost");
 			return;
 		case JOB_STILL_OURS:
 			break;
@@ -110,9 +114,11 @@ static void write_failure(const Job *job, const ErrorData *error)
 	/* Interrupted for a request that was rolled back. */
 	if (stopped && job_slots_interrupted())
 	{
+		SOMETIMES("jobs.put_back");
 		job_queue_put_back(job->id);
 		return;
 	}
+	SOMETIMES_IF(stopped && elapsed_ms(job) >= job->timeout_ms, "jobs.timeout");
 	if (stopped && elapsed_ms(job) >= job->timeout_ms)
 		message =
 			psprintf("it took longer than the %.3f s that its type allows", job->timeout_ms / 1000);
@@ -132,7 +138,9 @@ static void run_in_transaction(const char *id, TimestampTz started_at, Job *job)
 	ErrorData *error;
 
 	session_begin();
-	if (job_queue_begin(id, job))
+	if (!job_queue_begin(id, job))
+		SOMETIMES("jobs.not_ours");
+	else
 	{
 		job->started_at = started_at;
 		job->started_us = started_us;
@@ -151,6 +159,7 @@ static void write_aborted(const char *id, Job *job, MemoryContext context)
 {
 	ErrorData *error;
 
+	SOMETIMES("jobs.aborted");
 	HOLD_CANCEL_INTERRUPTS();
 	MemoryContextSwitchTo(context);
 	error = CopyErrorData();

@@ -23,6 +23,7 @@
 #include "job_worker.h"
 #include "program/clock.h"
 #include "program/looks.h"
+#include "program/sometimes.h"
 #include "roster.h"
 #include "session.h"
 #include "settings.h"
@@ -111,6 +112,7 @@ static void run_claimed(Queue *queue)
 		CHECK_FOR_INTERRUPTS();
 		if (i + 1 < claim->count && (roster_dismissed() || clock_ms() > end_ms))
 		{
+			SOMETIMES("jobs.released");
 			job_queue_release(claim, i + 1);
 			/* They are the next ones; those of a higher priority are looked for anyway. */
 			if (claim->places[i + 1].priority == queue->place.priority)

@@ -10,6 +10,8 @@
 
 #include "guard.h"
 
+#include "program/sometimes.h"
+
 #define GUARD_ASIDE_S 10
 
 static void set_aside(Worker *worker, Stream *stream)
@@ -21,6 +23,7 @@ static void set_aside(Worker *worker, Stream *stream)
 	FlushErrorState();
 	AbortOutOfAnyTransaction();
 	MemoryContextSwitchTo(worker->turn);
+	SOMETIMES("worker.set_aside");
 	stream->retry_at = clock_ms() + GUARD_ASIDE_S * INT64CONST(1000);
 	ereport(WARNING, (errcode(error->sqlerrcode),
 					  errmsg("campaign \"%s\" is set aside for %d s: %s", stream->campaign_id,

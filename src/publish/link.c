@@ -2,8 +2,8 @@
  * link.c - the worker's connection to RabbitMQ: opening it, losing it, and
  * hearing what the broker has settled.
  *
- * A broker that is away is normal: one WARNING when it goes, one LOG when it is
- * back. link_connect() is the only place where the worker waits for it.
+ * That the broker cannot be reached is normal: one WARNING when it is lost, one LOG
+ * when it is back. Besides link_connect(), the worker waits for it only in watch.c.
  */
 #include "postgres.h"
 
@@ -13,6 +13,7 @@
 #include "utils/memutils.h"
 
 #include "link.h"
+#include "program/sometimes.h"
 #include "settings.h"
 
 #define LINK_BACKOFF_MAX_MS 2000
@@ -35,6 +36,7 @@ static void rewind_each(dlist_head *list)
 	{
 		Stream *stream = dlist_container(Stream, place, iter.cur);
 
+		SOMETIMES_IF(stream->in_flight > 0, "worker.unconfirmed_lost");
 		stream->in_flight = 0;
 		stream_rewind(stream);
 	}
@@ -61,6 +63,7 @@ void link_lost(Worker *worker, const Error *problem)
 		ereport(WARNING, (errcode(ERRCODE_CONNECTION_FAILURE),
 						  errmsg("campaign worker: no connection to RabbitMQ: %s", problem->text),
 						  errhint("Campaigns wait until it is back.")));
+	SOMETIMES_IF(worker->away && worker->away_code != problem->code, "worker.away_otherwise");
 	worker->away = true;
 	worker->away_code = problem->code;
 	worker->connect_at = clock_ms() + worker->backoff_ms + jitter_ms;
@@ -112,12 +115,14 @@ void link_connect(Worker *worker)
 	else if (worker->away)
 	{
 		ereport(LOG, (errmsg("campaign worker: connected to RabbitMQ")));
+		SOMETIMES("worker.back");
 		worker->away = false;
 	}
 }
 
 static void note_nack(WorkerQueue *queue, Stream *stream, int64 now)
 {
+	SOMETIMES("worker.nack");
 	stream_rewind(stream);
 	stream->retry_at = now + LINK_NACK_MS;
 	queue->nacked_at = now;
@@ -146,6 +151,7 @@ static void note_settled(Worker *worker, const ConfirmsTicket *ticket, bool conf
 	worker->silent = false;
 	if (confirmed)
 		queue->refused_since = 0;
+	SOMETIMES_IF(ticket->epoch != stream->epoch, "worker.settled_before_rewind");
 	if (ticket->epoch == stream->epoch && confirmed)
 	{
 		stream->confirmed = ticket->last_seq;
@@ -162,6 +168,8 @@ static void note_alarm(Worker *worker)
 	if (worker->blocked == publisher_blocked(worker->publisher))
 		return;
 	worker->blocked = publisher_blocked(worker->publisher);
+	SOMETIMES_IF(worker->blocked, "worker.blocked");
+	SOMETIMES_IF(!worker->blocked, "worker.unblocked");
 	if (worker->blocked)
 		ereport(WARNING,
 				(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
@@ -188,10 +196,12 @@ static void check_refusals(Worker *worker, int64 now)
 			now < queue->nacked_at + LINK_REFUSED_MS)
 			continue;
 		queue->refused = false;
+		SOMETIMES("worker.refused_no_more");
 		ereport(LOG, (errmsg("campaign worker: RabbitMQ refuses no more messages")));
 	}
 	if (!stuck)
 		return;
+	SOMETIMES("worker.channel_anew");
 	link_disconnect(worker, true);
 	worker->connect_at = now;
 }

@@ -214,6 +214,10 @@ static void look(Worker *worker, int64 now)
 		sweep->running = false;
 		return;
 	}
+	/* The wall clock may have been set: what is due is asked with every look at everything. */
+	if (now >= worker->watch_after || now >= worker->due_at)
+		worker->due_at = now + outbox_due();
+	earlier(&worker->look_at, worker->due_at);
 	if (sweep->running || sweep->is_long)
 		look_first(worker);
 	if (sweep->running)

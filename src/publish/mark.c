@@ -8,6 +8,7 @@
 
 #include "guard.h"
 #include "mark.h"
+#include "program/sometimes.h"
 
 #define MARK_MS                                                                                    \
 	50 /* marks of a stream that goes on, or whose campaign is locked, are this far apart */
@@ -21,6 +22,7 @@ static void mark(Worker *worker, Stream *stream)
 {
 	stream->mark_held = !guard_stream(worker, stream, mark_stream);
 	stream->mark_at = clock_ms() + MARK_MS;
+	SOMETIMES_IF(stream->mark_held && stream->retry_at <= clock_ms(), "worker.mark_held");
 	if (stream->mark_held)
 		return;
 	stream->marked = stream->confirmed;

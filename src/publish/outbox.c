@@ -16,6 +16,7 @@
 #endif
 
 #include "outbox.h"
+#include "program/sometimes.h"
 #include "session.h"
 
 static SessionQuery page_query =
@@ -25,17 +26,26 @@ static SessionQuery active_query = SESSION_QUERY(
 	"FROM campaign.outbox_active($1)",
 	TEXTARRAYOID);
 static SessionQuery template_query =
-	SESSION_QUERY("SELECT message, identifier_time, identifier_entropy, identifier_fingerprint "
-				  "FROM campaign.outbox_template($1)",
-				  TEXTOID);
+	SESSION_QUERY("SELECT message, identifier_time, identifier_entropy, identifier_fingerprint, "
+				  "message_version, attributes_outcome "
+				  "FROM campaign.outbox_template($1, $2)",
+				  TEXTOID, TEXTOID);
 static SessionQuery read_query =
 	SESSION_QUERY("SELECT seq, phone_number FROM campaign.recipients "
 				  "WHERE campaign_id = $1 AND class = $2::campaign.recipient_class "
 				  "AND seq > $3 AND seq <= $4 ORDER BY seq",
 				  TEXTOID, TEXTOID, INT8OID, INT8OID);
+static SessionQuery read_own_query =
+	SESSION_QUERY("SELECT seq, phone_number, text, "
+				  "campaign.attributes_canonical(attributes OPERATOR(pg_catalog.||) $5::jsonb) "
+				  "FROM campaign.recipients "
+				  "WHERE campaign_id = $1 AND class = $2::campaign.recipient_class "
+				  "AND seq > $3 AND seq <= $4 ORDER BY seq",
+				  TEXTOID, TEXTOID, INT8OID, INT8OID, TEXTOID);
 static SessionQuery mark_query = SESSION_QUERY("SELECT campaign.outbox_mark($1, $2, $3, $4)",
 											   TEXTOID, TEXTOID, INT4OID, INT8OID);
 static SessionQuery finish_query = SESSION_QUERY("SELECT campaign.outbox_finish($1)", TEXTARRAYOID);
+static SessionQuery due_query = SESSION_QUERY("SELECT campaign.outbox_due()");
 static SessionQuery rewind_query =
 	SESSION_QUERY("SELECT campaign.outbox_rewind($1, $2)", TEXTOID, TEXTOID);
 
@@ -105,7 +115,10 @@ void outbox_page(OutboxPart part, const char *after, bool finish, OutboxPage *pa
 	ids = session_column(0, 1);
 	note_end(ids, page);
 	if (finish)
+	{
 		session_execute(&finish_query, &ids, NULL);
+		SOMETIMES_IF(DatumGetInt32(session_column(0, 1)) > 0, "worker.finished_later");
+	}
 	read_classes(ids, caller, page);
 	session_finish();
 }
@@ -124,20 +137,26 @@ void outbox_find(const char *const *campaign_ids, int count, OutboxPage *page)
 	session_finish();
 }
 
-bool outbox_template(const char *campaign_id, OutboxTemplate *template)
+bool outbox_template(const char *campaign_id, MessageClass class, OutboxTemplate *template)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	bool found;
 
 	session_begin();
-	session_execute(&template_query, (Datum[]){CStringGetTextDatum(campaign_id)}, NULL);
+	session_execute(
+		&template_query,
+		(Datum[]){CStringGetTextDatum(campaign_id), CStringGetTextDatum(message_class_name(class))},
+		NULL);
 	found = SPI_processed == 1;
 	if (found)
 	{
 		char *message = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1);
+		char *outcome = TextDatumGetCString(session_column(0, 6));
 
 		template->message =
 			MemoryContextStrdup(caller, pg_server_to_any(message, strlen(message), PG_UTF8));
+		template->version = DatumGetInt32(session_column(0, 5));
+		template->outcome = MemoryContextStrdup(caller, outcome);
 		template->identifier_time = DatumGetInt64(session_column(0, 2));
 		session_column_text(0, 3, template->identifier_entropy,
 							sizeof(template->identifier_entropy));
@@ -148,10 +167,27 @@ bool outbox_template(const char *campaign_id, OutboxTemplate *template)
 	return found;
 }
 
+/* The number of the recipient in a row of the result; false if the row is not that of `seq`. */
+static bool take_recipient(int row, int64 seq, OutboxRecipient *recipient)
+{
+	text *phone;
+
+	if (DatumGetInt64(session_column(row, 1)) != seq)
+		return false;
+	phone = DatumGetTextPP(session_column(row, 2));
+	recipient->length = VARSIZE_ANY_EXHDR(phone);
+	if (recipient->length > MESSAGE_PHONE_MAX)
+		elog(ERROR, "phone number of %d characters", recipient->length);
+	memcpy(recipient->text, VARDATA_ANY(phone), recipient->length);
+	recipient->text[recipient->length] = '\0';
+	return true;
+}
+
 int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limit,
 				OutboxRecipient *recipients)
 {
-	int count;
+	int count = 0;
+	int rows;
 
 	session_begin();
 	session_execute(&read_query,
@@ -159,21 +195,71 @@ int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limi
 							  CStringGetTextDatum(message_class_name(class)), Int64GetDatum(seq),
 							  Int64GetDatum(seq + limit)},
 					NULL);
-	count = (int) Min(SPI_processed, limit);
-	for (int i = 0; i < count; i++)
-	{
-		text *phone = DatumGetTextPP(session_column(i, 2));
+	rows = (int) Min(SPI_processed, limit);
+	while (count < rows && take_recipient(count, seq + 1 + count, &recipients[count]))
+		count++;
+	session_finish();
+	return count;
+}
 
-		if (DatumGetInt64(session_column(i, 1)) != seq + 1 + i)
-		{
-			count = i;
-			break;
-		}
-		recipients[i].length = VARSIZE_ANY_EXHDR(phone);
-		if (recipients[i].length > MESSAGE_PHONE_MAX)
-			elog(ERROR, "phone number of %d characters", recipients[i].length);
-		memcpy(recipients[i].text, VARDATA_ANY(phone), recipients[i].length);
-		recipients[i].text[recipients[i].length] = '\0';
+/* A column of text as UTF-8, which a message has; NULL if it is. */
+static const char *utf8_column(int row, int number)
+{
+	bool is_null;
+	Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number, &is_null);
+	char *bytes;
+
+	if (is_null)
+		return NULL;
+	bytes = TextDatumGetCString(value);
+	return pg_server_to_any(bytes, strlen(bytes), PG_UTF8);
+}
+
+/* What the recipient in a row of the result brings, into the caller's context. */
+static MessageOwn take_own(int row, MemoryContext caller)
+{
+	const char *text = utf8_column(row, 3);
+	const char *attributes = utf8_column(row, 4);
+	MessageOwn own = {.text = NULL};
+
+	if (text != NULL)
+	{
+		size_t length = strlen(text);
+		size_t capacity = 6 * length + 2; /* \u00XX for each byte, quotes */
+		char *escaped = MemoryContextAlloc(caller, capacity);
+
+		own.text = escaped;
+		own.text_length = message_escape(text, length, escaped, capacity);
+	}
+	if (attributes != NULL)
+	{
+		own.attributes = MemoryContextStrdup(caller, attributes);
+		own.attributes_length = strlen(attributes);
+	}
+	return own;
+}
+
+int outbox_read_own(const char *campaign_id, MessageClass class, int64 seq, int limit,
+					const char *outcome, OutboxRecipient *recipients, MessageOwn *owns)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	size_t bytes = 0;
+	int count = 0;
+	int rows;
+
+	session_begin();
+	session_execute(&read_own_query,
+					(Datum[]){CStringGetTextDatum(campaign_id),
+							  CStringGetTextDatum(message_class_name(class)), Int64GetDatum(seq),
+							  Int64GetDatum(seq + limit), CStringGetTextDatum(outcome)},
+					NULL);
+	rows = (int) Min(SPI_processed, limit);
+	while (count < rows && bytes < OUTBOX_BYTES_MAX &&
+		   take_recipient(count, seq + 1 + count, &recipients[count]))
+	{
+		owns[count] = take_own(count, caller);
+		bytes += owns[count].text_length + owns[count].attributes_length;
+		count++;
 	}
 	session_finish();
 	return count;
@@ -192,6 +278,20 @@ bool outbox_mark(const char *campaign_id, MessageClass class, int32 rewinds, int
 	done = DatumGetBool(session_column(0, 1));
 	session_finish();
 	return done;
+}
+
+int64 outbox_due(void)
+{
+	bool is_null;
+	Datum seconds;
+	double wait_ms;
+
+	session_begin();
+	session_execute(&due_query, NULL, NULL);
+	seconds = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null);
+	wait_ms = is_null ? OUTBOX_DUE_MAX_MS : DatumGetFloat8(seconds) * 1000;
+	session_finish();
+	return (int64) Max(OUTBOX_DUE_MIN_MS, Min(wait_ms, OUTBOX_DUE_MAX_MS));
 }
 
 int64 outbox_rewind(const char *campaign_id, MessageClass class)

@@ -23,14 +23,19 @@ typedef struct OutboxClass
 	int32 rewinds;
 } OutboxClass;
 
-/* What all batches of a campaign share. Secrets: wipe when done. */
+/* What all batches of a class of a campaign share. Secrets: wipe when done. */
 typedef struct OutboxTemplate
 {
 	char *message; /* UTF-8, palloc'd in the caller's context */
 	int64 identifier_time;
 	char identifier_entropy[MESSAGE_ID_MAX + 1];
 	char identifier_fingerprint[MESSAGE_ID_MAX + 1];
+	int version;   /* MESSAGE_VERSION or MESSAGE_VERSION_OWN */
+	char *outcome; /* JSON that replaces fields of the attributes, palloc'd there, too */
 } OutboxTemplate;
+
+/* More than the broker's socket takes at once is not kept. */
+#define OUTBOX_BYTES_MAX (1024 * 1024)
 
 typedef struct OutboxRecipient
 {
@@ -70,7 +75,7 @@ void outbox_page(OutboxPart part, const char *after, bool finish, OutboxPage *pa
 void outbox_find(const char *const *campaign_ids, int count, OutboxPage *page);
 
 /* False if the campaign is not there. */
-bool outbox_template(const char *campaign_id, OutboxTemplate *template);
+bool outbox_template(const char *campaign_id, MessageClass class, OutboxTemplate *template);
 
 /*
  * Phones of the recipients after `seq`, at most `limit`, in order; returns how
@@ -80,10 +85,24 @@ int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limi
 				OutboxRecipient *recipients);
 
 /*
+ * The same for a campaign of MESSAGE_VERSION_OWN, with what each brings, palloc'd in the caller's
+ * context, its attributes with the fields of `outcome`. Ends after OUTBOX_BYTES_MAX of that, too.
+ */
+int outbox_read_own(const char *campaign_id, MessageClass class, int64 seq, int limit,
+					const char *outcome, OutboxRecipient *recipients, MessageOwn *owns);
+
+/*
  * The broker confirmed everything up to `published`. False if a client holds the
  * campaign's lock, so that its status could not follow: call again.
  */
 bool outbox_mark(const char *campaign_id, MessageClass class, int32 rewinds, int64 published);
+
+/* The limits of outbox_due()'s answer: one that a client has locked is tried again soon. */
+#define OUTBOX_DUE_MIN_MS 100
+#define OUTBOX_DUE_MAX_MS 3600000
+
+/* Queues scheduled campaigns whose time has come; returns the milliseconds until the next one. */
+int64 outbox_due(void);
 
 /* Publish again from the end of what is stored; returns the seq before it, -1 if it is not running.
  */

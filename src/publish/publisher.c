@@ -1,8 +1,8 @@
 /*
- * publisher.c - the worker's arm: sends batches and follows their confirms.
+ * publisher.c - sends the worker's batches and follows their confirms.
  *
  * amqp_basic_publish() blocks without a deadline once the socket's buffer is
- * full, which would make PostgreSQL deaf to SIGTERM. So nothing is sent unless
+ * full, which would make the worker deaf to SIGTERM. So nothing is sent unless
  * it fits what is free of that buffer (publisher_room()): even a broker that has
  * stopped reading can then not block us.
  *
@@ -19,10 +19,12 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
+#include "program/sometimes.h"
+
 #define PUBLISH_CHANNEL		  1
 #define PUBLISH_SOCKET_BUFFER (1024 * 1024)
 #define PUBLISH_OVERHEAD	  400 /* bytes around a body: method, properties, headers, frame ends */
-#define PUBLISH_HEADERS		  5
+#define PUBLISH_HEADERS		  6	  /* at most */
 
 struct Publisher
 {
@@ -167,13 +169,16 @@ bool publisher_send(Publisher *publisher, const PublisherBatch *batch, ConfirmsT
 	header_number(&headers[2], MESSAGE_HEADER_FIRST_SEQ, batch->first_seq);
 	header_number(&headers[3], MESSAGE_HEADER_COUNT, batch->body->count);
 	header_number(&headers[4], MESSAGE_HEADER_TOTAL, batch->total);
+	header_number(&headers[5], MESSAGE_HEADER_VERSION, batch->body->version);
 	properties._flags = AMQP_BASIC_CONTENT_TYPE_FLAG | AMQP_BASIC_DELIVERY_MODE_FLAG |
 						AMQP_BASIC_MESSAGE_ID_FLAG | AMQP_BASIC_TYPE_FLAG | AMQP_BASIC_HEADERS_FLAG;
 	properties.content_type = amqp_cstring_bytes(MESSAGE_CONTENT_TYPE);
 	properties.delivery_mode = AMQP_DELIVERY_PERSISTENT;
 	properties.message_id = amqp_cstring_bytes(message_id);
 	properties.type = amqp_cstring_bytes(MESSAGE_TYPE);
-	properties.headers.num_entries = PUBLISH_HEADERS;
+	/* Version 1 is as it was before there was another. */
+	properties.headers.num_entries =
+		batch->body->version == MESSAGE_VERSION ? PUBLISH_HEADERS - 1 : PUBLISH_HEADERS;
 	properties.headers.entries = headers;
 
 	status = amqp_basic_publish(publisher->connection, PUBLISH_CHANNEL,
@@ -217,6 +222,7 @@ static bool handle_method(Publisher *publisher, const amqp_method_t *method, Err
 			 */
 			const amqp_basic_return_t *returned = method->decoded;
 
+			SOMETIMES("worker.returned");
 			return error_set(error, ERROR_PROTOCOL, "queue %.*s does not exist any more",
 							 (int) returned->routing_key.len,
 							 (const char *) returned->routing_key.bytes);
@@ -229,6 +235,7 @@ static bool handle_method(Publisher *publisher, const amqp_method_t *method, Err
 			return true;
 		case AMQP_CHANNEL_CLOSE_METHOD:
 		case AMQP_CONNECTION_CLOSE_METHOD:
+			SOMETIMES("worker.closed_by_broker");
 			return closed_by_broker(error, method);
 		default:
 			return true;
@@ -288,7 +295,10 @@ bool publisher_queue_drained(Publisher *publisher, const char *queue, bool *drai
 		reply = amqp_get_rpc_reply(publisher->connection);
 		*drained = true;
 		if (channel_gone(publisher, channel, reply))
+		{
+			SOMETIMES("worker.queue_gone");
 			return broker_declare(publisher->connection, NULL, NULL, error);
+		}
 		return broker_reply_error(error, queue, reply);
 	}
 	*drained = answer->message_count == 0 && answer->consumer_count > 0;

@@ -1,6 +1,6 @@
 /*
- * publisher.h - batches to RabbitMQ, with confirms, without ever blocking the
- * caller for longer than a connection attempt.
+ * publisher.h - batches to RabbitMQ, with confirms. Only publisher_open() and
+ * publisher_queue_drained() block the caller, for a limited time.
  *
  * librabbitmq only: no PostgreSQL header, no ereport(). What went wrong comes
  * back as an Error; the caller then closes the publisher, opens another one

@@ -13,29 +13,20 @@
 
 #include "guard.h"
 #include "link.h"
+#include "program/sometimes.h"
 #include "send.h"
 #include "settings.h"
 
 #define SEND_BATCH_HEAD 256 /* bytes of a body around text and recipients */
 #define SEND_RECIPIENT	80	/* bytes of a recipient in a body, at most */
 
-static int send_batch(Worker *worker, Stream *stream, int first, int count)
+/* Puts recipients into a body until it is full; returns how many. */
+static int add_recipients(Worker *worker, Stream *stream, int first, int count, MessageBody *body)
 {
-	MessageBody body = {.buffer = worker->body, .capacity = sizeof(worker->body)};
 	char identifier[CUID2_LENGTH_DEFAULT + 1];
-	PublisherBatch batch = {.queue = stream->queue,
-							.campaign_id = stream->campaign_id,
-							.class = stream->class,
-							.first_seq = stream->next,
-							.total = stream->total,
-							.body = &body};
-	ConfirmsTicket ticket;
-	Error error = {0};
+	bool fits = true;
 	int added = 0;
 
-	if (!message_begin(&body, stream->campaign_id, stream->class, stream->total, stream->next,
-					   stream->escaped_text, stream->escaped_length))
-		elog(ERROR, "message of campaign \"%s\" does not fit a batch", stream->campaign_id);
 	while (added < count)
 	{
 		const OutboxRecipient *recipient = &worker->recipients[first + added];
@@ -44,12 +35,56 @@ static int send_batch(Worker *worker, Stream *stream, int first, int count)
 		if (!cuid2_series_id(&stream->series,
 							 (stream->next + added) * MESSAGE_CLASSES + stream->class, identifier))
 			elog(ERROR, "identifier could not be derived");
-		if (!message_add(&body, identifier, CUID2_LENGTH_DEFAULT, recipient->text,
-						 recipient->length))
+		if (stream->version == MESSAGE_VERSION)
+			fits = message_add(body, identifier, CUID2_LENGTH_DEFAULT, recipient->text,
+							   recipient->length);
+		else
+			fits = message_add_own(body, identifier, CUID2_LENGTH_DEFAULT, recipient->text,
+								   recipient->length, &worker->owns[first + added]);
+		if (!fits)
 			break;
 		added++;
 	}
+	return added;
+}
+
+/*
+ * What recipients bring has any length: what it will be was a guess, and the socket must have
+ * room for what it is. Remembers it for the next guess.
+ */
+static bool has_room(Worker *worker, Stream *stream, const MessageBody *body)
+{
+	if (stream->version == MESSAGE_VERSION || body->count == 0)
+		return true;
+	stream->recipient_bytes = body->length / body->count + 1;
+	if (publisher_room(worker->publisher, body->length) > 0)
+		return true;
+	worker->held_back = true;
+	return false;
+}
+
+/* Returns how many recipients were sent: 0 if none can be now. */
+static int send_batch(Worker *worker, Stream *stream, int first, int count)
+{
+	MessageBody body = {
+		.buffer = worker->body, .capacity = sizeof(worker->body), .version = stream->version};
+	PublisherBatch batch = {.queue = stream->queue,
+							.campaign_id = stream->campaign_id,
+							.class = stream->class,
+							.first_seq = stream->next,
+							.total = stream->total,
+							.body = &body};
+	ConfirmsTicket ticket;
+	Error error = {0};
+	int added;
+
+	if (!message_begin(&body, stream->campaign_id, stream->class, stream->total, stream->next,
+					   stream->escaped_text, stream->escaped_length))
+		elog(ERROR, "message of campaign \"%s\" does not fit a batch", stream->campaign_id);
+	added = add_recipients(worker, stream, first, count, &body);
 	message_end(&body);
+	if (!has_room(worker, stream, &body))
+		return 0;
 
 	ticket = (ConfirmsTicket){
 		.stream = stream, .epoch = stream->epoch, .last_seq = stream->next + added - 1};
@@ -68,19 +103,20 @@ static int send_batch(Worker *worker, Stream *stream, int first, int count)
 /* How many recipients of a stream can be sent right now. */
 static int sendable(Worker *worker, const Stream *stream)
 {
+	size_t head = SEND_BATCH_HEAD + stream->escaped_length;
+	size_t each = Max(SEND_RECIPIENT, stream->recipient_bytes);
+	int64 in_body = Max(1, Min(settings_batch_size, (int64) ((MESSAGE_BODY_MAX - head) / each)));
 	int64 room = stream_room(stream);
-	size_t length;
 	int64 batches;
 
-	length = SEND_BATCH_HEAD + stream->escaped_length +
-			 SEND_RECIPIENT * (size_t) Min(room, settings_batch_size);
-	batches = (int64) publisher_room(worker->publisher, length);
+	batches = (int64) publisher_room(worker->publisher, head + each * Min(room, in_body));
 	if (batches == 0)
 	{
+		SOMETIMES("worker.held_back");
 		worker->held_back = true;
 		return 0;
 	}
-	room = Min(room, batches * settings_batch_size);
+	room = Min(room, batches * in_body);
 	return (int) Min(room, lengthof(worker->recipients));
 }
 
@@ -88,12 +124,35 @@ static int sendable(Worker *worker, const Stream *stream)
 static void prepare(Stream *stream)
 {
 	OutboxTemplate template = {0};
-	bool prepared =
-		outbox_template(stream->campaign_id, &template) && stream_prepare(stream, &template);
+	bool prepared = outbox_template(stream->campaign_id, stream->class, &template) &&
+					stream_prepare(stream, &template);
 
 	explicit_bzero(&template, sizeof(template));
 	if (!prepared)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("its message makes no sense")));
+}
+
+static int read_recipients(Worker *worker, const Stream *stream, int limit)
+{
+	if (stream->version == MESSAGE_VERSION)
+		return outbox_read(stream->campaign_id, stream->class, stream->next - 1, limit,
+						   worker->recipients);
+	return outbox_read_own(stream->campaign_id, stream->class, stream->next - 1, limit,
+						   stream->outcome, worker->recipients, worker->owns);
+}
+
+/* Many streams may have their turn before the memory of it is given back. */
+static void forget_owns(Worker *worker, const Stream *stream, int count)
+{
+	if (stream->version == MESSAGE_VERSION)
+		return;
+	for (int i = 0; i < count; i++)
+	{
+		if (worker->owns[i].text != NULL)
+			pfree((void *) (uintptr_t) worker->owns[i].text);
+		if (worker->owns[i].attributes != NULL)
+			pfree((void *) (uintptr_t) worker->owns[i].attributes);
+	}
 }
 
 /* One turn of a stream: at most MESSAGE_BATCH_MAX recipients. True if anything was sent. */
@@ -110,16 +169,17 @@ static bool publish_stream(Worker *worker, Stream *stream)
 	limit = sendable(worker, stream);
 	if (limit == 0)
 		return false;
-	count = outbox_read(stream->campaign_id, stream->class, stream->next - 1, limit,
-						worker->recipients);
+	count = read_recipients(worker, stream, limit);
 	/* A restore that is not finished, or damage. */
 	if (count == 0)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("%s recipient " INT64_FORMAT " is missing",
 							   message_class_name(stream->class), stream->next)));
 	/* More batches than were counted on, when a body is full before it has all its recipients. */
-	while (sent < count && worker->publisher != NULL && !publisher_full(worker->publisher))
+	while (sent < count && worker->publisher != NULL && !worker->held_back &&
+		   !publisher_full(worker->publisher))
 		sent += send_batch(worker, stream, sent, Min(count - sent, settings_batch_size));
+	forget_owns(worker, stream, count);
 	return sent > 0;
 }
 

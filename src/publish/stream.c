@@ -10,6 +10,7 @@
 
 #include "program/clock.h"
 
+#include "program/sometimes.h"
 #include "settings.h"
 #include "stream.h"
 
@@ -54,6 +55,8 @@ bool stream_prepare(Stream *stream, const OutboxTemplate *template)
 						   template->identifier_fingerprint))
 		return false;
 	stream->escaped_text = escaped_text;
+	stream->version = template->version;
+	stream->outcome = MemoryContextStrdup(stream->context, template->outcome);
 	return true;
 }
 
@@ -98,6 +101,9 @@ bool stream_update(Stream *stream, const OutboxClass *class, int64 now)
 	if (stream->rewinds != class->rewinds)
 	{
 		/* The consumer reported a gap, or a stall was found: the table says where to go on. */
+		SOMETIMES_IF(class->stored_through < stream->stored_through,
+					 "worker.rewound_what_was_stored");
+		SOMETIMES_IF(class->published < stream->confirmed, "worker.rewound_what_was_confirmed");
 		stream->rewinds = class->rewinds;
 		stream->marked = stream->confirmed = class->published;
 		stream->stored_through = class->stored_through;

@@ -16,6 +16,7 @@
 #include "guard.h"
 #include "link.h"
 #include "look.h"
+#include "program/sometimes.h"
 #include "settings.h"
 #include "watch.h"
 
@@ -25,6 +26,8 @@ static bool republish(Worker *worker, Stream *stream)
 {
 	int64 restart = outbox_rewind(stream->campaign_id, stream->class);
 
+	SOMETIMES_IF(restart >= 0, "worker.stall");
+	SOMETIMES_IF(restart >= 0 && stream->stall_count > 0, "worker.stall_again");
 	earlier(&worker->look_at, worker->look_after);
 	/* Said once: as long as nothing moves, it is the same loss, or a store that is away. */
 	if (restart >= 0 && stream->stall_count == 0)
@@ -71,6 +74,7 @@ static bool suspect(Worker *worker, Stream *stream)
 		return true;
 	if (!ask(worker, stream, &drained))
 		return false;
+	SOMETIMES_IF(!drained, "worker.stall_without_loss");
 	if (drained)
 		(void) guard_stream(worker, stream, republish);
 	return true;
@@ -118,6 +122,7 @@ static void check_silence(Worker *worker, int64 now, int64 *wake_at)
 			 errmsg("campaign worker: RabbitMQ has confirmed nothing for %d s",
 					WATCH_SILENCE_FACTOR * settings_stall_timeout),
 			 errhint("Look at the state of its queues: rabbitmqctl list_queues name state.")));
+	SOMETIMES("worker.silent_broker");
 	worker->silent = true;
 }
 

@@ -2,9 +2,9 @@
  * worker.c - the loop: look at the tables, listen to the broker, publish, mark
  * what was confirmed, sleep.
  *
- * No transaction is open outside outbox.c, and nothing but link_connect()
- * waits for the broker. Whatever is lost with this process is published again
- * from the last mark; the store knows what it has.
+ * No transaction is open outside outbox.c. Only link_connect(), and watch.c when it
+ * asks about a queue, wait for the broker. Whatever is lost with this process is
+ * published again from the last mark; storing is idempotent.
  */
 #include "postgres.h"
 

@@ -62,12 +62,14 @@ typedef struct Worker
 	int64 watched_at;	/* when the last sweep of everything began that has come to its end */
 	int64 watch_after;	/* not another one before */
 	uint32 wake_ups;	/* that the last look has seen */
+	int64 due_at;		/* when the next scheduled campaign comes, by the monotonic clock */
 	bool more_to_send;	/* its time of the turn is over, not its work */
 	bool ready;			/* the extension is there, in the version of this library */
 	bool held_back;		/* the publisher had no room for what could be published */
 	MemoryContext turn; /* reset at every turn */
 	char body[MESSAGE_BODY_MAX];
 	OutboxRecipient recipients[MESSAGE_BATCH_MAX];
+	MessageOwn owns[MESSAGE_BATCH_MAX]; /* what they bring in MESSAGE_VERSION_OWN */
 } Worker;
 
 /* Lowers *when to `other`. */

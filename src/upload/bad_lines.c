@@ -1,8 +1,8 @@
 /*
  * bad_lines.c - reasons for people (an error's detail) and for programs (JSON).
  *
- * Must stay small, whatever is sent as a numbers file: a film has millions of
- * bad lines.
+ * Must stay small, whatever is sent as a numbers file: a video has millions of bad
+ * lines.
  */
 #include "postgres.h"
 

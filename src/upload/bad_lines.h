@@ -1,6 +1,6 @@
 /*
- * bad_lines.h - the lines of a numbers file that are no numbers, with their
- * reasons: all are counted, the first ones are kept.
+ * bad_lines.h - the lines of a numbers file that are not numbers, with the reasons:
+ * all are counted, the first ones are kept.
  */
 #ifndef CAMPAIGN_BAD_LINES_H
 #define CAMPAIGN_BAD_LINES_H
@@ -24,7 +24,7 @@ void bad_lines_create(BadLines *lines);
 /* Notes a NUMBERS_INVALID. */
 void bad_lines_add(BadLines *lines, const Number *number);
 
-/* An error's detail: the first of them, and how many there are beside. */
+/* An error's detail: the first of them, and how many more there are. */
 char *bad_lines_detail(const BadLines *lines);
 
 #endif /* CAMPAIGN_BAD_LINES_H */

@@ -1,10 +1,9 @@
 /*
- * file.c - the first half of an upload: everything that is said about a file is
- * known before anything is written. A file that is refused costs its reading,
- * and leaves nothing behind.
+ * file.c - the first half of an upload: the whole file is read before anything is
+ * written. A refused file costs only its reading, and leaves nothing behind.
  *
- * The file's format is the parser's business alone (numbers.c): it turns bytes
- * into numbers or reasons, one at a time.
+ * Only the parser (numbers.c) knows the file's format: it turns bytes into numbers
+ * or reasons, one at a time.
  */
 #include "postgres.h"
 

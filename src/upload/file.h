@@ -17,15 +17,15 @@ typedef struct NumbersFile
 
 	NumberList numbers; /* in the file's order, each once unless duplicates are allowed */
 	NumberSet seen;		/* the same as a set; not made if duplicates are allowed */
-	int64 duplicates;	/* numbers that were left out because they were there */
+	int64 duplicates;	/* numbers that were left out because they were already there */
 	BadLines bad;
 } NumbersFile;
 
 /*
  * Reads a whole file into the current memory context. Eight bytes a number, and
  * 16 to 32 more for the set: at most some 40 MB for a million numbers. A cancel
- * ends it at once. Once a line is bad, and bad lines are not skipped, nothing
- * will be stored: then it only goes on to count and to report.
+ * ends it at once. Once a line is bad and bad lines are not skipped, nothing will
+ * be stored: from there on it only counts and reports.
  */
 void file_read(NumbersFile *file, const char *data, Size length);
 

@@ -1,8 +1,8 @@
 /*
  * number_set.h - the set of phone numbers that an upload has seen.
  *
- * Eight bytes a slot and no more: a million numbers cost a cache miss each, and
- * nothing in the import costs as much.
+ * Eight bytes a slot and no more: each number costs a cache miss, and nothing in the
+ * import costs as much.
  */
 #ifndef CAMPAIGN_NUMBER_SET_H
 #define CAMPAIGN_NUMBER_SET_H

@@ -3,8 +3,8 @@
  * or reasons.
  *
  * Two paths: a plain line of digits is read in one loop; everything else goes
- * through scan_line(), which looks at each character once. A line that is
- * neither read nor understood must never slow down or end the file.
+ * through scan_line(), which looks at each character once. A line that
+ * is not understood must never slow down or end the reading of the file.
  */
 #include "numbers.h"
 
@@ -44,7 +44,8 @@ void numbers_open(NumbersParser *parser, const char *data, size_t length)
 		parser->offset = 3;
 }
 
-/* Lets the caller look up from a file that may have a gigabyte; `at` is where the parser is. */
+/* Lets the caller answer interrupts in a file that may have a gigabyte; `at`: the parser's place.
+ */
 static void pause_at(NumbersParser *parser, const char *at)
 {
 	if (at - parser->paused_at < NUMBERS_PAUSE_BYTES)
@@ -107,7 +108,7 @@ static uint32_t next_character(const char **at, const char *end)
 	return value;
 }
 
-/* Blank or invisible: in a number without meaning, and no content on its own. */
+/* Blank or invisible: without meaning in a number, and without content on its own. */
 static bool is_space(uint32_t c)
 {
 	return c == ' ' || c == '\t' || c == '\v' || c == '\f' || c == 0xA0 || c == 0xAD ||

@@ -5,7 +5,7 @@
  * Only a copy of what campaign.recipients holds, whose rows never change. Each
  * class is packed from seq 1 up to some seq, and what comes after is read as
  * rows: a draft with few packed numbers or none (a small or a restored one) is
- * compared like any other. Nothing may need this but speed.
+ * compared like any other. Only speed may depend on this.
  */
 #include "postgres.h"
 
@@ -59,7 +59,7 @@ typedef void (*Take)(Packed *packed, NumberSet *seen, int64 seq, Datum numbers);
 
 /*
  * Calls take() for each row of the class that is not packed yet. Without SPI: a
- * plan is dearer than what a small draft has, and may believe statistics.
+ * plan costs more than reading a small draft, and may trust wrong statistics.
  */
 static void read_rows(Packed *packed, char *table, char *key, Take take, NumberSet *seen)
 {
@@ -89,7 +89,7 @@ static void read_rows(Packed *packed, char *table, char *key, Take take, NumberS
 	table_close(relation, NoLock);
 }
 
-/* A row behind a hole is not believed: what the hole lacks is read as rows, and all behind it. */
+/* A row behind a hole is not used: everything from the hole on is read from recipients. */
 static void take_packed(Packed *packed, NumberSet *seen, int64 first_seq, Datum value)
 {
 	bytea *numbers = DatumGetByteaPP(value);

@@ -1,6 +1,6 @@
 /*
- * packed.h - the numbers that a campaign has already, in a form that is quick to
- * read: what a further file is compared with.
+ * packed.h - the numbers that a campaign already has, in a form that is quick to read:
+ * what a further file is compared with.
  */
 #ifndef CAMPAIGN_PACKED_H
 #define CAMPAIGN_PACKED_H

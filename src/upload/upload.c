@@ -2,9 +2,9 @@
  * upload.c - campaign.recipients_import(): a numbers file becomes rows.
  *
  * In this order: read the file (file.c), refuse it or not, leave out what the
- * campaign has (packed.c), store the others (rows.c). A file that is refused has
+ * campaign has (packed.c), store the others (rows.c). A refused file has
  * written nothing. The caller (campaign_upload() in sql/21_recipients.sql) holds
- * the campaign's lock; nothing here looks at who may do what.
+ * the campaign's lock; nothing here checks who may do what.
  */
 #include "postgres.h"
 

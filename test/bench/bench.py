@@ -1,7 +1,7 @@
 """bench.py - `make bench`: measures the product against its ceilings and prints a table.
 
-Called by test/bench/run, which builds the ceilings. A missed goal is told, not
-failed; a figure that could not be measured fails. Must never be part of a test
+Called by test/bench/run, which builds the ceilings. A missed goal is reported
+and does not fail; a figure that could not be measured fails. Must never be part of a test
 with a time limit: it measures, and machines differ.
 """
 import argparse

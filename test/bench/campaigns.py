@@ -11,7 +11,7 @@ from private_stack import Unmeasured
 TEXT = "Olá! Sua fatura vence amanhã. Responda SAIR para não receber mais mensagens."
 POLL_MIN_S = 0.001
 POLL_MAX_S = 0.02
-POLL_SHARE = 0.01       # of the time so far: exact enough, and looking costs the machine, too
+POLL_SHARE = 0.01       # of the time so far: exact enough, and looking takes time, too
 SAMPLE_S = 0.02
 PATIENCE_S = 20
 SLOWEST_RATE = 1000     # numbers a second; a campaign that is slower counts as stuck

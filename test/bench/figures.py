@@ -8,6 +8,7 @@ import time
 
 import campaigns
 import jobs
+import proof
 import signup
 from private_stack import Unmeasured
 from report import Figure, percentile
@@ -307,6 +308,10 @@ def memory(stack, count, _rounds):
                 figure.product.append(watch.peaks[name][field])
 
 
+def verify(stack, count, rounds):
+    yield from proof.measure(stack, count, rounds, run_campaign)
+
+
 ALL = {
     "import": importing,
     "identifiers": identifiers,
@@ -316,6 +321,7 @@ ALL = {
     "one-per-body": one_per_body,
     "publishing": publishing,
     "latency": latency,
+    "verify": verify,
     "waiting": waiting,
     "unfinished": unfinished,
     "jobs": jobs.throughput,

@@ -25,7 +25,7 @@ PATIENCE_S = 20
 SLOWEST_RATE = 50       # jobs a second; what is slower counts as stuck
 POLL_MIN_S = 0.001
 POLL_MAX_S = 0.02
-POLL_SHARE = 0.01       # of the time so far: exact enough, and looking costs the machine, too
+POLL_SHARE = 0.01       # of the time so far: exact enough, and looking takes time, too
 
 
 def register(stack):

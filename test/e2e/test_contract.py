@@ -23,6 +23,7 @@ TEXT = "Olá \"João\" \\ \t\r\n\x01 / €uro \U0001F680 " + "é" * 500
 def test_r0_20_documents_are_well_formed_and_every_reference_resolves():
     """R0.20: the schema is valid draft 2020-12; each $ref of asyncapi.yaml points at something."""
     contract.BODY.check_schema(contract.SCHEMA)
+    contract.BODY.check_schema(contract.SCHEMA_2)
     assert contract.ASYNCAPI["asyncapi"].startswith("3.")
     found = list(contract.references(contract.ASYNCAPI))
     assert len(found) > 5
@@ -41,11 +42,17 @@ def test_r0_20_names_in_the_documents_are_those_of_the_programs():
     assert set(contract.exchanges()) == {names["EXCHANGE"], names["DEAD"]}
     fields = {value for name, value in names.items() if name.startswith("FIELD_")}
     recipient = contract.SCHEMA["$defs"]["recipient"]
-    assert set(contract.SCHEMA["properties"]) | set(recipient["properties"]) == fields
-    assert set(contract.SCHEMA["required"]) | set(recipient["required"]) == fields
+    known = set(contract.SCHEMA["properties"]) | set(recipient["properties"])
+    assert known == fields - {names["FIELD_ATTRIBUTES"]}
+    assert set(contract.SCHEMA["required"]) | set(recipient["required"]) == known
+    own = contract.SCHEMA_2["$defs"]["recipient"]
+    assert set(contract.SCHEMA_2["properties"]) == set(contract.SCHEMA["properties"])
+    assert set(own["properties"]) == set(recipient["properties"]) | {
+        names["FIELD_TEXT"], names["FIELD_ATTRIBUTES"]}
+    assert own["required"] == recipient["required"]
     headers = {value for name, value in names.items() if name.startswith("HEADER_")}
     schemas = contract.ASYNCAPI["components"]["schemas"]
-    described = set(schemas["batchHeaders"]["properties"])
+    described = set(schemas["batchHeaders"]["properties"]) | set(schemas["batch2Headers"]["properties"])
     assert described | set(schemas["deadHeaders"]["properties"]) == headers
     for name, value in names.items():
         if isinstance(value, str):
@@ -59,21 +66,26 @@ def test_r0_20_limits_in_the_documents_are_those_of_the_programs():
         "partitions": names["PARTITIONS"], "frame_bytes": names["FRAME_MAX"],
         "body_bytes": names["BODY_MAX"], "recipients": names["BATCH_MAX"],
         "message_characters": names["TEXT_MAX_CHARS"], "message_bytes": names["TEXT_MAX_BYTES"],
+        "attributes_bytes": names["ATTRIBUTES_MAX"], "attributes_depth": names["ATTRIBUTES_DEPTH"],
         "identifier_characters": names["ID_MAX"], "phone_number_characters": names["PHONE_MAX"],
         "seq": names["SEQ_MAX"],
     }
     assert contract.ASYNCAPI["components"]["x-limits"] == limits
     for name, limit in limits.items():
         assert re.search(rf"\b{limit}\b", contract.README), name
-    properties, parts = contract.SCHEMA["properties"], contract.SCHEMA["$defs"]
-    assert properties["version"]["const"] == names["VERSION"]
-    assert contract.ASYNCAPI["info"]["version"] == str(names["VERSION"])
-    assert properties["message"]["maxLength"] == limits["message_characters"]
-    assert properties["recipients"]["maxItems"] == limits["recipients"]
-    assert parts["seq"]["maximum"] == limits["seq"]
-    assert parts["cuid2"]["maxLength"] == limits["identifier_characters"]
-    number = parts["recipient"]["properties"]["phone_number"]
-    assert number["maxLength"] == limits["phone_number_characters"]
+    assert contract.SCHEMA["properties"]["version"]["const"] == names["VERSION"]
+    assert contract.SCHEMA_2["properties"]["version"]["const"] == names["VERSION_OWN"]
+    assert contract.ASYNCAPI["info"]["version"] == str(names["VERSION_OWN"])
+    own = contract.SCHEMA_2["$defs"]["recipient"]["properties"]
+    assert own["message"]["maxLength"] == limits["message_characters"]
+    for schema in (contract.SCHEMA, contract.SCHEMA_2):
+        properties, parts = schema["properties"], schema["$defs"]
+        assert properties["message"]["maxLength"] == limits["message_characters"]
+        assert properties["recipients"]["maxItems"] == limits["recipients"]
+        assert parts["seq"]["maximum"] == limits["seq"]
+        assert parts["cuid2"]["maxLength"] == limits["identifier_characters"]
+        number = parts["recipient"]["properties"]["phone_number"]
+        assert number["maxLength"] == limits["phone_number_characters"]
     headers = contract.ASYNCAPI["components"]["schemas"]["batchHeaders"]["properties"]
     assert headers["count"]["maximum"] == limits["recipients"]
     assert headers["total"]["maximum"] == headers["first_seq"]["maximum"] == limits["seq"]
@@ -99,7 +111,7 @@ def test_r0_20_worked_example_is_right():
 
 def test_r0_20_example_message_is_valid_and_broken_ones_are_not():
     """R0.20: the schema takes the README's example, with unknown fields too, and nothing else."""
-    example = json.loads(contract.code_block("json"))
+    example = json.loads(contract.code_blocks("json")[0])
     recipient = example["recipients"][0]
     contract.BODY.validate(example)
     contract.BODY.validate({**example, "new": 1, "recipients": [{**recipient, "new": None}]})
@@ -113,6 +125,24 @@ def test_r0_20_example_message_is_valid_and_broken_ones_are_not():
         assert not contract.BODY.is_valid({**example, **change}), change
     for name in example:
         assert not contract.BODY.is_valid({k: v for k, v in example.items() if k != name}), name
+
+
+def test_r3_1_example_of_version_2_is_valid_and_broken_ones_are_not():
+    """R3.1: the schema of version 2 takes the README's example, whose attributes are canonical."""
+    text = contract.code_blocks("json")[1]
+    example = json.loads(text)
+    recipient = example["recipients"][0]
+    contract.BODY_2.validate(example)
+    assert not contract.BODY.is_valid(example), "an old consumer takes it"
+    assert contract.canonical(recipient["attributes"]) in text
+    wrong = [[], None, "{}", {"": 1}, {"$a": 1}, {"a.b": 1}, {"a": {"$b": 1}}, {"a": [{"b.c": 1}]},
+             {"a": 2 ** 63}, {"a": 1e15 + 0.5}]
+    for attributes in wrong:
+        broken = {**example, "recipients": [{**recipient, "attributes": attributes}]}
+        assert not contract.BODY_2.is_valid(broken), attributes
+    for message in (None, 1, "x" * 4097):
+        broken = {**example, "recipients": [{**recipient, "message": message}]}
+        assert not contract.BODY_2.is_valid(broken), message
 
 
 # What the worker and the broker have ----------------------------------------------------------
@@ -132,12 +162,14 @@ def check_message(captured):
     names = contract.header_constants()
     assert len(captured.body) <= names["BODY_MAX"]
     assert set(body) == set(contract.SCHEMA["properties"]), "a field that no document names"
+    own = {"message", "attributes"} if body["version"] == 2 else set()
     for recipient in body["recipients"]:
-        assert set(recipient) == set(contract.SCHEMA["$defs"]["recipient"]["properties"])
+        assert set(recipient) - own == set(contract.SCHEMA["$defs"]["recipient"]["properties"])
+    version = {"version": 2} if body["version"] == 2 else {}
     assert properties.headers == {
-        "campaign_id": body["campaign_id"], "class": body["class"],
+        "campaign_id": body["campaign_id"], "class": body["class"], **version,
         "first_seq": body["first_seq"], "count": len(body["recipients"]), "total": body["total"]}
-    contract.schema_of("batchHeaders").validate(properties.headers)
+    contract.schema_of("batch2Headers" if version else "batchHeaders").validate(properties.headers)
     contract.schema_of("batchProperties").validate({
         name: getattr(properties, name) for name in
         ("content_type", "delivery_mode", "message_id", "type")})
@@ -173,6 +205,32 @@ def test_r0_20_published_messages_are_as_documented(stack, ordered):
                                                                        ("NORMAL", 600)}
     assert recipients_of(messages, "VIP") == vip
     assert recipients_of(messages, "NORMAL") == normal
+
+
+def test_r3_1_published_messages_of_version_2_are_as_documented(stack):
+    """R3.1: a campaign that needs it is version 2 in every batch; attributes travel as canonical
+    JSON, and a body ends when it is full."""
+    numbers = campaigns.make_numbers(300, seed=14)
+    attributes = [{"b": n, "a": {"z": n / 4, "y": "é\"\x01"}, "filler": "x" * 3000 * (n % 3 == 0)}
+                  for n in range(300)]
+    texts = ["own " + number if n % 2 else None for n, number in enumerate(numbers)]
+    with campaigns.capture(stack) as take:
+        campaign_id = campaigns.create(stack, campaigns.make_numbers(3, seed=15), message=TEXT)
+        campaigns.add_recipients(stack, campaign_id, [
+            ("VIP", *one) for one in zip(numbers, texts, attributes)])
+        campaigns.dispatch(stack, campaign_id)
+        messages = published(stack, take, campaign_id)
+    assert {(body["version"], body["message"]) for _, body in messages} == {(2, TEXT)}
+    assert recipients_of(messages, "VIP") == numbers
+    recipients = [one for _, body in messages if body["class"] == "VIP" for one in body["recipients"]]
+    assert [one.get("message") for one in recipients] == texts
+    for recipient, expected in zip(recipients, attributes):
+        whole = {k: {"y": v["y"], "z": v["z"] if v["z"] % 1 else int(v["z"])} if k == "a" else v
+                 for k, v in expected.items()}
+        assert recipient["attributes"] == expected
+        assert any(contract.canonical(whole).encode() in one.body for one, _ in messages)
+    full = [one for one, body in messages if body["class"] == "VIP"]
+    assert len(full) > 2, "two would hold them, if only recipients were counted"
 
 
 def set_batch_size(stack, size):

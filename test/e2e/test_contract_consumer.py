@@ -15,7 +15,7 @@ import pytest
 import campaigns
 import contract
 from campaigns import Captured
-from foreign_consumer import ForeignConsumer
+from foreign_consumer import ForeignConsumer, typed
 
 # What the worker publishes of a class while nothing is reported: two batches of 250.
 AHEAD = 500
@@ -152,6 +152,90 @@ def test_r0_20_unknown_fields_are_ignored(stack, consumer):
     assert {frozenset(one) for one in documents(stack, campaign_id)} == {frozenset(BSON_TYPES)}
 
 
+# In the order in which they travel.
+OWN = {"amount": 1234.5, "customer": "Ana \"✓\"", "id": 9007199254740993,
+       "n": {"list": [1, -0.1, {}, []], "yes": True}, "none": None}
+
+
+def test_r3_1_texts_and_attributes_are_stored_as_documented(stack, consumer):
+    """R3.1, R0.20: a recipient's own text and attributes, with their types, in order, once."""
+    numbers = campaigns.make_numbers(600, seed=16)
+    campaign_id = campaigns.create(stack, campaigns.make_numbers(2, seed=17), message="for all")
+    campaigns.add_recipients(stack, campaign_id, [
+        ("NORMAL", number, f"for {number}" if n % 2 else None, {**OWN, "n": n} if n % 3 else None)
+        for n, number in enumerate(numbers)])
+    campaigns.dispatch(stack, campaign_id)
+    consumer.start()
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+    found = documents(stack, campaign_id)
+    assert len(found) == 602 and not any("attributes" in one for one in found[:2])
+    for n, document in enumerate(found[2:]):
+        assert document["message"] == (f"for {numbers[n]}" if n % 2 else "for all")
+        assert document.get("attributes") == ({**OWN, "n": n} if n % 3 else None)
+        assert set(document) - {"attributes"} == set(BSON_TYPES)
+    stored = found[3]["attributes"]
+    assert list(stored) == sorted(OWN)
+    assert isinstance(stored["n"], bson.Int64) and isinstance(stored["id"], bson.Int64)
+    assert isinstance(stored["amount"], float)
+    assert campaigns.insertion_order(stack, campaign_id) == \
+        [("NORMAL", seq) for seq in range(1, 603)]
+
+
+def test_r3_1_texts_and_attributes_are_compared(stack, consumer):
+    """R3.1, R0.20: what differs in either is a conflict, and what does not is stored already."""
+    numbers = campaigns.make_numbers(5, seed=18)
+    campaign_id = campaigns.create(stack, ["+99900000001"])
+    campaigns.add_recipients(stack, campaign_id, [("VIP", one, "own", OWN) for one in numbers])
+    campaigns.dispatch(stack, campaign_id)
+    message, = take_published(stack, campaigns.queue_of(campaign_id), 5)
+    body = json.loads(message.body)
+    stored = [{**one, "seq": bson.Int64(one["seq"]), "message": "own", "attributes": one_attributes}
+              for one, one_attributes in zip(expected_documents([body]), [
+                  typed(OWN), typed({**OWN, "amount": 1234.25}), typed(OWN), None, typed(OWN)])]
+    stored[2]["message"] = "other"
+    del stored[3]["attributes"]
+    stack.messages.insert_many(stored)
+    campaigns.publish(stack, [message])
+    consumer.start()
+    letters = campaigns.wait_for_dead_letters(stack, 3)
+    assert sorted(json.loads(one.body)["first_seq"] for one in letters) == [2, 3, 4]
+    for letter in letters:
+        parked, = contract.parse(letter)["recipients"]
+        assert parked["attributes"] == OWN
+        assert "conflict" in letter.properties.headers["reason"]
+        assert letter.properties.headers["version"] == 2
+    campaigns.wait_for_status(stack, campaign_id, "failed")
+    assert documents(stack, campaign_id)[:5] == stored
+
+
+def test_r3_1_a_consumer_of_version_1_refuses_version_2(stack):
+    """R3.1: it stores nothing of it, rather than the wrong text; the next consumer stores all."""
+    campaigns.wait_until_handled(stack)
+    stack.part("stop", "consumer")
+    old = ForeignConsumer(stack.env["AMQP_URL"], stack.env["MONGODB_URI"],
+                          stack.env["CONSUMER_DATABASE_URL"], versions=(1,))
+    with stack.settings(campaign__stall_timeout="3s"):
+        try:
+            old.start()
+            plain = campaigns.send(stack, ["+99900000001"])
+            campaign_id = campaigns.create(stack, ["+99900000002"], message="for all")
+            campaigns.add_recipients(stack, campaign_id, [("NORMAL", "+99900000003", "own", OWN)])
+            campaigns.dispatch(stack, campaign_id)
+            letters = campaigns.wait_for_dead_letters(stack, 1)
+            campaigns.wait_for_status(stack, plain, "sent")
+            assert not documents(stack, campaign_id)
+            old.stop()
+        finally:
+            stack.part("start", "consumer")
+        campaigns.wait_for_status(stack, campaign_id, "sent")
+    assert not old.failures
+    # It is offered again as long as nobody stores it.
+    for letter in letters + campaigns.dead_letters(stack):
+        assert letter.properties.headers["reason"] and json.loads(letter.body)["version"] == 2
+    assert [(one["message"], one.get("attributes")) for one in documents(stack, campaign_id)] == [
+        ("for all", None), ("own", OWN)]
+
+
 def malformed(message):
     """Messages that no consumer may store, by what is wrong with them."""
     first = json.loads(message.body)["recipients"][0]
@@ -164,7 +248,7 @@ def malformed(message):
     }
     made = {name: Captured(message.routing_key, message.properties, body)
             for name, body in bodies.items()}
-    made["unknown version"] = changed(message, version=2)
+    made["unknown version"] = changed(message, version=3)
     made["unknown class"] = changed(message, **{"class": "GOLD"})
     made["no such class here"] = changed(message, {"class": "VIP"}, **{"class": "VIP"})
     made["unknown campaign"] = changed(message, {"campaign_id": "nobody"}, campaign_id="nobody")
@@ -174,6 +258,14 @@ def malformed(message):
     made["header disagrees"] = changed(message, {"count": 4})
     made["bad number"] = changed(message, recipients=[{**first, "phone_number": "12345678"}])
     made["no recipients"] = changed(message, {"count": 0}, recipients=[])
+    made["version disagrees"] = changed(message, {"version": 2})
+    for what, own in (("no object", {"attributes": []}), ("$", {"attributes": {"$a": 1}}),
+                      ("a dot", {"attributes": {"a": {"b.c": 1}}}),
+                      ("a NUL", {"attributes": {"a": "\0"}}), ("no text", {"message": None}),
+                      ("a long text", {"message": "x" * 4097}),
+                      ("a large number", {"attributes": {"a": 2 ** 63}})):
+        made["version 2: " + what] = changed(message, version=2, recipients=[{**first, **own}],
+                                             headers={"count": 1})
     return made
 
 

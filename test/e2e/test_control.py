@@ -1,9 +1,12 @@
-"""test_control.py - classes, pause, resume and cancel."""
+"""test_control.py - classes, and what is fixed at dispatch. Pause and cancel: test_pause.py."""
+import re
+
 import psycopg2
 import pytest
 
 import campaigns
 from campaigns import assert_delivered, make_numbers, numbers_file, wait_for_status
+from stack import REPOSITORY
 from waiting import assert_stays, wait_until
 
 pytestmark = pytest.mark.usefixtures("unhealed")
@@ -55,67 +58,6 @@ def test_no_normal_is_published_before_vip_is_stored(stack):
     wait_for_status(stack, campaign_id, "sent")
 
 
-def test_pause_and_resume_neither_skip_nor_repeat(stack):
-    """R5.2: three pauses in mid-run; publishing stands still within a second."""
-    numbers = make_numbers(60_000, seed=34)
-    # Little ahead: a campaign that is published whole can no longer be paused.
-    with stack.settings(campaign__publish_ahead="20ms", campaign__batch_size="100"):
-        campaign_id = campaigns.send(stack, numbers)
-        pause_and_resume(stack, campaign_id, len(numbers))
-    wait_for_status(stack, campaign_id, "sent")
-    assert_delivered(stack, campaign_id, numbers)
-
-
-def pause_and_resume(stack, campaign_id, total):
-    for stored in (3_000, 12_000, 25_000):
-        campaigns.wait_for_stored(stack, campaign_id, stored)
-        answer = stack.one("SELECT campaign_pause(%s)", campaign_id)
-        assert answer["status"] == "paused"
-        wait_until("what was published is stored", lambda: settled(stack, campaign_id))
-        count = campaigns.count_documents(stack, campaign_id)
-        assert count < total
-        assert_stays("paused", lambda: campaigns.count_documents(stack, campaign_id) == count, 0.7)
-        assert stack.one("SELECT campaign_resume(%s)", campaign_id)["status"] == "queued"
-
-
-def settled(stack, campaign_id):
-    """A second after a pause: what the broker had is stored."""
-    answer = stack.one("SELECT clock_timestamp() - max(stored_at) > interval '0.5 s'"
-                       " FROM campaign.progress WHERE campaign_id = %s", campaign_id)
-    return bool(answer)
-
-
-def test_cancel_ends_for_good(stack):
-    """R5.2: what the broker held is stored, in order and once; nothing follows."""
-    numbers = make_numbers(60_000, seed=35)
-    campaign_id = campaigns.send(stack, numbers)
-    campaigns.wait_for_stored(stack, campaign_id, 3_000)
-    assert stack.one("SELECT campaign_cancel(%s)", campaign_id)["status"] == "cancelled"
-    wait_until("what was published is stored", lambda: settled(stack, campaign_id))
-    count = campaigns.count_documents(stack, campaign_id)
-    assert 3_000 <= count < len(numbers)
-    assert_stays("cancelled", lambda: campaigns.count_documents(stack, campaign_id) == count, 1)
-    written = [seq for _, seq in campaigns.insertion_order(stack, campaign_id)]
-    assert written == list(range(1, count + 1))
-    assert campaigns.status(stack, campaign_id)["status"] == "cancelled"
-    for verb, what in (("resume", "only a paused one"), ("pause", "cannot become"),
-                       ("dispatch", "already dispatched"), ("cancel", "cannot become")):
-        with pytest.raises(psycopg2.Error, match=what):
-            stack.one(f"SELECT campaign_{verb}(%s)", campaign_id)
-
-
-def test_pause_before_the_first_message(stack):
-    """R5.2: paused in the transaction that dispatches it: nothing goes out until resume."""
-    numbers = make_numbers(30, seed=36)
-    campaign_id = campaigns.create(stack, numbers)
-    stack.sql("DO $$ BEGIN PERFORM campaign_dispatch('" + campaign_id + "');"
-              " PERFORM campaign_pause('" + campaign_id + "'); END $$")
-    assert_stays("paused", lambda: campaigns.status(stack, campaign_id)["published"] == 0, 1)
-    stack.one("SELECT campaign_resume(%s)", campaign_id)
-    wait_for_status(stack, campaign_id, "sent")
-    assert_delivered(stack, campaign_id, numbers)
-
-
 def test_numbers_cannot_be_added_to_what_runs(stack):
     """R0.11: only a draft takes numbers: seq and total are fixed when it is dispatched."""
     numbers = make_numbers(10, seed=37)
@@ -124,3 +66,29 @@ def test_numbers_cannot_be_added_to_what_runs(stack):
         stack.one("SELECT campaign_upload(%s, '+99912345678'::text)", campaign_id)
     wait_for_status(stack, campaign_id, "sent")
     assert_delivered(stack, campaign_id, numbers)
+
+
+def test_the_documented_moves_are_the_allowed_ones(stack):
+    """Life of a campaign: the table of docs/campaigns.md has every allowed move and no other."""
+    text = (REPOSITORY / "docs" / "campaigns.md").read_text(encoding="utf-8")
+    documented = set(re.findall(r"^\| `(\w+)` \| `(\w+)` \|", text, re.MULTILINE))
+    states = re.findall(r"^\| `(\w+)` \| [A-Z]", text, re.MULTILINE)
+    assert len(states) == 9
+    allowed = stack.one("SELECT json_agg(ARRAY[source, target])"
+                        " FROM unnest(%s) AS source, unnest(%s) AS target"
+                        " WHERE campaign.transition_allowed(source, target)", states, states)
+    assert documented == set(map(tuple, allowed))
+
+
+def test_a_schedule_survives_a_restart(stack):
+    """A campaign is dispatched at its time, though PostgreSQL was restarted meanwhile."""
+    numbers = make_numbers(20, seed=38)
+    campaign_id = campaigns.create(stack, numbers)
+    at = stack.one("SELECT (campaign_schedule(%s, now() + interval '4 s') ->> 'scheduled_at')"
+                   "::timestamptz", campaign_id)
+    stack.part("kill", "postgres")
+    stack.part("start", "postgres")
+    answer = wait_for_status(stack, campaign_id, "sent", ignoring=(psycopg2.Error,))
+    assert_delivered(stack, campaign_id, numbers)
+    late = stack.one("SELECT queued_at - %s FROM campaign.campaigns WHERE id = %s", at, campaign_id)
+    assert 0 <= late.total_seconds() < 10, answer

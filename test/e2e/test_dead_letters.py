@@ -5,9 +5,12 @@ import pika
 import pytest
 
 import campaigns
+from amqp_proxy import AmqpProxy
 from campaigns import Captured, assert_delivered, make_numbers, wait_for_status
-from stack import cpu_seconds
-from waiting import assert_stays
+from consumers import Consumer, environment
+from programs import frozen
+from stack import DEAD, cpu_seconds
+from waiting import assert_stays, wait_until
 
 
 def body_of(campaign, **changes):
@@ -34,7 +37,7 @@ BAD = {
     "NUL": (lambda one: body_of(one) + b"\0", "at byte"),
     "invalid UTF-8": (lambda one: body_of(one).replace(b"Hello", b"H\xff\xfe"), "UTF-8"),
     "lone surrogate": (lambda one: body_of(one).replace(b"Hello", b"\\ud800"), ""),
-    "unknown version": (lambda one: body_of(one, version=2), "unknown version 2"),
+    "unknown version": (lambda one: body_of(one, version=3), "unknown version 3"),
     "version as text": (lambda one: body_of(one, version="1"), ""),
     "no version": (without_field("version"), "version is missing"),
     "no campaign_id": (without_field("campaign_id"), "campaign_id is missing"),
@@ -160,3 +163,72 @@ def test_conflict_is_never_overwritten(stack, ordered, places):
 def foreign_document(campaign_id, seq):
     return {"_id": campaigns.document_id(campaign_id, seq), "identifier": "foreign",
             "campaign_id": campaign_id, "class": "NORMAL", "seq": seq, "phone_number": "+1"}
+
+
+def test_queue_of_the_dead_letters_is_deleted(stack):
+    """R0.16: somebody deletes campaign.dead while dead letters are published: the broker returns
+    one and confirms it all the same; it is not believed, and the queue is made again."""
+    count = 1_000
+    mark = stack.log_mark("consumer")
+    messages = [bad_message("no JSON", "", campaigns.QUEUES[0]) for _ in range(count)]
+    for number, one in enumerate(messages):
+        one.properties.message_id = str(number)
+    pid = stack.consumer_pid()
+    with frozen(pid):
+        campaigns.publish(stack, messages)
+    with stack.channel() as channel:
+        counts = []
+
+        def there():
+            counts.append(channel.queue_declare(DEAD, passive=True).method.message_count)
+            return counts[-1]
+        wait_until("some are there", there, interval=0.001)
+        with frozen(pid):
+            # The one that is on its way arrives; a queue that is deleted under it would refuse it.
+            wait_until("no more arrive", lambda: there() and counts[-3:] == counts[-1:] * 3)
+            lost = channel.queue_delete(DEAD).method.message_count
+    assert 0 < lost < count, "deleted too late"
+    witness = send_through(stack, campaigns.QUEUES[0])
+    wait_for_status(stack, witness, "sent")
+    assert "no queue takes it" in stack.log_since("consumer", mark)
+    dead = {int(one.properties.message_id) for one in campaigns.dead_letters(stack)}
+    assert set(range(lost, count)) <= dead
+
+
+def test_dead_letter_that_is_not_confirmed(stack):
+    """R0.16: the broker takes a dead letter and does not say so; SIGTERM is answered, and the
+    message is not acknowledged: the next consumer has it."""
+    stack.part("stop", "consumer")
+    proxy = AmqpProxy(stack.env["AMQP_URL"])
+    try:
+        proxy.hold_confirms()
+        with Consumer(environment(stack, AMQP_URL=proxy.url)) as consumer:
+            campaigns.publish(stack, [bad_message("no JSON", "", campaigns.QUEUES[0])])
+            wait_until("it waits for the confirm", lambda: proxy.held)
+            assert consumer.terminate() == 0
+            assert not consumer.lines("sent to the dead letters")
+    finally:
+        proxy.close()
+        stack.part("start", "consumer")
+    # At least once: the first one may have arrived as well.
+    assert 1 <= len(campaigns.wait_for_dead_letters(stack, 2)) <= 2
+
+
+def test_conflict_is_parked_once(stack):
+    """R0.17: a consumer that died between parking a recipient and reporting its batch: the batch
+    comes again, and the recipient is known."""
+    numbers = make_numbers(10, seed=63)
+    campaign_id = campaigns.create(stack, numbers)
+    stack.messages.insert_one(foreign_document(campaign_id, 3))
+    with campaigns.capture(stack) as take:
+        campaigns.dispatch(stack, campaign_id)
+        wait_for_status(stack, campaign_id, "failed")
+        messages = take()
+    assert len(campaigns.wait_for_dead_letters(stack, 1)) == 1
+    stack.part("kill", "consumer")
+    stack.sql("UPDATE campaign.progress SET stored = '{}' WHERE campaign_id = %s", campaign_id)
+    campaigns.publish(stack, messages)
+    stack.part("start", "consumer")
+    wait_until("the batch is reported again", lambda: stack.one(
+        "SELECT stored = '{[1,11)}' FROM campaign.progress WHERE campaign_id = %s", campaign_id))
+    assert campaigns.dead_letters(stack) == []

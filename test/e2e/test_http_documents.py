@@ -63,10 +63,30 @@ def test_newman_runs_the_collection(stack):
     assert "AssertionError" not in answer.stdout
 
 
+def readme_section(title):
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    return text.split(f"## {title}\n")[1].split("\n## ")[0]
+
+
+def test_readme_sql_works(stack, tmp_path):
+    """R0.19: the statements for psql, as they stand there, in one transaction that leaves nothing."""
+    section = readme_section("Use it from SQL") + readme_section("Background jobs")
+    blocks = re.findall(r"(?:```sql|psql campaign <<'SQL')\n(.*?)(?:SQL\n)?```", section, re.DOTALL)
+    statements = "".join(blocks)
+    # A stack that stays may have these.
+    statements = statements.replace("leo@example.com", f"{unique()}@example.com")
+    statements = statements.replace("98.765.432/0001-98", unique())
+    file = tmp_path / "readme.sql"
+    file.write_text(f"BEGIN;\n{statements}ROLLBACK;\n", encoding="utf-8")
+    answer = run([f"{stack.env['PG_BIN']}/psql", "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--file", file,
+                  stack.env["DATABASE_URL"]], cwd=REPOSITORY / "test" / "data").stdout
+    assert '"status": "queued"' in answer and '"accepted": 2842' in answer, answer
+    assert '"type": "countdown"' in answer and '"by_status": {' in answer, answer
+
+
 def test_readme_lines_work(stack):
     """R0.19: the shell lines of "Use it over HTTP", as they stand there, in one go."""
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    section = text.split("## Use it over HTTP\n")[1].split("\n## ")[0]
+    section = readme_section("Use it over HTTP")
     first, _, lines = "".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL)).partition("\n")
     assert first.startswith("test/stack/up && . .stack/env")
     # A stack that stays has seen these before.

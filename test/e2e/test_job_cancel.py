@@ -5,7 +5,7 @@ import signal
 import pytest
 
 import jobs
-from jobs import LOOP, SLEEP_AND_NOTE, running_worker
+from jobs import LOOP, NOTE, SLEEP_AND_NOTE, running_worker
 from stack import execute
 from waiting import assert_stays, wait_until
 
@@ -83,3 +83,50 @@ def test_cancel_before_it_runs(stack):
     assert stack.one("SELECT job_cancel(%s)", job_id)["status"] == "cancelled"
     stack.one("SELECT job_retry(%s)", job_id)
     assert jobs.wait_for(stack, job_id, "finished")["attempts"] == 1
+
+
+def test_cancel_between_claim_and_begin(stack):
+    """R2.6: a job that is cancelled when a worker has claimed it, and not begun it, does nothing."""
+    jobs.define(stack, "note", NOTE)
+    with jobs.cancelled_when_claimed(stack, "note"):
+        job_id = jobs.create(stack, "note", what="never")
+        job = jobs.wait_for(stack, job_id, "cancelled")
+    assert jobs.effects(stack, job_id) == [] and not job["cancel_requested"]
+    assert jobs.wait_for(stack, jobs.create(stack, "note"), "finished")["attempts"] == 1
+
+
+def test_cancel_that_the_handler_survives(stack):
+    """R2.6: a handler may catch the interrupt; then its job is done, and no request is left that
+    would cancel the job's retry or end."""
+    jobs.define(stack, "stubborn", """
+    BEGIN
+        PERFORM pg_sleep(60);
+        RETURN '{}';
+    EXCEPTION WHEN query_canceled THEN
+        RETURN '{"stubborn": true}';
+    END""")
+    job_id = jobs.create(stack, "stubborn")
+    wait_until_it_sleeps(stack, running_worker(stack, job_id))
+    stack.one("SELECT job_cancel(%s)", job_id)
+    job = jobs.wait_for(stack, job_id, "finished")
+    assert job["result"] == {"stubborn": True} and not job["cancel_requested"]
+    assert stack.one("SELECT count(*) FROM campaign.job_cancels WHERE job_id = %s", job_id) == 0
+
+
+def test_interrupt_without_a_request(stack):
+    """R2.4: an interrupt whose request is not there, for whatever reason, ends no job: it runs
+    again, without an attempt counted."""
+    jobs.define(stack, "sleepy", SLEEP_AND_NOTE)
+    job_id = jobs.create(stack, "sleepy", seconds=1)
+    wait_until_it_sleeps(stack, running_worker(stack, job_id))
+    started = jobs.get(stack, job_id)["started_at"]
+    assert stack.one("SELECT campaign.job_interrupt(%s)", job_id)
+    job = jobs.wait_for(stack, job_id, "finished")
+    assert job["started_at"] > started and (job["attempts"], job["interruptions"]) == (1, 0)
+    assert jobs.effects(stack, job_id) == ["slept"]
+    assert stack.sql("SELECT FROM campaign.job_errors WHERE job_id = %s", job_id) == []
+
+
+def wait_until_it_sleeps(stack, pid):
+    wait_until("it sleeps", lambda: stack.one(
+        "SELECT wait_event = 'PgSleep' FROM pg_stat_activity WHERE pid = %s", pid), interval=0.01)

@@ -26,6 +26,24 @@ def test_worker_that_is_ended(stack):
     wait_until("all workers again", lambda: len(jobs.workers(stack)) == 2)
 
 
+def test_worker_that_ends_again_and_again(stack):
+    """R2.4: from the third interruption on a job waits before it runs again: it may be the one that
+    ends the workers."""
+    jobs.define(stack, "sleepy", SLEEP_AND_NOTE)
+    job_id = jobs.create(stack, "sleepy", "now() + interval '1 hour'", seconds=1)
+    stack.sql("UPDATE campaign.jobs SET interruptions = 2, run_at = now() WHERE id = %s", job_id)
+    stack.sql("SELECT campaign.job_wake()")
+    pid = running_worker(stack, job_id)
+    stack.one("SELECT pg_terminate_backend(%s)", pid)
+    waiting = jobs.wait_for(stack, job_id, "scheduled")
+    assert waiting["interruptions"] == 3 and waiting["run_at"] > waiting["started_at"]
+    job = jobs.wait_for(stack, job_id, "finished")
+    assert job["started_at"] >= waiting["run_at"]
+    assert (job["attempts"], job["interruptions"]) == (1, 3)
+    assert jobs.effects(stack, job_id) == ["slept"]
+    wait_until("all workers again", lambda: len(jobs.workers(stack)) == 2)
+
+
 def test_alive_is_never_run_twice(stack):
     """R2.4: however long a job runs, and even if its worker answers to nothing, nobody else
     takes it."""

@@ -10,6 +10,7 @@ import pytest
 
 import jobs
 from jobs import NOTE
+from programs import frozen
 from stack import execute
 from waiting import assert_stays, wait_until
 
@@ -192,3 +193,36 @@ def test_end_that_cannot_be_written(stack):
     finally:
         stack.sql("ALTER TABLE campaign.jobs DROP CONSTRAINT refuse")
     assert job["error_code"] == "23514" and jobs.effects(stack, job_id) == []
+
+
+def test_row_taken_before_its_failure_is_written(stack):
+    """R2.4: the transaction of a job fails, and somebody else has its row before the worker can
+    write that down: it leaves the job to whoever takes it over, and it is done once."""
+    jobs.define(stack, "contested", """
+    BEGIN
+        PERFORM pg_sleep(0.5);
+        INSERT INTO jobs_test.effects VALUES (job_id, 'done');
+        RETURN '{"refused": true}';
+    END""", max_attempts=1)
+    stack.sql("ALTER TABLE campaign.jobs ADD CONSTRAINT refuse CHECK (NOT result ? 'refused') NOT VALID")
+    table, row = stack.connect(autocommit=False), stack.connect(autocommit=False)
+    try:
+        job_id = jobs.create(stack, "contested")
+        pid = jobs.running_worker(stack, job_id)
+        # Granted by the end of the transaction that failed, before its worker can go on.
+        execute(table, "LOCK TABLE campaign.jobs")
+        wait_until("the worker is to write it down", lambda: stack.sql(
+            "SELECT FROM pg_stat_activity WHERE pid = %s AND wait_event_type = 'Lock'", pid))
+        with frozen(pid):
+            table.rollback()
+            execute(row, "SELECT FROM campaign.jobs WHERE id = %s FOR UPDATE", job_id)
+        wait_until("it has left the job", lambda: not stack.sql(
+            "SELECT FROM campaign.job_slots() WHERE job_id = %s", job_id))
+        assert jobs.get(stack, job_id)["status"] == "running"
+    finally:
+        table.close()
+        row.close()
+        stack.sql("ALTER TABLE campaign.jobs DROP CONSTRAINT refuse")
+    job = jobs.wait_for(stack, job_id, "finished")
+    assert (job["attempts"], job["interruptions"]) == (1, 0)
+    assert jobs.effects(stack, job_id) == ["done"]

@@ -1,6 +1,10 @@
 """test_launcher.py - the launcher of the workers: it dies, it is cancelled, it has too few slots.
 However it ends, a worker is one per database and number."""
 import contextlib
+import os
+import pathlib
+import signal
+import time
 
 import pytest
 
@@ -228,3 +232,57 @@ def test_database_that_is_left_interrupts_jobs(server):
                         "SELECT count(job_id) FROM campaign.job_slots()"),
                         cursor.fetchone()[0] == 1)[1])
         complete(server)
+
+
+def test_worker_that_ends_again_waits_longer(server):
+    """R0.15: a worker that ends soon after its start is started again later and later, so that one
+    that cannot live does not keep the server busy."""
+    complete(server)
+    before = time.monotonic()
+    waits = []
+    for _ in range(2):
+        (pid,) = workers(server)["campaign", "campaign worker"]
+        server.one("SELECT pg_terminate_backend(%s)", pid)
+        wait_until("another one is there", lambda: pid not in workers(server).get(
+            ("campaign", "campaign worker"), {pid}))
+        waits.append(time.monotonic() - before)
+        before = time.monotonic()
+    complete(server)
+    assert waits[1] > 1.5, waits
+
+
+def children(pid):
+    return set(map(int, pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+
+
+def stopped_at_its_start(server):
+    """Ends the campaign worker; the next one's process, stopped before it has told anybody that it is
+    there. None if it was quicker than we."""
+    postmaster = int((pathlib.Path(server.env["PGDATA"]) / "postmaster.pid").read_text().split()[0])
+    (pid,) = complete(server)["campaign", "campaign worker"]
+    server.one("SELECT pg_terminate_backend(%s)", pid)
+    wait_until("it is gone", lambda: pid not in children(postmaster))
+    known = children(postmaster)
+    end = time.monotonic() + 10
+    while not (new := children(postmaster) - known):
+        assert time.monotonic() < end, "no other worker was started"
+    (new,) = new
+    os.kill(new, signal.SIGSTOP)
+    if server.sql("SELECT FROM pg_stat_activity WHERE pid = %s", new):
+        os.kill(new, signal.SIGCONT)
+        return None
+    return new
+
+
+def test_worker_that_is_started_twice(server):
+    """R0.15: a launcher dies when a worker that it has started is not there yet; the next one
+    starts the worker, too: one of the two ends."""
+    slow = wait_until("a worker is stopped at its start", lambda: stopped_at_its_start(server))
+    try:
+        server.one("SELECT pg_terminate_backend(%s)", launcher(server))
+        after = complete(server)
+        assert after["campaign", "campaign worker"] != {slow}
+    finally:
+        os.kill(slow, signal.SIGCONT)
+    wait_until("the slow one has ended", lambda: not pathlib.Path(f"/proc/{slow}").exists())
+    assert complete(server) == after

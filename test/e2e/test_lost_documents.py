@@ -6,6 +6,8 @@ import pytest
 
 import campaigns
 from campaigns import make_numbers, numbers_file, wait_for_status
+from consumers import Consumer, environment
+from stack import execute
 from waiting import wait_until
 
 VIP = [f"+998{number:08d}" for number in range(100)]
@@ -149,3 +151,42 @@ def test_failed_campaign_ends(stack):
     seqs = [one["seq"] for one in campaigns.documents_of(stack, campaign_id)]
     assert sorted(set(range(1, len(NORMAL) + 1)) - set(seqs))[:1] == [151]
     assert len(campaigns.dead_letters(stack)) >= 1
+
+
+def test_hole_behind_which_was_stored(stack):
+    """The document that the lane stored last, of another campaign, is there; the one that it had
+    seen at its look before is not."""
+    campaign_id = campaigns.send(stack, NORMAL)
+    mark = stack.log_mark("consumer")
+    with paused(stack, campaign_id, 5_000):
+        delete(stack, campaign_id, 1, len(NORMAL))
+        stack.part("stop", "mongod")
+        stack.part("start", "mongod")
+    assert_sent_means_stored(stack, campaign_id, ("NORMAL", NORMAL))
+    assert "MongoDB was set back" in stack.log_since("consumer", mark)
+
+
+def test_end_that_is_lost_before_the_last_report(stack):
+    """All is stored by one lane, from the first recipient to the last; the end is lost before
+    PostgreSQL has taken the last report: the look at the end finds it."""
+    numbers = make_numbers(1_500, seed=304)
+    stack.part("stop", "consumer")
+    try:
+        with stack.settings(campaign__batch_size="1000"):
+            campaign_id = campaigns.send(stack, numbers)
+            wait_for_status(stack, campaign_id, "published")
+        lock = stack.connect(autocommit=False)
+        execute(lock, "SELECT FROM campaign.progress WHERE campaign_id = %s FOR UPDATE",
+                campaign_id)
+        # The first report waits for the lock while the rest is stored.
+        with Consumer(environment(stack, CAMPAIGN_BATCH_DOCUMENTS="1000")) as consumer:
+            campaigns.wait_for_stored(stack, campaign_id, len(numbers))
+            delete(stack, campaign_id, 1_401, len(numbers))
+            lock.rollback()
+            lock.close()
+            assert_sent_means_stored(stack, campaign_id, ("NORMAL", numbers))
+            (said,) = consumer.lines("MongoDB lacks documents")
+            assert said["missing"] == 100
+            assert consumer.terminate() == 0
+    finally:
+        stack.part("start", "consumer")

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+import jobs
 import mailers
 from mail_fixtures import _certificate, _no_mailer  # noqa: F401  pylint: disable=unused-import
 from mailers import (FROM, Mailer, environment, mailer_output, message_id_of, parse, part,
@@ -179,6 +180,14 @@ def test_cancelled_mail_is_not_sent(stack, no_mailer):
     assert stack.one("SELECT job_cancel(%s)", job_id)["status"] == "cancelled"
     with Mailer(environment(stack)):
         wait_for_mail(stack, mailers.queue(stack, "behind.cancelled@example.com"))
+    assert not raw_mails(stack, message_id_of(job_id))
+
+
+def test_cancelled_when_a_mailer_has_it(stack, no_mailer):
+    """R2.6: what is cancelled when a mailer has taken it, and not begun to send it, is not sent."""
+    with jobs.cancelled_when_claimed(stack, "welcome_email"), Mailer(environment(stack)):
+        job_id = mailers.queue(stack, "cancelled.late@example.com")
+        wait_for_status(stack, job_id, "cancelled")
     assert not raw_mails(stack, message_id_of(job_id))
 
 

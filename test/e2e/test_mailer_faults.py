@@ -80,7 +80,8 @@ def test_one_that_ends_the_session_does_not_either(stack, certificate, step):
 def test_silence_in_mid_mail(stack, certificate, step, action, copies):
     """R4.2: a hang or a close once the mail is begun is an attempt; what the server has taken and
     not said is repeated once, under the same Message-ID."""
-    with SmtpServer(certificate, {step: [action]}) as server, mailer_for(stack, server):
+    with SmtpServer(certificate, {step: [action]}) as server, \
+            mailer_for(stack, server, MAILER_SEND_TIMEOUT="2", MAILER_ANSWER_TIMEOUT="2"):
         job_id = queue(stack, "silence@example.com")
         assert wait_for_status(stack, job_id, "finished")["attempts"] == 2
     assert server.copies(job_id) == len(server.mails) == copies

@@ -96,6 +96,47 @@ def test_confirm_from_before_a_rewind(stack):
     assert_sent(stack, campaign_id, numbers)
 
 
+def test_mark_that_waits_for_a_rewind(stack):
+    """R0.17: what was confirmed before a rewind is written down after it: it does not count, and
+    all is published again."""
+    numbers = make_numbers(20, seed=151)
+    with worker_through_proxy(stack) as proxy:
+        proxy.hold_confirms()
+        campaign_id = campaigns.send(stack, numbers)
+        wait_until("it is sent", lambda: proxy.count(BASIC_PUBLISH) == 1)
+        consumer = stack.connect(url=stack.env["CONSUMER_DATABASE_URL"], autocommit=False)
+        execute(consumer, "SELECT campaign.report_gap(%s, 'NORMAL', 1)", campaign_id)
+        proxy.release()
+        wait_until("the mark waits", lambda: worker_waits(stack))
+        consumer.commit()
+        consumer.close()
+        wait_until("it is sent again", lambda: proxy.count(BASIC_PUBLISH) == 2)
+        wait_for_status(stack, campaign_id, "published")
+    assert_sent(stack, campaign_id, numbers)
+
+
+def worker_waits(stack):
+    return stack.sql("SELECT pid FROM pg_stat_activity WHERE usename = 'campaign_worker'"
+                     " AND wait_event_type = 'Lock'")
+
+
+def test_broker_that_confirms_nothing(stack):
+    """R0.15: a queue without its leader, a full disk: that is said once, and what is confirmed in
+    the end is published."""
+    numbers = make_numbers(5, seed=152)
+    mark = stack.log_mark("postgres")
+    with worker_through_proxy(stack) as proxy, stack.settings(campaign__stall_timeout="1s"):
+        proxy.hold_confirms()
+        campaign_id = campaigns.send(stack, numbers)
+        wait_until("it is said",
+                   lambda: "has confirmed nothing for 3 s" in stack.log_since("postgres", mark))
+        assert published(stack, campaign_id) == 0
+        proxy.release()
+        wait_for_status(stack, campaign_id, "published")
+    assert stack.log_since("postgres", mark).count("has confirmed nothing") == 1
+    assert_sent(stack, campaign_id, numbers)
+
+
 def same_queue_as(stack, campaign_id, numbers):
     while True:
         other = campaigns.create(stack, numbers)
@@ -200,9 +241,7 @@ def test_wake_up_while_a_lock_is_waited_for(stack):
         holder = stack.connect(autocommit=False)
         execute(holder, "SELECT FROM campaign.progress WHERE campaign_id = %s FOR UPDATE", first)
         campaigns.dispatch(stack, first)
-        wait_until("the worker waits", lambda: stack.sql(
-            "SELECT pid FROM pg_stat_activity WHERE usename = 'campaign_worker'"
-            " AND wait_event_type = 'Lock'"))
+        wait_until("the worker waits", lambda: worker_waits(stack))
         campaigns.dispatch(stack, second)
         assert_stays("it still waits", lambda: published(stack, second) == 0, 0.5)
         holder.rollback()

@@ -8,9 +8,9 @@ import pytest
 import campaigns
 from campaigns import assert_delivered, make_numbers, wait_for_status
 from consumers import Consumer, environment
+from programs import frozen
 from stack import SANITIZER_FACTOR, cpu_seconds
 from test_consumer import SECRET, consumes, other
-from test_robustness import frozen
 from waiting import assert_stays, wait_until
 
 SERVERS = {"rabbitmq": "RabbitMQ", "mongod": "MongoDB", "postgres": "PostgreSQL"}

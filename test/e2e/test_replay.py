@@ -1,11 +1,10 @@
 """test_replay.py - messages that come again, and messages that the broker forgets."""
-import os
-import signal
 
 import pytest
 
 import campaigns
 from campaigns import assert_delivered, make_numbers, wait_for_status
+from programs import frozen
 from stack import QUEUES
 from waiting import assert_stays, wait_until
 
@@ -26,14 +25,10 @@ def test_replay_is_waited_for(stack, take):
     campaign_id = campaigns.send(stack, make_numbers(10, seed=49))
     wait_for_status(stack, campaign_id, "sent")
     messages = take()
-    pid = stack.consumer_pid()
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(stack.consumer_pid()):
         campaigns.publish(stack, messages)
         with pytest.raises(AssertionError, match="is sent"):
             campaigns.wait_until_handled(stack, [messages[0].routing_key], timeout=1)
-    finally:
-        os.kill(pid, signal.SIGCONT)
     campaigns.wait_until_handled(stack, [messages[0].routing_key])
 
 
@@ -174,3 +169,54 @@ def test_every_queue_is_quorum(stack):
     kinds = {line.split("\t")[0]: line.split("\t")[1:] for line in table.splitlines()}
     for queue in QUEUES + [campaigns.DEAD]:
         assert kinds[queue] == ["quorum", "true"], queue
+
+
+def test_queue_deleted_while_nobody_consumes(stack):
+    """Publishing rule 7: the broker answers that there is no such queue: it is made again, and
+    gets what was in it."""
+    numbers = make_numbers(300, seed=59)
+    stack.part("stop", "consumer")
+    try:
+        campaign_id = campaigns.send(stack, numbers)
+        wait_for_status(stack, campaign_id, "published")
+        with stack.channel() as channel:
+            assert channel.queue_delete(campaigns.queue_of(campaign_id)).method.message_count == 2
+        wait_until("it is published again",
+                   lambda: campaigns.status(stack, campaign_id)["rewinds"] == 1)
+        wait_for_status(stack, campaign_id, "published")
+    finally:
+        stack.part("start", "consumer")
+    wait_for_status(stack, campaign_id, "sent")
+    assert_delivered(stack, campaign_id, numbers)
+
+
+def test_consumer_that_holds_all_messages(stack):
+    """Publishing rule 7: it looks like a loss, so the same is published again, after longer and
+    longer waits; that is said once, and each message is stored once."""
+    numbers = make_numbers(300, seed=48)
+    mark = stack.log_mark("postgres")
+    with stack.settings(campaign__stall_timeout="1s"):
+        with frozen(stack.consumer_pid()):
+            campaign_id = campaigns.send(stack, numbers)
+            wait_until("it is published a third time",
+                       lambda: campaigns.status(stack, campaign_id)["rewinds"] == 2)
+        wait_for_status(stack, campaign_id, "sent")
+    assert_delivered(stack, campaign_id, numbers)
+    said = [line for line in stack.log_since("postgres", mark).splitlines()
+            if campaign_id in line and "publishing again" in line]
+    assert len(said) == 1, said
+
+
+def test_tables_that_were_set_back(stack):
+    """R0.17: PostgreSQL is restored from a backup of before a campaign was sent, under a consumer
+    that remembers having stored it: it does not go by that for ever, but asks again."""
+    numbers = make_numbers(20, seed=47)
+    campaign_id = campaigns.send(stack, numbers)
+    wait_for_status(stack, campaign_id, "sent")
+    before = campaigns.documents_of(stack, campaign_id)
+    stack.sql("WITH set_back AS (UPDATE campaign.progress SET published = 0, stored = '{}'"
+              " WHERE campaign_id = %s) UPDATE campaign.campaigns SET status = 'queued',"
+              " sent_at = NULL WHERE id = %s", campaign_id, campaign_id)
+    stack.sql("SELECT campaign.worker_wake()")
+    wait_for_status(stack, campaign_id, "sent", timeout=20)
+    assert campaigns.documents_of(stack, campaign_id) == before

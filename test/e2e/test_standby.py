@@ -1,6 +1,8 @@
 """test_standby.py - who cannot store does not hold the queues: another consumer goes on."""
 import contextlib
+import datetime
 import re
+import time
 
 import pytest
 
@@ -8,7 +10,7 @@ import campaigns
 from campaigns import assert_delivered, make_numbers, wait_for_status
 from consumers import Consumer, environment
 from proxy import Proxy
-from stack import SANITIZER_FACTOR, memory_kb
+from stack import SANITIZER_FACTOR, execute, memory_kb
 from test_consumer import NOWHERE, consumes
 from waiting import assert_stays, wait_until
 
@@ -199,3 +201,49 @@ def has_ended(consumer, seen):
         with contextlib.suppress(OSError, AttributeError):
             seen.append(memory_kb(consumer.pid))
     return consumer.process.poll() is not None
+
+
+def test_queue_that_is_given_back_in_vain(stack):
+    """Its stores pass every trial, and no report is answered: each round is a delivery more for
+    every message, so they are further and further apart."""
+    with no_consumer(stack):
+        campaign_id = campaigns.send(stack, NUMBERS)
+        wait_until("it is published", lambda: campaigns.status(
+            stack, campaign_id)["status"] == "published")
+        lock = stack.connect(autocommit=False)
+        execute(lock, "SELECT FROM campaign.progress WHERE campaign_id = %s FOR UPDATE",
+                campaign_id)
+        with Consumer(environment(stack, **HOLD)) as consumer:
+            wait_until("it is given back three times",
+                       lambda: len(consumer.lines("gave the queue back")) == 3)
+            times = [when(line) for line in consumer.lines("gave the queue back")]
+            lock.rollback()
+            lock.close()
+            wait_for_status(stack, campaign_id, "sent")
+            assert_delivered(stack, campaign_id, NUMBERS)
+            assert consumer.terminate() == 0
+    first, second = (after - before for before, after in zip(times, times[1:]))
+    assert second > first + 0.7, times
+
+
+def when(line):
+    """The time of a log line, in seconds."""
+    return datetime.datetime.fromisoformat(line["ts"].replace("Z", "+00:00")).timestamp()
+
+
+def test_stopped_while_it_waits_to_try_again(stack):
+    """Consuming rule 6: PostgreSQL refuses at once, so that nearly all of a retry is its wait:
+    SIGTERM ends that, too."""
+    with no_consumer(stack), proxies_of(stack) as proxies:
+        with Consumer({**through(proxies, stack), "CAMPAIGN_HOLD": "600"}) as consumer:
+            wait_until("it consumes", lambda: consumes(stack))
+            proxies["PostgreSQL"].cut()
+            campaign_id = campaigns.send(stack, NUMBERS)
+            consumer.wait_for_line("PostgreSQL is away")
+            assert_stays("it tries again", lambda: consumer.process.poll() is None, 0.5)
+            started = time.monotonic()
+            assert consumer.terminate() == 0
+            assert time.monotonic() - started < 1.5
+            assert consumer.lines()[-1]["msg"] == "stopped"
+    wait_for_status(stack, campaign_id, "sent")
+    assert_delivered(stack, campaign_id, NUMBERS)

@@ -49,12 +49,12 @@ SELECT is_empty(
     'every table and function has a comment');
 SELECT is_empty(
     $$ SELECT t.relname, g.tgname FROM owned_tables t JOIN pg_trigger g ON g.tgrelid = t.oid
-       WHERE NOT g.tgisinternal AND g.tgname <> 'job_keep' $$,
+       WHERE NOT g.tgisinternal AND g.tgname NOT IN ('job_keep', 'proof_keep') $$,
     'no table has a trigger that writes: a restore would run it again');
 SELECT is(
     (SELECT string_agg(t.relname || ' ' || g.tgenabled::text, ', ' ORDER BY t.relname)
-     FROM owned_tables t JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgname = 'job_keep'),
-    'job_errors A, jobs A', 'R2.4: what keeps jobs from being deleted is always enabled');
+     FROM owned_tables t JOIN pg_trigger g ON g.tgrelid = t.oid AND g.tgname IN ('job_keep', 'proof_keep')),
+    'job_errors A, jobs A, proofs A', 'R2.4, R5.1: what keeps jobs and proofs from being deleted is always enabled');
 
 SELECT * FROM finish();
 ROLLBACK;

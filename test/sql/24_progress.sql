@@ -22,7 +22,7 @@ FROM (VALUES ('{}', 0::bigint), ('{[1,11)}', 10), ('{[1,11),[20,30)}', 10), ('{[
 SELECT is(campaign.stored_count('{[1,11),[20,30)}'), 20::bigint, 'stored_count counts all ranges');
 
 CREATE TEMPORARY TABLE one AS SELECT pg_temp.running(100) AS id;
-SELECT results_eq('SELECT * FROM campaign.report_open((SELECT id FROM one))', $$ VALUES ('NORMAL', 100::bigint, 0::bigint, '{}'::int8multirange) $$,
+SELECT results_eq('SELECT * FROM campaign.report_open((SELECT id FROM one))', $$ VALUES ('NORMAL', 100::bigint, 0::bigint, '{}'::int8multirange, false) $$,
     'report_open gives the classes');
 SELECT is_empty($$ SELECT * FROM campaign.report_open('nothing') $$, 'and no row for an unknown campaign');
 SELECT campaign.outbox_mark(id, 'NORMAL', 0, 50) FROM one;
@@ -47,7 +47,7 @@ SELECT is(pg_temp.status(id), 'sent', 'R0.17: and it is sent') FROM one;
 SELECT is(pg_temp.report(id, 1, 100), 0, 'R0.17: once') FROM one;
 SELECT campaign.report_gap(id, 'NORMAL', 46) FROM one;
 SELECT is(pg_temp.stored(id), '{[1,101)}', 'a gap that is reported too late changes nothing') FROM one;
-SELECT is(campaign_verify(id) - 'checked_at', '{"ok": true, "expected": 100, "stored": 100, "digest": null}', 'R5.1: the counts agree') FROM one;
+SELECT is(campaign_verify(id) @> '{"ok": null, "expected": 100, "stored": 100, "digest": null}', true, 'R5.1: reports that all is stored prove nothing') FROM one;
 
 CREATE TEMPORARY TABLE three AS SELECT pg_temp.running(10) AS id;
 SELECT campaign.outbox_mark(id, 'NORMAL', 0, 10), campaign_status(id) FROM three;

@@ -16,7 +16,7 @@ SELECT throws_ok($$ SELECT job_create('nothing') $$, '22023', 'no job type is ca
 SELECT throws_ok($$ SELECT job_create(NULL) $$, '22023', 'no job type is called "NULL"', 'no type');
 SELECT throws_ok($$ SELECT job_create('pi', NULL) $$, '22023', 'metadata must be a JSON object', 'no metadata');
 SELECT throws_ok($$ SELECT job_create('pi', '[1]') $$, '22023', 'metadata must be a JSON object', 'metadata that are no object');
-SELECT throws_ok($$ SELECT job_create('pi', '{"digits": 1}', 'infinity') $$, '22023', 'run_at must be a time', 'never');
+SELECT throws_ok($$ SELECT job_create('pi', '{"digits": 1}', 'infinity') $$, '22023', 'run_at must be finite', 'never');
 SELECT throws_ok($$ SELECT job_get('nothing') $$, 'P0002', 'job "nothing" does not exist', 'R2.1: unknown id');
 
 -- What the shipped types take
@@ -60,7 +60,7 @@ SELECT is((SELECT count(*) FROM campaign.jobs WHERE external), 1::bigint, 'has n
 
 -- Cancel and retry
 SELECT is(job_cancel(id) - '{id,run_at,created_at,finished_at,meta}'::text[] ->> 'status', 'cancelled', 'R2.6: cancelled') FROM made;
-SELECT throws_ok(format($$ SELECT job_cancel(%L) $$, id), '55000', format('job "%s" is cancelled already', id), 'R2.6: once') FROM made;
+SELECT throws_ok(format($$ SELECT job_cancel(%L) $$, id), '55000', format('job "%s" is already cancelled', id), 'R2.6: once') FROM made;
 SELECT is(job_retry(id) ->> 'status', 'waiting', 'R2.6: tried again') FROM made;
 SELECT throws_ok(format($$ SELECT job_retry(%L) $$, id), '55000',
     format('job "%s" is waiting: only one that failed or was cancelled can be tried again', id), 'R2.6: once') FROM made;

@@ -67,7 +67,7 @@ FROM (VALUES
     ('SELECT campaign_api.job_create(''test_open'', ''{"a": "\u0000"}'')', 'PT422', NULL),
     ('SELECT campaign_api.job_create(''test_open'', ''{"a": 1e200000}'')', 'PT422', NULL),
     ('SELECT campaign_api.job_create(''test_open'', json_build_object(''a'', repeat(''x'', 262144)))', 'PT413', NULL),
-    ('SELECT campaign_api.job_create(''test_open'', ''{}'', ''infinity'')', 'PT422', 'run_at must be a time'),
+    ('SELECT campaign_api.job_create(''test_open'', ''{}'', ''infinity'')', 'PT422', 'run_at must be finite'),
     ('SELECT campaign_api.job_create(''test_open'', ''{}'', NULL, 1001)', 'PT422', NULL),
     ('SELECT campaign_api.job_create(''test_open'', ''{}'', NULL, -1001)', 'PT422', NULL),
     ('SELECT campaign_api.job_create(''dispatch'')', 'PT422', 'metadata: "campaign_id" must be a string'),

@@ -6,7 +6,7 @@
 
 consumer_program()
 {
-	local program=${CAMPAIGN_CONSUMER:-$REPOSITORY/build/campaign-consumer}
+	local program=${CAMPAIGN_CONSUMER:-$STACK_BUILD/campaign-consumer}
 
 	[ -x "$program" ] || return 1
 	realpath "$program"
@@ -22,8 +22,8 @@ consumer_start()
 {
 	local program url=
 
-	program=$(consumer_program) || die "build/campaign-consumer is not built: run make"
-	# Our own settings are none of the consumer's: it warns of those it does not know.
+	program=$(consumer_program) || die "$STACK_BUILD/campaign-consumer is not built: run make"
+	# Our own settings are not the consumer's: it warns of those it does not know.
 	launch consumer env -C "$STACK_DIR/consumer" -u CAMPAIGN_CONSUMER -u CAMPAIGN_MAILER \
 		-u CAMPAIGN_TOOLS \
 		-u CAMPAIGN_STACK_TIMEOUT "AMQP_URL=$AMQP_URL" "MONGODB_URI=$MONGODB_URI" \

@@ -6,7 +6,7 @@
 
 mailer_program()
 {
-	local program=${CAMPAIGN_MAILER:-$REPOSITORY/build/campaign-mailer}
+	local program=${CAMPAIGN_MAILER:-$STACK_BUILD/campaign-mailer}
 
 	[ -x "$program" ] || return 1
 	realpath "$program"
@@ -22,7 +22,7 @@ mailer_start()
 {
 	local program url=
 
-	program=$(mailer_program) || die "build/campaign-mailer is not built: run make"
+	program=$(mailer_program) || die "$STACK_BUILD/campaign-mailer is not built: run make"
 	launch mailer env -C "$STACK_DIR/mailer" "MAILER_DATABASE_URL=$MAILER_DATABASE_URL" \
 		"SMTP_URL=$SMTP_URL" "SMTP_CA_FILE=$SMTP_CA_FILE" "MAILER_FROM=$MAILER_FROM" \
 		"MAILER_TEMPLATES=$REPOSITORY/mailer/templates" "$program"

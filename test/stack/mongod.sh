@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # mongod.sh - the MongoDB of a stack: a replica set of one node.
 #
-# Must never listen beyond loopback: it asks nobody for a password.
+# Must never listen beyond loopback: it asks for no password.
 
 # What the user has in PATH, else what test/stack/install fetched.
 mongod_program()

@@ -105,12 +105,12 @@ pgroot_add_pgtap()
 # Adds our extension, as built by make, to the private installation.
 pgroot_add_extension()
 {
-	local library=$REPOSITORY/build/pg$PG_MAJOR/campaign.so script found=
+	local library=$STACK_BUILD/pg$PG_MAJOR/campaign.so script found=
 
 	[ -f "$library" ] || die "make did not build $library"
 	install -m 755 "$library" "$ROOT_LIB/campaign.so"
 	install -m 644 "$REPOSITORY/campaign.control" "$ROOT_SHARE/extension/"
-	for script in "$REPOSITORY"/sql/campaign--*.sql "$REPOSITORY/build/pg$PG_MAJOR"/campaign--*.sql
+	for script in "$REPOSITORY"/sql/campaign--*.sql "$STACK_BUILD/pg$PG_MAJOR"/campaign--*.sql
 	do
 		if [ -f "$script" ]
 		then

@@ -2,8 +2,8 @@
 # postgres.sh - the PostgreSQL of a stack: its data directory, its start and end,
 # and the background worker inside it.
 #
-# Must never run the server as root (it refuses), nor wait for a server that hangs
-# longer than told.
+# Must never run the server as root (it refuses), nor wait longer than told for a server
+# that hangs.
 
 # PostgreSQL's files belong to this user when root calls us.
 postgres_user()

@@ -21,7 +21,7 @@ rabbitmq_program()
 	return 1
 }
 
-# Nodes and tools prove themselves with the same cookie: the machine's where we may
+# Nodes and tools authenticate with the same cookie: the machine's where we may
 # read it, so that `rabbitmqctl -n NODE` works as usual, else one of our own.
 rabbitmq_cookie()
 {
@@ -73,7 +73,7 @@ rabbitmq_prepare()
 	rabbitmq_deny_deprecated >>"$home/rabbitmq.conf"
 }
 
-# What RabbitMQ is going to lose is missing here already, so that nothing comes to need it.
+# Features that RabbitMQ is going to remove are already off, so that nothing comes to need them.
 # RabbitMQ 3 would not start with settings that it does not know.
 rabbitmq_deny_deprecated()
 {

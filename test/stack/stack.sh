@@ -9,6 +9,8 @@
 STACK_HOME=$(dirname "$(realpath "${BASH_SOURCE[0]}")")
 REPOSITORY=$(realpath "$STACK_HOME/../..")
 STACK_TIMEOUT=${CAMPAIGN_STACK_TIMEOUT:-120}
+# With a folder for the marks of lib/program/sometimes.h, what is tested is built with them.
+STACK_BUILD=$REPOSITORY/build${SOMETIMES_DIR:+/sometimes}
 
 # A caller's own PostgreSQL settings would send our clients to another server.
 unset PGHOST PGHOSTADDR PGPORT PGDATABASE PGUSER PGPASSWORD PGPASSFILE PGSERVICE PGOPTIONS PGDATA
@@ -55,7 +57,7 @@ stack_directory()
 	STACK_DIR=$(realpath -m -- "${1:-${STACK_DIR:-$REPOSITORY/.stack}}")
 }
 
-# Says whether STACK_DIR was made by `up`: only then may files in it be removed.
+# Whether STACK_DIR was made by `up`: only then may files in it be removed.
 stack_is_ours()
 {
 	[ -f "$STACK_DIR/.campaign-stack" ]
@@ -123,6 +125,6 @@ part_check()
 	case "${1:-}" in
 		postgres | worker | rabbitmq | mongod | consumer | smtp | mailer | postgrest | nginx) ;;
 		'') usage_error "a name is needed: $STACK_PARTS" ;;
-		*) usage_error "no part is called $1: $STACK_PARTS" ;;
+		*) usage_error "there is no part $1: $STACK_PARTS" ;;
 	esac
 }

@@ -4,6 +4,7 @@ Must never correct what it sees: it reads, and fails.
 """
 import contextlib
 import hashlib
+import json
 import random
 import re
 from dataclasses import dataclass
@@ -32,6 +33,15 @@ def create(stack, numbers, *, name="test", message="Hello", ordered=True):
     campaign_id = stack.one("SELECT campaign_create(%s, %s, ordered => %s)", name, message, ordered)
     stack.one("SELECT campaign_upload(%s, %s::text)", campaign_id, numbers_file(numbers))
     return campaign_id
+
+
+def add_recipients(stack, campaign_id, recipients):
+    """Adds (class, number, text or None, attributes or None) to a draft; how many."""
+    classes, numbers, texts, attributes = map(list, zip(*recipients))
+    return stack.one(
+        "SELECT campaign.recipients_add(%s, %s::campaign.recipient_class[], %s, %s, %s::jsonb[])",
+        campaign_id, classes, numbers, texts,
+        [None if one is None else json.dumps(one) for one in attributes])
 
 
 def dispatch(stack, campaign_id):
@@ -92,7 +102,7 @@ def queue_of(campaign_id):
 
 
 def documents_of(stack, campaign_id):
-    """All documents whose campaign_id it is, wherever they stand, by class and seq."""
+    """All documents with this campaign_id, whatever their _id, by class and seq."""
     documents = list(stack.messages.find({"campaign_id": campaign_id}))
     return sorted(documents, key=lambda one: (CLASS_NUMBER[one["class"]], one["seq"]))
 
@@ -106,8 +116,8 @@ def oplog_inserts(entry):
             yield from oplog_inserts(inner)
 
 
-def insertion_order(stack, campaign_id):
-    """(class, seq) of the campaign's documents in the order in which MongoDB wrote them."""
+def insertions(stack, campaign_id):
+    """(time, class, seq) of the campaign's documents in the order in which MongoDB wrote them."""
     oplog = stack.mongo["local"]["oplog.rs"]
     created = stack.one("SELECT extract(epoch FROM created_at)::bigint FROM campaign.campaigns"
                         " WHERE id = %s", campaign_id)
@@ -119,8 +129,13 @@ def insertion_order(stack, campaign_id):
     for entry in oplog.find(candidates).sort("$natural", 1):
         for namespace, inserted in oplog_inserts(entry):
             if namespace == "campaign.messages" and inserted["campaign_id"] == campaign_id:
-                order.append((inserted["class"], inserted["seq"]))
+                order.append((entry["wall"], inserted["class"], inserted["seq"]))
     return order
+
+
+def insertion_order(stack, campaign_id):
+    """(class, seq) of the campaign's documents in the order in which MongoDB wrote them."""
+    return [(kind, seq) for _, kind, seq in insertions(stack, campaign_id)]
 
 
 def assert_delivered(stack, campaign_id, numbers, *, class_name="NORMAL", ordered=True):

@@ -3,14 +3,14 @@ import os
 import pathlib
 
 from programs import Program, base_environment, program_output
-from stack import REPOSITORY
+from stack import BUILD
 
-PROGRAM = pathlib.Path(os.environ.get("CAMPAIGN_CONSUMER", REPOSITORY / "build/campaign-consumer"))
+PROGRAM = pathlib.Path(os.environ.get("CAMPAIGN_CONSUMER", BUILD / "campaign-consumer"))
 URLS = ("AMQP_URL", "MONGODB_URI", "DATABASE_URL")
 
 
 def environment(stack=None, **changes):
-    """The three URLs of a stack, with changes; None takes a setting away."""
+    """The three URLs of a stack, with changes; None removes a setting."""
     variables = base_environment()
     if stack is not None:
         variables.update(AMQP_URL=stack.env["AMQP_URL"], MONGODB_URI=stack.env["MONGODB_URI"],

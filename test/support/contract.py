@@ -13,8 +13,10 @@ from stack import REPOSITORY
 DIRECTORY = REPOSITORY / "docs" / "contract"
 README = (DIRECTORY / "README.md").read_text(encoding="utf-8")
 SCHEMA = json.loads((DIRECTORY / "batch.schema.json").read_text(encoding="utf-8"))
+SCHEMA_2 = json.loads((DIRECTORY / "batch2.schema.json").read_text(encoding="utf-8"))
 ASYNCAPI = yaml.safe_load((DIRECTORY / "asyncapi.yaml").read_text(encoding="utf-8"))
 BODY = jsonschema.Draft202012Validator(SCHEMA)
+BODY_2 = jsonschema.Draft202012Validator(SCHEMA_2)
 DEFINE = re.compile(r"^#define[ \t]+MESSAGE_(\w+)[ \t]+(.+?)[ \t]*(?:/\*.*)?$", re.MULTILINE)
 ARITHMETIC = re.compile(r"[\d\s()*<+-]+")
 
@@ -78,24 +80,30 @@ def exchanges():
 
 def schema_of(name):
     """A schema of asyncapi.yaml as a validator."""
-    return jsonschema.Draft202012Validator(ASYNCAPI["components"]["schemas"][name])
+    return jsonschema.Draft202012Validator(
+        ASYNCAPI["components"]["schemas"][name],
+        resolver=jsonschema.RefResolver.from_schema(ASYNCAPI))
 
 
-def code_block(language):
-    """The text of the README's only code block in this language."""
-    blocks = re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 1, f"{len(blocks)} blocks in {language}"
-    return blocks[0]
+def code_blocks(language):
+    """The texts of the README's code blocks in this language."""
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
 
 def worked_example():
     """The lines of the README's worked example: name -> value."""
-    block = code_block("text")
+    block = code_blocks("text")[0]
     return dict(re.split(r"\s{2,}", line, maxsplit=1) for line in block.splitlines())
 
 
 def parse(captured):
     """The body of a captured message, held against the schema."""
     body = json.loads(captured.body.decode("utf-8"))
-    BODY.validate(body)
+    (BODY_2 if body["version"] == 2 else BODY).validate(body)
     return body
+
+
+def canonical(attributes):
+    """Attributes as the README says that they travel; no decimal here is so small that Python
+    writes it with an exponent."""
+    return json.dumps(attributes, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

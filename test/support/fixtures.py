@@ -33,7 +33,7 @@ def no_dead_letters(stack):
 
 @pytest.fixture
 def unhealed(stack):
-    """For tests of order and of acknowledgements: nothing that gets lost is published again
-    only because it takes its time."""
+    """For tests of order and of acknowledgements: the worker does not publish again what only
+    takes long."""
     with stack.settings(campaign__stall_timeout="1h"):
         yield

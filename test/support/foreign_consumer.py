@@ -20,14 +20,15 @@ import psycopg2
 import pymongo
 
 CONTRACT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "contract"
-SCHEMA = json.loads((CONTRACT / "batch.schema.json").read_text(encoding="utf-8"))
+SCHEMAS = {version: json.loads((CONTRACT / name).read_text(encoding="utf-8"))
+           for version, name in ((1, "batch.schema.json"), (2, "batch2.schema.json"))}
 PARTITIONS = [f"campaign.messages.{number}" for number in range(4)]
 PARALLEL = "campaign.parallel"
 BODY_MAX = 131064
 SEQ_MAX = 1099511627775
 PREFETCH = 32
 CLASSES = {"VIP": 0, "NORMAL": 1}
-COMPARED = ("identifier", "phone_number", "message", "campaign_id")
+COMPARED = ("identifier", "phone_number", "message", "campaign_id", "attributes")
 TRUST_S = 2.0
 DUPLICATE_KEY = 11000
 COLLECTION_EXISTS = 48
@@ -56,6 +57,25 @@ def document_id(campaign_id, class_name, seq):
     return digest[:10] + bytes([CLASSES[class_name]]) + seq.to_bytes(5, "big")
 
 
+def typed(value):
+    """A value of attributes as MongoDB holds it: every whole number has 64 bits."""
+    if isinstance(value, dict):
+        return {key: typed(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [typed(one) for one in value]
+    return bson.Int64(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def own_fields(batch, recipient):
+    """What the recipient brings; in version 1 these are unknown fields."""
+    if batch["version"] == 1:
+        return {}
+    own = {"message": recipient["message"]} if "message" in recipient else {}
+    if "attributes" in recipient:
+        own["attributes"] = typed(recipient["attributes"])
+    return own
+
+
 def documents_of(batch):
     """The documents of a batch, as MongoDB will hold them."""
     now = datetime.datetime.now(datetime.timezone.utc)
@@ -64,8 +84,8 @@ def documents_of(batch):
     for seq, recipient in enumerate(batch["recipients"], batch["first_seq"]):
         yield {"_id": bson.Binary(document_id(batch["campaign_id"], batch["class"], seq)),
                "identifier": recipient["identifier"], "phone_number": recipient["phone_number"],
-               **common, "seq": bson.Int64(seq), "created_at": now, "updated_at": now,
-               "deleted": False}
+               **common, **own_fields(batch, recipient), "seq": bson.Int64(seq),
+               "created_at": now, "updated_at": now, "deleted": False}
 
 
 def without_repeats(pairs):
@@ -75,33 +95,50 @@ def without_repeats(pairs):
     return members
 
 
-def decode(properties, body):
+def strings_of(value):
+    """All strings in a JSON value but the names."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (dict, list)):
+        for one in value.values() if isinstance(value, dict) else value:
+            yield from strings_of(one)
+
+
+def schema_for(batch, versions):
+    """The schema of its version; the lowest one refuses what is no version."""
+    version = batch.get("version") if isinstance(batch, dict) else None
+    return SCHEMAS[version if version in versions else min(versions)]
+
+
+def decode(properties, body, versions):
     """The checked batch of a message."""
     if len(body) > BODY_MAX:
         raise Rejected(f"body of more than {BODY_MAX} bytes")
     try:
         batch = json.loads(body.decode("utf-8"), object_pairs_hook=without_repeats)
-        jsonschema.validate(batch, SCHEMA, jsonschema.Draft202012Validator)
+        jsonschema.validate(batch, schema_for(batch, versions), jsonschema.Draft202012Validator)
     except ValueError as error:
         raise Rejected(str(error).splitlines()[0]) from error
     except jsonschema.ValidationError as error:
         raise Rejected(error.message.splitlines()[0][:200]) from error
-    if "\0" in batch["message"]:
-        raise Rejected("U+0000 in message")
+    if any("\0" in text for text in strings_of(batch)):
+        raise Rejected("U+0000 in a string")
     if batch["first_seq"] + len(batch["recipients"]) - 1 > batch["total"]:
         raise Rejected("more recipients than total")
     expected = {**batch, "count": len(batch["recipients"])}
     headers = properties.headers or {}
-    for name in ("campaign_id", "class", "first_seq", "count", "total"):
+    for name in ("campaign_id", "class", "first_seq", "count", "total", "version"):
         if headers.get(name, expected[name]) != expected[name]:
             raise Rejected(f"header {name} disagrees with the body")
     return batch
 
 
 class ForeignConsumer:
-    """Runs in a thread between start() and stop(). `failures` is why it had to start over."""
+    """Runs in a thread between start() and stop(). `failures` is why it had to start over;
+    `versions` are those that it was written for."""
 
-    def __init__(self, amqp_url, mongodb_uri, database_url):
+    def __init__(self, amqp_url, mongodb_uri, database_url, versions=(1, 2)):
+        self._versions = versions
         self._amqp_url = amqp_url
         self._mongodb_uri = mongodb_uri
         self._database_url = database_url
@@ -122,7 +159,8 @@ class ForeignConsumer:
         wait_s = 0.1
         while not self._stop.is_set():
             try:
-                Session(self._amqp_url, self._mongodb_uri, self._database_url).run(self._stop)
+                Session(self._amqp_url, self._mongodb_uri, self._database_url,
+                        self._versions).run(self._stop)
             except Exception as error:  # pylint: disable=broad-except
                 self.failures.append(repr(error))
                 self._stop.wait(wait_s)
@@ -132,7 +170,8 @@ class ForeignConsumer:
 class Session:
     """From one connect to the next: nothing that it remembers outlives its connections."""
 
-    def __init__(self, amqp_url, mongodb_uri, database_url):
+    def __init__(self, amqp_url, mongodb_uri, database_url, versions):
+        self.versions = versions
         self.rabbit = pika.BlockingConnection(pika.URLParameters(amqp_url))
         self.postgres = psycopg2.connect(database_url)
         self.postgres.autocommit = True
@@ -208,7 +247,7 @@ class Session:
 
     def handle(self, delivery):
         try:
-            batch = decode(delivery.properties, delivery.body)
+            batch = decode(delivery.properties, delivery.body, self.versions)
             self.admit(delivery.queue, batch)
         except Rejected as reason:
             self.bury(delivery.queue, delivery.properties, delivery.body, str(reason))
@@ -284,7 +323,7 @@ class Session:
         theirs = self.messages.find_one({"_id": ours["_id"]})
         if theirs is None:
             raise ConnectionError("a duplicate key that no majority shows")
-        if all(ours[name] == theirs.get(name) for name in COMPARED):
+        if all(ours.get(name) == theirs.get(name) for name in COMPARED):
             return
         seq = int(ours["seq"])
         reason = "conflict: stored with other content"
@@ -292,6 +331,8 @@ class Session:
                  "recipients": [batch["recipients"][seq - batch["first_seq"]]]}
         headers = {"campaign_id": batch["campaign_id"], "class": batch["class"],
                    "first_seq": seq, "count": 1, "total": batch["total"]}
+        if batch["version"] > 1:
+            headers["version"] = batch["version"]
         properties = pika.BasicProperties(content_type="application/json", headers=headers,
                                           type="campaign.batch")
         self.bury(queue, properties, json.dumps(alone).encode(), reason)

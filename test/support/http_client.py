@@ -1,5 +1,5 @@
 """http_client.py - the HTTP API as a client has it: requests, people who are logged in, and
-what a campaign's life needs.
+what a campaign needs from draft to sent.
 
 Must never touch PostgreSQL or MongoDB: what a client cannot know, these helpers do not know.
 """

@@ -6,7 +6,7 @@ Must never repair or repeat anything: it creates, looks, and fails.
 import collections
 import json
 
-# The table has no unique constraint: a second row is to be seen, not to be refused. The lock of
+# The table has no unique constraint: a second row must be seen, not refused. The lock of
 # fault_alone() lasts as long as the transaction of the job: if another session has it, two run
 # the same job, and an error of class 22 makes the job fail at once. A sequence forgets nothing
 # when a transaction is rolled back: it counts starts.

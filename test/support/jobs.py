@@ -1,4 +1,5 @@
 """jobs.py - background jobs as the tests use them: types of their own, and waiting."""
+import contextlib
 import json
 
 from stack import execute
@@ -82,3 +83,19 @@ def running_worker(stack, job_id):
     """The pid of the worker that runs the job."""
     return wait_until("a worker runs it", lambda: stack.sql(
         "SELECT worker_pid FROM campaign.job_slots() WHERE job_id = %s", job_id))[0][0]
+
+
+@contextlib.contextmanager
+def cancelled_when_claimed(stack, type_name):
+    """Jobs of this type are cancelled just when a worker, or a mailer, has claimed them."""
+    stack.sql("CREATE SCHEMA IF NOT EXISTS jobs_test")
+    stack.sql("CREATE OR REPLACE FUNCTION jobs_test.cancel() RETURNS trigger LANGUAGE plpgsql"
+              " SECURITY DEFINER AS $$ BEGIN"
+              " INSERT INTO campaign.job_cancels (job_id) VALUES (NEW.id); RETURN NULL; END $$")
+    stack.sql("CREATE TRIGGER cancel_when_claimed AFTER UPDATE ON campaign.jobs FOR EACH ROW"
+              f" WHEN (OLD.status = 'waiting' AND NEW.status = 'running' AND NEW.type = '{type_name}')"
+              " EXECUTE FUNCTION jobs_test.cancel()")
+    try:
+        yield
+    finally:
+        stack.sql("DROP TRIGGER cancel_when_claimed ON campaign.jobs")

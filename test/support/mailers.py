@@ -10,16 +10,16 @@ import os
 import pathlib
 
 from programs import Program, base_environment, program_output
-from stack import REPOSITORY
+from stack import BUILD, REPOSITORY
 from waiting import wait_until
 
-PROGRAM = pathlib.Path(os.environ.get("CAMPAIGN_MAILER", REPOSITORY / "build/campaign-mailer"))
+PROGRAM = pathlib.Path(os.environ.get("CAMPAIGN_MAILER", BUILD / "campaign-mailer"))
 TEMPLATES = REPOSITORY / "mailer" / "templates"
 FROM = "welcome@campaign.test"
 
 
 def environment(stack=None, **changes):
-    """The mailer's settings for a stack, with changes; None takes a setting away."""
+    """The mailer's settings for a stack, with changes; None removes a setting."""
     variables = {**base_environment(), "MAILER_FROM": FROM, "MAILER_TEMPLATES": str(TEMPLATES)}
     if stack is not None:
         variables.update(MAILER_DATABASE_URL=stack.env["MAILER_DATABASE_URL"],

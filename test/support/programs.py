@@ -2,6 +2,7 @@
 
 Must never leave a process behind: Program is a context manager.
 """
+import contextlib
 import json
 import os
 import pathlib
@@ -15,7 +16,7 @@ from waiting import wait_until
 def base_environment():
     """What a program is given besides its settings."""
     variables = {"PATH": os.environ["PATH"]}
-    for name in ("ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LLVM_PROFILE_FILE"):
+    for name in ("SOMETIMES_DIR", "ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LLVM_PROFILE_FILE"):
         if name in os.environ:
             variables[name] = os.environ[name]
     return variables
@@ -26,6 +27,16 @@ def program_output(program, *arguments, variables, directory="/", timeout=60):
     done = subprocess.run([program, *arguments], env=variables, cwd=directory, timeout=timeout,
                           stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     return done.returncode, done.stdout, done.stderr
+
+
+@contextlib.contextmanager
+def frozen(pid):
+    """A process that does nothing for a while, with its connections open."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
 
 
 class Program:

@@ -1,5 +1,5 @@
-"""proxy.py - a way to a server that a test can cut: for one client the server is away, for all
-others it is not.
+"""proxy.py - a way to a server that a test can cut: one client cannot reach the server, all
+others can.
 
 Must never change a byte.
 """

@@ -21,6 +21,8 @@ from waiting import wait_until
 
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 COMMANDS = REPOSITORY / "test" / "stack"
+# As in test/stack/stack.sh: with the marks of lib/program/sometimes.h if they are collected.
+BUILD = REPOSITORY / "build" / ("sometimes" if os.environ.get("SOMETIMES_DIR") else "")
 PARTITIONS = 4
 EXCHANGE = "campaign"
 DEAD = "campaign.dead"
@@ -226,10 +228,10 @@ class Stack:
 
 
 def execute(connection, query, *values):
-    """The rows of a statement on this connection; [] if it has none."""
+    """The rows of a statement on this connection; [] if it has none. Rows without columns are rows."""
     with connection.cursor() as cursor:
         cursor.execute(query, values or None)
-        return cursor.fetchall() if cursor.description else []
+        return cursor.fetchall() if cursor.description is not None else []
 
 
 def memory_kb(pid):

@@ -93,6 +93,27 @@ static void test_flag_wins_over_environment_over_file(void **state)
 	assert_string_equal(config.ca_file, "/from/file");
 }
 
+static void test_flag_without_a_value(void **state)
+{
+	char *environment[] = {"CAMPAIGN_VERIFY_SENT=yes", NULL};
+	char *wrong[] = {"CAMPAIGN_VERIFY_SENT=perhaps", NULL};
+
+	(void) state;
+	write_file(".env", URLS);
+	load(no_environment, 0);
+	assert_int_equal(config.verify_sent, 0);
+	assert_int_equal(load(no_environment, 3, "--verify-sent", "--prefetch", "30"), SETTINGS_RUN);
+	assert_int_equal(error.code, ERROR_NONE);
+	assert_int_equal(config.verify_sent, 1);
+	assert_int_equal(config.prefetch, 30);
+	load(environment, 1, "--verify-sent=no");
+	assert_int_equal(config.verify_sent, 0);
+	load(environment, 0);
+	assert_int_equal(config.verify_sent, 1);
+	load(wrong, 0);
+	assert_refused("environment: CAMPAIGN_VERIFY_SENT must be one of no|yes");
+}
+
 static void test_secret_files(void **state)
 {
 	char *environment[] = {"AMQP_URL_FILE=amqp.secret", NULL};
@@ -240,6 +261,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_defaults),
 		cmocka_unit_test(test_flag_wins_over_environment_over_file),
+		cmocka_unit_test(test_flag_without_a_value),
 		cmocka_unit_test(test_secret_files),
 		cmocka_unit_test(test_wrong_settings_name_their_place),
 		cmocka_unit_test(test_strangers),

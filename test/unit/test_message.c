@@ -149,7 +149,7 @@ static void test_body(void **state)
 		"{\"identifier\":\"abc\",\"phone_number\":\"+5511987654321\"},"
 		"{\"identifier\":\"de\",\"phone_number\":\"+12345678\"}]}";
 	char buffer[1024];
-	MessageBody body = {.buffer = buffer, .capacity = sizeof(buffer)};
+	MessageBody body = {.buffer = buffer, .capacity = sizeof(buffer), .version = MESSAGE_VERSION};
 
 	(void) state;
 	assert_true(message_begin(&body, CAMPAIGN, MESSAGE_CLASS_NORMAL, 5, 1, "\"hi\"", 4));
@@ -161,6 +161,41 @@ static void test_body(void **state)
 	assert_memory_equal(buffer, expected, body.length);
 }
 
+static void test_body_of_version_2(void **state)
+{
+	static const char expected[] =
+		"{\"version\":2,\"campaign_id\":\"" CAMPAIGN "\",\"class\":\"VIP\",\"total\":5,"
+		"\"first_seq\":1,\"message\":\"hi\",\"recipients\":["
+		"{\"identifier\":\"abc\",\"phone_number\":\"+5511987654321\"},"
+		"{\"identifier\":\"abd\",\"phone_number\":\"+12345678\",\"message\":\"you\"},"
+		"{\"identifier\":\"abe\",\"phone_number\":\"+12345678\",\"attributes\":{}},"
+		"{\"identifier\":\"abf\",\"phone_number\":\"+12345678\",\"message\":\"\",\"attributes\":{"
+		"\"a\":1}}]}";
+	const MessageOwn owns[] = {{.text = NULL},
+							   {.text = "\"you\"", .text_length = 5},
+							   {.attributes = "{}", .attributes_length = 2},
+							   {"\"\"", 2, "{\"a\":1}", 7}};
+	char buffer[1024];
+	MessageBody body = {
+		.buffer = buffer, .capacity = sizeof(expected) - 1, .version = MESSAGE_VERSION_OWN};
+
+	(void) state;
+	assert_true(message_begin(&body, CAMPAIGN, MESSAGE_CLASS_VIP, 5, 1, "\"hi\"", 4));
+	assert_true(message_add_own(&body, "abc", 3, "+5511987654321", 14, &owns[0]));
+	assert_true(message_add_own(&body, "abd", 3, "+12345678", 9, &owns[1]));
+	assert_true(message_add_own(&body, "abe", 3, "+12345678", 9, &owns[2]));
+	/* One byte too little: nothing is added. */
+	body.capacity--;
+	assert_false(message_add_own(&body, "abf", 3, "+12345678", 9, &owns[3]));
+	body.capacity++;
+	assert_int_equal(body.count, 3);
+	assert_true(message_add_own(&body, "abf", 3, "+12345678", 9, &owns[3]));
+	message_end(&body);
+	assert_int_equal(body.count, 4);
+	assert_int_equal(body.length, sizeof(expected) - 1);
+	assert_memory_equal(buffer, expected, body.length);
+}
+
 /* For every capacity: what was added and the tail fit, and a refusal changes nothing. */
 static void test_body_never_overflows(void **state)
 {
@@ -168,7 +203,7 @@ static void test_body_never_overflows(void **state)
 	for (size_t capacity = 0; capacity < 600; capacity++)
 	{
 		char *buffer = malloc(capacity > 0 ? capacity : 1);
-		MessageBody body = {.buffer = buffer, .capacity = capacity};
+		MessageBody body = {.buffer = buffer, .capacity = capacity, .version = MESSAGE_VERSION};
 
 		assert_non_null(buffer);
 		if (message_begin(&body, CAMPAIGN, MESSAGE_CLASS_VIP, 5, 1, "\"hi\"", 4))
@@ -199,7 +234,7 @@ static void test_limits_fit_one_frame(void **state)
 	char *text = calloc(1, MESSAGE_TEXT_MAX_CHARS);
 	char *escaped = malloc(MESSAGE_BODY_MAX);
 	char *buffer = malloc(MESSAGE_BODY_MAX);
-	MessageBody body = {.buffer = buffer, .capacity = MESSAGE_BODY_MAX};
+	MessageBody body = {.buffer = buffer, .capacity = MESSAGE_BODY_MAX, .version = MESSAGE_VERSION};
 	size_t length;
 
 	(void) state;
@@ -211,6 +246,12 @@ static void test_limits_fit_one_frame(void **state)
 							  MESSAGE_SEQ_MAX, MESSAGE_SEQ_MAX, escaped, length));
 	assert_true(message_add(&body, "abcdefghijklmnopqrstuvwxyz012345", MESSAGE_ID_MAX,
 							"+123456789012345", MESSAGE_PHONE_MAX));
+	/* And one that brings such a text and the longest attributes. */
+	assert_true(message_begin(&body, "abcdefghijklmnopqrstuvwxyz012345", MESSAGE_CLASS_NORMAL,
+							  MESSAGE_SEQ_MAX, MESSAGE_SEQ_MAX, escaped, length));
+	assert_true(message_add_own(&body, "abcdefghijklmnopqrstuvwxyz012345", MESSAGE_ID_MAX,
+								"+123456789012345", MESSAGE_PHONE_MAX,
+								&(MessageOwn){escaped, length, text, MESSAGE_ATTRIBUTES_MAX}));
 	free(text);
 	free(escaped);
 	free(buffer);
@@ -219,7 +260,7 @@ static void test_limits_fit_one_frame(void **state)
 static void test_batch_has_a_maximum(void **state)
 {
 	char *buffer = malloc(MESSAGE_BODY_MAX);
-	MessageBody body = {.buffer = buffer, .capacity = MESSAGE_BODY_MAX};
+	MessageBody body = {.buffer = buffer, .capacity = MESSAGE_BODY_MAX, .version = MESSAGE_VERSION};
 
 	(void) state;
 	assert_non_null(buffer);
@@ -240,6 +281,7 @@ int main(void)
 		cmocka_unit_test(test_document_ids_sort_by_class_and_seq),
 		cmocka_unit_test(test_escape),
 		cmocka_unit_test(test_body),
+		cmocka_unit_test(test_body_of_version_2),
 		cmocka_unit_test(test_body_never_overflows),
 		cmocka_unit_test(test_limits_fit_one_frame),
 		cmocka_unit_test(test_batch_has_a_maximum),

@@ -1,0 +1,23 @@
+/*
+ * halt.h - campaigns that are paused or cancelled: nothing more of them is
+ * stored, and what the broker holds of them blocks nobody.
+ */
+#ifndef CAMPAIGN_CONSUMER_HALT_H
+#define CAMPAIGN_CONSUMER_HALT_H
+
+#include "attempt.h"
+#include "lane_state.h"
+
+/*
+ * Before an insert: asks PostgreSQL which campaigns of the chunk are halted, if
+ * the last answer is not fresh, and marks their ranges.
+ */
+Outcome halt_check(Pipeline *pipeline);
+
+/*
+ * After it: asks for what was left out of campaigns that were resumed meanwhile
+ * to be published again. No report may be on its way.
+ */
+Outcome halt_ask_for_dropped(Pipeline *pipeline);
+
+#endif /* CAMPAIGN_CONSUMER_HALT_H */

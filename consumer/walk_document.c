@@ -1,0 +1,140 @@
+/*
+ * walk_document.c - what a document says; see walk_document.h.
+ *
+ * A million of them are read: each is gone through once, and nothing is copied.
+ */
+#include "walk_document.h"
+
+#include <string.h>
+
+#include "attributes_text.h"
+
+/* Class and seq, if it has the form that ids of messages have. */
+static void read_id(const bson_iter_t *iter, WalkPlace *place)
+{
+	bson_subtype_t subtype;
+	uint32_t length = 0;
+	const uint8_t *id = NULL;
+
+	if (!BSON_ITER_HOLDS_BINARY(iter))
+		return;
+	bson_iter_binary(iter, &subtype, &length, &id);
+	if (length != MESSAGE_DOCUMENT_ID_SIZE)
+		return;
+	place->class = id[MESSAGE_DOCUMENT_PREFIX_SIZE];
+	place->seq = 0;
+	for (int i = MESSAGE_DOCUMENT_PREFIX_SIZE + 1; i < MESSAGE_DOCUMENT_ID_SIZE; i++)
+		place->seq = place->seq << 8 | id[i];
+}
+
+static LeafText text_of(const bson_iter_t *iter)
+{
+	uint32_t length = 0;
+	const char *bytes;
+
+	if (!BSON_ITER_HOLDS_UTF8(iter))
+		return (LeafText){"", 0};
+	bytes = bson_iter_utf8(iter, &length);
+	return (LeafText){bytes, length};
+}
+
+static bool is_text(const LeafText *text, const char *expected)
+{
+	return text->length == strlen(expected) && memcmp(text->bytes, expected, text->length) == 0;
+}
+
+/* What is found of a document on the way through its fields. */
+typedef struct Fields
+{
+	bool deleted; /* there, and false */
+	bool bad_attributes;
+	bool created_at;
+	bool updated_at;
+	LeafText campaign_id;
+	LeafText class;
+	int64_t seq;
+} Fields;
+
+/* Text that is no message's own makes the field wrong, not the message one without attributes. */
+static void take_attributes(const bson_iter_t *iter, WalkDocument *document, Fields *fields)
+{
+	size_t length = BSON_ITER_HOLDS_DOCUMENT(iter)
+						? attributes_text(iter, document->attributes, sizeof(document->attributes))
+						: 0;
+
+	if (length > 0)
+		document->leaf.attributes = (LeafText){document->attributes, length};
+	else
+		fields->bad_attributes = true;
+}
+
+static void take_field(const bson_iter_t *iter, WalkDocument *document, Fields *fields)
+{
+	const char *name = bson_iter_key(iter);
+
+	if (strcmp(name, "_id") == 0)
+		read_id(iter, &document->place);
+	else if (strcmp(name, "identifier") == 0)
+		document->leaf.identifier = text_of(iter);
+	else if (strcmp(name, "phone_number") == 0)
+		document->leaf.phone_number = text_of(iter);
+	else if (strcmp(name, "message") == 0)
+		document->leaf.message = text_of(iter);
+	else if (strcmp(name, "attributes") == 0)
+		take_attributes(iter, document, fields);
+	else if (strcmp(name, "campaign_id") == 0)
+		fields->campaign_id = text_of(iter);
+	else if (strcmp(name, "class") == 0)
+		fields->class = text_of(iter);
+	else if (strcmp(name, "seq") == 0)
+		fields->seq = BSON_ITER_HOLDS_INT64(iter) || BSON_ITER_HOLDS_INT32(iter)
+						  ? bson_iter_as_int64(iter)
+						  : -1;
+	else if (strcmp(name, "created_at") == 0)
+		fields->created_at = BSON_ITER_HOLDS_DATE_TIME(iter);
+	else if (strcmp(name, "updated_at") == 0)
+		fields->updated_at = BSON_ITER_HOLDS_DATE_TIME(iter);
+	else if (strcmp(name, "deleted") == 0)
+		fields->deleted = BSON_ITER_HOLDS_BOOL(iter) && !bson_iter_bool(iter);
+}
+
+/* A message is where its fields say, and is there; when it came, nobody else knows. */
+static const char *wrong_field(const WalkDocument *document, const Fields *fields,
+							   const char *campaign_id)
+{
+	const WalkPlace *place = &document->place;
+
+	if (!is_text(&fields->campaign_id, campaign_id))
+		return "campaign_id";
+	if (place->class >= MESSAGE_CLASSES ||
+		!is_text(&fields->class, message_class_name((MessageClass) place->class)))
+		return "class";
+	if (fields->seq != place->seq)
+		return "seq";
+	if (fields->bad_attributes)
+		return "attributes";
+	if (!fields->created_at)
+		return "created_at";
+	if (!fields->updated_at)
+		return "updated_at";
+	return fields->deleted ? NULL : "deleted";
+}
+
+void walk_document_read(const bson_t *bson, const char *campaign_id, WalkDocument *document)
+{
+	Fields fields = {.campaign_id = {"", 0}, .class = {"", 0}, .seq = -1};
+	bson_iter_t iter;
+
+	document->place = (WalkPlace){0};
+	document->leaf = (Leaf){0};
+	document->leaf.identifier = document->leaf.phone_number = document->leaf.message =
+		(LeafText){"", 0};
+	if (bson_iter_init(&iter, bson))
+	{
+		while (bson_iter_next(&iter))
+			take_field(&iter, document, &fields);
+	}
+	document->wrong = wrong_field(document, &fields, campaign_id);
+	document->leaf.class = document->place.class == 0 ? MESSAGE_CLASS_VIP : MESSAGE_CLASS_NORMAL;
+	document->leaf.seq = document->place.seq;
+}

@@ -1,0 +1,160 @@
+-- What a client does with a campaign besides dispatching it: schedule, pause, resume, cancel, reset,
+-- and reading who did what. Each verb is one move of campaign_transition() in the caller's transaction.
+
+CREATE FUNCTION @extschema@.campaign_schedule(campaign_id text, at timestamptz, reason text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target campaign.campaigns := campaign.campaign_lock(campaign_id);
+BEGIN
+    IF at IS NULL THEN
+        IF target.status <> 'scheduled' THEN
+            RAISE EXCEPTION 'campaign "%" is %: only a scheduled one can lose its time', target.id, target.status
+                USING ERRCODE = 'object_not_in_prerequisite_state';
+        END IF;
+        PERFORM campaign.campaign_transition(target.id, 'draft', reason);
+    ELSE
+        IF NOT isfinite(at) THEN
+            RAISE EXCEPTION 'the time of a schedule must be finite' USING ERRCODE = 'invalid_parameter_value';
+        END IF;
+        PERFORM campaign.worker_require();
+        PERFORM campaign.dispatch_check(target);
+        IF target.status = 'draft' THEN
+            PERFORM campaign.campaign_transition(target.id, 'scheduled', reason);
+        ELSE
+            PERFORM campaign.event_add(target.id, 'scheduled', 'scheduled', reason);
+        END IF;
+    END IF;
+    UPDATE campaign.campaigns c SET scheduled_at = at, updated_at = clock_timestamp() WHERE c.id = target.id;
+    PERFORM campaign.worker_wake();
+    RETURN @extschema@.campaign_status(target.id);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_schedule(text, timestamptz, text) IS
+'Dispatches a draft at a time, at once if that has passed; another call changes the time, NULL makes it a draft again. Returns its status.';
+
+CREATE FUNCTION @extschema@.campaign_pause(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.campaign_lock(campaign_id);
+    PERFORM campaign.campaign_transition(campaign_id, 'paused', reason);
+    PERFORM campaign.worker_wake();
+    RETURN @extschema@.campaign_status(campaign_id);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_pause(text, text) IS
+'Stops a campaign: within a second of the commit nothing more of it is published or stored, whatever the broker holds. Returns its status.';
+
+CREATE FUNCTION @extschema@.campaign_resume(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    source text := (campaign.campaign_lock(campaign_id)).status;
+BEGIN
+    IF source <> 'paused' THEN
+        RAISE EXCEPTION 'campaign "%" is %: only a paused one can be resumed', campaign_id, source
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    PERFORM campaign.worker_require();
+    -- The consumers may have dropped what was in the queue.
+    UPDATE campaign.progress p
+    SET published = campaign.stored_through(p.stored), rewinds = p.rewinds + 1, resumes = p.resumes + 1
+    WHERE p.campaign_id = campaign_resume.campaign_id;
+    PERFORM campaign.campaign_transition(campaign_id, 'queued', reason);
+    PERFORM campaign.worker_wake();
+    RETURN @extschema@.campaign_status(campaign_id);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_resume(text, text) IS
+'Continues a paused campaign from the end of what is stored: nothing is skipped, nothing stored twice. Returns its status.';
+
+CREATE FUNCTION @extschema@.campaign_cancel(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.campaign_lock(campaign_id);
+    PERFORM campaign.campaign_transition(campaign_id, 'cancelled', reason);
+    PERFORM campaign.worker_wake();
+    RETURN @extschema@.campaign_status(campaign_id);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_cancel(text, text) IS
+'Ends a campaign for good: within a second of the commit nothing more of it is published or stored. What is stored stays. Returns its status, with the number of recipients that will never be sent as "cancelled".';
+
+CREATE FUNCTION campaign.campaign_empty(campaign_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.run_archive(campaign_id);
+    DELETE FROM campaign.recipients r WHERE r.campaign_id = campaign_empty.campaign_id;
+    DELETE FROM campaign.packed_recipients r WHERE r.campaign_id = campaign_empty.campaign_id;
+    DELETE FROM campaign.uploads u WHERE u.campaign_id = campaign_empty.campaign_id;
+    DELETE FROM campaign.progress p WHERE p.campaign_id = campaign_empty.campaign_id;
+    UPDATE campaign.campaigns c
+    SET total = 0, generated = false, message_version = 1, updated_at = clock_timestamp()
+    WHERE c.id = campaign_empty.campaign_id;
+END
+$$;
+COMMENT ON FUNCTION campaign.campaign_empty(text) IS
+'Takes all recipients from a draft; a generated run goes into the history first. An error while it is being generated. The caller holds the campaign''s lock.';
+
+CREATE FUNCTION @extschema@.campaign_reset(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target campaign.campaigns := campaign.campaign_lock(campaign_id);
+    draft_id text := target.id;
+    archived text;
+BEGIN
+    IF target.status NOT IN ('draft', 'scheduled') THEN
+        IF campaign.transition_allowed(target.status, 'cancelled') THEN
+            RAISE EXCEPTION 'campaign "%" is %: it cannot be reset while it runs', target.id, target.status
+                USING ERRCODE = 'object_not_in_prerequisite_state',
+                      HINT = 'Wait until it is over, or end it with campaign_cancel().';
+        END IF;
+        -- The _id of a document is made of the campaign's id: a second run under the same one
+        -- would meet the documents of the first.
+        archived := target.id;
+        draft_id := @extschema@.campaign_create(target.name, target.message, target.company_id,
+            target.user_id, target.ordered);
+        PERFORM campaign.event_add(target.id, target.status, target.status,
+            concat_ws(': ', 'reset, goes on as ' || draft_id, left(reason, 400)));
+    ELSE
+        IF target.status = 'scheduled' THEN
+            PERFORM campaign.campaign_transition(target.id, 'draft', reason);
+            UPDATE campaign.campaigns c SET scheduled_at = NULL WHERE c.id = target.id;
+        ELSE
+            PERFORM campaign.event_add(target.id, 'draft', 'draft', coalesce(reason, 'reset'));
+        END IF;
+        PERFORM campaign.campaign_empty(target.id);
+    END IF;
+    RETURN @extschema@.campaign_status(draft_id) || jsonb_build_object('archived', archived);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_reset(text, text) IS
+'Back to an empty draft. A draft loses its recipients; a campaign that is over stays as it is, as history, and a new draft with the same name, message and owner takes its place. Returns the status of the draft, with the id of the old campaign as "archived". An error while the campaign runs.';
+
+CREATE FUNCTION @extschema@.campaign_events(campaign_id text)
+RETURNS TABLE (number integer, created_at timestamptz, source text, target text, user_id text,
+    application_id text, role text, reason text)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM @extschema@.campaign_status(campaign_events.campaign_id);
+    RETURN QUERY
+    SELECT e.number, e.created_at, e.source, e.target, e.user_id, e.application_id, e.role, e.reason
+    FROM campaign.events e WHERE e.campaign_id = campaign_events.campaign_id
+    ORDER BY e.number;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_events(text) IS
+'Every move of a campaign, oldest first: from which status to which, when, by whom and why.';

@@ -1,0 +1,352 @@
+-- Runs: the way of a campaign from its generation to the last stored message, as one answer. Nothing
+-- of it is written down that other tables say: the phase follows from status and progress.
+
+CREATE TABLE campaign.runs (
+    campaign_id text COLLATE "C" NOT NULL REFERENCES campaign.campaigns (id),
+    number integer NOT NULL,
+    quantity bigint NOT NULL,
+    seed bigint NOT NULL,
+    vip_percent double precision NOT NULL,
+    dispatch boolean NOT NULL,
+    generated bigint NOT NULL DEFAULT 0,
+    updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    job_id text COLLATE "C",
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    started_at timestamptz,
+    generated_at timestamptz,
+    logs_after timestamptz,
+    archived_at timestamptz,
+    archive jsonb,
+    PRIMARY KEY (campaign_id, number)
+);
+COMMENT ON TABLE campaign.runs IS 'Generated runs. A campaign has at most one that is not archived; one whose numbers were uploaded has a run without a row.';
+COMMENT ON COLUMN campaign.runs.campaign_id IS 'Campaign.';
+COMMENT ON COLUMN campaign.runs.number IS 'Its runs are numbered from 1.';
+COMMENT ON COLUMN campaign.runs.quantity IS 'How many recipients were asked for.';
+COMMENT ON COLUMN campaign.runs.seed IS 'What they are made of: the same seed makes the same ones.';
+COMMENT ON COLUMN campaign.runs.vip_percent IS 'How many of a hundred are of the tier DIAMOND.';
+COMMENT ON COLUMN campaign.runs.dispatch IS 'Whether it is dispatched when they are there.';
+COMMENT ON COLUMN campaign.runs.generated IS 'How many there are.';
+COMMENT ON COLUMN campaign.runs.updated_at IS 'When the last chunk of them was there.';
+COMMENT ON COLUMN campaign.runs.job_id IS 'Job that generates them.';
+COMMENT ON COLUMN campaign.runs.created_at IS 'When it was asked for.';
+COMMENT ON COLUMN campaign.runs.started_at IS 'When generating began.';
+COMMENT ON COLUMN campaign.runs.generated_at IS 'When the last one was there.';
+COMMENT ON COLUMN campaign.runs.logs_after IS 'campaign_logs() shows what happened after this time; NULL: everything.';
+COMMENT ON COLUMN campaign.runs.archived_at IS 'When a reset took its recipients away.';
+COMMENT ON COLUMN campaign.runs.archive IS 'What campaign_run_status() answered just before.';
+CREATE INDEX runs_created_index ON campaign.runs (created_at);
+ALTER TABLE campaign.runs ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.runs', '');
+
+CREATE FUNCTION campaign.ms_between(first timestamptz, last timestamptz) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN round(extract(epoch FROM last - first) * 1000)::bigint;
+END
+$$;
+COMMENT ON FUNCTION campaign.ms_between(timestamptz, timestamptz) IS 'Milliseconds between two times.';
+
+CREATE FUNCTION campaign.class_is_stored(class campaign.progress) RETURNS boolean
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce(class.stored @> int8range(1, class.total + 1), true);
+END
+$$;
+COMMENT ON FUNCTION campaign.class_is_stored(campaign.progress) IS
+'Whether all of a class is stored; a class that a campaign does not have is.';
+
+CREATE FUNCTION campaign.run_phase(
+    status text, generation text, vip campaign.progress, normal campaign.progress
+) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE
+        WHEN status = 'sent' THEN 'DONE'
+        WHEN status = 'failed' OR generation = 'failed' THEN 'ERROR'
+        WHEN status = 'cancelled' OR generation = 'cancelled' THEN 'ABORTED'
+        WHEN status IN ('draft', 'scheduled') THEN
+            CASE WHEN generation IN ('waiting', 'scheduled', 'running') THEN 'GENERATING' ELSE 'IDLE' END
+        WHEN NOT campaign.class_is_stored(vip) THEN
+            CASE WHEN vip.published < vip.total THEN 'ENQUEUE_VIP' ELSE 'WAITING_VIP_DRAIN' END
+        WHEN normal.published < normal.total THEN 'ENQUEUE_NORMAL'
+        WHEN normal.total > 0 THEN 'WAITING_NORMAL_DRAIN'
+        ELSE 'WAITING_VIP_DRAIN' END;
+END
+$$;
+COMMENT ON FUNCTION campaign.run_phase(text, text, campaign.progress, campaign.progress) IS
+'The phase of a run: from the status of the campaign, that of the job that generates it (NULL: none, or done) and the progress of its classes.';
+
+CREATE FUNCTION campaign.run_class(class campaign.progress) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN jsonb_build_object(
+        'start', class.started_at,
+        'end', CASE WHEN class.total > 0 AND campaign.class_is_stored(class) THEN class.stored_at END,
+        'timeMs', campaign.ms_between(class.started_at, class.stored_at),
+        'count', coalesce(campaign.stored_count(class.stored), 0));
+END
+$$;
+COMMENT ON FUNCTION campaign.run_class(campaign.progress) IS
+'{"start", "end", "timeMs", "count"} of a class: from its first confirmed batch to its last stored one, so far.';
+
+CREATE FUNCTION campaign.class_pace(class campaign.progress) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN round((1000.0 * campaign.stored_count(class.stored)
+        / nullif(campaign.ms_between(class.started_at, class.stored_at), 0))::numeric, 1);
+END
+$$;
+COMMENT ON FUNCTION campaign.class_pace(campaign.progress) IS
+'How many of a class were stored a second, from its start to the last report; NULL without either.';
+
+-- What the last report said, not what the clock says: the answer stays the same until the next one.
+CREATE FUNCTION campaign.run_left_ms(phase text, vip campaign.progress, normal campaign.progress)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    vip_rate double precision := campaign.samples_rate(vip.samples);
+    rate double precision := coalesce(campaign.samples_rate(normal.samples), vip_rate);
+    current_class campaign.progress := CASE WHEN phase LIKE '%VIP%' THEN vip ELSE normal END;
+    heard_at timestamptz := greatest(vip.stored_at, normal.stored_at);
+    silence interval;
+BEGIN
+    IF phase NOT IN ('ENQUEUE_VIP', 'WAITING_VIP_DRAIN', 'ENQUEUE_NORMAL', 'WAITING_NORMAL_DRAIN') THEN
+        RETURN NULL;
+    END IF;
+    -- Whoever does not move has no end in sight.
+    silence := greatest(interval '5 seconds', 4 * (current_class.sample_after - to_timestamp(
+        current_class.samples[cardinality(current_class.samples) - 1] / 1000.0)));
+    IF heard_at + silence < clock_timestamp() THEN
+        RETURN NULL;
+    END IF;
+    RETURN round(coalesce(vip.total - campaign.stored_count(vip.stored), 0) * 1000 / coalesce(vip_rate, rate)
+        + coalesce(normal.total - campaign.stored_count(normal.stored), 0) * 1000 / rate);
+END
+$$;
+COMMENT ON FUNCTION campaign.run_left_ms(text, campaign.progress, campaign.progress) IS
+'How long a run still takes, at the pace of its last seconds; NULL if that is not known.';
+
+CREATE FUNCTION campaign.run_read(
+    campaign_id text,
+    OUT target campaign.campaigns,
+    OUT vip campaign.progress,
+    OUT normal campaign.progress,
+    OUT run campaign.runs,
+    OUT id text,
+    OUT phase text
+)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    generation text;
+    archived integer;
+BEGIN
+    SELECT * INTO target FROM campaign.campaigns c WHERE c.id = run_read.campaign_id AND NOT c.deleted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'campaign "%" does not exist', coalesce(left(campaign_id, 40), 'NULL')
+            USING ERRCODE = 'no_data_found';
+    END IF;
+    SELECT * INTO vip FROM campaign.progress p WHERE p.campaign_id = target.id AND p.class = 'VIP';
+    SELECT * INTO normal FROM campaign.progress p WHERE p.campaign_id = target.id AND p.class = 'NORMAL';
+    SELECT * INTO run FROM campaign.runs r WHERE r.campaign_id = target.id ORDER BY r.number DESC LIMIT 1;
+    archived := CASE WHEN run.archived_at IS NULL THEN coalesce(run.number, 1) - 1 ELSE run.number END;
+    IF run.archived_at IS NOT NULL THEN
+        run := NULL;
+    ELSIF run.generated_at IS NULL THEN
+        SELECT j.status INTO generation FROM campaign.jobs j WHERE j.id = run.job_id;
+    END IF;
+    phase := campaign.run_phase(target.status, generation, vip, normal);
+    IF run.campaign_id IS NOT NULL OR target.queued_at IS NOT NULL THEN
+        id := target.id || '-' || archived + 1;
+    ELSIF archived > 0 THEN
+        id := target.id || '-' || archived;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.run_read(text) IS
+'All rows that say where a campaign stands, the id of its newest run (NULL if it had none) and its phase.';
+
+CREATE FUNCTION campaign.run_counts(
+    target campaign.campaigns, vip campaign.progress, normal campaign.progress
+) RETURNS jsonb
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    stored bigint := coalesce(campaign.stored_count(vip.stored), 0) + coalesce(campaign.stored_count(normal.stored), 0);
+    failed bigint := coalesce(campaign.stored_count(vip.failed), 0) + coalesce(campaign.stored_count(normal.failed), 0);
+    published bigint := greatest(coalesce(vip.published, 0) + coalesce(normal.published, 0), stored);
+    delayed boolean := target.status IN ('draft', 'scheduled');
+    ended boolean := target.status IN ('sent', 'failed', 'cancelled');
+BEGIN
+    RETURN jsonb_build_object(
+        'total', target.total, 'vip', coalesce(vip.total, 0), 'normal', coalesce(normal.total, 0),
+        'waiting', CASE WHEN delayed OR ended THEN 0 ELSE target.total - published END,
+        'active', CASE WHEN ended THEN 0 ELSE published - stored END,
+        'completed', stored - failed, 'failed', failed,
+        'delayed', CASE WHEN delayed THEN target.total ELSE 0 END,
+        'cancelled', CASE WHEN target.status = 'cancelled' THEN target.total - stored ELSE 0 END);
+END
+$$;
+COMMENT ON FUNCTION campaign.run_counts(campaign.campaigns, campaign.progress, campaign.progress) IS
+'How many recipients there are, by class and by state: waiting (not with the broker yet), active (with the broker, not stored), completed (stored), failed (another message is in their place), delayed (not dispatched), cancelled (will never be sent).';
+
+CREATE FUNCTION @extschema@.campaign_run_status(campaign_id text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    r record := campaign.run_read(campaign_id);
+    target campaign.campaigns := r.target;
+    vip campaign.progress := r.vip;
+    normal campaign.progress := r.normal;
+    run campaign.runs := r.run;
+    counts jsonb := campaign.run_counts(target, vip, normal);
+    processed bigint := (counts ->> 'completed')::bigint + (counts ->> 'failed')::bigint;
+    wanted bigint := CASE WHEN r.phase = 'GENERATING' THEN run.quantity ELSE target.total END;
+    -- While it runs, what has passed is what the last report says.
+    ended_at timestamptz := CASE WHEN target.status IN ('sent', 'failed', 'cancelled') THEN
+            (SELECT e.created_at FROM campaign.events e
+             WHERE e.campaign_id = target.id AND e.target = target.status ORDER BY e.number LIMIT 1)
+        ELSE greatest(vip.stored_at, normal.stored_at) END;
+    generation_ms bigint := campaign.ms_between(run.started_at, coalesce(run.generated_at, run.updated_at));
+BEGIN
+    RETURN jsonb_build_object(
+        'generationTimeMs', generation_ms,
+        'enqueueVipTimeMs', campaign.ms_between(vip.started_at, vip.published_at),
+        'enqueueNormalTimeMs', campaign.ms_between(normal.started_at, normal.published_at),
+        'processing', jsonb_build_object('vip', campaign.run_class(vip), 'normal', campaign.run_class(normal)),
+        'totalTimeMs', coalesce(campaign.ms_between(target.queued_at, ended_at), 0) + coalesce(generation_ms, 0),
+        'counts', counts,
+        'phase', r.phase,
+        'lastRunId', r.id,
+        'throughput', jsonb_build_object('vip', campaign.class_pace(vip), 'normal', campaign.class_pace(normal),
+            'overall', round((1000.0 * processed / nullif(campaign.ms_between(
+                least(vip.started_at, normal.started_at), greatest(vip.stored_at, normal.stored_at)), 0))::numeric, 1)),
+        'eta', jsonb_build_object(
+            'estimatedMs', CASE WHEN target.status IN ('queued', 'publishing', 'published')
+                                THEN campaign.run_left_ms(r.phase, vip, normal) END,
+            'progressPercent', CASE WHEN wanted > 0 THEN round(100.0 * processed / wanted, 1) ELSE 0 END),
+        'progress', jsonb_build_object('target', wanted, 'generated', target.total, 'processedTotal', processed));
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_run_status(text) IS
+'Where the run of a campaign stands, as one answer: phase (IDLE, GENERATING, ENQUEUE_VIP, WAITING_VIP_DRAIN, ENQUEUE_NORMAL, WAITING_NORMAL_DRAIN, DONE, ABORTED, ERROR), times and throughput per class, counts, how far it is and how long it still takes. docs/runs.md explains each key.';
+
+CREATE FUNCTION campaign.run_entry(campaign_id text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target campaign.campaigns;
+BEGIN
+    SELECT * INTO target FROM campaign.campaigns c WHERE c.id = run_entry.campaign_id;
+    RETURN jsonb_build_object('campaignId', target.id, 'name', target.name, 'status', target.status,
+            'createdAt', target.created_at, 'queuedAt', target.queued_at, 'startedAt', target.started_at,
+            'publishedAt', target.published_at, 'sentAt', target.sent_at, 'archivedAt', NULL)
+        || @extschema@.campaign_run_status(campaign_id);
+END
+$$;
+COMMENT ON FUNCTION campaign.run_entry(text) IS 'What the history says of a run that is not archived.';
+
+CREATE FUNCTION campaign.run_ready_check(campaign_id text) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM campaign.runs r WHERE r.campaign_id = run_ready_check.campaign_id
+               AND r.archived_at IS NULL AND r.generated_at IS NULL) THEN
+        RAISE EXCEPTION 'campaign "%": not all of its records are generated', campaign_id
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Wait for the job that generates them, or try it again with job_retry().';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.run_ready_check(text) IS
+'An error while records of the campaign are still to be generated: a part of them must not be sent.';
+
+CREATE FUNCTION campaign.run_archive(campaign_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (campaign.run_read(campaign_id)).phase = 'GENERATING' THEN
+        RAISE EXCEPTION 'campaign "%": its records are being generated', campaign_id
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Wait for the job that generates them, or end it with job_cancel().';
+    END IF;
+    UPDATE campaign.runs r
+    SET archived_at = clock_timestamp(), archive = campaign.run_entry(r.campaign_id)
+    WHERE r.campaign_id = run_archive.campaign_id AND r.archived_at IS NULL;
+END
+$$;
+COMMENT ON FUNCTION campaign.run_archive(text) IS
+'Keeps what is known of a generated run before a reset takes its recipients away; an error while it is being generated. The caller holds the campaign''s lock.';
+
+CREATE FUNCTION campaign.run_history(campaign_ids text[]) RETURNS SETOF jsonb
+LANGUAGE plpgsql VOLATILE ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT e.entry FROM (
+        SELECT a.created_at, a.archive || jsonb_build_object('archivedAt', a.archived_at) AS entry
+        FROM campaign.runs a WHERE a.campaign_id = ANY (campaign_ids) AND a.archived_at IS NOT NULL
+        UNION ALL
+        SELECT coalesce(g.created_at, c.queued_at), campaign.run_entry(c.id)
+        FROM campaign.campaigns c
+        LEFT JOIN campaign.runs g ON g.campaign_id = c.id AND g.archived_at IS NULL
+        WHERE c.id = ANY (campaign_ids) AND NOT c.deleted
+          AND (g.campaign_id IS NOT NULL OR c.queued_at IS NOT NULL)) AS e (created_at, entry)
+    ORDER BY e.created_at DESC;
+END
+$$;
+COMMENT ON FUNCTION campaign.run_history(text[]) IS 'The runs of these campaigns, the newest first.';
+
+CREATE FUNCTION campaign.recent_runs(campaign_ids text[], rows integer) RETURNS text[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY(
+        SELECT c.id FROM campaign.campaigns c
+        LEFT JOIN LATERAL (SELECT max(g.created_at) AS created_at FROM campaign.runs g
+                           WHERE g.campaign_id = c.id) AS g ON true
+        WHERE NOT c.deleted AND (campaign_ids IS NULL OR c.id = ANY (campaign_ids))
+          AND (g.created_at IS NOT NULL OR c.queued_at IS NOT NULL)
+        ORDER BY coalesce(g.created_at, c.queued_at) DESC LIMIT recent_runs.rows);
+END
+$$;
+COMMENT ON FUNCTION campaign.recent_runs(text[], integer) IS
+'Those of these campaigns (NULL: of all) that have run last.';
+
+CREATE FUNCTION @extschema@.campaign_runs(campaign_id text DEFAULT NULL, rows integer DEFAULT 100) RETURNS SETOF jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 100
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF campaign_id IS NOT NULL THEN
+        PERFORM campaign.run_read(campaign_id);
+    END IF;
+    RETURN QUERY
+    SELECT h FROM campaign.run_history(campaign.recent_runs(
+        CASE WHEN campaign_id IS NOT NULL THEN ARRAY[campaign_id] END, campaign_runs.rows)) AS h
+    LIMIT campaign_runs.rows;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_runs(text, integer) IS
+'The runs of a campaign, or the newest ones of all, the newest first: what campaign_run_status() says of each, with campaign, status and times. What a reset has cleared is among them.';

@@ -1,0 +1,294 @@
+-- Health: whether a campaign gets on, and if not, where it is stuck and since when. Worker and
+-- consumer write down what they wait for, when it begins and when it ends; nothing of it is counted.
+
+CREATE TABLE campaign.troubles (
+    place text COLLATE "C" NOT NULL,
+    subject text COLLATE "C" NOT NULL,
+    sentence text NOT NULL,
+    since timestamptz NOT NULL,
+    PRIMARY KEY (place, subject)
+);
+COMMENT ON TABLE campaign.troubles IS 'What worker and consumers wait for at this moment. Read only for a campaign that does not move.';
+COMMENT ON COLUMN campaign.troubles.place IS 'worker, or the queue whose consumer it is.';
+COMMENT ON COLUMN campaign.troubles.subject IS 'A server, or a queue that the worker has trouble with.';
+COMMENT ON COLUMN campaign.troubles.sentence IS 'What is said about it, to be followed by a duration.';
+COMMENT ON COLUMN campaign.troubles.since IS 'When it began.';
+ALTER TABLE campaign.troubles ENABLE ROW LEVEL SECURITY;
+-- What was true of another server's broker is not restored.
+SELECT pg_catalog.pg_extension_config_dump('campaign.troubles', 'WHERE false');
+
+CREATE FUNCTION campaign.trouble_note(place text, subject text, sentence text, since timestamptz) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF sentence IS NULL THEN
+        DELETE FROM campaign.troubles t
+        WHERE t.place = trouble_note.place AND t.subject = coalesce(trouble_note.subject, t.subject);
+        RETURN;
+    END IF;
+    INSERT INTO campaign.troubles AS t (place, subject, sentence, since)
+    VALUES (trouble_note.place, trouble_note.subject, left(trouble_note.sentence, 500), trouble_note.since)
+    ON CONFLICT ON CONSTRAINT troubles_pkey DO UPDATE
+    SET sentence = excluded.sentence, since = least(t.since, excluded.since);
+END
+$$;
+COMMENT ON FUNCTION campaign.trouble_note(text, text, text, timestamptz) IS
+'Writes down what somebody waits for, or with a NULL sentence that it is over; with a NULL subject all of it.';
+
+CREATE FUNCTION campaign.outbox_trouble(subject text, sentence text) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.trouble_note('worker', subject, sentence, clock_timestamp());
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_trouble(text, text) IS
+'The worker waits for something from now on (sentence), or no longer (NULL); with two NULLs for nothing.';
+
+CREATE FUNCTION campaign.report_waiting(queue text, server text, waiting_ms bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF queue !~ '^campaign\.[a-z0-9.]{1,40}$' OR server !~ '^[A-Za-z]{1,20}$' THEN
+        RAISE EXCEPTION 'no such queue or server' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    PERFORM campaign.trouble_note(queue, server,
+        CASE WHEN waiting_ms IS NOT NULL THEN format('waiting for %s since', server) END,
+        clock_timestamp() - greatest(waiting_ms, 0) * interval '1 millisecond');
+END
+$$;
+COMMENT ON FUNCTION campaign.report_waiting(text, text, bigint) IS
+'The consumer of a queue waits for a server (MongoDB or RabbitMQ) since so many milliseconds, or with NULL no longer. For the health of campaigns; call it when that changes, at most once a second.';
+
+CREATE FUNCTION campaign.campaign_queue(target campaign.campaigns) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    digest bytea := sha256(convert_to(target.id, 'UTF8'));
+BEGIN
+    -- The same as message_partition() in lib/contract; of a number, its last two bits are the rest.
+    RETURN CASE WHEN target.ordered THEN 'campaign.messages.' || get_byte(digest, 3) % 4 ELSE 'campaign.parallel' END;
+END
+$$;
+COMMENT ON FUNCTION campaign.campaign_queue(campaign.campaigns) IS 'The queue through which a campaign goes.';
+
+CREATE FUNCTION campaign.duration_words(duration interval) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    seconds bigint := greatest(floor(extract(epoch FROM duration)), 0)::bigint;
+BEGIN
+    RETURN CASE WHEN seconds < 120 THEN seconds || ' s'
+        WHEN seconds < 7200 THEN seconds / 60 || ' min'
+        WHEN seconds < 172800 THEN seconds / 3600 || ' h'
+        ELSE seconds / 86400 || ' days' END;
+END
+$$;
+COMMENT ON FUNCTION campaign.duration_words(interval) IS 'A duration as people say it: 12 s, 3 min, 5 h, 4 days.';
+
+CREATE FUNCTION campaign.event_actor(event campaign.events) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce((SELECT u.email FROM campaign.users u WHERE u.id = event.user_id),
+        (SELECT a.name FROM campaign.applications a WHERE a.id = event.application_id), event.role);
+END
+$$;
+COMMENT ON FUNCTION campaign.event_actor(campaign.events) IS
+'Who did it: the address of the user, the name of the application, or the role of PostgreSQL.';
+
+-- Of several reasons the one that has to go first.
+CREATE FUNCTION campaign.stuck_trouble(queue text, quiet_since timestamptz) RETURNS campaign.troubles
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_trouble campaign.troubles;
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_stat_activity a
+                   WHERE a.datname = current_database() AND a.backend_type = 'campaign worker') THEN
+        RETURN ROW('worker', 'worker', 'no campaign worker is running, nothing has moved for', quiet_since)::campaign.troubles;
+    END IF;
+    SELECT t.* INTO found_trouble FROM campaign.troubles t
+    WHERE t.place = 'worker' AND t.subject IN ('RabbitMQ', queue) OR t.place = stuck_trouble.queue
+    ORDER BY CASE WHEN t.subject = 'RabbitMQ' AND t.place = 'worker' THEN 1 WHEN t.place = 'worker' THEN 2 ELSE 3 END, t.since
+    LIMIT 1;
+    IF NOT FOUND THEN
+        found_trouble := ROW(queue, 'consumer', format('the consumer of %s has stored nothing for', queue), quiet_since);
+    END IF;
+    RETURN found_trouble;
+END
+$$;
+COMMENT ON FUNCTION campaign.stuck_trouble(text, timestamptz) IS
+'Why a campaign of this queue does not move.';
+
+CREATE FUNCTION campaign.health_sentence(
+    target campaign.campaigns, phase text, run campaign.runs, stuck campaign.troubles, has_normal boolean
+) RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    event campaign.events;
+    age text;
+BEGIN
+    SELECT * INTO event FROM campaign.events e
+    WHERE e.campaign_id = target.id AND e.target = target.status ORDER BY e.number DESC LIMIT 1;
+    age := campaign.duration_words(clock_timestamp() - event.created_at);
+    RETURN CASE
+        WHEN target.status IN ('paused', 'cancelled') THEN
+            concat_ws(': ', format('%s by %s %s ago', target.status, campaign.event_actor(event), age), event.reason)
+        WHEN target.status = 'failed' THEN 'failed: ' || coalesce(target.error, 'see its recipients')
+        WHEN target.status = 'sent' THEN format('all is stored since %s', age)
+        WHEN phase = 'ABORTED' THEN 'the job that generates its records was cancelled'
+        WHEN phase = 'ERROR' THEN 'generating its records failed: '
+            || coalesce((SELECT j.error FROM campaign.jobs j WHERE j.id = run.job_id), 'see its job')
+        WHEN stuck.place IS NOT NULL THEN
+            format('%s %s', stuck.sentence, campaign.duration_words(clock_timestamp() - stuck.since))
+            || CASE WHEN phase LIKE '%VIP%' AND has_normal THEN '; NORMAL waits until the last VIP is stored' ELSE '' END
+        WHEN phase = 'GENERATING' THEN format('%s of %s records are generated', run.generated, run.quantity)
+        WHEN target.status = 'scheduled' THEN format('scheduled for %s',
+            to_char(target.scheduled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+        WHEN target.total = 0 THEN 'nothing to send: it has no recipients'
+        WHEN target.status = 'draft' THEN 'nothing to send: it is not dispatched'
+        ELSE 'it is being sent' END;
+END
+$$;
+COMMENT ON FUNCTION campaign.health_sentence(campaign.campaigns, text, campaign.runs, campaign.troubles, boolean) IS
+'What is to be said of a campaign: why it does not move, and since when, or what it does.';
+
+CREATE FUNCTION @extschema@.campaign_health(campaign_id text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    patience CONSTANT interval := '5 seconds';
+    r record := campaign.run_read(campaign_id);
+    target campaign.campaigns := r.target;
+    vip campaign.progress := r.vip;
+    normal campaign.progress := r.normal;
+    run campaign.runs := r.run;
+    counts jsonb := campaign.run_counts(target, vip, normal);
+    moved_at timestamptz := (SELECT max(e.created_at) FROM campaign.events e WHERE e.campaign_id = target.id);
+    stuck campaign.troubles;
+BEGIN
+    moved_at := greatest(moved_at, vip.started_at, vip.published_at, vip.stored_at, normal.started_at,
+        normal.published_at, normal.stored_at);
+    IF target.status IN ('queued', 'publishing', 'published') AND moved_at + patience < clock_timestamp() THEN
+        stuck := campaign.stuck_trouble(campaign.campaign_queue(target), moved_at);
+    ELSIF r.phase = 'GENERATING' AND run.updated_at + patience < clock_timestamp() THEN
+        stuck := ROW('jobs', 'generate', 'waiting for a job worker since', run.updated_at)::campaign.troubles;
+    END IF;
+    RETURN jsonb_build_object(
+        'health', CASE WHEN r.phase = 'ERROR' THEN 'error' WHEN r.phase = 'ABORTED' THEN 'aborted'
+            WHEN target.status = 'paused' THEN 'paused'
+            WHEN stuck.place IS NOT NULL OR (counts ->> 'failed')::bigint > 0 THEN 'degraded' ELSE 'healthy' END,
+        'phase', r.phase,
+        'counters', counts - '{total,vip,normal,cancelled}'::text[],
+        'hasFailedJobs', (counts ->> 'failed')::bigint > 0,
+        'isStuck', stuck.place IS NOT NULL,
+        'aborted', r.phase = 'ABORTED',
+        'reason', campaign.health_sentence(target, r.phase, run, stuck, normal.total > 0),
+        'since', coalesce(stuck.since, moved_at, target.created_at));
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_health(text) IS
+'Whether a campaign gets on: health (healthy, degraded, paused, aborted, error), phase, counters by state, hasFailedJobs, isStuck (it should move and has not for 5 seconds), aborted, and as reason a sentence that says where it is stuck and since when.';
+
+CREATE FUNCTION @extschema@.campaign_logs(campaign_id text, lines integer DEFAULT 100) RETURNS SETOF jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 20
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    r record := campaign.run_read(campaign_id);
+    target campaign.campaigns := r.target;
+    run campaign.runs := r.run;
+BEGIN
+    RETURN QUERY
+    SELECT jsonb_build_object('at', last.at, 'event', last.event, 'by', last.actor, 'reason', last.reason)
+    FROM (
+        SELECT * FROM (
+            SELECT e.created_at, CASE WHEN e.source = e.target THEN e.target ELSE e.source || ' → ' || e.target END,
+                campaign.event_actor(e), e.reason, 1
+            FROM campaign.events e WHERE e.campaign_id = target.id
+            UNION ALL
+            SELECT p.at, p.event, NULL, p.reason, 0
+            FROM (VALUES (run.created_at, 'generation requested', format('%s records, seed %s', run.quantity, run.seed)),
+                         (run.started_at, 'generation started', NULL),
+                         (run.generated_at, 'generation finished', format('%s records', run.generated)))
+                AS p (at, event, reason)
+            UNION ALL
+            SELECT t.at, t.event, NULL, format('%s of %s', p.class, p.total), 0
+            FROM campaign.progress p, LATERAL (VALUES
+                (p.started_at, 'class started'), (p.published_at, 'class published'),
+                (CASE WHEN campaign.class_is_stored(p) THEN p.stored_at END, 'class stored')) AS t (at, event)
+            WHERE p.campaign_id = target.id AND p.total > 0) AS a (at, event, actor, reason, place)
+        WHERE a.at > coalesce(run.logs_after, '-infinity') AND a.at IS NOT NULL
+        ORDER BY a.at DESC, a.place DESC LIMIT greatest(campaign_logs.lines, 0)) AS last
+    ORDER BY last.at, last.place;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_logs(text, integer) IS
+'The last so many things that happened to a campaign, oldest first: {"at", "event", "by", "reason"}: each move with who did it, and each step of its run.';
+
+CREATE FUNCTION campaign.state_ranges(target campaign.campaigns, class campaign.progress, state text) RETURNS int8multirange
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    everybody int8multirange := int8multirange(int8range(1, class.total + 1));
+    published int8multirange := int8multirange(int8range(1, class.published + 1));
+    delayed boolean := target.status IN ('draft', 'scheduled');
+    ended boolean := target.status IN ('sent', 'failed', 'cancelled');
+BEGIN
+    RETURN CASE
+        WHEN state = 'completed' THEN class.stored - class.failed
+        WHEN state = 'failed' THEN class.failed
+        WHEN state = 'delayed' AND delayed THEN everybody
+        WHEN state = 'active' AND NOT delayed AND NOT ended THEN published - class.stored
+        WHEN state = 'waiting' AND NOT delayed AND NOT ended THEN everybody - published - class.stored
+        ELSE '{}' END;
+END
+$$;
+COMMENT ON FUNCTION campaign.state_ranges(campaign.campaigns, campaign.progress, text) IS
+'The seqs of a class that are waiting, active, completed, failed or delayed.';
+
+CREATE FUNCTION @extschema@.campaign_recipients(campaign_id text, states text[] DEFAULT NULL, rows integer DEFAULT 100)
+RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target campaign.campaigns := (campaign.run_read(campaign_id)).target;
+    known CONSTANT text[] := '{waiting,active,completed,failed,delayed}';
+BEGIN
+    IF NOT coalesce(states, known) <@ known OR campaign_recipients.rows NOT BETWEEN 0 AND 10000 THEN
+        RAISE EXCEPTION 'states are %, rows 0 to 10000', array_to_string(known, ', ')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN (
+        SELECT coalesce(jsonb_object_agg(s.state, coalesce(f.found, '[]')), '{}')
+        FROM unnest(coalesce(states, known)) AS s (state)
+        LEFT JOIN LATERAL (
+            SELECT jsonb_agg(jsonb_build_object('class', x.class, 'seq', x.seq, 'phone_number', x.phone_number,
+                'attributes', CASE WHEN s.state IN ('completed') THEN x.attributes
+                        || campaign.attributes_outcome(target.generated, x.class) ELSE x.attributes END)
+                ORDER BY x.class, x.seq) AS found
+            FROM (SELECT n.* FROM campaign.progress p,
+                      unnest(campaign.state_ranges(target, p, s.state)) AS part,
+                      LATERAL (SELECT r.class, r.seq, r.phone_number, r.attributes FROM campaign.recipients r
+                               WHERE r.campaign_id = target.id AND r.class = p.class
+                                 AND r.seq >= lower(part) AND r.seq < upper(part)
+                               ORDER BY r.seq LIMIT campaign_recipients.rows) AS n
+                  WHERE p.campaign_id = target.id
+                  ORDER BY n.class, n.seq LIMIT campaign_recipients.rows) AS x) AS f ON true);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_recipients(text, text[], integer) IS
+'The first recipients in each of these states (waiting, active, completed, failed, delayed; NULL: all five), with class, seq, number and attributes as they read now.';

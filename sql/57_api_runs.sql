@@ -1,0 +1,291 @@
+-- Runs over HTTP: generating one, watching it and steering it. Without campaign_id each function is
+-- about the newest generated run of the user's companies, which is what /pedidos stands for.
+
+CREATE FUNCTION campaign.request_run() RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r.campaign_id FROM campaign.runs r
+    WHERE r.campaign_id IN (SELECT campaign.request_campaigns()) ORDER BY r.created_at DESC LIMIT 1
+$$;
+COMMENT ON FUNCTION campaign.request_run() IS
+'The campaign of the newest generated run in the companies of the user of the request; NULL if there is none.';
+
+CREATE FUNCTION campaign.api_run_choose(campaign_id text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    chosen text := campaign_id;
+BEGIN
+    PERFORM campaign.api_user();
+    IF campaign_id IS NULL THEN
+        chosen := campaign.request_run();
+        IF chosen IS NULL THEN
+            PERFORM campaign.api_raise('PT404', 'there is no run yet', NULL, 'Start one with POST /pedidos/generate?quantity=N.');
+        END IF;
+    END IF;
+    PERFORM campaign.api_campaign_check(chosen);
+    RETURN chosen;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_run_choose(text) IS
+'The campaign that a request is about: the given one if it is the user''s, or the newest generated one; else 403 or 404.';
+
+CREATE FUNCTION campaign.api_unchanged(answer jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    tag text := '"' || md5(answer::text) || '"';
+    unchanged boolean := coalesce(tag = ANY (regexp_split_to_array(
+        campaign.request_header('If-None-Match'), '\s*,\s*(W/)?|^W/')), false);
+BEGIN
+    PERFORM campaign.api_respond(CASE WHEN unchanged THEN 304 ELSE 200 END, 'ETag', tag);
+    RETURN unchanged;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_unchanged(jsonb) IS
+'Gives the answer an ETag; whether the client has it already, which is 304.';
+
+-- Reading ------------------------------------------------------------------------------------
+
+CREATE FUNCTION campaign_api.campaign_run_status(campaign_id text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    answer jsonb;
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_run_status');
+    answer := @extschema@.campaign_run_status(campaign.api_run_choose(campaign_id));
+    RETURN CASE WHEN NOT campaign.api_unchanged(answer) THEN answer END;
+END
+$$;
+COMMENT ON FUNCTION campaign_api.campaign_run_status(text) IS
+$$Status of a run
+Phase, times and throughput per class, counts, how far it is and how long it still takes. GET or POST. The answer has an ETag: with If-None-Match an unchanged one is 304.
+
+campaign_id: the campaign; left out: that of your newest generated run.
+
+200; 304; 403, 404.$$;
+
+CREATE FUNCTION campaign_api.campaign_health(campaign_id text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_health');
+    RETURN @extschema@.campaign_health(campaign.api_run_choose(campaign_id));
+END
+$$;
+COMMENT ON FUNCTION campaign_api.campaign_health(text) IS
+$$Health of a campaign
+Whether it gets on, and if not, a sentence that says where it is stuck and since when. GET or POST.
+
+campaign_id: the campaign; left out: that of your newest generated run.
+
+200 with {"health", "phase", "counters", "hasFailedJobs", "isStuck", "aborted", "reason", "since"}; 403, 404.$$;
+
+CREATE FUNCTION campaign_api.campaign_logs(campaign_id text DEFAULT NULL, lines integer DEFAULT 100) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_logs');
+    RETURN (SELECT coalesce(jsonb_agg(l.line ORDER BY l.place), '[]')
+            FROM @extschema@.campaign_logs(campaign.api_run_choose(campaign_id), lines)
+                WITH ORDINALITY AS l (line, place));
+END
+$$;
+COMMENT ON FUNCTION campaign_api.campaign_logs(text, integer) IS
+$$Log of a campaign
+The last things that happened to it, oldest first: each move with who did it, and each step of its run. GET or POST.
+
+campaign_id: the campaign; left out: that of your newest generated run.
+lines: how many.
+
+200 with an array of {"at", "event", "by", "reason"}; 403, 404.$$;
+
+CREATE FUNCTION campaign_api.campaign_runs(campaign_id text DEFAULT NULL, rows integer DEFAULT 100) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_runs');
+    PERFORM campaign.api_user();
+    IF campaign_id IS NOT NULL THEN
+        PERFORM campaign.api_campaign_check(campaign_id);
+    END IF;
+    RETURN (SELECT coalesce(jsonb_agg(h.entry ORDER BY h.place), '[]')
+            FROM campaign.run_history(CASE WHEN campaign_id IS NULL THEN campaign.recent_runs(
+                    ARRAY(SELECT campaign.request_campaigns()), rows) ELSE ARRAY[campaign_id] END)
+                WITH ORDINALITY AS h (entry, place)
+            WHERE h.place <= rows);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.campaign_runs(text, integer) IS
+$$Runs so far
+One entry for each run with all its times and counts, the newest first; those that a reset has cleared, too. GET or POST.
+
+campaign_id: a campaign; left out: all of your companies.
+rows: how many.
+
+200 with an array; 403, 404.$$;
+
+CREATE FUNCTION campaign_api.campaign_recipients(
+    campaign_id text DEFAULT NULL, types text DEFAULT NULL, rows integer DEFAULT 100
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    code text; message text; detail text; hint text;
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_recipients');
+    RETURN @extschema@.campaign_recipients(campaign.api_run_choose(campaign_id),
+        regexp_split_to_array(nullif(types, ''), '\s*,\s*'), rows);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.campaign_recipients(text, text, integer) IS
+$$Recipients by state
+The first ones that are waiting, active, completed, failed or delayed. GET or POST.
+
+campaign_id: the campaign; left out: that of your newest generated run.
+types: states, separated by commas; left out: all.
+rows: how many of each, up to 10,000.
+
+200 with an array of {"class", "seq", "phone_number", "attributes"} for each state; 403, 404; 422 for another state.$$;
+
+-- Steering -----------------------------------------------------------------------------------
+
+CREATE FUNCTION campaign_api.campaign_generate(
+    quantity bigint,
+    campaign_id text DEFAULT NULL,
+    seed bigint DEFAULT NULL,
+    vip_percent double precision DEFAULT 25,
+    dispatch boolean DEFAULT NULL
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target text := campaign_id;
+    newest text;
+    answer jsonb;
+    code text; message text; detail text; hint text;
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_generate');
+    IF coalesce(dispatch, campaign_id IS NULL) THEN
+        PERFORM campaign.api_worker_require();
+    END IF;
+    IF campaign_id IS NULL THEN
+        target := campaign.api_company_choose(NULL);
+        -- Of two requests at once the second one sees the run of the first.
+        PERFORM pg_advisory_xact_lock(hashtextextended('campaign run of ' || target, 0));
+        newest := campaign.request_run();
+        IF newest IS NOT NULL AND (campaign.run_read(newest)).phase NOT IN ('IDLE', 'DONE', 'ABORTED', 'ERROR') THEN
+            PERFORM campaign.api_raise('PT409', format('a run is under way: campaign "%s"', newest), NULL,
+                'Wait until it is over, or end it with POST /pedidos/cancel.');
+        END IF;
+        target := @extschema@.campaign_create('pedidos'::text, 'Seu pedido foi processado.'::text, target,
+            campaign.api_user(), true);
+    ELSE
+        PERFORM campaign.api_campaign_check(campaign_id);
+    END IF;
+    answer := @extschema@.campaign_generate(target, quantity, seed, coalesce(vip_percent, 25::double precision),
+        coalesce(dispatch, campaign_id IS NULL), campaign.api_user());
+    PERFORM campaign.api_respond(202, 'Location', '/jobs?id=eq.' || (answer ->> 'jobId'));
+    RETURN answer;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.campaign_generate(bigint, text, bigint, double precision, boolean) IS
+$$Generate a run
+Made-up records, by a job: id, customer, amount, tier, observations and status as attributes, with a mobile number each.
+
+quantity: how many, from 1.
+campaign_id: an empty draft; left out: a new campaign, which is dispatched when all are there.
+seed: the same one makes the same records.
+vip_percent: how many of a hundred are of the tier DIAMOND, which is class VIP.
+dispatch: whether they are sent as soon as all are there.
+
+202 with {"campaignId", "runId", "jobId", "quantity", "seed", "dispatch"} and the Location of the job; 403, 404; 409 if the campaign has a run already, or a run is under way; 422 for a quantity that is too large; 503 if no worker is set up.$$;
+
+CREATE FUNCTION campaign.api_run_cancel(campaign_id text, reset_logs boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    r record := campaign.run_read(campaign_id);
+    job text := (r.run).job_id;
+BEGIN
+    PERFORM @extschema@.campaign_cancel(campaign_id, NULL::text);
+    IF r.phase = 'GENERATING' THEN
+        PERFORM @extschema@.job_cancel(job);
+    END IF;
+    IF reset_logs THEN
+        UPDATE campaign.runs u SET logs_after = clock_timestamp()
+        WHERE u.campaign_id = api_run_cancel.campaign_id AND u.archived_at IS NULL;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_run_cancel(text, boolean) IS
+'Cancels a campaign and the job that generates its records.';
+
+CREATE FUNCTION campaign_api.campaign_run_control(
+    verb text,
+    campaign_id text DEFAULT NULL,
+    state text DEFAULT NULL,
+    reset_logs boolean DEFAULT false
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target text;
+    answer jsonb := '{}';
+    code text; message text; detail text; hint text;
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_run_control');
+    target := campaign.api_run_choose(campaign_id);
+    CASE verb
+        WHEN 'pause', 'close' THEN PERFORM @extschema@.campaign_pause(target, nullif(verb, 'pause'));
+        WHEN 'resume' THEN PERFORM @extschema@.campaign_resume(target, NULL::text);
+        WHEN 'cancel' THEN PERFORM campaign.api_run_cancel(target, reset_logs);
+        WHEN 'reset' THEN
+            answer := @extschema@.campaign_reset(target, NULL::text);
+            answer := jsonb_build_object('draftId', answer -> 'id', 'archived', answer -> 'archived');
+        WHEN 'clean' THEN
+            IF state IS NULL OR state NOT IN ('waiting', 'delayed') THEN
+                PERFORM campaign.api_raise('PT409', 'what was sent is kept for ever', NULL,
+                    'state=waiting and state=delayed take out what was not sent yet.');
+            END IF;
+            answer := jsonb_build_object('removed', @extschema@.campaign_run_status(target) #> ARRAY['counts', state]);
+            PERFORM campaign.api_run_cancel(target, false);
+        ELSE PERFORM campaign.api_raise('PT422', 'verb is pause, resume, cancel, reset, clean or close');
+    END CASE;
+    RETURN jsonb_build_object('campaignId', target) || answer || @extschema@.campaign_run_status(target);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.campaign_run_control(text, text, text, boolean) IS
+$$Steer a run
+pause and resume it; close pauses it, too; cancel ends it, with the job that generates it; reset clears it after it is over, and keeps it in the history; clean takes out what was not sent yet, and ends it.
+
+verb: pause, resume, cancel, reset, clean or close.
+campaign_id: the campaign; left out: that of your newest generated run.
+state: for clean: waiting or delayed.
+reset_logs: for cancel: the log begins anew.
+
+200 with the id of the campaign and the status of its run; 403, 404; 409 if it cannot do that now, 422 for another verb.$$;

@@ -1,0 +1,255 @@
+/*
+ * requests.c - the proofs that are asked for or being made; see requests.h.
+ *
+ * A consumer that makes one says so again and again; one that has not for a while is taken for
+ * dead, and another one may take the campaign. Two that make the same proof do no harm.
+ */
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/timestamp.h"
+
+#include "contract/message.h"
+#include "program/clock.h"
+
+#include "requests.h"
+
+#define REQUESTS	 64
+#define LISTENERS	 64
+#define LEASE_MS	 15000 /* without a word of it, a proof is made by nobody */
+#define LISTENING_MS 3000  /* a consumer looks several times a second */
+#define FORGET_MS	 60000 /* whoever has asked has gone */
+
+typedef struct Request
+{
+	Oid database; /* InvalidOid: free */
+	char campaign_id[MESSAGE_ID_MAX + 1];
+	bool asked;			  /* since the last proof was begun */
+	TimestampTz asked_at; /* for the record */
+	int64 asked_ms;
+	int64 alive_ms; /* when its maker was last heard of; 0: nobody makes it */
+} Request;
+
+typedef struct Listener
+{
+	Oid database;
+	int64 looked_ms;
+} Listener;
+
+typedef struct RequestState
+{
+	LWLock *lock;
+	Request requests[REQUESTS];
+	Listener listeners[LISTENERS];
+} RequestState;
+
+static RequestState *state = NULL;
+
+PG_FUNCTION_INFO_V1(campaign_proof_ask);
+PG_FUNCTION_INFO_V1(campaign_proof_asked);
+PG_FUNCTION_INFO_V1(campaign_proof_take);
+PG_FUNCTION_INFO_V1(campaign_proof_done);
+
+Size requests_shmem_size(void)
+{
+	return MAXALIGN(sizeof(RequestState));
+}
+
+void requests_shmem_attach(void *memory, LWLock *lock, bool fresh)
+{
+	state = memory;
+	if (!fresh)
+		return;
+	memset(state, 0, sizeof(RequestState));
+	state->lock = lock;
+}
+
+static bool is_taken(const Request *request, int64 now_ms)
+{
+	return request->alive_ms != 0 && now_ms - request->alive_ms < LEASE_MS;
+}
+
+static bool is_free(const Request *request, int64 now_ms)
+{
+	return !OidIsValid(request->database) ||
+		   (!is_taken(request, now_ms) &&
+			(!request->asked || now_ms - request->asked_ms >= FORGET_MS));
+}
+
+/* The place of a campaign, or a free one for it; NULL if all are taken. */
+static Request *find(const char *campaign_id, int64 now_ms)
+{
+	Request *free_place = NULL;
+
+	for (int i = 0; i < REQUESTS; i++)
+	{
+		Request *request = &state->requests[i];
+
+		if (is_free(request, now_ms))
+			free_place = request;
+		else if (request->database == MyDatabaseId &&
+				 strcmp(request->campaign_id, campaign_id) == 0)
+			return request;
+	}
+	if (free_place == NULL)
+		return NULL;
+	memset(free_place, 0, sizeof(Request));
+	free_place->database = MyDatabaseId;
+	strlcpy(free_place->campaign_id, campaign_id, sizeof(free_place->campaign_id));
+	return free_place;
+}
+
+static void campaign_argument(FunctionCallInfo fcinfo, char campaign_id[MESSAGE_ID_MAX + 1])
+{
+	text_to_cstring_buffer(PG_GETARG_TEXT_PP(0), campaign_id, MESSAGE_ID_MAX + 1);
+}
+
+/* Where this database's consumers are noted; the one that was heard of least recently is given up.
+ */
+static Listener *listener_place(void)
+{
+	Listener *place = &state->listeners[0];
+
+	for (int i = 0; i < LISTENERS; i++)
+	{
+		Listener *listener = &state->listeners[i];
+
+		if (listener->database == MyDatabaseId)
+			return listener;
+		if (listener->looked_ms < place->looked_ms)
+			place = listener;
+	}
+	place->database = MyDatabaseId;
+	return place;
+}
+
+static bool is_listened_to(int64 now_ms)
+{
+	for (int i = 0; i < LISTENERS; i++)
+	{
+		const Listener *listener = &state->listeners[i];
+
+		if (listener->database == MyDatabaseId && now_ms - listener->looked_ms < LISTENING_MS)
+			return true;
+	}
+	for (int i = 0; i < REQUESTS; i++)
+	{
+		/* One that is at work looks again when it is done. */
+		if (state->requests[i].database == MyDatabaseId && is_taken(&state->requests[i], now_ms))
+			return true;
+	}
+	return false;
+}
+
+/* campaign.proof_ask(campaign_id): whether a consumer is there that will see it. */
+Datum campaign_proof_ask(PG_FUNCTION_ARGS)
+{
+	char campaign_id[MESSAGE_ID_MAX + 1];
+	int64 now_ms = clock_ms();
+	Request *request;
+	bool listened;
+
+	if (state == NULL)
+		PG_RETURN_BOOL(false);
+	campaign_argument(fcinfo, campaign_id);
+	LWLockAcquire(state->lock, LW_EXCLUSIVE);
+	listened = is_listened_to(now_ms);
+	request = listened ? find(campaign_id, now_ms) : NULL;
+	if (request != NULL)
+	{
+		request->asked = true;
+		request->asked_at = GetCurrentTimestamp();
+		request->asked_ms = now_ms;
+	}
+	LWLockRelease(state->lock);
+	PG_RETURN_BOOL(request != NULL);
+}
+
+/* campaign.proof_asked(): the campaign that has waited longest; NULL: none. */
+Datum campaign_proof_asked(PG_FUNCTION_ARGS)
+{
+	char campaign_id[MESSAGE_ID_MAX + 1];
+	int64 now_ms = clock_ms();
+	const Request *oldest = NULL;
+
+	if (state == NULL)
+		PG_RETURN_NULL();
+	LWLockAcquire(state->lock, LW_EXCLUSIVE);
+	listener_place()->looked_ms = now_ms;
+	for (int i = 0; i < REQUESTS; i++)
+	{
+		const Request *request = &state->requests[i];
+
+		if (request->database == MyDatabaseId && request->asked && !is_free(request, now_ms) &&
+			!is_taken(request, now_ms) && (oldest == NULL || request->asked_ms < oldest->asked_ms))
+			oldest = request;
+	}
+	if (oldest != NULL)
+		strlcpy(campaign_id, oldest->campaign_id, sizeof(campaign_id));
+	LWLockRelease(state->lock);
+	if (oldest == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(campaign_id));
+}
+
+/*
+ * campaign.proof_take(campaign_id, begin): its proof is begun, or still being made; answers when it
+ * was asked for, NULL if it was not. Refused, with -infinity, while somebody else is making it.
+ */
+Datum campaign_proof_take(PG_FUNCTION_ARGS)
+{
+	char campaign_id[MESSAGE_ID_MAX + 1];
+	bool begins = PG_GETARG_BOOL(1);
+	int64 now_ms = clock_ms();
+	TimestampTz asked_at = 0;
+	Request *request;
+
+	if (state == NULL)
+		PG_RETURN_NULL();
+	campaign_argument(fcinfo, campaign_id);
+	LWLockAcquire(state->lock, LW_EXCLUSIVE);
+	request = find(campaign_id, now_ms);
+	if (request != NULL && begins && is_taken(request, now_ms))
+		asked_at = DT_NOBEGIN;
+	else if (request != NULL)
+	{
+		request->alive_ms = now_ms;
+		if (begins && request->asked)
+			asked_at = request->asked_at;
+		/* Who asks from now on gets another one. */
+		if (begins)
+			request->asked = false;
+	}
+	LWLockRelease(state->lock);
+	if (asked_at == 0)
+		PG_RETURN_NULL();
+	PG_RETURN_TIMESTAMPTZ(asked_at);
+}
+
+/* campaign.proof_done(campaign_id, made): its proof is made, or given up: who asked still waits. */
+Datum campaign_proof_done(PG_FUNCTION_ARGS)
+{
+	char campaign_id[MESSAGE_ID_MAX + 1];
+	bool made = PG_GETARG_BOOL(1);
+	int64 now_ms = clock_ms();
+
+	if (state == NULL)
+		PG_RETURN_VOID();
+	campaign_argument(fcinfo, campaign_id);
+	LWLockAcquire(state->lock, LW_EXCLUSIVE);
+	for (int i = 0; i < REQUESTS; i++)
+	{
+		Request *request = &state->requests[i];
+
+		if (request->database == MyDatabaseId && strcmp(request->campaign_id, campaign_id) == 0)
+		{
+			request->alive_ms = 0;
+			request->asked |= !made && request->asked_ms != 0;
+		}
+	}
+	listener_place()->looked_ms = now_ms;
+	LWLockRelease(state->lock);
+	PG_RETURN_VOID();
+}

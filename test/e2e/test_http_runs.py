@@ -1,0 +1,124 @@
+"""test_http_runs.py - runs over HTTP: /pedidos, and the same for any campaign."""
+import pytest
+
+import campaigns
+from http_client import logged_in
+from waiting import wait_until
+
+pytest_plugins = ["http_fixtures"]
+
+KEYS = {"counts", "enqueueNormalTimeMs", "enqueueVipTimeMs", "eta", "generationTimeMs", "lastRunId",
+        "phase", "processing", "progress", "throughput", "totalTimeMs"}
+
+
+@pytest.fixture(name="bia")
+def fixture_bia(stack):
+    """Somebody with a company of their own and no run."""
+    return logged_in(stack.env["HTTP_URL"], company=True).api
+
+
+def status(api, path="/pedidos"):
+    return api.get(path).expect(200).json
+
+
+def wait_for_phase(api, *wanted):
+    def reached():
+        answer = status(api)
+        return answer if answer["phase"] in wanted else None
+    return wait_until(f"phase {wanted}", reached, 60)
+
+
+def test_a_run_from_generate_to_done(bia):
+    """R3.1 R3.4 R3.7 R3.8: one request starts it, the others tell about it."""
+    started = bia.post("/pedidos/generate?quantity=3000").expect(202)
+    assert started.headers["Location"].startswith("/job/")
+    campaign_id = started.json["campaignId"]
+    answer = wait_for_phase(bia, "DONE")
+    assert set(answer) == KEYS and answer["lastRunId"] == started.json["runId"]
+    assert answer["progress"] == {"target": 3000, "generated": 3000, "processedTotal": 3000}
+    assert status(bia, f"/campaigns/{campaign_id}/run") == answer == status(bia, "/pedidos/queue/status")
+    for path in ("/pedidos/health/queue", f"/campaigns/{campaign_id}/health"):
+        health = status(bia, path)
+        assert health["health"] == "healthy" and health["counters"]["completed"] == 3000
+    log = status(bia, "/pedidos/logs?lines=5")
+    assert len(log) == 5 and log[-1]["event"].endswith("sent"), log
+    assert status(bia, f"/campaigns/{campaign_id}/logs?lines=5") == log
+    jobs = status(bia, "/pedidos/queue/jobs?types=completed,waiting&rows=2")
+    assert jobs["waiting"] == [] and [one["seq"] for one in jobs["completed"]] == [1, 2]
+    assert jobs["completed"][0]["attributes"]["observations"] == "enviado com prioridade"
+    assert set(status(bia, f"/campaigns/{campaign_id}/jobs")) == {
+        "waiting", "active", "completed", "failed", "delayed"}
+    for path in ("/pedidos/runs", "/campaigns/runs", f"/campaigns/{campaign_id}/runs"):
+        (entry,) = status(bia, path)
+        assert entry["campaignId"] == campaign_id and entry["phase"] == "DONE"
+
+
+def test_an_unchanged_status_is_not_sent_again(bia):
+    """R3.9: 304 without a body as long as nothing has happened."""
+    bia.post("/pedidos/generate?quantity=10").expect(202)
+    wait_for_phase(bia, "DONE")
+    first = bia.get("/pedidos").expect(200)
+    tag = first.headers["ETag"]
+    for sent in (tag, f'"other", {tag}', f"W/{tag}"):
+        again = bia.get("/pedidos", **{"If-None-Match": sent}).expect(304)
+        assert again.body == b"" and again.headers["ETag"] == tag
+    assert "no-store" not in first.headers["Cache-Control"]
+    changed = bia.get("/pedidos", **{"If-None-Match": '"other"'}).expect(200)
+    assert changed.json == first.json
+    bia.post("/pedidos/generate?quantity=10").expect(202)
+    bia.get("/pedidos", **{"If-None-Match": tag}).expect(200)
+
+
+def test_pause_resume_cancel_and_reset(stack, bia):
+    """R3.6: a run is stopped, goes on, is refused a second time, is ended and cleared."""
+    stack.part("stop", "consumer")
+    try:
+        campaign_id = bia.post("/pedidos/generate?quantity=500").expect(202).json["campaignId"]
+        wait_for_phase(bia, "WAITING_VIP_DRAIN")
+        bia.post("/pedidos/generate?quantity=5").refused(409)
+        bia.post(f"/campaigns/{campaign_id}/generate?quantity=5").refused(409)
+        bia.post("/pedidos/reset").refused(409)
+        bia.post("/pedidos/queue/pause").expect(200)
+        assert status(bia, "/pedidos/health/queue")["health"] == "paused"
+        bia.post("/pedidos/queue/pause").refused(409)
+        bia.post("/pedidos/queue/resume").expect(200)
+        bia.post("/pedidos/queue/close").expect(200)
+        bia.post("/pedidos/queue/clean?state=completed").refused(409)
+        answer = bia.post("/pedidos/cancel?purge&removePending&resetLogs").expect(200).json
+        assert answer["phase"] == "ABORTED" and answer["counts"]["cancelled"] == 500
+    finally:
+        stack.part("start", "consumer")
+    assert status(bia, "/pedidos/logs") == []
+    campaigns.wait_until_handled(stack)
+    assert campaigns.count_documents(stack, campaign_id) == 0
+    answer = bia.post("/pedidos/reset").expect(200).json
+    assert answer["archived"] == campaign_id and answer["draftId"] != campaign_id
+    assert [one["phase"] for one in status(bia, "/pedidos/runs")] == ["ABORTED"]
+    bia.post(f"/campaigns/{answer['draftId']}/generate?quantity=7").expect(202)
+
+
+@pytest.mark.parametrize("path", ["/pedidos/generate", "/pedidos/generate?quantity=0",
+                                  "/pedidos/generate?quantity=1500001", '/pedidos/generate?quantity=1"',
+                                  "/pedidos/generate?quantity=1e3"])
+def test_no_quantity(bia, path):
+    """R3.1: what is no quantity is refused, and makes no campaign."""
+    bia.post(path).refused(400, 422)
+    assert bia.get("/campaigns").expect(200).json == []
+
+
+def test_runs_are_their_companys(nobody, ana, eve):
+    """R0.9: nobody sees, starts or ends the run of others."""
+    campaign_id = ana.api.create_campaign(ana.company_id)
+    ana.api.post(f"/campaigns/{campaign_id}/generate?quantity=3").expect(202)
+    for name in ("run", "health", "logs", "runs", "jobs"):
+        ana.api.get(f"/campaigns/{campaign_id}/{name}").expect(200)
+        eve.api.get(f"/campaigns/{campaign_id}/{name}").refused(403)
+        nobody.get(f"/campaigns/{campaign_id}/{name}").refused(401)
+        eve.api.get(f"/campaigns/nobody/{name}").refused(404)
+    eve.api.post(f"/campaigns/{campaign_id}/generate?quantity=3").refused(403)
+    eve.api.get("/pedidos").refused(404)
+    eve.api.post("/pedidos/cancel").refused(404)
+    nobody.post("/pedidos/generate?quantity=3").refused(401)
+    assert eve.api.get("/campaigns/runs").expect(200).json == []
+    eve.api.post("/pedidos").refused(405)
+    eve.api.get("/pedidos/cancel").refused(405)

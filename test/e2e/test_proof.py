@@ -1,0 +1,248 @@
+"""test_proof.py - does MongoDB hold exactly what was sent? Who asks, and what is answered (R5.1)."""
+import contextlib
+import json
+import threading
+
+import pytest
+from bson import Int64
+
+import campaigns
+from campaigns import make_numbers, wait_for_status
+from consumers import Consumer, environment
+from proofs import (NORMAL, VIPS, difference, digest_of, document_of, own_texts, put, send, verify,
+                    verify_once)
+from stack import execute
+from waiting import wait_until
+
+
+@pytest.fixture(scope="module", name="sent")
+def _sent(stack):
+    return send(stack)
+
+
+def test_digest_is_that_of_the_contract(stack, sent):
+    """Another implementation, of the documents as they are, comes to the same digest."""
+    answer = verify(stack, sent)
+    assert answer["ok"] is True
+    assert (answer["expected"], answer["stored"]) == (len(VIPS + NORMAL),) * 2
+    assert answer["digest"] == digest_of(campaigns.documents_of(stack, sent)).hex()
+    assert answer["difference"] is None and answer["reason"] is None
+    assert 0 <= answer["age_seconds"] < 20
+
+
+def test_verify_on_the_command_line(stack, sent):
+    code, output, errors = verify_once(stack, sent)
+    assert code == 0, errors
+    assert output.startswith(f"ok      campaign {sent}: {len(VIPS + NORMAL)} documents, ")
+    assert json.loads(output.partition("documents, ")[2])["digest"] == verify(stack, sent)["digest"]
+
+
+def test_verify_says_what_is_wrong(stack):
+    campaign_id = send(stack, vips=[], normal=NORMAL[:10])
+    stack.messages.delete_one({"_id": campaigns.document_id(campaign_id, 4)})
+    code, output, _ = verify_once(stack, campaign_id)
+    assert code == 1
+    assert output.startswith(f"wrong   campaign {campaign_id}: 9 documents, ")
+    assert json.loads(output.partition("documents, ")[2])["difference"] == {
+        "kind": "missing", "class": "NORMAL", "seq": 4}
+
+
+def test_verify_without_a_server(stack, sent):
+    for name, url in (("MONGODB_URI", "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=200"),
+                      ("DATABASE_URL", "postgresql://127.0.0.1:9/campaign")):
+        code, output, errors = verify_once(stack, sent, **{name: url})
+        assert (code, output) == (69, ""), errors
+
+
+def test_verify_of_nothing(stack):
+    code, output, errors = verify_once(stack, "nobodysent")
+    assert (code, output) == (1, "") and "does not exist" in errors
+
+
+def test_document_under_the_ids_of_another_campaign(stack, sent):
+    """A copy where no message of the campaign can be: --verify reads the whole collection."""
+    other = campaigns.document_id("another", 7)
+    document = document_of(stack, sent, "NORMAL", 9)
+    put(stack, other, document)
+    try:
+        code, output, errors = verify_once(stack, sent)
+    finally:
+        put(stack, other, None)
+    assert code == 1, errors
+    assert json.loads(output.partition("documents, ")[2])["difference"] == {
+        "kind": "extra", "class": "255", "seq": 7, "field": "_id",
+        "copy_of": {"class": "NORMAL", "seq": 9}}
+    assert verify_once(stack, sent)[0] == 0
+
+
+def test_number_of_another_type_is_the_same_number(stack, sent):
+    """A consumer in another language may have written seq in 32 bits."""
+    place = campaigns.document_id(sent, 5, "VIP")
+    document = stack.messages.find_one({"_id": place})
+    put(stack, place, document | {"seq": 5})
+    assert verify(stack, sent)["ok"] is True
+    put(stack, place, document | {"seq": Int64(5)})
+
+
+@pytest.mark.parametrize("change", [
+    {"attributes": {"a": ["ú", None, {"é": True}], "z": 1.25}}, {"attributes": {}},
+    {"attributes": {"a": ["ú", None, {"é": True}], "z": 1.5, "y": 1}}, {"attributes": 7},
+    {"attributes": {"z": 1.5, "a": ["ú", None, {"é": True}]}}, {"attributes": None}])
+def test_changed_attributes(stack, change):
+    """Another value, another key, another order, another type, or none."""
+    campaign_id = own_texts(stack)
+    place = campaigns.document_id(campaign_id, 1, "VIP")
+    document = stack.messages.find_one({"_id": place}) | change
+    if change["attributes"] is None:
+        del document["attributes"]
+    put(stack, place, document)
+    assert difference(stack, campaign_id) == {
+        "kind": "changed", "class": "VIP", "seq": 1, "field": "attributes"}
+
+
+# What used to verify ------------------------------------------------------------------------
+
+def test_stolen_report(stack):
+    """Somebody with the consumer's password reports what was never stored."""
+    campaign_id = campaigns.create(stack, NORMAL[:50])
+    stack.part("stop", "consumer")
+    try:
+        campaigns.dispatch(stack, campaign_id)
+        wait_for_status(stack, campaign_id, "published")
+        with contextlib.closing(stack.connect(url=stack.env["CONSUMER_DATABASE_URL"])) as thief:
+            execute(thief, "SELECT campaign.report_stored(ARRAY[%s], '{NORMAL}', '{1}', '{50}')",
+                    campaign_id)
+        assert campaigns.status(stack, campaign_id)["status"] == "sent"
+        answer = stack.one("SELECT campaign_verify(%s, '1 second')", campaign_id)
+        assert answer["ok"] is None and answer["reason"], answer
+        assert verify_once(stack, campaign_id)[0] == 1
+    finally:
+        with stack.channel() as channel:
+            channel.queue_purge(campaigns.queue_of(campaign_id))
+        stack.part("start", "consumer")
+    answer = stack.one("SELECT campaign_verify(%s, '0')", campaign_id)
+    assert answer["ok"] is False and answer["stored"] == 0
+    assert answer["difference"] == {"kind": "missing", "class": "NORMAL", "seq": 1}
+
+
+def test_restored_mongodb(stack):
+    """The end of a campaign that was sent is lost with the rest of that day."""
+    campaign_id = send(stack, vips=[], normal=NORMAL[:100])
+    assert verify(stack, campaign_id)["ok"] is True
+    low = campaigns.document_id(campaign_id, 61)
+    stack.messages.delete_many({"_id": {"$gte": low, "$lte": campaigns.document_id(campaign_id, 100)}})
+    stack.part("stop", "mongod")
+    stack.part("start", "mongod")
+    wait_until("a proof says so", lambda: stack.one(
+        "SELECT campaign_verify(%s, '5 seconds')", campaign_id)["ok"] is False)
+    answer = verify(stack, campaign_id)
+    assert (answer["expected"], answer["stored"]) == (100, 60)
+    assert answer["difference"] == {"kind": "missing", "class": "NORMAL", "seq": 61}
+
+
+def test_everything_is_gone(stack):
+    campaign_id = send(stack, vips=VIPS[:3], normal=NORMAL[:3])
+    stack.messages.delete_many(campaigns.of_campaign(campaign_id))
+    assert difference(stack, campaign_id) == {"kind": "missing", "class": "VIP", "seq": 1}
+
+
+def test_campaign_that_was_not_sent(stack):
+    """A draft has messages, and MongoDB none of them; an empty draft has none."""
+    draft = campaigns.create(stack, NORMAL[:10])
+    assert difference(stack, draft) == {"kind": "missing", "class": "NORMAL", "seq": 1}
+    empty = stack.one("SELECT campaign_create('empty', 'Hello')")
+    assert difference(stack, empty) == {"kind": "no messages"}
+
+
+def test_campaign_that_is_paused(stack):
+    """The first that is not stored is named, and later there is no difference."""
+    with stack.settings(campaign__batch_size="20", campaign__publish_ahead="10ms"):
+        campaign_id = campaigns.send(stack, make_numbers(8_000, seed=402))
+        campaigns.wait_for_stored(stack, campaign_id, 100)
+        stack.one("SELECT campaign_pause(%s)", campaign_id)
+        campaigns.wait_until_handled(stack)
+        stored = campaigns.count_documents(stack, campaign_id)
+        assert difference(stack, campaign_id) == {
+            "kind": "missing", "class": "NORMAL", "seq": stored + 1}
+        stack.one("SELECT campaign_resume(%s)", campaign_id)
+        wait_for_status(stack, campaign_id, "sent")
+    assert verify(stack, campaign_id)["ok"] is True
+
+
+# Who asks, and who answers ------------------------------------------------------------------
+
+def test_answer_without_a_consumer(stack, sent):
+    """It comes at once, with the newest proof and its age."""
+    proved = verify(stack, sent)
+    stack.part("stop", "consumer")
+    try:
+        wait_until("no consumer is listening", lambda: "no consumer" in (stack.one(
+            "SELECT campaign_verify(%s, '0')", sent)["reason"] or ""))
+        answer = stack.one("SELECT campaign_verify(%s)", sent)
+    finally:
+        stack.part("start", "consumer")
+    assert (answer["ok"], answer["fresh"], answer["checked_at"]) == (
+        True, False, proved["checked_at"])
+    assert answer["age_seconds"] > 0
+
+
+def test_asked_in_a_transaction_that_stays_open(stack, sent):
+    """The question is seen before it is committed, and needs no commit."""
+    with contextlib.closing(stack.connect(autocommit=False)) as connection:
+        ((answer,),) = execute(connection, "SELECT campaign_verify(%s)", sent)
+        assert answer["fresh"] and answer["ok"]
+        connection.rollback()
+
+
+def test_asked_in_a_snapshot(stack, sent):
+    """A transaction that cannot see what is committed meanwhile does not wait for it."""
+    with contextlib.closing(stack.connect(autocommit=False)) as connection:
+        connection.set_session(isolation_level="REPEATABLE READ")
+        ((answer,),) = execute(connection, "SELECT campaign_verify(%s)", sent)
+    assert not answer["fresh"] and "repeatable read" in answer["reason"]
+
+
+def test_many_ask_at_once(stack, sent):
+    """Each gets a proof that began after it had asked."""
+    answers = []
+
+    def ask():
+        with contextlib.closing(stack.connect()) as connection:
+            answers.append(execute(connection, "SELECT campaign_verify(%s)", sent)[0][0])
+    threads = [threading.Thread(target=ask) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(answers) == 12 and all(one["ok"] and one["fresh"] for one in answers), answers
+
+
+def test_proved_once_it_is_sent(stack):
+    """--verify-sent makes a proof of each campaign by itself, also of those sent before, once."""
+    stack.part("stop", "consumer")
+    before = campaigns.create(stack, NORMAL[:5])
+    try:
+        with Consumer(environment(stack), "--verify-sent"):
+            campaigns.dispatch(stack, before)
+            wait_for_status(stack, before, "sent")
+            count = lambda one: stack.one(  # noqa: E731
+                "SELECT count(*) FROM campaign.proofs WHERE campaign_id = %s"
+                " AND difference IS NULL AND asked_at IS NULL", one)
+            wait_until("it is proved", lambda: count(before) == 1)
+            later = send(stack, vips=VIPS[:2], normal=NORMAL[:2])
+            wait_until("the next one, too", lambda: count(later) == 1)
+            assert count(before) == 1
+    finally:
+        stack.part("start", "consumer")
+
+
+def test_mongodb_away(stack, sent):
+    """No proof is made up; once it is back one is made."""
+    stack.part("stop", "mongod")
+    try:
+        answer = stack.one("SELECT campaign_verify(%s, '1 second')", sent)
+        assert not answer["fresh"] and answer["reason"], answer
+    finally:
+        stack.part("start", "mongod")
+    wait_until("a fresh proof", lambda: stack.one("SELECT campaign_verify(%s)", sent)["fresh"],
+               timeout=60)

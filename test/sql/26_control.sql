@@ -1,0 +1,98 @@
+-- Schedule, pause, resume, cancel, reset, and the record of every move.
+BEGIN;
+SELECT plan(39);
+
+CREATE FUNCTION pg_temp.draft(count int DEFAULT 3) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE id text := campaign_create('test', 'hello');
+BEGIN
+    PERFORM campaign_upload(id, (SELECT string_agg((5511900000000 + n)::text, E'\n') FROM generate_series(1, count) AS n));
+    RETURN id;
+END $$;
+CREATE FUNCTION pg_temp.status(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_status(id) ->> 'status' $$;
+CREATE FUNCTION pg_temp.moves(id text) RETURNS text LANGUAGE sql AS
+$$ SELECT string_agg(source || '>' || target, ' ' ORDER BY number) FROM campaign_events(id) $$;
+
+-- The table of moves: the verbs and the worker may do these, and no other.
+SELECT results_eq(
+    $$ SELECT source, string_agg(target, ' ' ORDER BY target)
+       FROM unnest(ARRAY['draft', 'scheduled', 'queued', 'publishing', 'published', 'sent', 'paused', 'cancelled', 'failed']) AS source,
+            unnest(ARRAY['draft', 'scheduled', 'queued', 'publishing', 'published', 'sent', 'paused', 'cancelled', 'failed']) AS target
+       WHERE campaign.transition_allowed(source, target) GROUP BY source ORDER BY source $$,
+    $$ VALUES ('draft', 'cancelled queued scheduled'), ('paused', 'cancelled failed queued sent'),
+        ('published', 'cancelled failed paused publishing sent'),
+        ('publishing', 'cancelled failed paused published sent'),
+        ('queued', 'cancelled failed paused publishing sent'),
+        ('scheduled', 'cancelled draft queued') $$, 'the allowed moves');
+
+-- Schedule.
+CREATE TEMPORARY TABLE later AS SELECT pg_temp.draft() AS id;
+SELECT is(campaign_schedule(id, now() + interval '1 hour', 'launch') ->> 'status', 'scheduled', 'a draft is scheduled') FROM later;
+SELECT is((campaign_status(id) ->> 'scheduled_at')::timestamptz, now() + interval '1 hour', 'and says when') FROM later;
+SELECT throws_like(format('SELECT campaign_upload(%L, ''5511987654321''::text)', id), '%draft only%', 'it takes no more numbers') FROM later;
+SELECT cmp_ok(campaign.outbox_due(), '>', 3500::double precision, 'it is not due yet');
+SELECT is(pg_temp.status(id), 'scheduled', 'so it waits') FROM later;
+SELECT is(campaign_schedule(id, now() - interval '1 hour') ->> 'status', 'scheduled', 'the time can be changed') FROM later;
+SELECT is(campaign.outbox_due(), NULL, 'one in the past is due at once, and then nothing is');
+SELECT is(pg_temp.status(id), 'queued', 'it is queued') FROM later;
+SELECT is(pg_temp.moves(id), 'draft>scheduled scheduled>scheduled scheduled>queued', 'all of it is recorded') FROM later;
+SELECT throws_ok(format('SELECT campaign_schedule(%L, now())', id), '55000', NULL, 'what was dispatched is not scheduled again') FROM later;
+SELECT throws_ok(format('SELECT campaign_schedule(%L, NULL)', id), '55000', NULL, 'nor made a draft') FROM later;
+
+CREATE TEMPORARY TABLE never AS SELECT pg_temp.draft() AS id;
+SELECT throws_ok(format('SELECT campaign_schedule(%L, ''infinity'')', id), '22023', NULL, 'never is no time') FROM never;
+SELECT campaign_schedule(id, now() + interval '1 day') FROM never;
+SELECT is(campaign_schedule(id, NULL) ->> 'status', 'draft', 'a time can be taken away') FROM never;
+SELECT is(campaign_status(id) ->> 'scheduled_at', NULL, 'and is gone') FROM never;
+SELECT campaign_schedule(id, now() + interval '1 day') FROM never;
+SELECT is(campaign_dispatch(id) ->> 'status', 'queued', 'dispatch does not wait for the time') FROM never;
+SELECT throws_ok(format('SELECT campaign_schedule(%L, now())', campaign_create('test', 'hello')), '55000', NULL, 'nor is one without recipients');
+
+-- Resume goes back to the end of what is stored.
+CREATE TEMPORARY TABLE run AS SELECT pg_temp.draft(100) AS id;
+SELECT campaign_dispatch(id), campaign.outbox_mark(id, 'NORMAL', 0, 100) FROM run;
+SELECT campaign.report_stored(ARRAY[id], ARRAY['NORMAL'], ARRAY[1], ARRAY[40]) FROM run;
+SELECT is_empty($$ SELECT campaign.report_halted(ARRAY[id, 'nothing']) FROM run $$, 'a campaign that runs is not halted');
+SELECT is(campaign_pause(id, 'lunch') ->> 'status', 'paused', 'what is published whole can be paused') FROM run;
+SELECT results_eq($$ SELECT campaign.report_halted(ARRAY[id, 'nothing']) FROM run $$, $$ SELECT id FROM run $$, 'and is halted');
+SELECT is((SELECT halted FROM campaign.report_open(id)), true, 'as whoever takes it up is told') FROM run;
+SELECT is_empty($$ SELECT FROM campaign.outbox_active(ARRAY(SELECT id FROM run)) AS a JOIN run ON run.id = a.campaign_id $$, 'the worker has nothing to publish');
+SELECT is(campaign_resume(id) ->> 'status', 'queued', 'it is resumed') FROM run;
+SELECT results_eq($$ SELECT published, rewinds, resumes FROM campaign.progress JOIN run ON run.id = campaign_id $$,
+    $$ VALUES (40::bigint, 1, 1) $$, 'from the end of what is stored');
+SELECT is(campaign_status(id) ->> 'rewinds', '0', 'which is no loss') FROM run;
+SELECT campaign.outbox_mark(id, 'NORMAL', 0, 90) FROM run;
+SELECT is((SELECT published FROM campaign.progress WHERE campaign_id = run.id), 40::bigint, 'a mark from before the pause is ignored') FROM run;
+
+-- Cancel.
+SELECT is(campaign_cancel(id, 'wrong list') -> 'cancelled', '60', 'cancel says how many will never be sent') FROM run;
+SELECT campaign.report_stored(ARRAY[id], ARRAY['NORMAL'], ARRAY[41], ARRAY[50]) FROM run;
+SELECT is(campaign_status(id) -> 'cancelled', '50', 'what was stored before it counts') FROM run;
+SELECT results_eq($$ SELECT campaign.report_halted(ARRAY[id]) FROM run $$, $$ SELECT id FROM run $$, 'it is halted for good');
+SELECT results_eq($$ SELECT source || '>' || target, role, reason FROM run, campaign_events(id) WHERE target IN ('paused', 'cancelled') ORDER BY number $$,
+    format($$ VALUES ('published>paused', %1$L, 'lunch'), ('publishing>cancelled', %1$L, 'wrong list') $$, session_user), 'who, what and why');
+SELECT is(pg_temp.moves(id), 'draft>queued queued>publishing publishing>published published>paused paused>queued '
+    'queued>publishing publishing>cancelled', 'every move is there') FROM run;
+SELECT throws_ok(format('SELECT campaign_reset(%L, repeat(''x'', 501))', pg_temp.draft()), '22023', NULL, 'a reason has at most 500 characters');
+
+SELECT set_config('request.jwt.claims', '{"user_id": "somebodyelse", "role": "campaign_app", "application_id": "other"}', true);
+CREATE TEMPORARY TABLE forged AS SELECT pg_temp.draft() AS id;
+SELECT campaign_dispatch(id) FROM forged;
+SELECT is_empty($$ SELECT user_id FROM forged, campaign_events(id) WHERE user_id IS NOT NULL OR application_id IS NOT NULL $$,
+    'outside a request, what stands in the claims is nobody');
+SELECT set_config('request.jwt.claims', '', true);
+
+-- Reset.
+CREATE TEMPORARY TABLE reset AS SELECT campaign_reset(id, 'once more') AS answer FROM run;
+SELECT is(answer ->> 'archived', id, 'what is over stays as history') FROM run, reset;
+SELECT is(pg_temp.status(answer ->> 'id') || (answer ->> 'total'), 'draft0', 'an empty draft takes its place') FROM reset;
+SELECT is(campaign_status(id) ->> 'stored', '50', 'and nothing of it is lost') FROM run;
+CREATE TEMPORARY TABLE emptied AS SELECT pg_temp.draft(12000) AS id;
+SELECT campaign_schedule(id, now() + interval '1 day'), campaign_reset(id) FROM emptied;
+SELECT is(campaign_status(id) - 'classes' @> '{"status": "draft", "total": 0, "scheduled_at": null}', true, 'a draft is emptied') FROM emptied;
+SELECT is(campaign_upload(id, '5511987654321'::text) ->> 'accepted', '1', 'and takes other numbers') FROM emptied;
+CREATE TEMPORARY TABLE running AS SELECT pg_temp.draft() AS id;
+SELECT campaign_dispatch(id) FROM running;
+SELECT throws_ok(format('SELECT campaign_reset(%L)', id), '55000', NULL, 'what runs is cancelled first') FROM running;
+
+SELECT * FROM finish();
+ROLLBACK;
