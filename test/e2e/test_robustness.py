@@ -323,7 +323,7 @@ def test_many_half_published_campaigns(stack):
             wait_for_status(stack, one, "sent")
             assert_delivered(stack, one, FIVE[:3])
     assert stack.one("SELECT count(*) FROM campaign.progress WHERE campaign_id = ANY (%s)"
-                     " AND rewinds > 0", ids) == 0
+                     " AND rewinds > 0", list(others)) == 0
 
 
 @pytest.mark.parametrize("same_queue", [True, False])
