@@ -7,6 +7,7 @@
 #include "attempt.h"
 
 #include "program/clock.h"
+#include "program/log.h"
 #include "program/sometimes.h"
 #include "program/stop.h"
 #include "waiting.h"
@@ -57,6 +58,25 @@ Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *
 	return outcome;
 }
 
+static bool step_wait_longer(Pipeline *pipeline, void *unused, Error *error)
+{
+	(void) unused;
+	return store_wait_longer(pipeline->store, error);
+}
+
+/* Another consumer would find MongoDB as slow as we do, and what was inserted so far is there. */
+static bool is_slow(Pipeline *pipeline, Server server, int64_t waited_ms)
+{
+	if (server != SERVER_MONGODB || !store_may_be_slow(pipeline->store, waited_ms))
+		return false;
+	receive_heartbeat(pipeline->receive);
+	if (attempt_once(pipeline, server, step_wait_longer, NULL) != OUTCOME_OK)
+		return false;
+	log_line(LOG_WARNING, "MongoDB is slow: its answers are waited for longer",
+			 {"queue", pipeline->queue, 0}, {"waited_ms", NULL, waited_ms});
+	return true;
+}
+
 Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argument)
 {
 	return attempt_guarded(pipeline, server, step, argument, NULL);
@@ -65,7 +85,9 @@ Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argum
 Outcome attempt_guarded(Pipeline *pipeline, Server server, AttemptStep step, void *argument,
 						Outcome (*guard)(Pipeline *pipeline))
 {
-	int64_t deadline_ms = clock_ms() + pipeline->config->hold_s * INT64_C(1000);
+	const int64_t hold_ms = pipeline->config->hold_s * INT64_C(1000);
+	int64_t started_ms = clock_ms();
+	int64_t deadline_ms = started_ms + hold_ms;
 	Outcome outcome;
 
 	while ((outcome = attempt_once(pipeline, server, step, argument)) == OUTCOME_RETRY)
@@ -74,8 +96,12 @@ Outcome attempt_guarded(Pipeline *pipeline, Server server, AttemptStep step, voi
 		if (server != SERVER_RABBITMQ && receive_is_open(pipeline->receive) &&
 			clock_ms() >= deadline_ms)
 		{
-			SOMETIMES("consumer.given_back");
-			return OUTCOME_RELEASE;
+			if (!is_slow(pipeline, server, clock_ms() - started_ms))
+			{
+				SOMETIMES("consumer.given_back");
+				return OUTCOME_RELEASE;
+			}
+			deadline_ms = clock_ms() + hold_ms;
 		}
 		if (!retry_wait(&pipeline->retry))
 		{
@@ -86,6 +112,7 @@ Outcome attempt_guarded(Pipeline *pipeline, Server server, AttemptStep step, voi
 		outcome = guard == NULL ? OUTCOME_OK : guard(pipeline);
 		if (outcome != OUTCOME_OK)
 			return outcome;
+		started_ms = clock_ms();
 	}
 	if (outcome == OUTCOME_OK)
 		retry_reset(&pipeline->retry);

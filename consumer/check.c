@@ -13,6 +13,7 @@
 #include "program/check_line.h"
 #include "report.h"
 #include "store.h"
+#include "store_uri.h"
 
 static bool check_broker(const Config *config, const BrokerUrl *url, char *detail, Error *error)
 {

@@ -19,6 +19,7 @@
 #include "program/urls.h"
 #include "prover.h"
 #include "store.h"
+#include "store_uri.h"
 #include "verify.h"
 
 #ifndef CAMPAIGN_VERSION

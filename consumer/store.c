@@ -12,10 +12,9 @@
 #include "program/clock.h"
 #include "program/sometimes.h"
 #include "store_read.h"
+#include "store_uri.h"
 
-#define DATABASE_DEFAULT	 "campaign"
 #define WRITE_TIMEOUT_MS	 20000
-#define SOCKET_TIMEOUT_MS	 25000
 #define SELECTION_TIMEOUT_MS 3000
 #define MAJORITY_MS			 1000
 
@@ -32,7 +31,9 @@
 struct Store
 {
 	const Config *config;
-	mongoc_uri_t *uri; /* until the client is there */
+	mongoc_uri_t *uri;
+	bool may_wait; /* the URI says nothing of how long an answer is waited for */
+	bool slow;	   /* an answer is waited for as long as a slow server needs */
 	mongoc_client_t *client;
 	mongoc_collection_t *collection;
 	char *database;
@@ -41,46 +42,6 @@ struct Store
 	bson_t *options;		   /* of insert_many */
 	int64_t majority_until_ms; /* until then a majority is taken to have what was inserted before */
 };
-
-const char *store_database(const mongoc_uri_t *uri)
-{
-	const char *name = mongoc_uri_get_database(uri);
-
-	return name != NULL && *name != '\0' ? name : DATABASE_DEFAULT;
-}
-
-static void set_default(mongoc_uri_t *uri, const char *option, int value)
-{
-	if (!mongoc_uri_has_option(uri, option))
-		(void) mongoc_uri_set_option_as_int32(uri, option, value);
-}
-
-mongoc_uri_t *store_uri(const Config *config, Error *error)
-{
-	bson_error_t reason;
-	mongoc_uri_t *uri = mongoc_uri_new_with_error(config->mongodb_uri, &reason);
-
-	if (uri == NULL)
-	{
-		/* The driver's reason may quote the password. */
-		error_set(error, ERROR_CONFIG,
-				  "MONGODB_URI is no MongoDB URI (mongodb://user:password@host:port/database, user "
-				  "and password percent-encoded)");
-		return NULL;
-	}
-	/* Waits must end before the broker misses our heartbeats, and soon after a stop. */
-	set_default(uri, MONGOC_URI_SERVERSELECTIONTIMEOUTMS, SELECTION_TIMEOUT_MS);
-	set_default(uri, MONGOC_URI_CONNECTTIMEOUTMS, config->timeout_s * 1000);
-	set_default(uri, MONGOC_URI_SOCKETTIMEOUTMS, SOCKET_TIMEOUT_MS);
-	(void) mongoc_uri_set_option_as_bool(uri, MONGOC_URI_SERVERSELECTIONTRYONCE, false);
-	/* Our own retry finds out what is there; the driver's costs a session for each insert. */
-	(void) mongoc_uri_set_option_as_bool(uri, MONGOC_URI_RETRYWRITES, false);
-	(void) mongoc_uri_set_appname(uri, "campaign-consumer");
-	if (*config->ca_file != '\0' && mongoc_uri_get_tls(uri) &&
-		!mongoc_uri_has_option(uri, MONGOC_URI_TLSCAFILE))
-		(void) mongoc_uri_set_option_as_utf8(uri, MONGOC_URI_TLSCAFILE, config->ca_file);
-	return uri;
-}
 
 static bool failed(Error *error, const char *what, const bson_error_t *reason)
 {
@@ -92,7 +53,7 @@ static bool failed(Error *error, const char *what, const bson_error_t *reason)
 					 reason->message);
 }
 
-static bool set_concerns(Store *store)
+static void set_concerns(mongoc_collection_t *collection)
 {
 	mongoc_write_concern_t *write = mongoc_write_concern_new();
 	mongoc_read_concern_t *read = mongoc_read_concern_new();
@@ -101,33 +62,44 @@ static bool set_concerns(Store *store)
 	mongoc_write_concern_set_wmajority(write, WRITE_TIMEOUT_MS);
 	mongoc_write_concern_set_journal(write, true);
 	(void) mongoc_read_concern_set_level(read, MONGOC_READ_CONCERN_LEVEL_MAJORITY);
-	mongoc_collection_set_write_concern(store->collection, write);
-	mongoc_collection_set_read_concern(store->collection, read);
+	mongoc_collection_set_write_concern(collection, write);
+	mongoc_collection_set_read_concern(collection, read);
 	/* What the URI prefers is for other readers: a secondary may not have it yet. */
-	mongoc_collection_set_read_prefs(store->collection, primary);
+	mongoc_collection_set_read_prefs(collection, primary);
 	mongoc_read_prefs_destroy(primary);
 	mongoc_write_concern_destroy(write);
 	mongoc_read_concern_destroy(read);
-
-	/* The documents are ours: checking their UTF-8 again costs a tenth of the time. */
-	return BSON_APPEND_BOOL(store->options, "ordered", true) &&
-		   BSON_APPEND_BOOL(store->options, "validate", false);
 }
 
 /* A client of mongodb+srv:// asks the DNS for its servers when it is made: it may have to wait. */
 static bool make_client(Store *store, Error *error)
 {
 	bson_error_t reason = {0};
+	mongoc_client_t *client = mongoc_client_new_from_uri_with_error(store->uri, &reason);
 
-	if (store->client != NULL)
-		return true;
-	store->client = mongoc_client_new_from_uri_with_error(store->uri, &reason);
-	if (store->client == NULL)
+	if (client == NULL)
 		return error_set(error, ERROR_UNREACHABLE, "cannot find the servers: %s", reason.message);
+	mongoc_collection_destroy(store->collection);
+	mongoc_client_destroy(store->client);
+	store->client = client;
 	(void) mongoc_client_set_error_api(store->client, MONGOC_ERROR_API_VERSION_2);
 	store->collection =
 		mongoc_client_get_collection(store->client, store->database, store->config->collection);
-	return set_concerns(store) || error_set(error, ERROR_MEMORY, "out of memory");
+	set_concerns(store->collection);
+	return true;
+}
+
+/* The driver's socket takes its limit when it is made. */
+static bool set_slow(Store *store, bool slow, Error *error)
+{
+	if (store->slow == slow)
+		return true;
+	(void) mongoc_uri_set_option_as_int32(store->uri, MONGOC_URI_SOCKETTIMEOUTMS,
+										  slow ? STORE_SLOW_MS : store_answer_ms(store->config));
+	if (!make_client(store, error))
+		return false;
+	store->slow = slow;
+	return true;
 }
 
 Store *store_new(const Config *config, Error *error)
@@ -146,7 +118,11 @@ Store *store_new(const Config *config, Error *error)
 	}
 	store->config = config;
 	store->uri = uri;
-	store->options = bson_new();
+	store->may_wait = mongoc_uri_get_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, 0) ==
+						  store_answer_ms(config) &&
+					  store_answer_ms(config) < STORE_SLOW_MS;
+	/* The documents are ours: checking their UTF-8 again costs a tenth of the time. */
+	store->options = BCON_NEW("ordered", BCON_BOOL(true), "validate", BCON_BOOL(false));
 	store->pending = malloc((size_t) config->chunk_documents * sizeof(*store->pending));
 	store->places = malloc((size_t) config->chunk_documents * sizeof(*store->places));
 	store->database = strdup(store_database(uri));
@@ -203,7 +179,8 @@ bool store_prepare(Store *store, Error *error)
 	bool clustered;
 	bool done;
 
-	if (!make_client(store, error) || !knows_clustered(store, &clustered, error))
+	if (!(store->client != NULL ? set_slow(store, false, error) : make_client(store, error)) ||
+		!knows_clustered(store, &clustered, error))
 		return false;
 	BSON_APPEND_UTF8(&command, "create", name);
 	if (clustered)
@@ -259,6 +236,16 @@ static bool has_majority(Store *store, Error *error)
 bool store_prove(Store *store, Error *error)
 {
 	return may_insert(store, error) && has_majority(store, error);
+}
+
+bool store_may_be_slow(const Store *store, int64_t waited_ms)
+{
+	return store->may_wait && !store->slow && waited_ms >= store_answer_ms(store->config);
+}
+
+bool store_wait_longer(Store *store, Error *error)
+{
+	return store_prove(store, error) && set_slow(store, true, error);
 }
 
 bool store_highest(Store *store, const char *campaign_id, MessageClass class, int64_t *highest,

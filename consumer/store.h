@@ -19,12 +19,6 @@
 
 typedef struct Store Store;
 
-/* The URI with the defaults a consumer needs; NULL and ERROR_CONFIG if it is wrong. */
-mongoc_uri_t *store_uri(const Config *config, Error *error);
-
-/* The database that a URI names, or the default. */
-const char *store_database(const mongoc_uri_t *uri);
-
 /*
  * One lane's own client; asks the network nothing before store_prepare(), which has to succeed
  * before anything else is asked. NULL and *error on failure. `config` must outlive it.
@@ -40,6 +34,16 @@ bool store_prepare(Store *store, Error *error);
  * answers. Writes nothing that can be seen.
  */
 bool store_prove(Store *store, Error *error);
+
+/* A server that has let us wait so long for an answer may be slow, not away; if not, it is too
+ * late. */
+bool store_may_be_slow(const Store *store, int64_t waited_ms);
+
+/*
+ * If the server takes what inserts need, its answers are waited for longer than CAMPAIGN_HOLD from
+ * now on, until store_prepare().
+ */
+bool store_wait_longer(Store *store, Error *error);
 
 /* Highest seq of a campaign and class that a majority has; 0 if none. */
 bool store_highest(Store *store, const char *campaign_id, MessageClass class, int64_t *highest,

@@ -11,6 +11,7 @@
 
 #include "program/stop.h"
 #include "store.h"
+#include "store_uri.h"
 
 /* The server ends a batch at 16 MB, whatever this says. */
 #define BATCH_DOCUMENTS 20000
@@ -46,6 +47,10 @@ Walk *walk_new(const Config *config, Error *error)
 	}
 	walk->config = config;
 	walk->uri = uri;
+	/* A proof holds no queue: it has the time that a slow server needs. */
+	if (mongoc_uri_get_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, 0) ==
+		store_answer_ms(config))
+		(void) mongoc_uri_set_option_as_int32(uri, MONGOC_URI_SOCKETTIMEOUTMS, STORE_SLOW_MS);
 	return walk;
 }
 

@@ -179,13 +179,10 @@ static bool send_mail(Deliver *deliver, const QueueMail *queued, Error *error)
 }
 
 /* Nothing is due: sleeps until something may be due. */
-static bool wait_for_mail(Deliver *deliver, Error *error)
+static bool wait_for_mail(Deliver *deliver, int wait_ms, Error *error)
 {
-	int wait_ms;
 	bool idle = true;
 
-	if (!queue_next(&deliver->queue, deliver->config->poll_interval_s * 1000, &wait_ms, error))
-		return false;
 	postgresql_is_back(deliver);
 	if (wait_ms < BUSY_MS)
 		wait_ms = BUSY_MS;
@@ -207,12 +204,14 @@ static bool step(Deliver *deliver, Error *error)
 	QueueMail queued;
 	bool found = false;
 	bool ours = false;
+	int wait_ms;
 
 	if (!queue_ready(&deliver->queue, error) ||
-		!queue_claim(&deliver->queue, &queued, &found, error))
+		!queue_claim(&deliver->queue, &queued, &found, deliver->config->poll_interval_s * 1000,
+					 &wait_ms, error))
 		return false;
 	if (!found)
-		return wait_for_mail(deliver, error);
+		return wait_for_mail(deliver, wait_ms, error);
 	if (!queue_begin(&deliver->queue, &queued, &ours, error))
 		return false;
 	postgresql_is_back(deliver);

@@ -6,18 +6,22 @@
  */
 #include "queue.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "program/clock.h"
 #include "program/log.h"
 #include "program/sometimes.h"
 #include "program/stop.h"
 
 static const PgStatement CLAIM = {"mail_claim",
-								  "SELECT id, email, attempt FROM campaign.mail_claim()", 0};
+								  "SELECT id, email, attempt, priority, seq "
+								  "FROM campaign.mail_claim($1::integer, $2::bigint, $3::boolean)",
+								  3};
 static const PgStatement BEGIN = {"mail_begin", "SELECT campaign.mail_begin($1::text)", 1};
 static const PgStatement SENT = {"mail_sent", "SELECT campaign.mail_sent($1::text, $2::text)", 2};
 static const PgStatement FAILED = {
@@ -53,12 +57,15 @@ Queue queue_new(const Config *config)
 	return (Queue){.postgres = {.url = config->database_url,
 								.program = "campaign-mailer",
 								.role = "campaign_mailer",
-								.timeout_s = config->timeout_s}};
+								.timeout_s = config->timeout_s},
+				   .longest_rest_ms = config->poll_interval_s * INT64_C(1000)};
 }
 
 void queue_close(Queue *queue)
 {
 	pgconn_close(&queue->postgres);
+	/* Whatever comes next may be another server. */
+	queue->place_known = false;
 }
 
 static bool execute(Queue *queue, const char *what, const char *sql, Error *error)
@@ -105,10 +112,42 @@ static void copy(char *out, size_t size, const char *text)
 		out[0] = '\0';
 }
 
-bool queue_claim(Queue *queue, QueueMail *mail, bool *found, Error *error)
+/* Milliseconds until the next mail is due, at most `longest`. */
+static bool ask_next(Queue *queue, int longest, int *wait_ms, Error *error)
 {
-	PGresult *result = ask(queue, &CLAIM, NULL, error);
+	PGresult *result = ask(queue, &NEXT, NULL, error);
+	double due_ms;
 
+	if (result == NULL)
+		return false;
+	*wait_ms = longest;
+	if (PQntuples(result) == 1 && !PQgetisnull(result, 0, 0))
+	{
+		/* Rounded up: waking too early would find nothing. */
+		due_ms = ceil(strtod(PQgetvalue(result, 0, 0), NULL) * 1000);
+		if (due_ms < longest)
+			*wait_ms = due_ms > 0 ? (int) due_ms : 0;
+	}
+	PQclear(result);
+	return true;
+}
+
+/* Takes the first mail, or, if the place is known and `behind`, the first one behind it. */
+static bool claim(Queue *queue, bool behind, QueueMail *mail, bool *found, Error *error)
+{
+	char priority[16];
+	char seq[24];
+	const char *values[] = {NULL, NULL, queue->above ? "true" : "false"};
+	PGresult *result;
+
+	snprintf(priority, sizeof(priority), "%d", queue->priority);
+	snprintf(seq, sizeof(seq), "%" PRId64, queue->seq);
+	if (behind)
+	{
+		values[0] = priority;
+		values[1] = seq;
+	}
+	result = ask(queue, &CLAIM, values, error);
 	if (result == NULL)
 		return false;
 	*found = PQntuples(result) == 1;
@@ -117,8 +156,68 @@ bool queue_claim(Queue *queue, QueueMail *mail, bool *found, Error *error)
 		copy(mail->id, sizeof(mail->id), PQgetvalue(result, 0, 0));
 		copy(mail->email, sizeof(mail->email), PQgetvalue(result, 0, 1));
 		mail->attempt = atoi(PQgetvalue(result, 0, 2));
+		mail->priority = atoi(PQgetvalue(result, 0, 3));
+		mail->seq = strtoll(PQgetvalue(result, 0, 4), NULL, 10);
 	}
 	PQclear(result);
+	return true;
+}
+
+/* Behind the last mail that we got, which is where the next one is most of the time. */
+static bool claim_next(Queue *queue, QueueMail *mail, bool *found, Error *error)
+{
+	int64_t started_ms = clock_ms();
+
+	*found = false;
+	if (!queue->place_known)
+		return true;
+	if (!claim(queue, true, mail, found, error))
+		return false;
+	if (clock_ms() - started_ms >= LOOKS_COSTLY_MS)
+		queue->above = false;
+	/* One of a higher priority came between. */
+	if (*found && mail->priority == queue->priority)
+		queue->seq = mail->seq;
+	return true;
+}
+
+/*
+ * From the beginning, with those whose time has come, and those that somebody has left behind. As
+ * long as a snapshot is old, this reads over all that was sent since, and is done less often.
+ */
+static bool look(Queue *queue, QueueMail *mail, bool *found, int longest, int *wait_ms,
+				 Error *error)
+{
+	int64_t started_ms = clock_ms();
+
+	queue->above = true;
+	if (!claim(queue, false, mail, found, error) ||
+		(!*found && !ask_next(queue, longest, wait_ms, error)))
+		return false;
+	if (*found)
+	{
+		queue->place_known = true;
+		queue->priority = mail->priority;
+		queue->seq = mail->seq;
+	}
+	looks_note(&queue->looks, started_ms, queue->longest_rest_ms);
+	return true;
+}
+
+bool queue_claim(Queue *queue, QueueMail *mail, bool *found, int longest, int *wait_ms,
+				 Error *error)
+{
+	*found = false;
+	*wait_ms = 0;
+	if (clock_ms() < queue->looks.due_ms && !claim_next(queue, mail, found, error))
+		return false;
+	if (*found)
+		return true;
+	if (!queue->place_known || clock_ms() >= queue->looks.rested_ms)
+		return look(queue, mail, found, longest, wait_ms, error);
+	*wait_ms = (int) clock_left_ms(queue->looks.rested_ms);
+	if (*wait_ms > longest)
+		*wait_ms = longest;
 	return true;
 }
 
@@ -213,26 +312,10 @@ bool queue_release(Queue *queue, const QueueMail *mail, Error *error)
 {
 	const char *values[] = {mail->id};
 
+	/* It is the next one again; those of a higher priority are looked for anyway. */
+	if (mail->priority == queue->priority)
+		queue->seq = mail->seq - 1;
 	return end(queue, &RELEASE, values, error);
-}
-
-bool queue_next(Queue *queue, int longest, int *wait_ms, Error *error)
-{
-	PGresult *result = ask(queue, &NEXT, NULL, error);
-	double due_ms;
-
-	if (result == NULL)
-		return false;
-	*wait_ms = longest;
-	if (PQntuples(result) == 1 && !PQgetisnull(result, 0, 0))
-	{
-		/* Rounded up: waking too early would find nothing. */
-		due_ms = ceil(strtod(PQgetvalue(result, 0, 0), NULL) * 1000);
-		if (due_ms < longest)
-			*wait_ms = due_ms > 0 ? (int) due_ms : 0;
-	}
-	PQclear(result);
-	return true;
 }
 
 static bool take_notifications(Queue *queue)
@@ -274,10 +357,12 @@ bool queue_wait(Queue *queue, int wait_ms, bool *idle, Error *error)
 
 bool queue_check(Queue *queue, Error *error)
 {
-	static const char *const signatures[] = {
-		"campaign.mail_claim()",		 "campaign.mail_begin(text)",
-		"campaign.mail_sent(text,text)", "campaign.mail_failed(text,text,boolean)",
-		"campaign.mail_release(text)",	 "campaign.mail_next()"};
+	static const char *const signatures[] = {"campaign.mail_claim(integer,bigint,boolean)",
+											 "campaign.mail_begin(text)",
+											 "campaign.mail_sent(text,text)",
+											 "campaign.mail_failed(text,text,boolean)",
+											 "campaign.mail_release(text)",
+											 "campaign.mail_next()"};
 	bool done = pgconn_open(&queue->postgres, error);
 
 	for (size_t i = 0; done && i < sizeof(signatures) / sizeof(*signatures); i++)

@@ -11,9 +11,11 @@
 #define CAMPAIGN_MAILER_QUEUE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "config.h"
 #include "contract/error.h"
+#include "program/looks.h"
 #include "program/pgconn.h"
 
 #define QUEUE_ID_SIZE	 64
@@ -24,11 +26,19 @@ typedef struct QueueMail
 	char id[QUEUE_ID_SIZE];
 	char email[QUEUE_EMAIL_SIZE]; /* as it is in the database: not checked */
 	int attempt;
+	int priority; /* with seq: its place in the queue */
+	int64_t seq;
 } QueueMail;
 
 typedef struct Queue
 {
 	PgConnection postgres;
+	int64_t longest_rest_ms; /* between two looks from the beginning of the queue */
+	Looks looks;
+	bool place_known; /* of the last mail that we got */
+	int priority;
+	int64_t seq;
+	bool above; /* mails of higher priorities are looked for there, too */
 } Queue;
 
 /* Of all functions: false and *error, with ERROR_UNREACHABLE if the connection is lost. */
@@ -40,8 +50,12 @@ void queue_close(Queue *queue);
 /* Connects and listens, if that is not done. */
 bool queue_ready(Queue *queue, Error *error);
 
-/* Takes the next mail; *found: there was one. */
-bool queue_claim(Queue *queue, QueueMail *mail, bool *found, Error *error);
+/*
+ * Takes the next mail, behind the last one that we got most of the time; *found: there was one. If
+ * not, *wait_ms says when to look again, at most `longest` ms later.
+ */
+bool queue_claim(Queue *queue, QueueMail *mail, bool *found, int longest, int *wait_ms,
+				 Error *error);
 
 /*
  * Begins the transaction in which the mail is sent. *ours false: somebody else has it,
@@ -57,9 +71,6 @@ bool queue_sent(Queue *queue, const QueueMail *mail, const char *answer, Error *
 bool queue_failed(Queue *queue, const QueueMail *mail, const char *reason, bool final,
 				  Error *error);
 bool queue_release(Queue *queue, const QueueMail *mail, Error *error);
-
-/* Milliseconds until the next mail is due, at most `longest`. */
-bool queue_next(Queue *queue, int longest, int *wait_ms, Error *error);
 
 /*
  * Waits until a mail may be due: a notification came, the connection has something to

@@ -55,7 +55,9 @@ COMMENT ON COLUMN campaign.campaigns.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN campaign.campaigns.deleted IS 'Soft delete: the row stays, the API hides it.';
 
 -- For what the worker asks up to a hundred times a second, and for what it asks once a second: small,
--- however many campaigns are done.
+-- however many campaigns are done. What has just been dispatched is found beside any number of others.
+CREATE INDEX campaigns_queued_index ON campaign.campaigns (queued_at, id)
+    WHERE status = 'queued';
 CREATE INDEX campaigns_publishing_index ON campaign.campaigns (queued_at, id)
     WHERE status IN ('queued', 'publishing');
 CREATE INDEX campaigns_waiting_index ON campaign.campaigns (id)

@@ -1,6 +1,34 @@
 -- The outbox: what the worker has to publish, and what it records about it (src/publish/outbox.c).
 
-CREATE FUNCTION campaign.outbox_active(watched boolean DEFAULT true)
+-- Tens of thousands of campaigns may be unfinished: the worker reads them page by page, and serves a
+-- new one, the broker and a shutdown between two pages.
+CREATE FUNCTION campaign.outbox_page(part text, after_id text, most integer) RETURNS text[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    after_queued_at timestamptz := coalesce(
+        (SELECT c.queued_at FROM campaign.campaigns c WHERE c.id = after_id), '-infinity');
+BEGIN
+    IF part = 'queued' THEN
+        RETURN ARRAY(SELECT c.id FROM campaign.campaigns c
+                     WHERE c.status = 'queued' AND (c.queued_at, c.id) > (after_queued_at, coalesce(after_id, ''))
+                     ORDER BY c.queued_at, c.id LIMIT most);
+    ELSIF part = 'open' THEN
+        RETURN ARRAY(SELECT c.id FROM campaign.campaigns c
+                     WHERE c.status IN ('queued', 'publishing')
+                       AND (c.queued_at, c.id) > (after_queued_at, coalesce(after_id, ''))
+                     ORDER BY c.queued_at, c.id LIMIT most);
+    END IF;
+    RETURN ARRAY(SELECT c.id FROM campaign.campaigns c
+                 WHERE c.status IN ('published', 'paused') AND c.id > coalesce(after_id, '')
+                 ORDER BY c.id LIMIT most);
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_page(text, text, integer) IS
+'Ids of unfinished campaigns, so many at most, behind after_id. part: queued or open (queued and being published), both in the order of dispatch; waiting (published and paused).';
+
+CREATE FUNCTION campaign.outbox_active(campaign_ids text[])
 RETURNS TABLE (campaign_id text, class text, class_number integer, ordered boolean, status text,
     total bigint, published bigint, stored_through bigint, rewinds integer, blocked boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -8,7 +36,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 BEGIN
-    -- An index for each half: what is only watched costs nothing when it is not asked for.
     RETURN QUERY
     SELECT c.id, p.class::text, CASE p.class WHEN 'VIP' THEN 0 ELSE 1 END, c.ordered, c.status,
         p.total, p.published,
@@ -17,19 +44,15 @@ BEGIN
             SELECT FROM campaign.progress earlier
             WHERE earlier.campaign_id = c.id AND earlier.class < p.class
               AND NOT earlier.stored @> int8range(1, earlier.total + 1))
-    FROM (
-        (SELECT a.id, a.ordered, a.status FROM campaign.campaigns a
-         WHERE a.status IN ('queued', 'publishing') AND NOT a.deleted ORDER BY a.queued_at, a.id)
-        UNION ALL
-        SELECT a.id, a.ordered, a.status FROM campaign.campaigns a
-        WHERE watched AND a.status = 'published' AND NOT a.deleted
-    ) c
+    FROM unnest(campaign_ids) AS asked (id)
+    JOIN campaign.campaigns c ON c.id = asked.id
     JOIN campaign.progress p ON p.campaign_id = c.id
-    WHERE p.total > 0 AND NOT p.stored @> int8range(1, p.total + 1);
+    WHERE c.status IN ('queued', 'publishing', 'published') AND NOT c.deleted
+      AND p.total > 0 AND NOT p.stored @> int8range(1, p.total + 1);
 END
 $$;
-COMMENT ON FUNCTION campaign.outbox_active(boolean) IS
-'A row for each unfinished class that the worker has to publish, in the order of dispatch; with watched, also for those that are published and not yet stored. blocked: an earlier class is not stored completely.';
+COMMENT ON FUNCTION campaign.outbox_active(text[]) IS
+'Of these campaigns, what the worker has to publish, or what is published and not stored: a row per class of an unfinished campaign. blocked: an earlier class is not stored completely.';
 
 CREATE FUNCTION campaign.outbox_template(campaign_id text, class text)
 RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text,
@@ -150,23 +173,19 @@ $$;
 COMMENT ON FUNCTION campaign.outbox_due() IS
 'Queues the scheduled campaigns whose time has come; returns the seconds until the next one, NULL if there is none. One that a client has locked comes with the next call.';
 
-CREATE FUNCTION campaign.outbox_finish() RETURNS integer
+CREATE FUNCTION campaign.outbox_finish(campaign_ids text[]) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN (
         SELECT count(*) FILTER (WHERE campaign.campaign_complete(c.id))
-        FROM (
-            SELECT a.id FROM campaign.campaigns a
-            WHERE a.status IN ('queued', 'publishing') AND a.total > 0
-            UNION ALL
-            SELECT a.id FROM campaign.campaigns a
-            WHERE a.status IN ('published', 'paused') AND a.total > 0
-        ) c
-        WHERE NOT EXISTS (SELECT FROM campaign.progress p
+        FROM unnest(campaign_ids) AS asked (id)
+        JOIN campaign.campaigns c ON c.id = asked.id
+        WHERE c.status IN ('queued', 'publishing', 'published', 'paused') AND c.total > 0
+          AND NOT EXISTS (SELECT FROM campaign.progress p
                           WHERE p.campaign_id = c.id AND NOT p.stored @> int8range(1, p.total + 1)));
 END
 $$;
-COMMENT ON FUNCTION campaign.outbox_finish() IS
-'Ends the campaigns that are stored completely but were locked by somebody when the last report came; returns how many.';
+COMMENT ON FUNCTION campaign.outbox_finish(text[]) IS
+'Ends those of these campaigns that are stored completely but were locked by somebody when the last report came; returns how many.';

@@ -1,21 +1,33 @@
 -- Mails are jobs that a program outside PostgreSQL runs: campaign-mailer, by the rule of
 -- 33_job_queue.sql.
 
-CREATE FUNCTION campaign.mail_claim() RETURNS TABLE (id text, email text, attempt integer)
+-- A mailer that is busy goes on behind the last mail that it got, as a job worker does.
+CREATE FUNCTION campaign.mail_claim(
+    after_priority integer DEFAULT NULL,
+    after_seq bigint DEFAULT NULL,
+    above boolean DEFAULT true,
+    OUT id text,
+    OUT email text,
+    OUT attempt integer,
+    OUT priority integer,
+    OUT seq bigint
+) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
 BEGIN
-    PERFORM campaign.job_take_over(true);
+    IF after_seq IS NULL THEN
+        PERFORM campaign.job_take_over(true);
+    END IF;
     RETURN QUERY
     -- As this statement sees it, the row is still as it was before it was claimed.
-    SELECT j.id, j.meta ->> 'email', j.attempts + 1
-    FROM campaign.job_claim(true, campaign.job_session_started_at(), '{}', 1) c
+    SELECT j.id, j.meta ->> 'email', j.attempts + 1, j.priority, j.seq
+    FROM campaign.job_claim(true, campaign.job_session_started_at(), '{}', 1, after_priority, after_seq, above) c
     JOIN campaign.jobs j ON j.id = c.id;
 END
 $$;
-COMMENT ON FUNCTION campaign.mail_claim() IS
-'Claims the next mail that is due, if there is one. To be committed at once: campaign.mail_begin() belongs to the transaction in which the mail is sent.';
+COMMENT ON FUNCTION campaign.mail_claim(integer, bigint, boolean) IS
+'Takes the next mail that is due, if there is one; with after_priority and after_seq: of those with a higher priority (unless above is false), and those with the same one that came later. The transaction ends with this; campaign.mail_begin() starts the one in which it is sent.';
 
 CREATE FUNCTION campaign.mail_begin(job_id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -47,7 +59,7 @@ COMMENT ON FUNCTION campaign.mail_check(text) IS 'An error unless this session h
 
 CREATE FUNCTION campaign.mail_sent(job_id text, answer text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 BEGIN
     PERFORM campaign.mail_check(job_id);
@@ -60,7 +72,7 @@ COMMENT ON FUNCTION campaign.mail_sent(text, text) IS
 
 CREATE FUNCTION campaign.mail_failed(job_id text, error text, final boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 BEGIN
     PERFORM campaign.mail_check(job_id);
@@ -89,7 +101,7 @@ COMMENT ON FUNCTION campaign.mail_release(text) IS
 
 CREATE FUNCTION campaign.mail_next() RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
 DECLARE
     due_in double precision := campaign.job_next(true);

@@ -43,12 +43,13 @@ GRANT SELECT ON campaign.recipients TO campaign_worker;
 CREATE POLICY worker_read ON campaign.recipients FOR SELECT TO campaign_worker USING (true);
 COMMENT ON POLICY worker_read ON campaign.recipients IS 'The worker publishes them all.';
 GRANT EXECUTE ON FUNCTION
-    campaign.outbox_active(boolean),
+    campaign.outbox_page(text, text, integer),
+    campaign.outbox_active(text[]),
     campaign.outbox_template(text, text),
     campaign.outbox_mark(text, text, integer, bigint),
     campaign.outbox_rewind(text, text, bigint),
     campaign.outbox_due(),
-    campaign.outbox_finish(),
+    campaign.outbox_finish(text[]),
     campaign.outbox_trouble(text, text),
     campaign.attributes_canonical(jsonb)
 TO campaign_worker;
@@ -70,7 +71,7 @@ TO campaign_worker;
 -- The mailer claims mails and records what became of them, and nothing else.
 GRANT USAGE ON SCHEMA campaign TO campaign_mailer;
 GRANT EXECUTE ON FUNCTION
-    campaign.mail_claim(),
+    campaign.mail_claim(integer, bigint, boolean),
     campaign.mail_begin(text),
     campaign.mail_sent(text, text),
     campaign.mail_failed(text, text, boolean),

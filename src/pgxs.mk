@@ -4,7 +4,7 @@
 
 MODULE_big = campaign
 EXTENSION = campaign
-OBJS = $(patsubst $(VPATH)/%.c,%.o,$(sort $(wildcard $(addprefix $(VPATH)/,src/*.c src/*/*.c lib/contract/*.c lib/program/clock.c lib/program/sometimes.c))))
+OBJS = $(patsubst $(VPATH)/%.c,%.o,$(sort $(wildcard $(addprefix $(VPATH)/,src/*.c src/*/*.c lib/contract/*.c lib/program/clock.c lib/program/looks.c lib/program/sometimes.c))))
 SQL_PARTS = $(sort $(wildcard $(VPATH)/sql/[0-9]*.sql))
 CAMPAIGN_VERSION := $(shell sed -n "s/^default_version = '\(.*\)'/\1/p" $(VPATH)/campaign.control)
 SCRIPT = campaign--$(CAMPAIGN_VERSION).sql

@@ -22,6 +22,7 @@
 #include "job_slots.h"
 #include "job_worker.h"
 #include "program/clock.h"
+#include "program/looks.h"
 #include "program/sometimes.h"
 #include "roster.h"
 #include "session.h"
@@ -34,10 +35,7 @@
 #define BATCH_TIME_MS  50 /* then the rest of a batch is given back */
 #define RECHECK_MIN_MS 10 /* somebody else just holds what is due; doubles */
 #define RECHECK_MAX_MS 250
-#define LOOK_MS		   250	/* a busy worker looks from the beginning of the queue */
-#define TAKE_OVER_MS   1000 /* and for what was left behind */
-#define COSTLY_MS	   25	/* a look that takes longer reads over much that is done */
-#define COSTLY_REST	   20	/* times as long as it takes is the time until the next one */
+#define TAKE_OVER_MS   1000 /* looks for what was left behind are this far apart */
 #define SET_BACK_MS	   500	/* less is no sign that somebody has set the clock back */
 
 /* What a worker remembers of the queue between two looks. Times are of the monotonic clock. */
@@ -47,8 +45,7 @@ typedef struct Queue
 	bool place_known;
 	JobPlace place;		   /* of the last job it got */
 	bool above;			   /* jobs of higher priorities are looked for there, too */
-	int64 look_at_ms;	   /* from the beginning */
-	int64 rested_at_ms;	   /* before that it costs too much */
+	Looks looks;		   /* from the beginning */
 	int64 take_over_at_ms; /* when to look for what was left behind */
 	uint64 ended;		   /* workers, when it last did */
 	int64 wall_ahead_ms;   /* of the monotonic clock */
@@ -135,7 +132,7 @@ static bool claim_next(Queue *queue)
 	if (!queue->place_known)
 		return false;
 	job_queue_claim(quick_types(), &queue->place, queue->above, &queue->claim);
-	if (clock_ms() - start_ms >= COSTLY_MS)
+	if (clock_ms() - start_ms >= LOOKS_COSTLY_MS)
 		queue->above = false;
 	if (queue->claim.count == 0)
 		return false;
@@ -197,14 +194,9 @@ static long look(Queue *queue)
 {
 	int64 start_ms = clock_ms();
 	long wait_ms = claim_first(queue) ? 0 : idle_ms(queue);
-	int64 end_ms = clock_ms();
-	int64 rest_ms = 0;
 
-	if (end_ms - start_ms >= COSTLY_MS)
-		rest_ms = Min(COSTLY_REST * (end_ms - start_ms), settings_poll_interval * INT64CONST(1000));
-	queue->rested_at_ms = end_ms + rest_ms;
-	queue->look_at_ms = end_ms + Max(rest_ms, LOOK_MS);
-	queue->take_over_at_ms = Max(queue->take_over_at_ms, queue->look_at_ms);
+	looks_note(&queue->looks, start_ms, settings_poll_interval * INT64CONST(1000));
+	queue->take_over_at_ms = Max(queue->take_over_at_ms, queue->looks.due_ms);
 	queue->above = true;
 	return wait_ms;
 }
@@ -212,9 +204,9 @@ static long look(Queue *queue)
 /* Runs what there is; returns how long to sleep, in milliseconds. */
 static long work(Queue *queue)
 {
-	if (clock_ms() >= queue->look_at_ms || !claim_next(queue))
+	if (clock_ms() >= queue->looks.due_ms || !claim_next(queue))
 	{
-		bool rests = queue->place_known && clock_ms() < queue->rested_at_ms;
+		bool rests = queue->place_known && clock_ms() < queue->looks.rested_ms;
 		long wait_ms = 0;
 
 		/* Before the last look: a job that is committed after it wakes us. */
@@ -222,7 +214,7 @@ static long work(Queue *queue)
 		if (!rests)
 			wait_ms = look(queue);
 		else if (!claim_next(queue))
-			wait_ms = clock_left_ms(queue->rested_at_ms);
+			wait_ms = clock_left_ms(queue->looks.rested_ms);
 		if (queue->claim.count == 0)
 			return wait_ms;
 	}

@@ -8,6 +8,7 @@
 
 #include "catalog/pg_type.h"
 #include "mb/pg_wchar.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #if PG_VERSION_NUM >= 160000
@@ -18,10 +19,12 @@
 #include "program/sometimes.h"
 #include "session.h"
 
+static SessionQuery page_query =
+	SESSION_QUERY("SELECT campaign.outbox_page($1, $2, $3)", TEXTOID, TEXTOID, INT4OID);
 static SessionQuery active_query = SESSION_QUERY(
 	"SELECT campaign_id, class_number, ordered, blocked, total, published, stored_through, rewinds "
 	"FROM campaign.outbox_active($1)",
-	BOOLOID);
+	TEXTARRAYOID);
 static SessionQuery template_query =
 	SESSION_QUERY("SELECT message, identifier_time, identifier_entropy, identifier_fingerprint, "
 				  "message_version, attributes_outcome "
@@ -41,7 +44,7 @@ static SessionQuery read_own_query =
 				  TEXTOID, TEXTOID, INT8OID, INT8OID, TEXTOID);
 static SessionQuery mark_query = SESSION_QUERY("SELECT campaign.outbox_mark($1, $2, $3, $4)",
 											   TEXTOID, TEXTOID, INT4OID, INT8OID);
-static SessionQuery finish_query = SESSION_QUERY("SELECT campaign.outbox_finish()");
+static SessionQuery finish_query = SESSION_QUERY("SELECT campaign.outbox_finish($1)", TEXTARRAYOID);
 static SessionQuery due_query = SESSION_QUERY("SELECT campaign.outbox_due()");
 static SessionQuery trouble_query =
 	SESSION_QUERY("SELECT campaign.outbox_trouble($1, $2)", TEXTOID, TEXTOID);
@@ -65,18 +68,14 @@ void outbox_prepare_session(void)
 	session_set("synchronous_commit", "off");
 }
 
-OutboxClass *outbox_active(bool watched, int *count)
+static void read_classes(Datum ids, MemoryContext caller, OutboxPage *page)
 {
-	MemoryContext caller = CurrentMemoryContext;
-	OutboxClass *classes;
-
-	session_begin();
-	session_execute(&active_query, (Datum[]){BoolGetDatum(watched)}, NULL);
-	*count = (int) SPI_processed;
-	classes = MemoryContextAllocZero(caller, Max(*count, 1) * sizeof(OutboxClass));
-	for (int i = 0; i < *count; i++)
+	session_execute(&active_query, &ids, NULL);
+	page->count = (int) SPI_processed;
+	page->classes = MemoryContextAllocZero(caller, Max(page->count, 1) * sizeof(OutboxClass));
+	for (int i = 0; i < page->count; i++)
 	{
-		OutboxClass *class = &classes[i];
+		OutboxClass *class = &page->classes[i];
 
 		session_column_text(i, 1, class->campaign_id, sizeof(class->campaign_id));
 		class->class = (MessageClass) DatumGetInt32(session_column(i, 2));
@@ -87,8 +86,57 @@ OutboxClass *outbox_active(bool watched, int *count)
 		class->stored_through = DatumGetInt64(session_column(i, 7));
 		class->rewinds = DatumGetInt32(session_column(i, 8));
 	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Where the next page begins. */
+static void note_end(Datum ids, OutboxPage *page)
+{
+	Datum *items;
+	int count;
+
+	deconstruct_array(DatumGetArrayTypeP(ids), TEXTOID, -1, false, TYPALIGN_INT, &items, NULL,
+					  &count);
+	page->full = count == OUTBOX_PAGE;
+	if (page->full)
+		strlcpy(page->last, TextDatumGetCString(items[count - 1]), sizeof(page->last));
+}
+
+void outbox_page(OutboxPart part, const char *after, bool finish, OutboxPage *page)
+{
+	static const char *const names[] = {
+		[OUTBOX_QUEUED] = "queued", [OUTBOX_OPEN] = "open", [OUTBOX_WAITING] = "waiting"};
+	MemoryContext caller = CurrentMemoryContext;
+	Datum ids;
+
+	session_begin();
+	session_execute(&page_query,
+					(Datum[]){CStringGetTextDatum(names[part]), CStringGetTextDatum(after),
+							  Int32GetDatum(OUTBOX_PAGE)},
+					*after == '\0' ? " n " : NULL);
+	ids = session_column(0, 1);
+	note_end(ids, page);
+	if (finish)
+	{
+		session_execute(&finish_query, &ids, NULL);
+		SOMETIMES_IF(DatumGetInt32(session_column(0, 1)) > 0, "worker.finished_later");
+	}
+	read_classes(ids, caller, page);
 	session_finish();
-	return classes;
+}
+
+void outbox_find(const char *const *campaign_ids, int count, OutboxPage *page)
+{
+	MemoryContext caller = CurrentMemoryContext;
+	Datum *ids = palloc(count * sizeof(Datum));
+
+	page->full = false;
+	for (int i = 0; i < count; i++)
+		ids[i] = CStringGetTextDatum(campaign_ids[i]);
+	session_begin();
+	read_classes(PointerGetDatum(construct_array(ids, count, TEXTOID, -1, false, TYPALIGN_INT)),
+				 caller, page);
+	session_finish();
 }
 
 bool outbox_template(const char *campaign_id, MessageClass class, OutboxTemplate *template)
@@ -232,14 +280,6 @@ bool outbox_mark(const char *campaign_id, MessageClass class, int32 rewinds, int
 	done = DatumGetBool(session_column(0, 1));
 	session_finish();
 	return done;
-}
-
-void outbox_finish(void)
-{
-	session_begin();
-	session_execute(&finish_query, NULL, NULL);
-	SOMETIMES_IF(DatumGetInt32(session_column(0, 1)) > 0, "worker.finished_later");
-	session_finish();
 }
 
 int64 outbox_due(void)

@@ -46,11 +46,33 @@ typedef struct OutboxRecipient
 /* Settings of the worker's session: plans that do not depend on statistics. */
 void outbox_prepare_session(void);
 
+/* What of the unfinished campaigns a page is of. */
+typedef enum OutboxPart
+{
+	OUTBOX_QUEUED, /* dispatched, nothing of them is confirmed */
+	OUTBOX_OPEN,   /* those, and what is being published; both in the order of dispatch */
+	OUTBOX_WAITING /* what is published, or paused */
+} OutboxPart;
+
+/* So many campaigns at most; their classes that are not stored completely. */
+typedef struct OutboxPage
+{
+	OutboxClass *classes; /* palloc'd in the caller's context */
+	int count;
+	bool full; /* there may be more, behind `last` */
+	char last[MESSAGE_ID_MAX + 1];
+} OutboxPage;
+
+#define OUTBOX_PAGE 500
+
 /*
- * What has to be published, in the order of dispatch, and then, with `watched`, what is published
- * and not stored: palloc'd in the caller's context.
+ * The page of a part that begins behind a campaign, or with "". With `finish`, those of its
+ * campaigns are ended that are stored completely but were locked when the last report came.
  */
-OutboxClass *outbox_active(bool watched, int *count);
+void outbox_page(OutboxPart part, const char *after, bool finish, OutboxPage *page);
+
+/* The same of these campaigns, if they are unfinished; only the classes are filled in. */
+void outbox_find(const char *const *campaign_ids, int count, OutboxPage *page);
 
 /* False if the campaign is not there. */
 bool outbox_template(const char *campaign_id, MessageClass class, OutboxTemplate *template);
@@ -74,9 +96,6 @@ int outbox_read_own(const char *campaign_id, MessageClass class, int64 seq, int 
  * campaign's lock, so that its status could not follow: call again.
  */
 bool outbox_mark(const char *campaign_id, MessageClass class, int32 rewinds, int64 published);
-
-/* Ends campaigns that are stored completely but were locked when the last report came. */
-void outbox_finish(void);
 
 /* The limits of outbox_due()'s answer: one that a client has locked is tried again soon. */
 #define OUTBOX_DUE_MIN_MS 100

@@ -21,7 +21,7 @@ typedef struct Stream
 	MessageClass class;
 	int queue_number; /* of its queue: 0 to MESSAGE_PARTITIONS */
 	char queue[MESSAGE_QUEUE_NAME_MAX];
-	bool listed; /* in the look that is being taken over */
+	uint32 seen; /* the last sweep in which the tables showed it: look.c */
 	bool active; /* in the last look at the tables */
 	bool blocked;
 	int64 total;

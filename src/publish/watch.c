@@ -141,7 +141,8 @@ void watch_streams(Worker *worker, int64 *wake_at)
 	/* Reports wake the worker only while it publishes: what it knows may be old. */
 	if (worker->watched_at < worker->streams.suspect_at)
 	{
-		earlier(&worker->look_at, worker->watch_after);
+		if (!worker->sweep.running)
+			earlier(&worker->look_at, worker->watch_after);
 		return;
 	}
 	if (!suspect_each(worker, &worker->streams.open, now + WORKER_SLICE_MS, &next) ||

@@ -72,7 +72,7 @@ static void worker_sleep(Worker *worker, int64 wake_at)
 		/* Heartbeats run inside the library's calls only. */
 		earlier(&wake_at, now + settings_amqp_heartbeat * 1000L / 3);
 	}
-	if (worker->more_to_send)
+	if (worker->more_to_send || worker->sweep.running)
 		wake_at = now;
 	if (worker->held_back)
 		earlier(&wake_at, now + WORKER_HELD_BACK_MS);
@@ -120,7 +120,7 @@ void campaign_worker_main(Datum argument)
 
 		MemoryContextSwitchTo(worker->turn);
 		worker_reload(worker);
-		if (clock_ms() >= worker->look_at)
+		if (clock_ms() >= worker->look_at || worker->sweep.running)
 			look_at_tables(worker);
 		link_connect(worker);
 		link_listen(worker);

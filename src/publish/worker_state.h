@@ -27,6 +27,22 @@ typedef struct WorkerQueue
 	int64 refused_since; /* it has only refused since; 0: it has not */
 } WorkerQueue;
 
+/* A look at all unfinished campaigns, page by page; of look.c. */
+typedef struct Sweep
+{
+	uint32 number; /* of this one, or of the last */
+	bool running;
+	bool everything; /* what only waits for the store, too */
+	bool missing;	 /* all pages are read; those that were in none are looked for */
+	bool again;		 /* something was heard meanwhile */
+	OutboxPart part;
+	char after[MESSAGE_ID_MAX + 1]; /* the end of the last page */
+	int64 started_at;
+	int64 spent_ms;
+	bool is_long; /* what is open, in this one or in the last, is more than a page */
+	int64 next;	  /* the next one not before: sweeps leave time for the rest */
+} Sweep;
+
 typedef struct Worker
 {
 	Publisher *publisher;						  /* NULL: not connected */
@@ -43,13 +59,13 @@ typedef struct Worker
 
 	Streams streams;
 	WorkerQueue queues[MESSAGE_PARTITIONS + 1];
-	int64 look_at;		/* when to look at the tables next */
-	int64 look_after;	/* but not before: looks leave time for the rest */
-	int64 watched_at;	/* when it last looked at everything, at what is only watched, too */
-	int64 watch_after;	/* not again before */
+	int64 look_at;	  /* when to look at the tables next */
+	int64 look_after; /* but not before: looks leave time for the rest */
+	Sweep sweep;
+	int64 watched_at;	/* when the last sweep of everything began that has come to its end */
+	int64 watch_after;	/* not another one before */
 	uint32 wake_ups;	/* that the last look has seen */
 	int64 due_at;		/* when the next scheduled campaign comes, by the monotonic clock */
-	int64 finish_at;	/* when to look for campaigns that nobody could finish */
 	bool more_to_send;	/* its time of the turn is over, not its work */
 	bool ready;			/* the extension is there, in the version of this library */
 	bool held_back;		/* the publisher had no room for what could be published */

@@ -25,6 +25,7 @@ WAITING_SHARE = 50          # a campaign that waits for so many numbers of BENCH
 WAITING_S = 25              # more than two stall timeouts
 WAITING_SLOWEST_RATE = 200  # campaigns a second that are published
 WAITING_SAMPLE = 100        # campaigns: their queues are all queues
+BLOCKED_BATCH = 5           # two batches of it are as far as one may be ahead of the store
 
 
 def shape(document):
@@ -203,15 +204,15 @@ def latency(stack, _count, _rounds):
     )
 
 
-def make_waiting(stack, count):
-    """So many campaigns that are published and, without a consumer, not stored; their ids."""
+def make_waiting(stack, count, numbers=1, status="published"):
+    """So many campaigns that have come to a status and, without a consumer, no further; their ids."""
     made = stack.value(
         "SELECT array_agg(campaign_send('bench', %s, %s)) FROM generate_series(1, %s)",
-        campaigns.TEXT, campaigns.phone(1), count)
+        campaigns.TEXT, "\n".join(map(campaigns.phone, range(1, numbers + 1))), count)
     deadline = time.monotonic() + campaigns.PATIENCE_S + count / WAITING_SLOWEST_RATE
-    while stack.value("SELECT count(*) FROM campaign.campaigns WHERE status = 'published'") < count:
+    while stack.value("SELECT count(*) FROM campaign.campaigns WHERE status = %s", status) < count:
         if time.monotonic() > deadline:
-            raise Unmeasured(f"{count} campaigns are not published")
+            raise Unmeasured(f"{count} campaigns are not {status}")
         time.sleep(0.1)
     return made
 
@@ -226,22 +227,15 @@ def end_worker(stack):
     return time.monotonic() - started
 
 
-def waiting(stack, count, _rounds):
+def beside_waiting(stack, figures, make):
     """
     Beside campaigns that wait for a consumer. The longest turns are those in which all of them are
     suspected lost, so there is time for two such.
     """
-    count = count // WAITING_SHARE
-    figures = [
-        Figure(f"dispatch to `published`, {count:,} waiting, p{share}", "ms", limit=limit)
-        for share, limit in ((50, 100), (99, None))
-    ]
-    ended = Figure(f"end of the worker, {count:,} waiting", "ms", limit=1000)
-    yield from (*figures, ended)
     stack.stop("consumer")
     made = []
     try:
-        made = make_waiting(stack, count)
+        made = make()
         stack.settle()
         times = []
         until = time.monotonic() + WAITING_S
@@ -251,12 +245,41 @@ def waiting(stack, count, _rounds):
         figures[0].product.append(percentile(times, 50))
         figures[1].product.append(percentile(times, 99))
         figures[0].note = f"{len(times)} campaigns, {min(times):.1f}..{max(times):.1f} ms"
-        ended.product.append(1000 * end_worker(stack))
+        figures[2].product.append(1000 * end_worker(stack))
     finally:
         stack.sql("SELECT count(campaign_cancel(id)) FROM unnest(%s) AS id", made)
         for queue in {campaigns.queue_of(stack, one) for one in made[:WAITING_SAMPLE]}:
             stack.purge(queue)
         stack.start("consumer")
+
+
+def waiting_figures(what):
+    return [
+        Figure(f"dispatch to `published`, {what}, p50", "ms", limit=100),
+        Figure(f"dispatch to `published`, {what}, p99", "ms", limit=100),
+        Figure(f"end of the worker, {what}", "ms", limit=1000),
+    ]
+
+
+def waiting(stack, count, _rounds):
+    """Beside campaigns that are published completely."""
+    count = count // WAITING_SHARE
+    figures = waiting_figures(f"{count:,} waiting")
+    yield from figures
+    beside_waiting(stack, figures, lambda: make_waiting(stack, count))
+
+
+def unfinished(stack, count, _rounds):
+    """Beside campaigns that are as far ahead of the store as they may be, and not at their end."""
+    count = count // WAITING_SHARE
+    figures = waiting_figures(f"{count:,} half published")
+    yield from figures
+    stack.set("campaign.batch_size", BLOCKED_BATCH)
+    try:
+        beside_waiting(stack, figures, lambda: make_waiting(
+            stack, count, 2 * BLOCKED_BATCH + 1, "publishing"))
+    finally:
+        stack.set("campaign.batch_size", WORKER_BATCH)
 
 
 def memory(stack, count, _rounds):
@@ -300,8 +323,10 @@ ALL = {
     "latency": latency,
     "verify": verify,
     "waiting": waiting,
+    "unfinished": unfinished,
     "jobs": jobs.throughput,
     "job-snapshot": jobs.snapshot,
     "job-latency": jobs.latency,
     "sign-ups": signup.latency,
+    "mail-snapshot": signup.mail_snapshot,
 }

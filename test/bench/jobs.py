@@ -57,12 +57,13 @@ def fill(stack, count):
     stack.settle()
 
 
-def leave_behind(stack, count):
+def leave_behind(stack, count, kind=TYPE, external=False):
     """So many finished jobs, each with the rows that it was before: waiting, then running."""
     with session(stack) as (connection, cursor):
         cursor.execute(
             "INSERT INTO campaign.jobs (type, external, meta, status, priority, run_at, max_attempts)"
-            " SELECT %s, false, '{}', 'waiting', 0, now(), 5 FROM generate_series(1, %s)", (TYPE, count))
+            " SELECT %s, %s, '{}', 'waiting', 0, now(), 5 FROM generate_series(1, %s)",
+            (kind, external, count))
         cursor.execute(
             "UPDATE campaign.jobs SET status = 'running', attempts = 1, worker_pid = 1,"
             " worker_start = now(), claimed_at = clock_timestamp(), started_at = clock_timestamp()"

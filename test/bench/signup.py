@@ -1,5 +1,5 @@
 """signup.py - sign-ups of the benchmark: what creating a user costs while the SMTP server is
-there, and while it is not.
+there, and while it is not; and their mails, beside those that were sent since an old snapshot.
 
 The users stay: the stack is of no other use.
 """
@@ -13,6 +13,9 @@ SIGN_UPS = 40
 WARM_UP = 5
 MAIL_PATIENCE_S = 60
 POLL_S = 0.05
+MAIL = "welcome_email"
+MAILS = 300
+MAILS_DONE = 500_000
 
 
 def sign_up(stack):
@@ -51,3 +54,31 @@ def latency(stack, _count, rounds):
         finally:
             stack.start("smtp")
         wait_for_mails(stack)
+
+
+def mail_rate(stack):
+    """Mails a second, from the commit that queues them all until none is left."""
+    with jobs.session(stack) as (creator, cursor):
+        cursor.execute("SELECT job_create(%s, jsonb_build_object('email', 'a' || i || '@example.com'))"
+                       " FROM generate_series(1, %s) AS i", (MAIL, MAILS))
+        started = time.monotonic()
+        creator.commit()
+    wait_for_mails(stack)
+    return MAILS / (time.monotonic() - started)
+
+
+def mail_snapshot(stack, count, rounds):
+    """Beside mails that were sent since a snapshot was taken, and beside as many that were not."""
+    done = min(count, MAILS_DONE)
+    figure = Figure(f"mails beside {done:,} sent since an old snapshot ÷ without", "mails/s", goal=0.90)
+    yield figure
+    mail_rate(stack)
+    for _ in range(rounds):
+        jobs.empty(stack)
+        jobs.leave_behind(stack, done, MAIL, external=True)
+        figure.ceiling.append(mail_rate(stack))
+        jobs.empty(stack)
+        with jobs.old_snapshot(stack):
+            jobs.leave_behind(stack, done, MAIL, external=True)
+            figure.product.append(mail_rate(stack))
+    jobs.empty(stack)

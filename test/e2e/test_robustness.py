@@ -284,6 +284,48 @@ def test_memory_of_the_worker_does_not_grow(stack):
     assert stack.worker_pid() == pid
 
 
+HALF_PUBLISHED = 1_200      # more than two pages of the worker's looks
+PAUSED = 5
+
+
+def count_status(stack, ids, status):
+    return stack.one("SELECT count(*) FROM campaign.campaigns WHERE id = ANY (%s) AND status = %s",
+                     ids, status)
+
+
+def test_many_half_published_campaigns(stack):
+    """R0.15: campaigns by the thousand that are as far ahead of the store as they may be: a new one
+    does not wait for them, a worker that starts finds them all, those that are paused stay so, and
+    all come to their end."""
+    with stack.settings(campaign__batch_size="1", campaign__stall_timeout="1h"):
+        stack.part("stop", "consumer")
+        try:
+            ids = stack.one("SELECT array_agg(campaign_send('half', 'Hello', %s))"
+                            " FROM generate_series(1, %s)", campaigns.numbers_file(FIVE[:3]),
+                            HALF_PUBLISHED)
+            wait_until("all are half published", lambda: count_status(
+                stack, ids, "publishing") == HALF_PUBLISHED, timeout=60)
+            before = stack.worker_pid()
+            stack.one("SELECT pg_terminate_backend(%s, 10000)", before)
+            wait_until("another worker is there", lambda: stack.worker_pids() not in ([], [before]))
+            wait_for_status(stack, campaigns.send(stack, FIVE[:1]), "published", timeout=10)
+            paused, others = ids[::HALF_PUBLISHED // PAUSED], set(ids)
+            others.difference_update(paused)
+            stack.sql("SELECT campaign_pause(id) FROM unnest(%s) AS id", paused)
+        finally:
+            stack.part("start", "consumer")
+        wait_until("all others are sent", lambda: count_status(
+            stack, list(others), "sent") == len(others), timeout=60)
+        stored = [campaigns.status(stack, one)["stored"] for one in paused]
+        assert max(stored) <= 2
+        stack.sql("SELECT campaign_resume(id) FROM unnest(%s) AS id", paused)
+        for one in paused:
+            wait_for_status(stack, one, "sent")
+            assert_delivered(stack, one, FIVE[:3])
+    assert stack.one("SELECT count(*) FROM campaign.progress WHERE campaign_id = ANY (%s)"
+                     " AND rewinds > 0", list(others)) == 0
+
+
 @pytest.mark.parametrize("same_queue", [True, False])
 def test_two_big_campaigns_share(stack, same_queue):
     """R0.15 R0.17: of two big campaigns neither waits for the end of the other, not even in the

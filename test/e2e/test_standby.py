@@ -16,6 +16,8 @@ from waiting import assert_stays, wait_until
 
 NUMBERS = make_numbers(500, seed=320)
 HOLD = {"CAMPAIGN_HOLD": "1"}
+# Of a store that is silent; the hold, a last look whether it answers, and what a busy machine needs.
+SILENCE_S = 12
 
 
 @contextlib.contextmanager
@@ -91,24 +93,45 @@ def test_wrong_setting_of_the_first_one(stack, name, server):
         assert wrong.terminate() == 0
 
 
+@pytest.mark.parametrize("lose", [Proxy.cut, Proxy.freeze])
 @pytest.mark.parametrize("server", ["MongoDB", "PostgreSQL"])
-def test_active_one_loses_a_store(stack, server):
-    """The active one alone loses it: the other takes over, and the first one comes back."""
+def test_active_one_loses_a_store(stack, server, lose):
+    """The active one alone loses it, be it away or silent: the other takes over soon after
+    CAMPAIGN_HOLD, and the first one comes back."""
     with no_consumer(stack), proxies_of(stack) as proxies:
         with Consumer(through(proxies, stack)) as active:
             wait_until("it consumes", lambda: consumes(stack))
             with Consumer(environment(stack)) as standby:
                 wait_until("both have subscribed",
                            lambda: subscriptions(stack) == 2 * len(campaigns.QUEUES))
-                proxies[server].cut()
-                assert_all_sent(stack, send_to_all_queues(stack))
-                active.wait_for_line("gave the queue back")
+                lose(proxies[server])
+                ids = send_to_all_queues(stack)
+                wait_until("it has given all queues back", lambda: len(
+                    active.lines("gave the queue back")) >= len(campaigns.QUEUES), SILENCE_S)
+                assert_all_sent(stack, ids)
                 assert standby.terminate() == 0
             proxies[server].mend()
             active.wait_for_line(f"{server} is back")
             wait_until("it consumes again", lambda: consumes(stack))
             assert_all_sent(stack, send_to_all_queues(stack))
             assert active.terminate() == 0
+
+
+def test_slow_one_is_waited_for(stack):
+    """A MongoDB that takes longer than CAMPAIGN_HOLD for an insert is not away: the queue is kept,
+    and what it has taken meanwhile is not stored twice."""
+    text = "x" * 4000
+    with no_consumer(stack), proxies_of(stack) as proxies:
+        with Consumer(through(proxies, stack)) as consumer:
+            wait_until("it consumes", lambda: consumes(stack))
+            campaign_id = campaigns.create(stack, NUMBERS, message=text)
+            proxies["MongoDB"].slow_down(600_000)
+            campaigns.dispatch(stack, campaign_id)
+            consumer.wait_for_line("MongoDB is slow")
+            wait_for_status(stack, campaign_id, "sent")
+            assert_delivered(stack, campaign_id, NUMBERS)
+            assert not consumer.lines("gave the queue back")
+            assert consumer.terminate() == 0
 
 
 def test_created_at_is_the_time_of_storing(stack):

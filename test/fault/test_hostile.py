@@ -6,27 +6,18 @@ No database ever has a worker twice, every job is done once, and all workers are
     FAULT_JOBS=10000 FAULT_ROUNDS=100 FAULT_SEED=7 pytest test/fault/test_hostile.py
 """
 import contextlib
-import threading
-import time
 
 import pytest
 
 import job_mix
 import jobs
+from hostile import watched
 from stack import Stack, execute
 from waiting import wait_until
 
 PARTS = ["rabbitmq", "mongod", "consumer", "smtp", "mailer", "postgrest", "nginx"]
 OTHERS = ("hostile_a", "hostile_b")
 WORKERS = 2
-WATCH_S = 0.01
-# A process that ends is shown a moment longer than it has its place; a doubled one is there for long.
-DOUBLED_S = 0.5
-# By database: more than one campaign worker, more job workers than any setting here allows.
-DOUBLED = """
-    SELECT datname, backend_type, array_agg(pid ORDER BY pid) FROM pg_stat_activity
-    WHERE backend_type IN ('campaign launcher', 'campaign worker', 'campaign job worker')
-    GROUP BY 1, 2 HAVING count(*) > CASE backend_type WHEN 'campaign job worker' THEN %s ELSE 1 END"""
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -49,42 +40,6 @@ def _server():
         yield running
     finally:
         running.down()
-
-
-class Watcher(threading.Thread):
-    """Looks all the time whether a worker is there twice."""
-
-    def __init__(self, server):
-        super().__init__(daemon=True)
-        self.server = server
-        self.doubled = []
-        self.looks = 0
-        self.over = threading.Event()
-
-    def run(self):
-        since = {}
-        with contextlib.closing(self.server.connect(database="postgres")) as connection:
-            while not self.over.is_set():
-                now = time.monotonic()
-                found = {(database, kind, tuple(pids)) for database, kind, pids
-                         in execute(connection, DOUBLED, WORKERS + 1)}
-                since = {key: since.get(key, now) for key in found}
-                self.doubled += [key for key, at in since.items() if now - at > DOUBLED_S]
-                self.looks += 1
-                time.sleep(WATCH_S)
-
-
-@contextlib.contextmanager
-def watched(server):
-    watcher = Watcher(server)
-    watcher.start()
-    try:
-        yield watcher
-    finally:
-        watcher.over.set()
-        watcher.join()
-    assert watcher.looks > 10
-    assert not watcher.doubled, watcher.doubled
 
 
 def processes(server):
@@ -127,7 +82,7 @@ def test_hostile_acts(server, job_count, rounds, chance):
         create_database(server, name)
     server.set("campaign.database", ",".join(["campaign", *OTHERS]))
     created = job_mix.create(server, chance, job_count // 2)
-    with watched(server):
+    with watched(server, WORKERS + 1):
         for _ in range(4 * rounds):
             print(strike(server, chance))
             created.update(job_mix.create(server, chance, job_count // (8 * rounds)))

@@ -1,6 +1,6 @@
 -- What the worker marks and the consumer reports.
 BEGIN;
-SELECT plan(49);
+SELECT plan(56);
 
 CREATE FUNCTION pg_temp.running(count int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -72,14 +72,14 @@ CREATE TEMPORARY TABLE vip AS SELECT campaign_create('test', 'hello') AS id;
 SELECT campaign_upload(id, '5511987654321', class => 'VIP'), campaign_upload(id, '5511987654322') FROM vip;
 SELECT campaign_dispatch(id) FROM vip;
 SELECT results_eq(
-    $$ SELECT class, blocked FROM campaign.outbox_active() WHERE campaign_id = (SELECT id FROM vip) $$,
+    $$ SELECT class, blocked FROM campaign.outbox_active(ARRAY[(SELECT id FROM vip)]) $$,
     $$ VALUES ('VIP', false), ('NORMAL', true) $$, 'R3.2: NORMAL waits until VIP is stored');
 SELECT campaign.outbox_mark(id, 'VIP', 0, 1) FROM vip;
-SELECT is((SELECT blocked FROM campaign.outbox_active() WHERE campaign_id = vip.id AND class = 'NORMAL'), true,
+SELECT is((SELECT blocked FROM campaign.outbox_active(ARRAY[vip.id]) WHERE class = 'NORMAL'), true,
     'R3.2: published is not enough') FROM vip;
 SELECT campaign.report_stored(ARRAY[id], ARRAY['VIP'], ARRAY[1], ARRAY[1]) FROM vip;
 SELECT results_eq(
-    $$ SELECT class, blocked FROM campaign.outbox_active() WHERE campaign_id = (SELECT id FROM vip) $$,
+    $$ SELECT class, blocked FROM campaign.outbox_active(ARRAY[(SELECT id FROM vip)]) $$,
     $$ VALUES ('NORMAL', false) $$, 'R3.2: and then goes on');
 SELECT campaign.report_conflict(id, 'NORMAL', 1, 'another message is there') FROM vip;
 SELECT campaign.report_conflict(id, 'NORMAL', 1, 'again') FROM vip;
@@ -101,7 +101,7 @@ SELECT campaign.report_conflict(id, 'NORMAL', 3, 'refused') FROM five;
 SELECT results_eq($$ SELECT pg_temp.checked(id, 'NORMAL', 7, 10) FROM five $$, ARRAY['true NORMAL 10 1'],
     'what would end it asks for a look first');
 SELECT is(pg_temp.stored(id) || pg_temp.status(id), '{[1,7)}queued', 'and is not reported') FROM five;
-SELECT is(campaign.outbox_finish(), 0, 'so that the worker does not end it either');
+SELECT is(campaign.outbox_finish(ARRAY[id]), 0, 'so that the worker does not end it either') FROM five;
 SELECT results_eq($$ SELECT pg_temp.checked(id, 'NORMAL', 7, 10, ARRAY[id]) FROM five $$, ARRAY['true'],
     'after the look it ends');
 SELECT is_empty($$ SELECT pg_temp.checked(id, 'NORMAL', 7, 10) FROM five $$, 'and is never asked for again');
@@ -118,6 +118,19 @@ SELECT campaign_cancel(id) FROM seven;
 SELECT is_empty($$ SELECT pg_temp.checked(id, 'NORMAL', 1, 1) FROM seven $$, 'one that cannot end is reported at once');
 SELECT is(pg_temp.stored(id), '{[1,2)}', 'like any other') FROM seven;
 SELECT is_empty($$ SELECT pg_temp.checked('nothing', 'NORMAL', 1, 1) $$, 'an unknown campaign is a warning');
+
+-- The pages in which the worker reads what is unfinished.
+CREATE TEMPORARY TABLE paged AS SELECT array_agg(pg_temp.running(1)) AS ids FROM generate_series(1, 3);
+UPDATE campaign.campaigns SET queued_at = '2000-01-01' FROM paged WHERE id = ANY (ids);
+UPDATE paged SET ids = ARRAY(SELECT id FROM unnest(ids) AS id ORDER BY id COLLATE "C");
+SELECT is(campaign.outbox_page(part, NULL, 2), ids[1:2], 'R0.15: the first page of what is ' || part)
+FROM paged, unnest('{queued,open}'::text[]) AS part;
+SELECT is(campaign.outbox_page(part, ids[2], 1), ids[3:3], 'R0.15: the next one, of the same moment')
+FROM paged, unnest('{queued,open}'::text[]) AS part;
+SELECT campaign_pause(ids[2]) FROM paged;
+SELECT is(campaign.outbox_page('open', NULL, 2), ARRAY[ids[1], ids[3]], 'R0.15: without the one that is paused') FROM paged;
+SELECT is(campaign.outbox_page('open', ids[2], 1), ids[3:3], 'R0.15: behind which the next page begins nevertheless') FROM paged;
+SELECT is(campaign.outbox_page('waiting', NULL, 1000) @> ids[2:2], true, 'R0.15: it is with those that wait') FROM paged;
 
 SELECT * FROM finish();
 ROLLBACK;

@@ -55,7 +55,7 @@ SELECT is_empty($$ SELECT campaign.report_halted(ARRAY[id, 'nothing']) FROM run 
 SELECT is(campaign_pause(id, 'lunch') ->> 'status', 'paused', 'what is published whole can be paused') FROM run;
 SELECT results_eq($$ SELECT campaign.report_halted(ARRAY[id, 'nothing']) FROM run $$, $$ SELECT id FROM run $$, 'and is halted');
 SELECT is((SELECT halted FROM campaign.report_open(id)), true, 'as whoever takes it up is told') FROM run;
-SELECT is_empty($$ SELECT FROM campaign.outbox_active() AS a JOIN run ON run.id = a.campaign_id $$, 'the worker has nothing to publish');
+SELECT is_empty($$ SELECT FROM campaign.outbox_active(ARRAY(SELECT id FROM run)) AS a JOIN run ON run.id = a.campaign_id $$, 'the worker has nothing to publish');
 SELECT is(campaign_resume(id) ->> 'status', 'queued', 'it is resumed') FROM run;
 SELECT results_eq($$ SELECT published, rewinds, resumes FROM campaign.progress JOIN run ON run.id = campaign_id $$,
     $$ VALUES (40::bigint, 1, 1) $$, 'from the end of what is stored');

@@ -20,6 +20,9 @@ class Proxy:
         self._lock = threading.Lock()
         self._sockets = []
         self._open = True
+        self._thawed = threading.Event()
+        self._thawed.set()
+        self._rate = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._listen, daemon=True).start()
@@ -33,6 +36,7 @@ class Proxy:
 
     def cut(self):
         """Ends all connections; new ones are closed at once."""
+        self._thawed.set()
         with self._lock:
             self._open = False
             ended, self._sockets = self._sockets, []
@@ -42,9 +46,20 @@ class Proxy:
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
 
+    def freeze(self):
+        """Connections stay, and new ones come about, but nothing is passed on: a process that is
+        stopped, a network that loses everything."""
+        self._thawed.clear()
+
+    def slow_down(self, rate):
+        """Passes on so many bytes a second of each connection."""
+        self._rate = rate
+
     def mend(self):
+        self._rate = None
         with self._lock:
             self._open = True
+        self._thawed.set()
 
     def _listen(self):
         while True:
@@ -86,4 +101,7 @@ class Proxy:
                 piece = source.recv(65536)
                 if not piece:
                     return
+                self._thawed.wait()
+                if self._rate is not None:
+                    threading.Event().wait(len(piece) / self._rate)
                 (server if source is client else client).sendall(piece)
