@@ -23,7 +23,7 @@ PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
 MARKS := $(if $(SOMETIMES),-DCAMPAIGN_SOMETIMES)
 
 .DEFAULT_GOAL := all
-.PHONY: all extension consumer mailer install setup demo test unit fuzz sql e2e fault bench mutants \
+.PHONY: all extension consumer mailer install setup demo test unit fuzz sql e2e fault model bench mutants \
 	test-debian12 test-debian13 portability sanitize lint clean
 
 all: extension consumer mailer
@@ -36,12 +36,12 @@ demo: setup
 	@test/demo
 
 test:
-	@test/stack/install fuzz pg16 pg18
+	@test/stack/install fuzz model pg16 pg18
 	@$(MAKE) --no-print-directory -s all
 	@test/run
 
-unit fuzz sql e2e fault bench:
-	@test/stack/install fuzz
+unit fuzz sql e2e fault model bench:
+	@test/stack/install fuzz model
 	@$(MAKE) --no-print-directory -s all
 	@test/run $@
 
