@@ -8,6 +8,7 @@ import time
 
 import campaigns
 import jobs
+import pause
 import proof
 import signup
 from private_stack import Unmeasured
@@ -327,6 +328,7 @@ ALL = {
     "jobs": jobs.throughput,
     "job-snapshot": jobs.snapshot,
     "job-latency": jobs.latency,
+    "pause": pause.latency,
     "sign-ups": signup.latency,
     "mail-snapshot": signup.mail_snapshot,
 }
