@@ -24,7 +24,8 @@ def _clean():
 @pytest.fixture(scope="module", name="server")
 def _server():
     """PostgreSQL alone: its workers find no broker, which is all the same here."""
-    running = Stack.up(settings=[POLL, "max_worker_processes=12", "max_parallel_workers=0"],
+    running = Stack.up(settings=[POLL, "max_worker_processes=12", "max_parallel_workers=0",
+                                 "autovacuum=off"],  # whose processes would be taken for workers
                        without=PARTS)
     try:
         yield running
@@ -57,10 +58,14 @@ def complete(server, databases=("campaign",), job_workers=2):
     if job_workers:
         wanted.update({(name, "campaign job worker"): job_workers for name in databases})
 
+    found = {}
+
     def look():
-        found = workers(server)
-        return found if {key: len(pids) for key, pids in found.items()} == wanted else None
-    return wait_until(f"the workers are {wanted}", look)
+        found.clear()
+        found.update(workers(server))
+        return {key: len(pids) for key, pids in found.items()} == wanted
+    wait_until(f"the workers are {wanted}", look)
+    return found
 
 
 def end_launcher(server):
@@ -255,6 +260,16 @@ def children(pid):
     return set(map(int, pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
+def has_begun(pid):
+    """Whether this stopped process ignores SIGINT, as a worker does from its first step on: right
+    after that, it may be in the roster, long before pg_stat_activity shows it."""
+    wait_until("it is stopped", lambda: pathlib.Path(f"/proc/{pid}/stat").read_text()
+               .rpartition(")")[2].split()[0] == "T")
+    fields = dict(line.split(":", 1) for line in
+                  pathlib.Path(f"/proc/{pid}/status").read_text().splitlines())
+    return bool(int(fields["SigIgn"], 16) & 1 << (signal.SIGINT - 1))
+
+
 def stopped_at_its_start(server):
     """Ends the campaign worker; the next one's process, stopped before it has told anybody that it is
     there. None if it was quicker than we."""
@@ -268,7 +283,7 @@ def stopped_at_its_start(server):
         assert time.monotonic() < end, "no other worker was started"
     (new,) = new
     os.kill(new, signal.SIGSTOP)
-    if server.sql("SELECT FROM pg_stat_activity WHERE pid = %s", new):
+    if has_begun(new):
         os.kill(new, signal.SIGCONT)
         return None
     return new
