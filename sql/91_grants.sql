@@ -129,6 +129,7 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_reset(text, text),
     campaign_api.campaign_events(text),
     campaign_api.campaign_verify(text),
+    campaign_api.campaign_receipt(text, text),
     campaign_api.campaign_run_status(text),
     campaign_api.campaign_health(text),
     campaign_api.campaign_logs(text, integer),
