@@ -51,6 +51,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_due(),
     campaign.outbox_finish(text[]),
     campaign.outbox_trouble(text, text),
+    campaign.outbox_tell(text[], boolean),
     campaign.attributes_canonical(jsonb)
 TO campaign_worker;
 
