@@ -280,6 +280,7 @@ BEGIN
         sent_at = CASE WHEN target = 'sent' THEN clock_timestamp() ELSE c.sent_at END
     WHERE c.id = campaign_id;
     PERFORM campaign.event_add(source.id, source.status, target, reason);
+    PERFORM campaign.campaign_changed(source.id);
     RETURN source.status;
 END
 $$;

@@ -170,6 +170,7 @@ BEGIN
             RETURNING p.stored @> int8range(1, p.total + 1) INTO finished;
             missing := missing + (NOT FOUND)::integer;
         END IF;
+        PERFORM campaign.campaign_changed(report.campaign_id);
         IF sample_is_due THEN
             PERFORM campaign.sample_take(report.campaign_id, report.class);
         END IF;
@@ -228,6 +229,7 @@ BEGIN
         error = coalesce(p.error, format('%s %s: %s', class, seq, left(reason, 500)))
     WHERE p.campaign_id = report_conflict.campaign_id
       AND p.class = report_conflict.class::campaign.recipient_class;
+    PERFORM campaign.campaign_changed(campaign_id);
 END
 $$;
 COMMENT ON FUNCTION campaign.report_conflict(text, text, bigint, text) IS

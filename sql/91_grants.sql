@@ -51,6 +51,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_due(),
     campaign.outbox_finish(text[]),
     campaign.outbox_trouble(text, text),
+    campaign.outbox_tell(text[], boolean),
     campaign.attributes_canonical(jsonb)
 TO campaign_worker;
 
@@ -129,6 +130,7 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_reset(text, text),
     campaign_api.campaign_events(text),
     campaign_api.campaign_verify(text),
+    campaign_api.campaign_receipt(text, text),
     campaign_api.campaign_run_status(text),
     campaign_api.campaign_health(text),
     campaign_api.campaign_logs(text, integer),

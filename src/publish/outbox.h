@@ -111,4 +111,7 @@ int64 outbox_rewind(const char *campaign_id, MessageClass class);
 /* What the worker waits for; NULL sentence: no longer; both NULL: for nothing. */
 void outbox_trouble(const char *subject, const char *sentence);
 
+/* Tells those who listen where these campaigns stand; `missed`: that there were others. */
+void outbox_tell(const char *const *campaign_ids, int count, bool missed);
+
 #endif /* CAMPAIGN_OUTBOX_H */

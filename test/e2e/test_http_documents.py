@@ -30,6 +30,8 @@ ROUTES = {"POST /signup", "POST /login", "POST /logout", "GET /me", "POST /me/pa
           f"GET /campaigns/{ID}/status", f"GET /campaigns/{ID}/verify",
           f"POST /campaigns/{ID}/dispatch", f"POST /campaigns/{ID}/pause",
           f"POST /campaigns/{ID}/resume", f"POST /campaigns/{ID}/cancel",
+          f"POST /campaigns/{ID}/schedule", f"POST /campaigns/{ID}/reset",
+          f"GET /campaigns/{ID}/events", f"GET /campaigns/{ID}/receipt",
           "GET /applications", "POST /applications", f"GET /applications/{ID}",
           f"PATCH /applications/{ID}", f"DELETE /applications/{ID}", "GET /token", "GET /tokens",
           f"GET /tokens/{ID}", f"DELETE /tokens/{ID}", "POST /job", "GET /job", f"GET /job/{ID}",
@@ -146,7 +148,7 @@ def test_openapi_has_every_function_and_view(openapi):
     for name in ("signup", "login", "logout", "me", "company_member_add", "company_member_remove",
                  "password_change", "campaign_upload", "campaign_upload_json", "campaign_dispatch",
                  "campaign_send", "campaign_status", "campaign_pause", "campaign_resume",
-                 "campaign_cancel", "campaign_verify", "campaign_run_status", "campaign_health",
+                 "campaign_cancel", "campaign_verify", "campaign_receipt", "campaign_run_status", "campaign_health",
                  "campaign_logs", "campaign_runs", "campaign_recipients", "campaign_generate",
                  "campaign_run_control", "application_create", "token",
                  "job_create", "job_get", "job_cancel", "job_retry", "job_stats", "signup_async"):
