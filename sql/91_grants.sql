@@ -1,5 +1,35 @@
 -- Who may do what. Nothing here is PUBLIC.
 
+-- What somebody has set with ALTER DEFAULT PRIVILEGES has been granted by now, on each object. Functions and types
+-- are PUBLIC's by default, which is dealt with below.
+DO $defaults$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT DISTINCT o.kind, o.name, o.type, a.grantee
+        FROM (
+            SELECT 'FUNCTION' AS kind, p.oid::pg_catalog.regprocedure::text AS name, p.oid, 'f' AS type, p.proacl AS acl, p.proowner AS owner
+            FROM pg_catalog.pg_proc p
+            UNION ALL SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::pg_catalog.regclass::text, c.oid, 'r', c.relacl, c.relowner
+            FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'v', 'S')
+            UNION ALL SELECT 'TYPE', pg_catalog.format_type(t.oid, NULL), t.oid, 't', t.typacl, t.typowner FROM pg_catalog.pg_type t
+            UNION ALL SELECT 'SCHEMA', pg_catalog.quote_ident(n.nspname), n.oid, 'n', n.nspacl, n.nspowner FROM pg_catalog.pg_namespace n
+        ) AS o
+        JOIN pg_catalog.pg_depend d ON d.objid = o.oid AND d.objsubid = 0 AND d.deptype = 'e'
+        JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'campaign',
+            LATERAL pg_catalog.aclexplode(o.acl) AS a
+        WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+          AND d.classid = CASE o.type WHEN 'f' THEN 'pg_catalog.pg_proc' WHEN 'r' THEN 'pg_catalog.pg_class'
+              WHEN 't' THEN 'pg_catalog.pg_type' ELSE 'pg_catalog.pg_namespace' END::pg_catalog.regclass
+          AND a.grantee <> o.owner AND (a.grantee <> 0 OR o.type IN ('r', 'n'))
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %s', granted.kind, granted.name,
+            CASE granted.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(granted.grantee)) END);
+    END LOOP;
+END
+$defaults$;
+
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA campaign, campaign_api FROM PUBLIC;
 REVOKE ALL ON FUNCTION
     @extschema@.user_create(text, text),
@@ -31,6 +61,7 @@ REVOKE ALL ON FUNCTION
     @extschema@.job_retry(text),
     @extschema@.job_stats(),
     @extschema@.application_create(text, text, text),
+    @extschema@.application_rotate(text, boolean),
     @extschema@.token_create(text, text, interval),
     @extschema@.token_revoke(text),
     @extschema@.password_hash(text),
@@ -138,7 +169,8 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_recipients(text, text, integer),
     campaign_api.campaign_generate(bigint, text, bigint, double precision, boolean),
     campaign_api.campaign_run_control(text, text, text, boolean),
-    campaign_api.application_create(text, text)
+    campaign_api.application_create(text, text),
+    campaign_api.application_rotate(text, boolean)
 TO campaign_user;
 GRANT EXECUTE ON FUNCTION
     campaign_api.job_create(text, json, timestamptz, integer),
