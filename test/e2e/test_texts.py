@@ -17,8 +17,8 @@ PEOPLE = [("NORMAL", "+99900000001", None, {"Nome completo": "José \"Zé\" \\ {
           ("VIP", "+99900000002", None, {"valor": True, "dia": "hoje 🚀", "x": {"valor": 9}}),
           ("NORMAL", "+99900000003", "as it is: {valor} \\{", {"valor": 1, "dia": 2}),
           ("NORMAL", "+99900000004", None, {"Nome completo": " ", "valor": -7, "dia": "a\tb\n\u0001c"})]
-TEXTS = ["Olá cliente, {true} até hoje 🚀! \\", "Olá José \"Zé\" \\ {dia}, {10.5} até 3/5! \\",
-         "as it is: {valor} \\{", "Olá cliente, {-7} até a\tb\n\u0001c! \\"]
+TEXTS = ["Olá cliente, {true} até hoje 🚀! \\\\", "Olá José \"Zé\" \\ {dia}, {10.5} até 3/5! \\\\",
+         "as it is: {valor} \\{", "Olá cliente, {-7} até a\tb\n\u0001c! \\\\"]
 
 
 @pytest.fixture(scope="module", name="draft")
@@ -58,7 +58,7 @@ def test_status_says_what_it_cost(stack, draft, sent):
     assert cost["total"] == sum(one["segments"] for one in each)
     assert cost["ucs2"] == sum(one["encoding"] == "UCS-2" for one in each) == 3
     assert cost["longest"]["units"] == max(one["units"] for one in each)
-    assert cost["warning"] and {one["character"] for one in cost["characters"]} == set("á🚀é\t\u0001")
+    assert cost["warning"] and {one["character"] for one in cost["characters"]} == set("á🚀\t\u0001")
 
 
 def test_filled_texts_are_proved(stack, draft, sent, tmp_path):
@@ -101,7 +101,7 @@ def test_tests_that_are_refused(stack, draft, sent):
     before = stack.one("SELECT count(*) FROM campaign.campaigns")
     eleven = campaigns.numbers_file(campaigns.make_numbers(11))
     assert refused(stack, "SELECT campaign_test(%s, %s)", draft, eleven) == "a test goes to 1 to 10 numbers, not to 11"
-    assert refused(stack, "SELECT campaign_test(%s, '')", draft) == "a test goes to 1 to 10 numbers, not to 0"
+    assert "holds no valid number" in refused(stack, "SELECT campaign_test(%s, '')", draft)
     assert "has no recipient" in refused(stack, "SELECT campaign_test(%s, '+99900000007', '+99900000099')", draft)
     assert "is a test itself" in refused(stack, "SELECT campaign_test(%s, '+99900000007')", sent[1]["id"])
     assert "cannot be reset" in refused(stack, "SELECT campaign_reset(%s)", sent[1]["id"])
