@@ -386,6 +386,7 @@ PlaceholdersResult placeholders_fill(const Placeholders *placeholders, const cha
 
 	text->length = 0;
 	text->present = 0;
+	text->failed = 0;
 	if (attributes != NULL &&
 		!read_attributes(placeholders, attributes, attributes + attributes_length, values,
 						 &text->present))
