@@ -46,6 +46,9 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_cancel(text, text),
     @extschema@.campaign_reset(text, text),
     @extschema@.campaign_events(text),
+    @extschema@.message_segments(text),
+    @extschema@.campaign_texts(text, integer),
+    @extschema@.campaign_test(text, text, text, text),
     @extschema@.campaign_verify(text, interval),
     @extschema@.campaign_receipt(text, text),
     @extschema@.campaign_run_status(text),
@@ -168,6 +171,9 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_cancel(text, text),
     campaign_api.campaign_reset(text, text),
     campaign_api.campaign_events(text),
+    campaign_api.message_segments(text),
+    campaign_api.campaign_texts(text, integer),
+    campaign_api.campaign_test(text, json, text),
     campaign_api.campaign_verify(text),
     campaign_api.campaign_receipt(text, text),
     campaign_api.campaign_run_status(text),
@@ -193,7 +199,7 @@ TO campaign_user, campaign_app;
 GRANT SELECT (id, email, created_at, updated_at, deleted) ON campaign.users TO campaign_user;
 GRANT SELECT (id, name, document, created_at, updated_at, deleted) ON campaign.companies TO campaign_user;
 GRANT SELECT (company_id, user_id, created_at, deleted) ON campaign.company_members TO campaign_user;
-GRANT SELECT (id, name, company_id, user_id, message, ordered, status, total, error, scheduled_at,
+GRANT SELECT (id, name, company_id, user_id, message, ordered, test_of, status, total, error, scheduled_at,
     queued_at, started_at, published_at, sent_at, created_at, updated_at, deleted)
 ON campaign.campaigns TO campaign_user;
 GRANT SELECT (campaign_id, class, seq, phone_number) ON campaign.recipients TO campaign_user;
@@ -223,7 +229,7 @@ GRANT SELECT, DELETE, INSERT (name, document), UPDATE (name, document)
 ON campaign_api.companies TO campaign_user;
 GRANT SELECT, DELETE, INSERT (name, message, company_id, user_id, ordered), UPDATE (name, message, ordered)
 ON campaign_api.campaigns TO campaign_user;
-GRANT SELECT ON campaign_api.company_members, campaign_api.recipients TO campaign_user;
+GRANT SELECT ON campaign_api.company_members, campaign_api.recipients, campaign_api.campaign_tests TO campaign_user;
 GRANT SELECT, DELETE, UPDATE (name) ON campaign_api.applications TO campaign_user;
 GRANT SELECT, DELETE ON campaign_api.tokens TO campaign_user, campaign_app;
 -- Every write to jobs is refused by a trigger, which says so better than a missing privilege.
