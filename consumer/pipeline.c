@@ -233,6 +233,9 @@ static bool store_some(Pipeline *pipeline, Storing *storing, Error *error)
 	if (storing->set_back)
 		return true;
 	storing->look = false;
+	if (pipeline->chunk->doubt &&
+		!store_look_for_suppressed(pipeline->store, pipeline->chunk, error))
+		return false;
 	if (pipeline->chunk->look)
 	{
 		if (!store_look(pipeline->store, pipeline->chunk, error))
@@ -274,6 +277,25 @@ static Outcome take_turn(Pipeline *pipeline)
 	return outcome;
 }
 
+/* How many of each class are left out: look.c compares it with what PostgreSQL knows. */
+static void note_suppressed(Pipeline *pipeline)
+{
+	const Chunk *chunk = pipeline->chunk;
+
+	for (int i = 0; chunk->suppressed > 0 && i < chunk->ranges.count; i++)
+	{
+		const Range *range = &chunk->ranges.items[i];
+		PositionCampaign *campaign;
+
+		if (!range->suppressed)
+			continue;
+		SOMETIMES("consumer.suppressed");
+		campaign = position_find(pipeline->positions, range->campaign_id);
+		if (campaign != NULL)
+			campaign->classes[range->class].suppressed += range_documents(range);
+	}
+}
+
 static Outcome store_chunk(Pipeline *pipeline)
 {
 	Storing storing = {.look = mark_is_due(pipeline)};
@@ -298,11 +320,12 @@ static Outcome store_chunk(Pipeline *pipeline)
 		outcome = park_chunk(pipeline);
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	counters.documents += chunk->count - chunk->parked - chunk->halted;
+	counters.documents += chunk->count - chunk->parked - chunk->halted - chunk->suppressed;
 	if (chunk->halted > 0)
 		log_line(LOG_INFO, "left out: the campaign is paused or cancelled",
 				 {"queue", pipeline->queue, 0}, {"documents", NULL, chunk->halted});
 	chunk_leave_out_halted(chunk);
+	note_suppressed(pipeline);
 	return OUTCOME_OK;
 }
 

@@ -56,7 +56,7 @@ COMMENT ON FUNCTION campaign.outbox_active(text[]) IS
 
 CREATE FUNCTION campaign.outbox_template(campaign_id text, class text)
 RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text,
-    message_version integer, attributes_outcome text)
+    message_version integer, attributes_outcome text, placeholders boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -64,7 +64,7 @@ AS $$
 BEGIN
     RETURN QUERY
     SELECT c.message, c.identifier_time, c.identifier_entropy, c.identifier_fingerprint, c.message_version,
-        campaign.attributes_outcome(c.generated, outbox_template.class::campaign.recipient_class)::text
+        campaign.attributes_outcome(c.generated, outbox_template.class::campaign.recipient_class)::text, c.placeholders
     FROM campaign.campaigns c WHERE c.id = outbox_template.campaign_id;
 END
 $$;

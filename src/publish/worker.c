@@ -113,6 +113,10 @@ static Worker *worker_start(Datum argument)
 		AllocSetContextCreate(TopMemoryContext, "campaign worker turn", ALLOCSET_DEFAULT_SIZES);
 	worker->backoff_ms = LINK_BACKOFF_MIN_MS;
 	streams_init(&worker->streams);
+	for (int i = 0; i < MESSAGE_PARTITIONS; i++)
+		message_partition_queue(i, worker->queues[i].name);
+	strlcpy(worker->queues[MESSAGE_PARTITIONS].name, MESSAGE_QUEUE_PARALLEL,
+			sizeof(worker->queues[MESSAGE_PARTITIONS].name));
 	live_start(worker);
 	MemoryContextSwitchTo(worker->turn);
 	return worker;

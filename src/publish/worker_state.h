@@ -20,9 +20,11 @@
 /* What is known of a queue. */
 typedef struct WorkerQueue
 {
+	char name[MESSAGE_QUEUE_NAME_MAX];
 	int64 asked_at;		 /* when the broker was asked about it; 0: not on this connection */
 	bool drained;		 /* its answer: nothing is ready, and there is a consumer */
 	bool served;		 /* there is a consumer */
+	int64 moved_at;		 /* when a campaign in it was last stored on, or the first one came */
 	bool refused;		 /* it refuses batches; said in the log */
 	int64 nacked_at;	 /* when it last refused one */
 	int64 refused_since; /* it has only refused since; 0: it has not */
@@ -62,6 +64,7 @@ typedef struct Worker
 	char *url;									  /* that the publisher uses; secret */
 	bool away;									  /* the broker; said in the log */
 	ErrorCode away_code;						  /* and why: another reason is said too */
+	char undeclared[MESSAGE_QUEUE_NAME_MAX];	  /* the queue that it does not let us declare */
 	bool blocked;								  /* by the broker's alarm; said in the log */
 	bool silent;								  /* the broker confirms nothing; said in the log */
 	const char *troubles[MESSAGE_PARTITIONS + 2]; /* as they stand in the table; trouble.c's */
