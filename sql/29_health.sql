@@ -274,7 +274,8 @@ DECLARE
     ended boolean := target.status IN ('sent', 'failed', 'cancelled');
 BEGIN
     RETURN CASE
-        WHEN state = 'completed' THEN class.stored - class.failed
+        WHEN state = 'completed' THEN class.stored - class.failed - class.suppressed
+        WHEN state = 'suppressed' THEN class.suppressed
         WHEN state = 'failed' THEN class.failed
         WHEN state = 'delayed' AND delayed THEN everybody
         WHEN state = 'active' AND NOT delayed AND NOT ended THEN published - class.stored
@@ -283,7 +284,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.state_ranges(campaign.campaigns, campaign.progress, text) IS
-'The seqs of a class that are waiting, active, completed, failed or delayed.';
+'The seqs of a class that are waiting, active, completed, failed, delayed or suppressed.';
 
 CREATE FUNCTION @extschema@.campaign_recipients(campaign_id text, states text[] DEFAULT NULL, rows integer DEFAULT 100)
 RETURNS jsonb
@@ -292,7 +293,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target campaign.campaigns := (campaign.run_read(campaign_id)).target;
-    known CONSTANT text[] := '{waiting,active,completed,failed,delayed}';
+    known CONSTANT text[] := '{waiting,active,completed,failed,delayed,suppressed}';
+    usual CONSTANT text[] := CASE WHEN EXISTS (
+        SELECT FROM campaign.progress p WHERE p.campaign_id = target.id AND NOT isempty(p.suppressed))
+        THEN known ELSE known[:5] END;
 BEGIN
     IF NOT coalesce(states, known) <@ known OR campaign_recipients.rows NOT BETWEEN 0 AND 10000 THEN
         RAISE EXCEPTION 'states are %, rows 0 to 10000', array_to_string(known, ', ')
@@ -300,7 +304,7 @@ BEGIN
     END IF;
     RETURN (
         SELECT coalesce(jsonb_object_agg(s.state, coalesce(f.found, '[]')), '{}')
-        FROM unnest(coalesce(states, known)) AS s (state)
+        FROM unnest(coalesce(states, usual)) AS s (state)
         LEFT JOIN LATERAL (
             SELECT jsonb_agg(jsonb_build_object('class', x.class, 'seq', x.seq, 'phone_number', x.phone_number,
                 'attributes', CASE WHEN s.state IN ('completed') THEN x.attributes
@@ -317,4 +321,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_recipients(text, text[], integer) IS
-'The first recipients in each of these states (waiting, active, completed, failed, delayed; NULL: all five), with class, seq, number and attributes as they read now.';
+'The first recipients in each of these states (waiting, active, completed, failed, delayed, suppressed; NULL: all of them, suppressed only if there are some), with class, seq, number and attributes as they read now.';
