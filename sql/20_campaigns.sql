@@ -109,6 +109,7 @@ CREATE TABLE campaign.progress (
     published bigint NOT NULL DEFAULT 0,
     stored int8multirange NOT NULL DEFAULT '{}',
     failed int8multirange NOT NULL DEFAULT '{}',
+    suppressed int8multirange NOT NULL DEFAULT '{}',
     error text,
     rewinds integer NOT NULL DEFAULT 0,
     resumes integer NOT NULL DEFAULT 0,
@@ -119,6 +120,8 @@ CREATE TABLE campaign.progress (
     sample_after timestamptz,
     PRIMARY KEY (campaign_id, class)
 ) WITH (fillfactor = 50);
+-- Many ranges, changed with every report of some: compressing them again costs more than it saves.
+ALTER TABLE campaign.progress ALTER COLUMN suppressed SET STORAGE EXTERNAL;
 COMMENT ON TABLE campaign.progress IS 'How far a class of a campaign has come.';
 COMMENT ON COLUMN campaign.progress.campaign_id IS 'Campaign.';
 COMMENT ON COLUMN campaign.progress.class IS 'Class of recipients.';
@@ -126,6 +129,7 @@ COMMENT ON COLUMN campaign.progress.total IS 'Recipients of the class: seq runs 
 COMMENT ON COLUMN campaign.progress.published IS 'Highest seq up to which the broker confirmed everything.';
 COMMENT ON COLUMN campaign.progress.stored IS 'The seqs that the consumer has reported: MongoDB holds them, except those in failed. The class is complete when this is {[1,total+1)}.';
 COMMENT ON COLUMN campaign.progress.failed IS 'The seqs that MongoDB refused, or in whose place it holds another message.';
+COMMENT ON COLUMN campaign.progress.suppressed IS 'The seqs that were left out because their numbers are on a suppression list, as the consumer has reported them: MongoDB holds none of them.';
 COMMENT ON COLUMN campaign.progress.error IS 'Why the first of them failed.';
 COMMENT ON COLUMN campaign.progress.rewinds IS 'How often publishing was set back, to what MongoDB holds; a mark from before does not count.';
 COMMENT ON COLUMN campaign.progress.resumes IS 'How many of the rewinds are campaign_resume(); the others mean that confirmed messages were lost.';
@@ -288,6 +292,7 @@ BEGIN
         sent_at = CASE WHEN target = 'sent' THEN clock_timestamp() ELSE c.sent_at END
     WHERE c.id = campaign_id;
     PERFORM campaign.event_add(source.id, source.status, target, reason);
+    PERFORM campaign.campaign_changed(source.id);
     RETURN source.status;
 END
 $$;

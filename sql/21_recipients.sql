@@ -105,6 +105,7 @@ BEGIN
     WHERE p.campaign_id = target.id AND p.class = target_class;
     answer := campaign.recipients_import(target.id, target_class, coalesce(class_total, 0) + 1, numbers,
         coalesce(skip_invalid, false), coalesce(allow_duplicates, false), target.total);
+    answer := answer || campaign.suppressed_answer(target, target_class, coalesce(class_total, 0) + 1);
 
     INSERT INTO campaign.progress AS p (campaign_id, class, total)
     VALUES (target.id, target_class, (answer ->> 'accepted')::bigint)

@@ -91,6 +91,7 @@ BEGIN
     WHERE p.campaign_id = outbox_mark.campaign_id AND p.class = outbox_mark.class::campaign.recipient_class
       AND p.rewinds = outbox_mark.rewinds AND p.published <= outbox_mark.published;
     -- SOMETIMES(worker.mark_before_rewind): NOT FOUND
+    PERFORM campaign.campaign_changed(campaign_id);
     SELECT c.status, NOT EXISTS (
         SELECT FROM campaign.progress p WHERE p.campaign_id = c.id AND p.published < p.total)
     INTO source, finished
@@ -138,6 +139,7 @@ BEGIN
                   AND c.status IN ('queued', 'publishing', 'published', 'paused'))
     RETURNING p.published INTO restart;
     -- SOMETIMES(worker.rewind_of_what_has_ended): NOT FOUND
+    PERFORM campaign.campaign_changed(campaign_id);
     PERFORM FROM campaign.campaigns c
     WHERE c.id = outbox_rewind.campaign_id AND c.status = 'published'
     FOR NO KEY UPDATE SKIP LOCKED;

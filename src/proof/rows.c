@@ -32,6 +32,11 @@ static const char own_row_query[] =
 	"SELECT seq, phone_number, text, "
 	"campaign.attributes_canonical(attributes OPERATOR(pg_catalog.||) $4::jsonb) " ROWS_FROM;
 
+static const char gaps_query[] =
+	"SELECT lower(r), upper(r) FROM campaign.progress p, unnest(p.suppressed) AS r "
+	"WHERE p.campaign_id = $1 AND p.class = $2::campaign.recipient_class AND upper(r) > $3 + 1 "
+	"ORDER BY r";
+
 static LeafText utf8_text(char *text)
 {
 	char *utf8 = pg_server_to_any(text, strlen(text), PG_UTF8);
@@ -70,6 +75,39 @@ static bool read_campaign(Rows *rows)
 	return true;
 }
 
+/* What of the class was left out, behind the place where it begins. */
+static void read_gaps(Rows *rows)
+{
+	Oid types[] = {TEXTOID, TEXTOID, INT8OID};
+	Datum values[] = {CStringGetTextDatum(rows->campaign_id),
+					  CStringGetTextDatum(message_class_name(rows->last.class)),
+					  Int64GetDatum(rows->last.seq)};
+	bool is_null;
+
+	if (SPI_execute_with_args(gaps_query, 3, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "progress could not be read");
+	rows->gap = 0;
+	rows->gap_count = (int) SPI_processed;
+	rows->gaps = palloc(Max(rows->gap_count, 1) * sizeof(RowsGap));
+	for (int i = 0; i < rows->gap_count; i++)
+	{
+		HeapTuple row = SPI_tuptable->vals[i];
+
+		rows->gaps[i].first = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &is_null));
+		rows->gaps[i].behind =
+			DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &is_null));
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Whether this recipient was left out; they are asked for in their order. */
+static bool in_gap(Rows *rows, int64 seq)
+{
+	while (rows->gap < rows->gap_count && rows->gaps[rows->gap].behind <= seq)
+		rows->gap++;
+	return rows->gap < rows->gap_count && rows->gaps[rows->gap].first <= seq;
+}
+
 static void open_class(Rows *rows)
 {
 	Oid types[] = {TEXTOID, TEXTOID, INT8OID, TEXTOID};
@@ -78,6 +116,7 @@ static void open_class(Rows *rows)
 					  Int64GetDatum(rows->last.seq),
 					  CStringGetTextDatum(rows->outcomes[rows->last.class])};
 
+	read_gaps(rows);
 	rows->portal = SPI_cursor_open_with_args(NULL, rows->own ? own_row_query : row_query,
 											 rows->own ? 4 : 3, types, values, NULL, true, 0);
 }
@@ -146,11 +185,14 @@ bool rows_next(Rows *rows, Leaf *leaf)
 	text *phone;
 	bool is_null;
 
-	if ((rows->table == NULL || rows->at == rows->table->numvals) && !fetch(rows))
-		return false;
-	CHECK_FOR_INTERRUPTS();
-	row = rows->table->vals[rows->at++];
-	rows->last.seq = DatumGetInt64(SPI_getbinval(row, rows->table->tupdesc, 1, &is_null));
+	do
+	{
+		if ((rows->table == NULL || rows->at == rows->table->numvals) && !fetch(rows))
+			return false;
+		CHECK_FOR_INTERRUPTS();
+		row = rows->table->vals[rows->at++];
+		rows->last.seq = DatumGetInt64(SPI_getbinval(row, rows->table->tupdesc, 1, &is_null));
+	} while (in_gap(rows, rows->last.seq));
 	phone = DatumGetTextPP(SPI_getbinval(row, rows->table->tupdesc, 2, &is_null));
 	if (!cuid2_series_id(&rows->series, rows->last.seq * MESSAGE_CLASSES + rows->last.class,
 						 rows->identifier))

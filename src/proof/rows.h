@@ -22,6 +22,13 @@ typedef struct RowsPosition
 	int64 seq;
 } RowsPosition;
 
+/* Seqs whose recipients were left out. */
+typedef struct RowsGap
+{
+	int64 first;
+	int64 behind;
+} RowsGap;
+
 typedef struct Rows
 {
 	char *campaign_id;
@@ -33,6 +40,9 @@ typedef struct Rows
 	char *outcomes[MESSAGE_CLASSES]; /* what storing changes in attributes: JSON */
 	Cuid2Series series;
 	MemoryContext row_context; /* for the texts of one message */
+	RowsGap *gaps;			   /* of the class that is read, in order */
+	int gap_count;
+	int gap; /* those before this one are passed */
 	Portal portal;
 	SPITupleTable *table;
 	uint64 at;

@@ -43,6 +43,7 @@ typedef struct OutboxRecipient
 {
 	char text[MESSAGE_PHONE_MAX + 1];
 	int length;
+	bool suppressed; /* on a list that the campaign obeys: not to be sent to */
 } OutboxRecipient;
 
 /* Settings of the worker's session: plans that do not depend on statistics. */
@@ -80,8 +81,8 @@ void outbox_find(const char *const *campaign_ids, int count, OutboxPage *page);
 bool outbox_template(const char *campaign_id, MessageClass class, OutboxTemplate *template);
 
 /*
- * Phones of the recipients after `seq`, at most `limit`, in order; returns how
- * many, which ends before the first one that is missing.
+ * Phones of the recipients after `seq`, at most `limit`, in order, and which of them are
+ * suppressed at this moment; returns how many, which ends before the first one that is missing.
  */
 int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limit,
 				OutboxRecipient *recipients);
@@ -114,5 +115,8 @@ int64 outbox_rewind(const char *campaign_id, MessageClass class);
 
 /* What the worker waits for; NULL sentence: no longer; both NULL: for nothing. */
 void outbox_trouble(const char *subject, const char *sentence);
+
+/* Tells those who listen where these campaigns stand; `missed`: that there were others. */
+void outbox_tell(const char *const *campaign_ids, int count, bool missed);
 
 #endif /* CAMPAIGN_OUTBOX_H */
