@@ -55,19 +55,23 @@ SELECT pg_catalog.pg_extension_config_dump('campaign.uploads', '');
 
 CREATE FUNCTION campaign.recipients_import(
     campaign_id text, class campaign.recipient_class, first_seq bigint, numbers bytea,
-    skip_invalid boolean, allow_duplicates boolean, present bigint
+    skip_invalid boolean, allow_duplicates boolean, present bigint, country text
 ) RETURNS jsonb
 LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'campaign_recipients_import';
-COMMENT ON FUNCTION campaign.recipients_import(text, campaign.recipient_class, bigint, bytea, boolean, boolean, bigint) IS
-'Parses a numbers file and appends its recipients from first_seq on; returns {"accepted", "duplicates", "invalid", "errors"}. present: how many the campaign has in all classes. The caller holds the campaign''s lock.';
+COMMENT ON FUNCTION campaign.recipients_import(text, campaign.recipient_class, bigint, bytea, boolean, boolean, bigint, text) IS
+'Parses a plain list of numbers and appends its recipients from first_seq on; returns {"accepted", "duplicates", "invalid", "errors"}. present: how many the campaign has in all classes; country: that of national numbers, empty for none. The caller holds the campaign''s lock.';
 
 CREATE FUNCTION @extschema@.campaign_upload(
     campaign_id text,
     numbers bytea,
     skip_invalid boolean DEFAULT false,
     allow_duplicates boolean DEFAULT false,
-    class text DEFAULT 'NORMAL'
+    class text DEFAULT 'NORMAL',
+    country text DEFAULT NULL,
+    format text DEFAULT NULL,
+    column_name text DEFAULT NULL,
+    encoding text DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -104,7 +108,7 @@ BEGIN
     SELECT p.total INTO class_total FROM campaign.progress p
     WHERE p.campaign_id = target.id AND p.class = target_class;
     answer := campaign.recipients_import(target.id, target_class, coalesce(class_total, 0) + 1, numbers,
-        coalesce(skip_invalid, false), coalesce(allow_duplicates, false), target.total);
+        coalesce(skip_invalid, false), coalesce(allow_duplicates, false), target.total, coalesce(country, ''));
 
     INSERT INTO campaign.progress AS p (campaign_id, class, total)
     VALUES (target.id, target_class, (answer ->> 'accepted')::bigint)
@@ -117,7 +121,7 @@ BEGIN
     RETURN answer;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.campaign_upload(text, bytea, boolean, boolean, text) IS
+COMMENT ON FUNCTION @extschema@.campaign_upload(text, bytea, boolean, boolean, text, text, text, text, text) IS
 'Adds a file of phone numbers, one a line, to a draft campaign. All or nothing, unless skip_invalid; a number that the campaign already has is dropped, unless allow_duplicates. Returns {"accepted": n, "duplicates": n, "invalid": n, "errors": [{"line": n, "reason": "..."}]}; the same file again changes nothing and returns the same with "repeated": true.';
 
 CREATE FUNCTION @extschema@.campaign_upload(
@@ -125,15 +129,19 @@ CREATE FUNCTION @extschema@.campaign_upload(
     numbers text,
     skip_invalid boolean DEFAULT false,
     allow_duplicates boolean DEFAULT false,
-    class text DEFAULT 'NORMAL'
+    class text DEFAULT 'NORMAL',
+    country text DEFAULT NULL,
+    format text DEFAULT NULL,
+    column_name text DEFAULT NULL,
+    encoding text DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT @extschema@.campaign_upload(campaign_id, convert_to(numbers, 'UTF8'), skip_invalid,
-        allow_duplicates, class)
+        allow_duplicates, class, country, format, column_name, encoding)
 $$;
-COMMENT ON FUNCTION @extschema@.campaign_upload(text, text, boolean, boolean, text) IS
+COMMENT ON FUNCTION @extschema@.campaign_upload(text, text, boolean, boolean, text, text, text, text, text) IS
 'As campaign_upload(text, bytea, ...), for numbers given as text.';
 
 -- Recipients that bring more than a number --------------------------------------------------------

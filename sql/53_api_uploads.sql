@@ -19,7 +19,8 @@ $$;
 COMMENT ON FUNCTION campaign.request_flag(text) IS 'A header of the HTTP request that is true or false; false without it.';
 
 CREATE FUNCTION campaign.api_upload(
-    campaign_id text, numbers bytea, skip_invalid boolean, allow_duplicates boolean, class text
+    campaign_id text, numbers bytea, skip_invalid boolean, allow_duplicates boolean, class text,
+    country text, format text, column_name text, encoding text
 ) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -33,10 +34,11 @@ BEGIN
         PERFORM campaign.api_raise('PT413', format('numbers file is longer than %s bytes', longest),
             NULL, 'Send it in parts: a further file is added to a draft.');
     END IF;
-    RETURN @extschema@.campaign_upload(campaign_id, numbers, skip_invalid, allow_duplicates, class);
+    RETURN @extschema@.campaign_upload(campaign_id, numbers, skip_invalid, allow_duplicates, class,
+        country, format, column_name, encoding);
 END
 $$;
-COMMENT ON FUNCTION campaign.api_upload(text, bytea, boolean, boolean, text) IS
+COMMENT ON FUNCTION campaign.api_upload(text, bytea, boolean, boolean, text, text, text, text, text) IS
 'campaign_upload() for a campaign of the user of the request, up to campaign.upload_max_bytes.';
 
 CREATE FUNCTION campaign.api_upload_raw(numbers bytea) RETURNS jsonb
@@ -54,7 +56,9 @@ BEGIN
     END IF;
     RETURN campaign.api_upload(campaign_id, numbers, campaign.request_flag('X-Skip-Invalid'),
         campaign.request_flag('X-Allow-Duplicates'),
-        upper(coalesce(campaign.request_header('X-Class'), 'NORMAL')));
+        upper(coalesce(campaign.request_header('X-Class'), 'NORMAL')),
+        campaign.request_header('X-Country'), campaign.request_header('X-Format'),
+        campaign.request_header('X-Column'), campaign.request_header('X-Encoding'));
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
@@ -77,6 +81,10 @@ X-Campaign-Id: the campaign.
 X-Skip-Invalid: true to leave invalid lines out instead of refusing the file.
 X-Allow-Duplicates: true to keep repeated numbers.
 X-Class: VIP or NORMAL (default).
+X-Country: country of the national numbers, such as BR.
+X-Format: list, csv, tsv, semicolon or ndjson; found by looking without it.
+X-Column: the column of the numbers; found by its name or its values without it.
+X-Encoding: utf-8 (default), utf-16 or windows-1252.
 
 200 with {"accepted", "duplicates", "invalid", "errors"}, and "repeated": true if the same file was sent before and nothing changed; 404 if there is no such campaign, 403 if it is not yours; 409 if it is no longer a draft; 413 if the file is too long; 422 if lines are invalid.$$;
 
@@ -145,7 +153,10 @@ CREATE FUNCTION campaign_api.campaign_upload_json(
     numbers json,
     skip_invalid boolean DEFAULT false,
     allow_duplicates boolean DEFAULT false,
-    class text DEFAULT 'NORMAL'
+    class text DEFAULT 'NORMAL',
+    country text DEFAULT NULL,
+    format text DEFAULT NULL,
+    column_name text DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -156,7 +167,7 @@ BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_upload_json');
     PERFORM campaign.api_campaign_check(campaign_id);
     RETURN campaign.api_upload(campaign_id, campaign.numbers_from_json(numbers), skip_invalid,
-        allow_duplicates, class);
+        allow_duplicates, class, country, format, column_name, NULL);
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
@@ -164,12 +175,15 @@ EXCEPTION WHEN OTHERS THEN
         replace(hint, 'pass skip_invalid => true', 'send "skip_invalid": true'));
 END
 $$;
-COMMENT ON FUNCTION campaign_api.campaign_upload_json(text, json, boolean, boolean, text) IS
+COMMENT ON FUNCTION campaign_api.campaign_upload_json(text, json, boolean, boolean, text, text, text, text) IS
 $$Send numbers as JSON
 campaign_id: the campaign.
 numbers: array of phone numbers, or a string with one a line.
 skip_invalid: leave invalid numbers out instead of refusing them all.
 allow_duplicates: keep repeated numbers.
 class: VIP or NORMAL.
+country: country of the national numbers, such as BR.
+format: list, csv, tsv, semicolon or ndjson; found by looking if left out.
+column_name: the column of the numbers; found by its name or its values if left out.
 
 Answers as POST /rpc/campaign_upload.$$;

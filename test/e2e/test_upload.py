@@ -257,7 +257,7 @@ def test_reading_a_file_can_be_cancelled(stack, piece):
         execute(connection, "SET statement_timeout = 20")
         with pytest.raises(psycopg2.errors.QueryCanceled):
             execute(connection, "SELECT campaign.recipients_import('none', 'NORMAL', 1,"
-                                " (SELECT content FROM file), false, false, 0)")
+                                " (SELECT content FROM file), false, false, 0, '')")
 
 
 def test_adding_to_a_large_draft_reads_no_row(stack):

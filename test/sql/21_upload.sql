@@ -66,8 +66,8 @@ SELECT is(campaign_upload(id, E'5511987654321\n5511987654322', allow_duplicates 
     '{"accepted": 2, "duplicates": 0, "invalid": 0}', 'R0.11: the same numbers for another class are another file') FROM two;
 
 -- The last seq is 2^40 - 1.
-SELECT is(campaign.recipients_import(pg_temp.draft(), 'NORMAL', 1099511627775, '12025550101', false, false, 0) -> 'accepted', '1', 'seq goes to 2^40 - 1');
-SELECT throws_ok($$ SELECT campaign.recipients_import(pg_temp.draft(), 'NORMAL', 1099511627775, E'12025550101\n12025550102', false, false, 0) $$,
+SELECT is(campaign.recipients_import(pg_temp.draft(), 'NORMAL', 1099511627775, '12025550101', false, false, 0, '') -> 'accepted', '1', 'seq goes to 2^40 - 1');
+SELECT throws_ok($$ SELECT campaign.recipients_import(pg_temp.draft(), 'NORMAL', 1099511627775, E'12025550101\n12025550102', false, false, 0, '') $$,
     '54000', NULL, 'and no further');
 
 -- Large drafts: their numbers are packed too, and a further file is compared with those.
