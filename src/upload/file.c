@@ -41,7 +41,7 @@ void file_read(NumbersFile *file, const char *data, Size length)
 	if (!file->allow_duplicates)
 		number_set_create(&file->seen, length / LINE_TYPICAL);
 
-	numbers_open(&parser, data, length);
+	numbers_open(&parser, &file->rules, data, length);
 	parser.pause = answer_interrupts;
 	while ((result = numbers_next(&parser, &number)) != NUMBERS_END)
 	{

@@ -7,6 +7,7 @@
 #include "postgres.h"
 
 #include "bad_lines.h"
+#include "number.h"
 #include "number_list.h"
 #include "number_set.h"
 
@@ -14,6 +15,7 @@ typedef struct NumbersFile
 {
 	bool skip_invalid;
 	bool allow_duplicates;
+	NumberRules rules;
 
 	NumberList numbers; /* in the file's order, each once unless duplicates are allowed */
 	NumberSet seen;		/* the same as a set; not made if duplicates are allowed */

@@ -34,9 +34,10 @@ typedef struct Scan
 	size_t nul_column;
 } Scan;
 
-void numbers_open(NumbersParser *parser, const char *data, size_t length)
+void numbers_open(NumbersParser *parser, const NumberRules *rules, const char *data, size_t length)
 {
 	memset(parser, 0, sizeof(*parser));
+	parser->rules = *rules;
 	parser->data = data != NULL ? data : ""; /* NULL + 0 is undefined in C */
 	parser->length = length;
 	parser->paused_at = parser->data;
@@ -136,7 +137,7 @@ static void scan_character(Scan *scan, uint32_t c, const char *from, size_t colu
 {
 	if (c >= '0' && c <= '9')
 	{
-		if (scan->digit_count < NUMBERS_DIGITS_MAX)
+		if (scan->digit_count < NUMBER_DIGITS_MAX)
 			number->text[1 + scan->digit_count] = (char) c;
 		scan->digit_count++;
 	}
@@ -226,7 +227,7 @@ static NumbersResult invalid(Number *number, const char *format, ...)
 	va_list arguments;
 
 	va_start(arguments, format);
-	/* NUMBERS_REASON_SIZE has room for the longest text and excerpt: nothing is cut. */
+	/* NUMBER_REASON_SIZE has room for the longest text and excerpt: nothing is cut. */
 	(void) vsnprintf(number->reason, sizeof(number->reason), format, arguments);
 	va_end(arguments);
 	return NUMBERS_INVALID;
@@ -269,15 +270,15 @@ static NumbersResult judge(const Scan *scan, Number *number, bool first_line)
 	}
 	if (scan->problem != 0)
 		return invalid_character(number, scan, first_line);
-	if (digits > NUMBERS_DIGITS_MAX)
+	if (digits > NUMBER_DIGITS_MAX)
 		return invalid(number, "too long: %zu digits, at most %d (one number a line)", digits,
-					   NUMBERS_DIGITS_MAX);
+					   NUMBER_DIGITS_MAX);
 	if (number->text[1] == '0')
 		return invalid(number, "starts with 0: an international number begins with its country "
 							   "code, without 0 or 00");
-	if (digits < NUMBERS_DIGITS_MIN)
+	if (digits < NUMBER_DIGITS_MIN)
 		return invalid(number, "too short: %zu digit%s, at least %d", digits,
-					   digits == 1 ? "" : "s", NUMBERS_DIGITS_MIN);
+					   digits == 1 ? "" : "s", NUMBER_DIGITS_MIN);
 
 	number->digits = 0;
 	for (size_t i = 1; i <= digits; i++)
@@ -308,7 +309,7 @@ static const char *find_line_end(NumbersParser *parser, const char *start, const
 static const char *read_plain(const char *start, const char *end, Number *number)
 {
 	const char *at = start + (*start == '+');
-	const char *stop = end - at > NUMBERS_DIGITS_MAX ? at + NUMBERS_DIGITS_MAX : end;
+	const char *stop = end - at > NUMBER_DIGITS_MAX ? at + NUMBER_DIGITS_MAX : end;
 	char *text = number->text;
 	uint64_t digits = 0;
 	size_t count;
@@ -326,7 +327,7 @@ static const char *read_plain(const char *start, const char *end, Number *number
 		digits = digits * 10 + digit;
 	}
 	count = (size_t) (text - number->text) - 1;
-	if (count < NUMBERS_DIGITS_MIN || (at < end && *at != '\n' && *at != '\r'))
+	if (count < NUMBER_DIGITS_MIN || (at < end && *at != '\n' && *at != '\r'))
 		return NULL;
 	*text = '\0';
 	number->text_length = (int) count + 1;

@@ -93,7 +93,7 @@ static void put_row(Rows *rows, uint64 digits)
 {
 	char *out = rows->buffer + rows->buffer_end;
 	uint64 seq = pg_hton64((uint64) rows->next_seq);
-	char phone[NUMBERS_DIGITS_MAX + 2] = "+";
+	char phone[NUMBER_DIGITS_MAX + 2] = "+";
 	int length = rows->prefix_length;
 
 	memcpy(out, rows->prefix, length);
