@@ -71,10 +71,10 @@ AS 'MODULE_PATHNAME', 'campaign_table_import';
 COMMENT ON FUNCTION campaign.table_import(text, campaign.recipient_class, bytea, boolean, boolean, bigint, text, text, text, bigint, bigint) IS
 'The same for a file with columns: its other columns become attributes. class: that of rows that do not say theirs; column_name: that of the numbers, empty to find it; vip_seq, normal_seq: the first seq of each class. The answer has "format", "columns", "classes" and "with_attributes" besides.';
 
-CREATE FUNCTION campaign.upload_format(numbers bytea, format text, column_name text) RETURNS text
+CREATE FUNCTION campaign.upload_format(numbers bytea, format text, column_name text, country text) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'campaign_upload_format';
-COMMENT ON FUNCTION campaign.upload_format(bytea, text, text) IS
+COMMENT ON FUNCTION campaign.upload_format(bytea, text, text, text) IS
 'list, csv, tsv, semicolon or ndjson: the format that is asked for, or, if that is empty, the one that the file looks like.';
 
 CREATE FUNCTION campaign.upload_decode(numbers bytea, encoding text) RETURNS bytea
@@ -110,7 +110,8 @@ AS $$
 DECLARE
     seqs jsonb := (SELECT coalesce(jsonb_object_agg(p.class, p.total + 1), '{}') FROM campaign.progress p
                    WHERE p.campaign_id = target.id);
-    found_format text := campaign.upload_format(numbers, coalesce(format, ''), coalesce(column_name, ''));
+    found_format text := campaign.upload_format(numbers, coalesce(format, ''), coalesce(column_name, ''),
+        coalesce(country, ''));
     answer jsonb;
 BEGIN
     IF found_format = 'list' THEN

@@ -12,7 +12,7 @@ static CellResult refuse(Number *number, const char *reason)
 	return CELL_NO_NUMBER;
 }
 
-CellResult cell_read(const char *text, size_t length, Number *number)
+CellResult cell_read(const NumberRules *rules, const char *text, size_t length, Number *number)
 {
 	NumbersParser parser;
 	int64_t line = number->line;
@@ -20,7 +20,7 @@ CellResult cell_read(const char *text, size_t length, Number *number)
 
 	if (memchr(text, '\n', length) != NULL || memchr(text, '\r', length) != NULL)
 		return refuse(number, "a line break in a number (one number a row)");
-	numbers_open(&parser, text, length);
+	numbers_open(&parser, rules, text, length);
 	parser.first_seen = true; /* a cell is no header row */
 	result = numbers_next(&parser, number);
 	number->line = line;

@@ -19,6 +19,6 @@ typedef enum CellResult
 } CellResult;
 
 /* Reads all of a cell; number->line stays as it is. */
-CellResult cell_read(const char *text, size_t length, Number *number);
+CellResult cell_read(const NumberRules *rules, const char *text, size_t length, Number *number);
 
 #endif /* CAMPAIGN_CELL_H */

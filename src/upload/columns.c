@@ -176,7 +176,7 @@ static bool choose_found(Columns *columns)
 	return fail_with(columns, "no column holds phone numbers; there are ", NULL);
 }
 
-static bool choose(Columns *columns, const char *wanted)
+static bool choose(Columns *columns)
 {
 	columns->number = columns->class = -1;
 	for (int i = columns->count - 1; i >= 0; i--)
@@ -186,18 +186,19 @@ static bool choose(Columns *columns, const char *wanted)
 	}
 	if (columns->count == 0)
 		return fail(columns, "it is empty");
-	if (wanted != NULL ? !choose_wanted(columns, wanted) : !choose_found(columns))
+	if (columns->wanted->column != NULL ? !choose_wanted(columns, columns->wanted->column)
+										: !choose_found(columns))
 		return false;
 	if (columns->class == columns->number)
 		columns->class = -1;
 	return true;
 }
 
-static void count_value(Column *column, const char *text, size_t length)
+static void count_value(const Columns *columns, Column *column, const char *text, size_t length)
 {
 	Number number;
 
-	switch (cell_read(text, length, &number))
+	switch (cell_read(&columns->wanted->rules, text, length, &number))
 	{
 		case CELL_BLANK:
 			break;
@@ -242,7 +243,8 @@ static bool take_first(Columns *columns, const CsvRow *row)
 			return fail(columns, "a heading is not UTF-8; save the file as UTF-8");
 		column->name_length = (size_t) name;
 		column->meaning = heading_meaning(text, length);
-		column->first_is_number = cell_read(text, length, &number) == CELL_NUMBER;
+		column->first_is_number =
+			cell_read(&columns->wanted->rules, text, length, &number) == CELL_NUMBER;
 		column->first_is_word = is_word(text, length);
 	}
 	columns->count = row->count;
@@ -257,7 +259,7 @@ static void take_row(Columns *columns, const CsvRow *row)
 		const char *text;
 		size_t length = csv_text(&row->cells[i], buffer, sizeof(buffer), &text);
 
-		count_value(&columns->list[i], text, length);
+		count_value(columns, &columns->list[i], text, length);
 	}
 	if (row->count > columns->count)
 		columns->count = row->count;
@@ -266,8 +268,9 @@ static void take_row(Columns *columns, const CsvRow *row)
 
 /* A row with a number is none of headings; else a known heading tells, or what is below the words.
  */
-static bool is_header(const Columns *columns, int count, const char *wanted)
+static bool is_header(const Columns *columns, int count)
 {
+	const char *wanted = columns->wanted->column;
 	bool known = false;
 	bool words = true;
 	bool numbers_below_word = false;
@@ -319,11 +322,12 @@ static void complete_name(Columns *columns, int place)
 													   sizeof(column->name) - base, " %d", counter);
 }
 
-bool columns_of_csv(Columns *columns, CsvReader *reader, CsvRow *row, const char *wanted)
+bool columns_of_csv(Columns *columns, CsvReader *reader, CsvRow *row, const ColumnsWanted *wanted)
 {
 	int first_count;
 
 	memset(columns, 0, sizeof(*columns));
+	columns->wanted = wanted;
 	columns->number = columns->class = -1;
 	while (columns->count == 0 && csv_next(reader, row))
 	{
@@ -333,7 +337,7 @@ bool columns_of_csv(Columns *columns, CsvReader *reader, CsvRow *row, const char
 	first_count = columns->count;
 	while (columns->rows < COLUMNS_SAMPLE && csv_next(reader, row))
 		take_row(columns, row);
-	columns->header = first_count > 0 && is_header(columns, first_count, wanted);
+	columns->header = first_count > 0 && is_header(columns, first_count);
 	if (columns->header)
 		columns->count = first_count;
 	for (int i = 0; i < columns->count; i++)
@@ -342,7 +346,7 @@ bool columns_of_csv(Columns *columns, CsvReader *reader, CsvRow *row, const char
 		if (!columns->header)
 			columns->list[i].numbers += columns->list[i].first_is_number;
 	}
-	return choose(columns, wanted);
+	return choose(columns);
 }
 
 /* Lines of JSON ------------------------------------------------------------------------------ */
@@ -366,9 +370,11 @@ static Column *find_key(Columns *columns, const char *key, size_t length)
 	return column;
 }
 
-bool columns_of_ndjson(Columns *columns, NdjsonReader *reader, NdjsonRow *row, const char *wanted)
+bool columns_of_ndjson(Columns *columns, NdjsonReader *reader, NdjsonRow *row,
+					   const ColumnsWanted *wanted)
 {
 	memset(columns, 0, sizeof(*columns));
+	columns->wanted = wanted;
 	columns->header = true;
 	while (columns->rows < COLUMNS_SAMPLE && ndjson_next(reader, row))
 	{
@@ -382,9 +388,9 @@ bool columns_of_ndjson(Columns *columns, NdjsonReader *reader, NdjsonRow *row, c
 			Column *column = key_length < sizeof(key) ? find_key(columns, key, key_length) : NULL;
 
 			if (column != NULL && length > 0)
-				count_value(column, value, length);
+				count_value(columns, column, value, length);
 		}
 		columns->rows++;
 	}
-	return choose(columns, wanted);
+	return choose(columns);
 }

@@ -14,12 +14,21 @@
 #include "csv.h"
 #include "headings.h"
 #include "ndjson.h"
+#include "number.h"
 
 #define COLUMNS_MAX	   CSV_CELLS_MAX
 #define COLUMNS_SAMPLE 100 /* rows that are looked at */
 
 /* Why there is no such table: valid UTF-8, with room for some names. */
 #define COLUMNS_PROBLEM_SIZE 400
+
+/* What is known of a file before it is read. */
+typedef struct ColumnsWanted
+{
+	NumberRules rules;	 /* what a number is */
+	const char *column;	 /* name or place (from 1) of that of the numbers; NULL: to be found */
+	void (*pause)(void); /* as in numbers.h */
+} ColumnsWanted;
 
 typedef struct Column
 {
@@ -36,6 +45,7 @@ typedef struct Column
 
 typedef struct Columns
 {
+	const ColumnsWanted *wanted;
 	bool header; /* the first row is that of the headings */
 	int count;
 	int number;							/* the column of the numbers; -1: none */
@@ -47,12 +57,12 @@ typedef struct Columns
 
 /*
  * Looks at the first rows of a reader that stands at the beginning, which it moves.
- * `wanted`: the name or the place (from 1) of the column of the numbers, NULL if
- * that is to be found. False: columns->problem says why there is none.
+ * `wanted` must stay. False: columns->problem says why no column holds the numbers.
  */
-bool columns_of_csv(Columns *columns, CsvReader *reader, CsvRow *row, const char *wanted);
+bool columns_of_csv(Columns *columns, CsvReader *reader, CsvRow *row, const ColumnsWanted *wanted);
 
 /* The same for keys; a key that comes later is an attribute. */
-bool columns_of_ndjson(Columns *columns, NdjsonReader *reader, NdjsonRow *row, const char *wanted);
+bool columns_of_ndjson(Columns *columns, NdjsonReader *reader, NdjsonRow *row,
+					   const ColumnsWanted *wanted);
 
 #endif /* CAMPAIGN_COLUMNS_H */

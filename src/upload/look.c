@@ -57,7 +57,13 @@ char format_delimiter(FileFormat format)
 	return formats[format].delimiter;
 }
 
-static void look_at_row(Look *look, const CsvRow *row, const char *wanted)
+static bool is_wanted(const char *text, size_t length, const ColumnsWanted *wanted)
+{
+	return wanted->column != NULL &&
+		   heading_is(text, length, wanted->column, strlen(wanted->column));
+}
+
+static void look_at_row(Look *look, const CsvRow *row, const ColumnsWanted *wanted)
 {
 	int filled = 0;
 	int numbers = 0;
@@ -69,13 +75,13 @@ static void look_at_row(Look *look, const CsvRow *row, const char *wanted)
 		const char *text;
 		size_t length = csv_text(&row->cells[i], buffer, sizeof(buffer), &text);
 		Number number;
-		bool is_number = cell_read(text, length, &number) == CELL_NUMBER;
+		bool is_number = cell_read(&wanted->rules, text, length, &number) == CELL_NUMBER;
 
 		filled += length > 0;
 		numbers += is_number;
 		look->broken_number |= length > 0 && *text == '+' && !is_number;
-		heading |= heading_meaning(text, length) != HEADING_OTHER ||
-				   (wanted != NULL && heading_is(text, length, wanted, strlen(wanted)));
+		heading |=
+			heading_meaning(text, length) != HEADING_OTHER || is_wanted(text, length, wanted);
 	}
 	if (look->rows == 0)
 	{
@@ -96,7 +102,7 @@ static bool is_table(const Look *look)
 	return look->heading || (look->even && look->one_number && !look->broken_number);
 }
 
-static bool fits(CsvReader *reader, const char *wanted, CsvRow *row)
+static bool fits(CsvReader *reader, const ColumnsWanted *wanted, CsvRow *row)
 {
 	Look look = {0};
 
@@ -110,8 +116,7 @@ static bool fits(CsvReader *reader, const char *wanted, CsvRow *row)
 	return is_table(&look);
 }
 
-FileFormat look_format(const char *data, size_t length, const char *wanted, void (*pause)(void),
-					   CsvRow *row)
+FileFormat look_format(const char *data, size_t length, const ColumnsWanted *wanted, CsvRow *row)
 {
 	static const FileFormat tables[] = {FORMAT_TSV, FORMAT_SEMICOLON, FORMAT_CSV};
 	CsvReader reader;
@@ -126,15 +131,15 @@ FileFormat look_format(const char *data, size_t length, const char *wanted, void
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 	{
 		csv_open(&reader, data, length, format_delimiter(tables[i]));
-		reader.pause = pause;
+		reader.pause = wanted->pause;
 		if (fits(&reader, wanted, row))
 			return tables[i];
 	}
 	/* A column that is asked for by its name has a heading: a table of one column. */
 	csv_open(&reader, data, length, ',');
-	reader.pause = pause;
-	if (wanted != NULL && csv_next(&reader, row) && row->count == 1 &&
-		heading_is(row->cells[0].start, row->cells[0].length, wanted, strlen(wanted)))
+	reader.pause = wanted->pause;
+	if (wanted->column != NULL && csv_next(&reader, row) && row->count == 1 &&
+		is_wanted(row->cells[0].start, row->cells[0].length, wanted))
 		return FORMAT_CSV;
 	return FORMAT_LIST;
 }

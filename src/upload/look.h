@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "columns.h"
 #include "csv.h"
 
 typedef enum FileFormat
@@ -32,11 +33,7 @@ bool format_of_name(const char *name, FileFormat *format);
 /* The delimiter of CSV, TSV or semicolons. */
 char format_delimiter(FileFormat format);
 
-/*
- * The format of a file. `wanted`: the column that shall hold the numbers, or NULL;
- * `pause`: as in csv.h; `row`: room to look at one.
- */
-FileFormat look_format(const char *data, size_t length, const char *wanted, void (*pause)(void),
-					   CsvRow *row);
+/* The format of a file. `row`: room to look at one. */
+FileFormat look_format(const char *data, size_t length, const ColumnsWanted *wanted, CsvRow *row);
 
 #endif /* CAMPAIGN_LOOK_H */

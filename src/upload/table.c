@@ -26,7 +26,7 @@ typedef struct Json
 } Json;
 
 bool table_begin(Table *table, const char *data, size_t length, FileFormat format,
-				const char *wanted, void (*pause)(void))
+				 const ColumnsWanted *wanted)
 {
 	table->format = format;
 	if (memchr(data, '\0', length < NUL_PROBE ? length : NUL_PROBE) != NULL)
@@ -39,19 +39,19 @@ bool table_begin(Table *table, const char *data, size_t length, FileFormat forma
 	if (format == FORMAT_NDJSON)
 	{
 		ndjson_open(&table->ndjson, data, length);
-		table->ndjson.pause = pause;
+		table->ndjson.pause = wanted->pause;
 		if (!columns_of_ndjson(&table->columns, &table->ndjson, &table->ndjson_row, wanted))
 			return false;
 		ndjson_open(&table->ndjson, data, length);
-		table->ndjson.pause = pause;
+		table->ndjson.pause = wanted->pause;
 		return true;
 	}
 	csv_open(&table->csv, data, length, format_delimiter(format));
-	table->csv.pause = pause;
+	table->csv.pause = wanted->pause;
 	if (!columns_of_csv(&table->columns, &table->csv, &table->csv_row, wanted))
 		return false;
 	csv_open(&table->csv, data, length, format_delimiter(format));
-	table->csv.pause = pause;
+	table->csv.pause = wanted->pause;
 	if (table->columns.header)
 		(void) csv_next(&table->csv, &table->csv_row);
 	return true;
@@ -269,7 +269,8 @@ static TableResult read_fields(const Table *table, TableRow *row, const Fields *
 {
 	const char *problem;
 
-	switch (cell_read(fields->number, fields->number_length, &row->number))
+	switch (cell_read(&table->columns.wanted->rules, fields->number, fields->number_length,
+					  &row->number))
 	{
 		case CELL_BLANK:
 			return refuse_blank(table, row);

@@ -16,7 +16,7 @@
 #include "columns.h"
 #include "contract/message.h"
 #include "look.h"
-#include "numbers.h"
+#include "number.h"
 
 /* The attributes of a row, as they are written here: escapes in a file take six bytes at most. */
 #define TABLE_JSON_SIZE (6 * MESSAGE_ATTRIBUTES_MAX)
@@ -58,12 +58,11 @@ typedef struct Table
 } Table;
 
 /*
- * Starts at the first row, behind the headings. `data` must stay in place until the
- * end; `wanted`: the name or place of the column of the numbers, or NULL; `pause`: as in
- * csv.h. False: table->columns.problem says why this file cannot be read.
+ * Starts at the first row, behind the headings. `data` and `wanted` must stay in place
+ * until the end. False: table->columns.problem says why this file cannot be read.
  */
 bool table_begin(Table *table, const char *data, size_t length, FileFormat format,
-				const char *wanted, void (*pause)(void));
+				 const ColumnsWanted *wanted);
 
 TableResult table_next(Table *table, TableRow *row);
 

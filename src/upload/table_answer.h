@@ -13,6 +13,9 @@
 /* The format of this name; an error if there is none. */
 FileFormat table_format(const char *name);
 
+/* What a number is in this country; an error if there is none such. */
+void table_rules(NumberRules *rules, const char *country);
+
 /* Adds the members of a JSON object: counts, errors, format, columns and classes. */
 void table_answer(StringInfo json, const TableFile *file);
 

@@ -23,8 +23,8 @@ static void answer_interrupts(void)
 void table_file_open(TableFile *file)
 {
 	file->table = palloc0(sizeof(Table));
-	if (!table_begin(file->table, file->data, file->length, file->format, file->column,
-					answer_interrupts))
+	file->wanted.pause = answer_interrupts;
+	if (!table_begin(file->table, file->data, file->length, file->format, &file->wanted))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("numbers file refused, nothing was stored: %s",
 							   file->table->columns.problem),

@@ -18,7 +18,7 @@ typedef struct TableFile
 	const char *data;
 	Size length;
 	FileFormat format;
-	const char *column; /* name or place of the column of the numbers; NULL: to be found */
+	ColumnsWanted wanted;
 	MessageClass class; /* of rows that do not say theirs */
 	bool skip_invalid;
 	bool allow_duplicates;

@@ -32,6 +32,13 @@ FileFormat table_format(const char *name)
 	return format;
 }
 
+void table_rules(NumberRules *rules, const char *country)
+{
+	if (!number_rules_set(rules, country))
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("there is no country \"%s\"", country)));
+}
+
 static const char *text_or_null(text *value)
 {
 	char *string = text_to_cstring(value);
@@ -48,8 +55,13 @@ Datum campaign_upload_format(PG_FUNCTION_ARGS)
 	if (name != NULL)
 		format = table_format(name);
 	else
-		format = look_format(VARDATA_ANY(numbers), VARSIZE_ANY_EXHDR(numbers),
-							 text_or_null(PG_GETARG_TEXT_PP(2)), NULL, palloc(sizeof(CsvRow)));
+	{
+		ColumnsWanted wanted = {.column = text_or_null(PG_GETARG_TEXT_PP(2))};
+
+		table_rules(&wanted.rules, text_to_cstring(PG_GETARG_TEXT_PP(3)));
+		format = look_format(VARDATA_ANY(numbers), VARSIZE_ANY_EXHDR(numbers), &wanted,
+							 palloc(sizeof(CsvRow)));
+	}
 	PG_RETURN_TEXT_P(cstring_to_text(format_name(format)));
 }
 
@@ -120,12 +132,13 @@ Datum campaign_table_import(PG_FUNCTION_ARGS)
 					  .skip_invalid = PG_GETARG_BOOL(3),
 					  .allow_duplicates = PG_GETARG_BOOL(4),
 					  .format = table_format(text_to_cstring(PG_GETARG_TEXT_PP(7))),
-					  .column = text_or_null(PG_GETARG_TEXT_PP(8))};
+					  .wanted.column = text_or_null(PG_GETARG_TEXT_PP(8))};
 	char *campaign_id = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Packed packed;
 	StringInfoData json;
 
 	(void) message_class_parse(class, strlen(class), &file.class);
+	table_rules(&file.wanted.rules, text_to_cstring(PG_GETARG_TEXT_PP(6)));
 	table_file_read(&file);
 	bad_lines_require(&file.bad, file.skip_invalid, table_file_count(&file));
 	if (PG_GETARG_INT64(5) > 0 && !file.allow_duplicates)
