@@ -47,7 +47,7 @@ CREATE TABLE campaign.uploads (
 );
 COMMENT ON TABLE campaign.uploads IS 'Numbers files that were imported, so that sending one again changes nothing.';
 COMMENT ON COLUMN campaign.uploads.campaign_id IS 'Campaign.';
-COMMENT ON COLUMN campaign.uploads.digest IS 'SHA-256 of the class and the file''s own SHA-256.';
+COMMENT ON COLUMN campaign.uploads.digest IS 'What tells it from another: campaign.upload_digest().';
 COMMENT ON COLUMN campaign.uploads.result IS 'What campaign_upload() returned.';
 COMMENT ON COLUMN campaign.uploads.created_at IS 'When it was imported.';
 ALTER TABLE campaign.uploads ENABLE ROW LEVEL SECURITY;
@@ -61,6 +61,84 @@ LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'campaign_recipients_import';
 COMMENT ON FUNCTION campaign.recipients_import(text, campaign.recipient_class, bigint, bytea, boolean, boolean, bigint, text) IS
 'Parses a plain list of numbers and appends its recipients from first_seq on; returns {"accepted", "duplicates", "invalid", "errors"}. present: how many the campaign has in all classes; country: that of national numbers, empty for none. The caller holds the campaign''s lock.';
+
+CREATE FUNCTION campaign.table_import(
+    campaign_id text, class campaign.recipient_class, numbers bytea, skip_invalid boolean, allow_duplicates boolean,
+    present bigint, country text, format text, column_name text, vip_seq bigint, normal_seq bigint
+) RETURNS jsonb
+LANGUAGE C VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'campaign_table_import';
+COMMENT ON FUNCTION campaign.table_import(text, campaign.recipient_class, bytea, boolean, boolean, bigint, text, text, text, bigint, bigint) IS
+'The same for a file with columns: its other columns become attributes. class: that of rows that do not say theirs; column_name: that of the numbers, empty to find it; vip_seq, normal_seq: the first seq of each class. The answer has "format", "columns", "classes" and "with_attributes" besides.';
+
+CREATE FUNCTION campaign.upload_format(numbers bytea, format text, column_name text, country text) RETURNS text
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'campaign_upload_format';
+COMMENT ON FUNCTION campaign.upload_format(bytea, text, text, text) IS
+'list, csv, tsv, semicolon or ndjson: the format that is asked for, or, if that is empty, the one that the file looks like.';
+
+CREATE FUNCTION campaign.upload_decode(numbers bytea, encoding text) RETURNS bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'campaign_upload_decode';
+COMMENT ON FUNCTION campaign.upload_decode(bytea, text) IS
+'A file as UTF-8; encoding: utf-16, utf-16le, utf-16be, windows-1252, or utf-8 and empty for none of these.';
+
+CREATE FUNCTION campaign.upload_digest(
+    numbers bytea, class text, country text, format text, column_name text, encoding text
+) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- What was asked for is a part of it: the same bytes may then mean other numbers.
+    IF num_nonnulls(country, format, column_name, encoding) > 0 THEN
+        class := class || ':' || jsonb_build_array(upper(country), lower(format), column_name, lower(encoding));
+    END IF;
+    RETURN sha256(convert_to(class || ':', 'UTF8') || sha256(numbers));
+END
+$$;
+COMMENT ON FUNCTION campaign.upload_digest(bytea, text, text, text, text, text) IS
+'What tells one upload from another: SHA-256 of its options and the file''s own SHA-256.';
+
+CREATE FUNCTION campaign.upload_store(
+    target campaign.campaigns, target_class campaign.recipient_class, numbers bytea, skip_invalid boolean,
+    allow_duplicates boolean, country text, format text, column_name text
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    seqs jsonb := (SELECT coalesce(jsonb_object_agg(p.class, p.total + 1), '{}') FROM campaign.progress p
+                   WHERE p.campaign_id = target.id);
+    found_format text := campaign.upload_format(numbers, coalesce(format, ''), coalesce(column_name, ''),
+        coalesce(country, ''));
+    answer jsonb;
+BEGIN
+    IF found_format = 'list' THEN
+        IF column_name IS NOT NULL THEN
+            RAISE EXCEPTION 'numbers file refused, nothing was stored: a plain list has no column "%"', left(column_name, 40)
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Name its format if it is a table.';
+        END IF;
+        answer := campaign.recipients_import(target.id, target_class,
+            coalesce((seqs ->> target_class::text)::bigint, 1), numbers, skip_invalid, allow_duplicates, target.total,
+            coalesce(country, ''));
+        RETURN answer || jsonb_build_object('classes', jsonb_build_object(target_class, answer -> 'accepted'));
+    END IF;
+    answer := campaign.table_import(target.id, target_class, numbers, skip_invalid, allow_duplicates, target.total,
+        coalesce(country, ''), found_format, coalesce(column_name, ''), coalesce((seqs ->> 'VIP')::bigint, 1),
+        coalesce((seqs ->> 'NORMAL')::bigint, 1));
+    IF (answer ->> 'with_attributes')::bigint > 0 THEN
+        IF target.generated THEN
+            RAISE EXCEPTION 'campaign "%" is a generated run: it takes no attributes', target.id
+                USING ERRCODE = 'object_not_in_prerequisite_state';
+        END IF;
+        UPDATE campaign.campaigns c SET message_version = 2 WHERE c.id = target.id;
+    END IF;
+    RETURN answer - 'with_attributes';
+END
+$$;
+COMMENT ON FUNCTION campaign.upload_store(campaign.campaigns, campaign.recipient_class, bytea, boolean, boolean, text, text, text) IS
+'Stores the recipients of a file, whatever its format, and returns the answer of the upload, with how many there are of each class as "classes". The caller holds the campaign''s lock.';
 
 CREATE FUNCTION @extschema@.campaign_upload(
     campaign_id text,
@@ -81,7 +159,6 @@ DECLARE
     target campaign.campaigns;
     target_class campaign.recipient_class;
     file_digest bytea;
-    class_total bigint;
     answer jsonb;
 BEGIN
     IF numbers IS NULL THEN
@@ -92,7 +169,7 @@ BEGIN
     END IF;
     target_class := class::campaign.recipient_class;
     target := campaign.campaign_lock(campaign_id);
-    file_digest := sha256(convert_to(class || ':', 'UTF8') || sha256(numbers));
+    file_digest := campaign.upload_digest(numbers, class, country, format, column_name, encoding);
 
     SELECT u.result INTO answer FROM campaign.uploads u
     WHERE u.campaign_id = target.id AND u.digest = file_digest;
@@ -105,17 +182,20 @@ BEGIN
                   HINT = 'Create another campaign for these numbers.';
     END IF;
 
-    SELECT p.total INTO class_total FROM campaign.progress p
-    WHERE p.campaign_id = target.id AND p.class = target_class;
-    answer := campaign.recipients_import(target.id, target_class, coalesce(class_total, 0) + 1, numbers,
-        coalesce(skip_invalid, false), coalesce(allow_duplicates, false), target.total, coalesce(country, ''));
+    answer := campaign.upload_store(target, target_class, campaign.upload_decode(numbers, coalesce(encoding, '')),
+        coalesce(skip_invalid, false), coalesce(allow_duplicates, false), country, format, column_name);
 
     INSERT INTO campaign.progress AS p (campaign_id, class, total)
-    VALUES (target.id, target_class, (answer ->> 'accepted')::bigint)
+    SELECT target.id, added.key::campaign.recipient_class, added.value::bigint
+    FROM jsonb_each_text(answer -> 'classes') AS added
+    WHERE added.value::bigint > 0 OR added.key = class
     ON CONFLICT ON CONSTRAINT progress_pkey DO UPDATE SET total = p.total + excluded.total;
     UPDATE campaign.campaigns c
     SET total = c.total + (answer ->> 'accepted')::bigint, updated_at = clock_timestamp()
     WHERE c.id = target.id;
+    IF NOT answer ? 'format' THEN
+        answer := answer - 'classes';
+    END IF;
     INSERT INTO campaign.uploads (campaign_id, digest, result)
     VALUES (target.id, file_digest, answer);
     RETURN answer;
@@ -135,11 +215,17 @@ CREATE FUNCTION @extschema@.campaign_upload(
     column_name text DEFAULT NULL,
     encoding text DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE sql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT @extschema@.campaign_upload(campaign_id, convert_to(numbers, 'UTF8'), skip_invalid,
-        allow_duplicates, class, country, format, column_name, encoding)
+BEGIN
+    IF lower(encoding) NOT IN ('utf-8', 'utf8') THEN
+        RAISE EXCEPTION 'numbers given as text have no encoding: give the bytes of the file'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN @extschema@.campaign_upload(campaign_id, convert_to(numbers, 'UTF8'), skip_invalid,
+        allow_duplicates, class, country, format, column_name, NULL::text);
+END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_upload(text, text, boolean, boolean, text, text, text, text, text) IS
 'As campaign_upload(text, bytea, ...), for numbers given as text.';

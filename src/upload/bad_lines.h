@@ -27,4 +27,7 @@ void bad_lines_add(BadLines *lines, const Number *number);
 /* An error's detail: the first of them, and how many more there are. */
 char *bad_lines_detail(const BadLines *lines);
 
+/* An error if a file with these is to be refused, or has no valid number. */
+void bad_lines_require(const BadLines *lines, bool skip_invalid, uint64 valid);
+
 #endif /* CAMPAIGN_BAD_LINES_H */

@@ -67,15 +67,5 @@ void file_drop_marked(NumbersFile *file)
 
 void file_require(const NumbersFile *file)
 {
-	if (file->bad.count > 0 && !file->skip_invalid)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("numbers file refused, nothing was stored: %s", file->bad.first),
-			 errdetail("%s", bad_lines_detail(&file->bad)),
-			 errhint("Correct these lines, or pass skip_invalid => true to send to the others.")));
-	if (file->numbers.count == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("numbers file holds no valid number: %s",
-							   file->bad.count > 0 ? file->bad.first : "it is empty")));
+	bad_lines_require(&file->bad, file->skip_invalid, file->numbers.count);
 }
