@@ -14,6 +14,7 @@
 
 #include "contract/message.h"
 #include "settings.h"
+#include "upload/number.h"
 
 #define SECRET_LINE_MAX 4096 /* of a *_file */
 
@@ -37,6 +38,7 @@ int settings_upload_max_bytes;
 int settings_job_workers;
 int settings_generate_max;
 bool settings_welcome_email;
+char *settings_country;
 
 typedef struct TextSetting
 {
@@ -119,6 +121,16 @@ static const NumberSetting number_settings[] = {
 	 "A million take about 325 MB.", &settings_generate_max, 1500000, 1, 1000000000, 0},
 };
 
+static bool check_country(char **value, void **extra, GucSource source)
+{
+	NumberRules rules;
+
+	if (number_rules_set(&rules, *value))
+		return true;
+	GUC_check_errhint("Use its ISO code, such as BR, or its calling code, such as 55.");
+	return false;
+}
+
 void settings_define(void)
 {
 	for (int i = 0; i < lengthof(text_settings); i++)
@@ -140,6 +152,10 @@ void settings_define(void)
 	DefineCustomBoolVariable("campaign.welcome_email", "Whether a new user gets a welcome e-mail.",
 							 "It is queued with the user and sent by campaign-mailer.",
 							 &settings_welcome_email, true, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("campaign.country", "Country of national phone numbers.",
+							   "ISO code or calling code; a company's own and that of an upload "
+							   "win. Empty: numbers are international.",
+							   &settings_country, "", PGC_USERSET, 0, check_country, NULL, NULL);
 	MarkGUCPrefixReserved("campaign");
 }
 
