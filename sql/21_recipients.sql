@@ -115,7 +115,7 @@ DECLARE
     answer jsonb;
 BEGIN
     IF found_format = 'list' THEN
-        IF column_name IS NOT NULL THEN
+        IF column_name <> '' THEN
             RAISE EXCEPTION 'numbers file refused, nothing was stored: a plain list has no column "%"', left(column_name, 40)
                 USING ERRCODE = 'invalid_parameter_value', HINT = 'Name its format if it is a table.';
         END IF;

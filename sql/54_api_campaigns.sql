@@ -268,7 +268,7 @@ BEGIN
     PERFORM campaign.api_worker_require();
     new_id := @extschema@.campaign_create(name, message, owner_id, campaign.api_user(), ordered);
     upload := campaign.api_upload(new_id, campaign.numbers_from_json(numbers), skip_invalid,
-        allow_duplicates, 'NORMAL', country, format, column_name, NULL);
+        allow_duplicates, 'NORMAL', country, format, column_name, NULL, false);
     PERFORM campaign.api_respond(202, 'Location', '/campaigns?id=eq.' || new_id);
     RETURN @extschema@.campaign_dispatch(new_id) || jsonb_build_object('upload', upload);
 EXCEPTION WHEN OTHERS THEN
@@ -284,7 +284,7 @@ All of it happens, or nothing.
 
 name: name of the campaign.
 message: text that every recipient gets.
-numbers: array of phone numbers, or a string with one a line.
+numbers: array of phone numbers or of objects with one each, or a string that is a numbers file.
 company_id: a company of yours; may be left out by a member of exactly one.
 ordered: stored strictly in the order of the numbers.
 skip_invalid: leave invalid numbers out instead of refusing them all.
