@@ -53,6 +53,17 @@ COMMENT ON COLUMN campaign.uploads.created_at IS 'When it was imported.';
 ALTER TABLE campaign.uploads ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.uploads', '');
 
+CREATE FUNCTION campaign.upload_country(campaign_id text, country text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT nullif(campaign.country_name(coalesce(nullif(upload_country.country, ''),
+        (SELECT o.country FROM campaign.campaigns c JOIN campaign.companies o ON o.id = c.company_id
+         WHERE c.id = upload_country.campaign_id), campaign.country_default())), 'none')
+$$;
+COMMENT ON FUNCTION campaign.upload_country(text, text) IS
+'The country of national numbers in an upload, as an ISO code: the given one, else that of the campaign''s company, else campaign.country; NULL: numbers are international. An error if the given one does not exist.';
+
 CREATE FUNCTION campaign.recipients_import(
     campaign_id text, class campaign.recipient_class, first_seq bigint, numbers bytea,
     skip_invalid boolean, allow_duplicates boolean, present bigint, country text
@@ -60,7 +71,7 @@ CREATE FUNCTION campaign.recipients_import(
 LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'campaign_recipients_import';
 COMMENT ON FUNCTION campaign.recipients_import(text, campaign.recipient_class, bigint, bytea, boolean, boolean, bigint, text) IS
-'Parses a plain list of numbers and appends its recipients from first_seq on; returns {"accepted", "duplicates", "invalid", "errors"}. present: how many the campaign has in all classes; country: that of national numbers, empty for none. The caller holds the campaign''s lock.';
+'Parses a plain list of numbers and appends its recipients from first_seq on; returns {"accepted", "duplicates", "invalid", "errors", "countries", "assumed"}. present: how many the campaign has in all classes; country: that of national numbers, empty for none. The caller holds the campaign''s lock.';
 
 CREATE FUNCTION campaign.table_import(
     campaign_id text, class campaign.recipient_class, numbers bytea, skip_invalid boolean, allow_duplicates boolean,
@@ -175,6 +186,7 @@ BEGIN
     END IF;
     target_class := class::campaign.recipient_class;
     target := campaign.campaign_lock(campaign_id);
+    country := campaign.upload_country(target.id, country);
     file_digest := campaign.upload_digest(numbers, class, country, format, column_name, encoding);
 
     SELECT u.result INTO answer FROM campaign.uploads u
@@ -208,7 +220,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_upload(text, bytea, boolean, boolean, text, text, text, text, text) IS
-'Adds a file of phone numbers, one a line, to a draft campaign. All or nothing, unless skip_invalid; a number that the campaign already has is dropped, unless allow_duplicates. Returns {"accepted": n, "duplicates": n, "invalid": n, "errors": [{"line": n, "reason": "..."}]}; the same file again changes nothing and returns the same with "repeated": true.';
+'Adds a file of phone numbers, one a line, to a draft campaign. All or nothing, unless skip_invalid; a number that the campaign already has is dropped, unless allow_duplicates. Returns {"accepted": n, "duplicates": n, "invalid": n, "errors": [{"line": n, "reason": "..."}], "countries": {"BR": n}, "assumed": n}: how many of the valid numbers are of which country, and how many were read as international although they have neither + nor 00; the same file again changes nothing and returns the same with "repeated": true.';
 
 CREATE FUNCTION @extschema@.campaign_upload(
     campaign_id text,

@@ -34,6 +34,7 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA campaign, campaign_api FROM PUBLIC;
 REVOKE ALL ON FUNCTION
     @extschema@.user_create(text, text),
     @extschema@.company_create(text, text),
+    @extschema@.company_country_set(text, text),
     @extschema@.campaign_create(text, text, text, text, boolean),
     @extschema@.campaign_upload(text, bytea, boolean, boolean, text, text, text, text, text),
     @extschema@.campaign_upload(text, text, boolean, boolean, text, text, text, text, text),
@@ -203,7 +204,7 @@ TO campaign_user, campaign_app;
 -- The views read with the rights of the request: the columns that they show, and the rows that the
 -- policies allow, which ask whose they are.
 GRANT SELECT (id, email, created_at, updated_at, deleted) ON campaign.users TO campaign_user;
-GRANT SELECT (id, name, document, created_at, updated_at, deleted) ON campaign.companies TO campaign_user;
+GRANT SELECT (id, name, document, country, created_at, updated_at, deleted) ON campaign.companies TO campaign_user;
 GRANT SELECT (company_id, user_id, created_at, deleted) ON campaign.company_members TO campaign_user;
 GRANT SELECT (id, name, company_id, user_id, message, ordered, test_of, status, total, error, scheduled_at,
     queued_at, started_at, published_at, sent_at, created_at, updated_at, deleted)
@@ -231,7 +232,7 @@ TO campaign_user, campaign_app;
 
 -- Writing to the views runs their triggers; ids, owners, status and times are not the client's.
 GRANT SELECT, DELETE, UPDATE (email) ON campaign_api.users TO campaign_user;
-GRANT SELECT, DELETE, INSERT (name, document), UPDATE (name, document)
+GRANT SELECT, DELETE, INSERT (name, document, country), UPDATE (name, document, country)
 ON campaign_api.companies TO campaign_user;
 GRANT SELECT, DELETE, INSERT (name, message, company_id, user_id, ordered), UPDATE (name, message, ordered)
 ON campaign_api.campaigns TO campaign_user;

@@ -15,8 +15,8 @@ typedef struct BadLines
 {
 	int64 count;
 	char first[NUMBER_REASON_SIZE + 32]; /* "line 3: too short …" */
-	StringInfoData shown;				  /* the first 20 as lines of text, for an error's detail */
-	StringInfoData json;				  /* the first 1,000 as elements of a JSON array */
+	StringInfoData shown;				 /* the first 20 as lines of text, for an error's detail */
+	StringInfoData json;				 /* the first 1,000 as elements of a JSON array */
 } BadLines;
 
 void bad_lines_create(BadLines *lines);

@@ -19,8 +19,11 @@ static void answer_interrupts(void)
 	CHECK_FOR_INTERRUPTS();
 }
 
-static void take_number(NumbersFile *file, uint64 digits)
+static void take_number(NumbersFile *file, const Number *number)
 {
+	uint64 digits = number->digits;
+
+	found_countries_add(&file->found, number);
 	if (file->bad.count > 0 && !file->skip_invalid)
 		return;
 	if (file->allow_duplicates || number_set_add(&file->seen, digits))
@@ -38,6 +41,7 @@ void file_read(NumbersFile *file, const char *data, Size length)
 	number_list_create(&file->numbers);
 	bad_lines_create(&file->bad);
 	file->duplicates = 0;
+	memset(&file->found, 0, sizeof(file->found));
 	if (!file->allow_duplicates)
 		number_set_create(&file->seen, length / LINE_TYPICAL);
 
@@ -46,7 +50,7 @@ void file_read(NumbersFile *file, const char *data, Size length)
 	while ((result = numbers_next(&parser, &number)) != NUMBERS_END)
 	{
 		if (result == NUMBERS_VALID)
-			take_number(file, number.digits);
+			take_number(file, &number);
 		else
 			bad_lines_add(&file->bad, &number);
 	}

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "counter.h"
 #include "number.h"
 
 /* How much is read between two calls of `pause`: some tenths of a millisecond. */
@@ -24,6 +25,7 @@ typedef struct NumbersParser
 	size_t length;
 	size_t offset;	 /* of the next line */
 	int64_t line;	 /* last one returned or skipped, from 1 */
+	Counter counter; /* of a numbered list */
 	bool first_seen; /* a line that is not blank has been read: no header row any more */
 
 	/*
@@ -45,9 +47,8 @@ typedef enum NumbersResult
 void numbers_open(NumbersParser *parser, const NumberRules *rules, const char *data, size_t length);
 
 /*
- * The next line that is not blank. Accepted in a number: one '+' before the
- * first digit, spaces, tabs, ( ) - . /, and the invisible marks and dashes that
- * copied text carries. A UTF-16 file gives one NUMBERS_INVALID for line 1, then
+ * The next line that is not blank, read by number_read(); the counters of a numbered list are
+ * dropped if they run. A file that is no text gives one NUMBERS_INVALID for line 1, then
  * NUMBERS_END.
  */
 NumbersResult numbers_next(NumbersParser *parser, Number *number);

@@ -11,6 +11,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#define BRAZIL			55
+#define BARE_DIGITS_MAX 12 /* of a national number without its trunk 0 */
+#define CPF_DIGITS		11
+#define CNPJ_DIGITS		14
 #define REASON_AREA		"not possible: +%u has no area code %.3s"
 #define REASON_NATIONAL "starts with 0: a national number needs its country (country => 'BR')"
 
@@ -47,6 +51,24 @@ static NumberResult accept(Number *number, const CountryCode *code, const char *
 	number->country = country;
 	number->assumed = false;
 	return NUMBER_VALID;
+}
+
+bool number_resolve_plain(Number *number)
+{
+	const char *digits = number->text + 1;
+	size_t count = (size_t) number->text_length - 1;
+	const CountryCode *code = country_code_find(digits);
+	const char *national;
+
+	if (code == NULL || (count == CNPJ_DIGITS && number->assumed))
+		return false;
+	national = digits + code->digits;
+	if (!country_length_is_possible(code->possible, count - code->digits) ||
+		(*national == '0' && country_drops_zero(code)))
+		return false;
+	number->country = code->prefix_count > 0 ? country_of(code, national, count - code->digits)
+											 : code->first_country;
+	return number->country != COUNTRY_NONE || !number->assumed;
 }
 
 static NumberResult refuse_length(Number *number, const CountryCode *code, uint16_t lengths,
@@ -120,18 +142,18 @@ static size_t trunk_digits(const Country *country, const char *digits, size_t co
 /* Brazil: 0, the carrier's two digits, area code and number. */
 static size_t carrier_digits(const Country *country, const char *digits, size_t count)
 {
-	if (country_codes[country->code].calling != 55 || digits[0] != '0' || digits[1] == '0' ||
+	if (country_codes[country->code].calling != BRAZIL || digits[0] != '0' || digits[1] == '0' ||
 		(count != 13 && count != 14))
 		return 0;
 	return 3;
 }
 
-/* Brazil: eleven digits are a mobile number, whose third digit is 9; others may be a CPF's. */
+/* The check digits of a CPF, the register of persons of Brazil. */
 static bool is_bare_cpf(const char *digits, size_t count)
 {
 	unsigned int sums[2] = {0, 0};
 
-	if (count != 11 || digits[2] == '9')
+	if (count != CPF_DIGITS)
 		return false;
 	for (unsigned int i = 0; i < 9; i++)
 		sums[0] += (10 - i) * (unsigned int) (digits[i] - '0');
@@ -147,7 +169,7 @@ static bool is_bare_cnpj(const char *digits, size_t count)
 	static const uint8_t weights[] = {6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2};
 	unsigned int sums[2] = {0, 0};
 
-	if (count != 14 || memcmp(digits + 8, "0001", 4) != 0)
+	if (count != CNPJ_DIGITS || memcmp(digits + 8, "0001", 4) != 0)
 		return false;
 	for (size_t i = 0; i < 13; i++)
 	{
@@ -178,6 +200,33 @@ static int has_own_code(const Country *country, const char *digits, size_t count
 	return -1;
 }
 
+/*
+ * Whether bare digits that are no national number are one with its calling code: as long as a
+ * mobile behind it, or too long for anything else.
+ */
+static bool begins_with_own_code(const Country *country, const char *digits, size_t count)
+{
+	const CountryCode *code = &country_codes[country->code];
+	size_t rest = count - code->digits;
+
+	return count >= NUMBER_DIGITS_MIN && digits[0] != '0' && country_code_find(digits) == code &&
+		   (country_length_is_possible(country->mobile, rest) ||
+			(count > NUMBER_DIGITS_MAX || country->lengths >> count == 0));
+}
+
+/*
+ * Whether bare digits can be a national number as they are. Where a trunk 0 is usual and missing
+ * (spreadsheets drop it), only those that are as long as a mobile number: what is longer or shorter
+ * may be anything.
+ */
+static bool is_national(const Country *country, const char *digits, size_t count)
+{
+	if (strcmp(country->trunk, "0") != 0)
+		return country_length_is_possible(country->lengths, count);
+	return digits[0] != '0' && count <= BARE_DIGITS_MAX &&
+		   country_length_is_possible(country->mobile, count);
+}
+
 /* The digits of a national number, with the area code and without anything in front of it. */
 static NumberResult complete(const NumberRules *rules, const char *digits, size_t count,
 							 Number *number)
@@ -185,8 +234,14 @@ static NumberResult complete(const NumberRules *rules, const char *digits, size_
 	const CountryCode *code = &country_codes[countries[rules->country].code];
 	int country = rules->country;
 
-	if (code->calling == 55 && is_bare_cpf(digits, count))
-		return number_refuse(number, "a CPF, not possible as a phone number");
+	/* No area code has a 0, and of eleven digits the third is the 9 of a mobile. */
+	if (code->calling == BRAZIL &&
+		(digits[0] == '0' || digits[1] == '0' || (count == CPF_DIGITS && digits[2] != '9')))
+		return is_bare_cpf(digits, count)
+				   ? number_refuse(number, "a CPF, not possible as a phone number")
+				   : number_refuse(number,
+								   "not possible in BR: an area code and 8 digits, or 9 that "
+								   "begin with 9");
 	if (code->prefix_count > 0)
 		country = country_of(code, digits, count);
 	if (country == COUNTRY_NONE)
@@ -207,19 +262,18 @@ static NumberResult national(const NumberRules *rules, const char *digits, size_
 		dropped = carrier_digits(country, digits, count);
 	if (dropped > 0)
 		return complete(rules, digits + dropped, count - dropped, number);
-	if (country_length_is_possible(country->lengths, count) &&
-		(digits[0] != '0' || !country_drops_zero(code)))
+	if (is_national(country, digits, count))
 	{
 		int own_code = has_own_code(country, digits, count);
 
 		if (own_code < 0)
 			return number_refuse(number,
-								 "not certain: +%u in front of it, or part of it? Write the +",
+								 "not certain: is +%u in front of it, or a part of it? Write the +",
 								 (unsigned int) code->calling);
 		return own_code > 0 ? international(digits, count, false, number)
 							: complete(rules, digits, count, number);
 	}
-	if (count >= NUMBER_DIGITS_MIN && digits[0] != '0' && country_code_find(digits) == code)
+	if (begins_with_own_code(country, digits, count))
 		return international(digits, count, false, number);
 	if (abroad > 0 && count > abroad && memcmp(digits, country->abroad, abroad) == 0)
 		return international(digits + abroad, count - abroad, false, number);

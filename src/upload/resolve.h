@@ -25,6 +25,13 @@ typedef enum NumberForm
 NumberResult number_resolve(const NumberRules *rules, NumberForm form, const char *digits,
 							size_t count, size_t bracketed, Number *number);
 
+/*
+ * The short way, of most lines: text, text_length, digits and assumed are set, from 8 to 15 digits
+ * of which the first is not 0. True, and `country` is set: it is a number as it is. False: ask
+ * number_resolve().
+ */
+bool number_resolve_plain(Number *number);
+
 /* Writes the reason and returns NUMBER_INVALID. */
 NumberResult number_refuse(Number *number, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));

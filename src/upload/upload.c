@@ -19,15 +19,16 @@
 #include "file.h"
 #include "packed.h"
 #include "rows.h"
+#include "table_answer.h"
 
 PG_FUNCTION_INFO_V1(campaign_recipients_import);
 
 static Datum answer(const NumbersFile *file)
 {
-	char *json =
-		psprintf("{\"accepted\": " UINT64_FORMAT ", \"duplicates\": " INT64_FORMAT
-				 ", \"invalid\": " INT64_FORMAT ", \"errors\": [%s]}",
-				 file->numbers.count, file->duplicates, file->bad.count, file->bad.json.data);
+	char *json = psprintf("{\"accepted\": " UINT64_FORMAT ", \"duplicates\": " INT64_FORMAT
+						  ", \"invalid\": " INT64_FORMAT ", \"errors\": [%s], %s}",
+						  file->numbers.count, file->duplicates, file->bad.count,
+						  file->bad.json.data, found_countries_json(&file->found));
 
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
 }
@@ -57,6 +58,7 @@ Datum campaign_recipients_import(PG_FUNCTION_ARGS)
 	int64 present = PG_GETARG_INT64(6);
 	Packed packed;
 
+	table_rules(&file.rules, text_to_cstring(PG_GETARG_TEXT_PP(7)));
 	file_read(&file, VARDATA_ANY(numbers), VARSIZE_ANY_EXHDR(numbers));
 	file_require(&file);
 	packed_create(&packed, PG_GETARG_DATUM(0), PG_GETARG_DATUM(1));

@@ -3,7 +3,9 @@
  * what it calls valid is an E.164 number, and every reason is UTF-8 that can go
  * into JSON (R0.11).
  *
- * links: src/upload/numbers.c
+ * links: src/upload/numbers.c src/upload/number.c src/upload/groups.c src/upload/field.c
+ * links: src/upload/characters.c src/upload/resolve.c src/upload/lookalike.c src/upload/counter.c
+ * links: src/upload/countries.c src/upload/country_table.c src/upload/file_kind.c
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -11,6 +13,8 @@
 #include <string.h>
 
 #include "src/upload/numbers.h"
+
+static const NumberRules no_country = {.country = COUNTRY_NONE};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -47,8 +51,8 @@ static void check_valid(const Number *number)
 {
 	uint64_t digits = 0;
 
-	require(number->text_length >= 1 + NUMBERS_DIGITS_MIN &&
-				number->text_length <= 1 + NUMBERS_DIGITS_MAX,
+	require(number->text_length >= 1 + NUMBER_DIGITS_MIN &&
+				number->text_length <= 1 + NUMBER_DIGITS_MAX,
 			"8 to 15 digits");
 	require(strlen(number->text) == (size_t) number->text_length, "text ends where it says");
 	require(number->text[0] == '+' && number->text[1] != '0', "+ and no leading zero");
@@ -68,7 +72,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	int64_t line = 0;
 	size_t lines_left = size + 1;
 
-	numbers_open(&parser, (const char *) data, size);
+	numbers_open(&parser, &no_country, (const char *) data, size);
 	while ((result = numbers_next(&parser, &number)) != NUMBERS_END)
 	{
 		require(lines_left-- > 0, "no more lines than bytes");

@@ -157,7 +157,7 @@ SELECT is(
        AND has_column_privilege('campaign_user', c.oid, a.attnum, privilege)),
     'applications UPDATE name, campaigns INSERT name, campaigns INSERT company_id, campaigns INSERT user_id, campaigns INSERT message, '
     'campaigns INSERT ordered, campaigns UPDATE name, campaigns UPDATE message, campaigns UPDATE ordered, '
-    'companies INSERT name, companies INSERT document, companies UPDATE name, companies UPDATE document, '
+    'companies INSERT name, companies INSERT document, companies INSERT country, companies UPDATE name, companies UPDATE document, companies UPDATE country, '
     'users UPDATE email', 'what a client may write, but to jobs, where a trigger refuses it all');
 
 SELECT * FROM finish();
