@@ -126,18 +126,19 @@ DECLARE
     answer jsonb;
 BEGIN
     IF found_format = 'list' THEN
-        IF column_name IS NOT NULL THEN
+        IF column_name <> '' THEN
             RAISE EXCEPTION 'numbers file refused, nothing was stored: a plain list has no column "%"', left(column_name, 40)
                 USING ERRCODE = 'invalid_parameter_value', HINT = 'Name its format if it is a table.';
         END IF;
         answer := campaign.recipients_import(target.id, target_class,
             coalesce((seqs ->> target_class::text)::bigint, 1), numbers, skip_invalid, allow_duplicates, target.total,
             coalesce(country, ''));
-        RETURN answer || jsonb_build_object('classes', jsonb_build_object(target_class, answer -> 'accepted'));
+        answer := answer || jsonb_build_object('classes', jsonb_build_object(target_class, answer -> 'accepted'));
+    ELSE
+        answer := campaign.table_import(target.id, target_class, numbers, skip_invalid, allow_duplicates, target.total,
+            coalesce(country, ''), found_format, coalesce(column_name, ''), coalesce((seqs ->> 'VIP')::bigint, 1),
+            coalesce((seqs ->> 'NORMAL')::bigint, 1));
     END IF;
-    answer := campaign.table_import(target.id, target_class, numbers, skip_invalid, allow_duplicates, target.total,
-        coalesce(country, ''), found_format, coalesce(column_name, ''), coalesce((seqs ->> 'VIP')::bigint, 1),
-        coalesce((seqs ->> 'NORMAL')::bigint, 1));
     IF (answer ->> 'with_attributes')::bigint > 0 THEN
         IF target.generated THEN
             RAISE EXCEPTION 'campaign "%" is a generated run: it takes no attributes', target.id
@@ -145,7 +146,12 @@ BEGIN
         END IF;
         UPDATE campaign.campaigns c SET message_version = 2 WHERE c.id = target.id;
     END IF;
-    RETURN answer - 'with_attributes';
+    RETURN (answer - 'with_attributes') || (
+        SELECT CASE WHEN count(s.answer ->> 'suppressed') = 0 THEN '{}'::jsonb
+                    ELSE jsonb_build_object('suppressed', sum((s.answer ->> 'suppressed')::bigint)) END
+        FROM jsonb_object_keys(answer -> 'classes') AS added (class),
+            LATERAL campaign.suppressed_answer(target, added.class::campaign.recipient_class,
+                coalesce((seqs ->> added.class)::bigint, 1)) AS s (answer));
 END
 $$;
 COMMENT ON FUNCTION campaign.upload_store(campaign.campaigns, campaign.recipient_class, bytea, boolean, boolean, text, text, text) IS
@@ -350,7 +356,8 @@ BEGIN
     UPDATE campaign.campaigns c
     SET total = c.total + added_total, updated_at = clock_timestamp(),
         message_version = CASE WHEN num_nonnulls(VARIADIC texts) > 0 OR num_nonnulls(VARIADIC attributes) > 0
-                               THEN 2 ELSE c.message_version END
+                               THEN 2 ELSE c.message_version END,
+        own_texts = c.own_texts OR coalesce(num_nonnulls(VARIADIC texts) > 0, false)
     WHERE c.id = target.id;
     RETURN added_total;
 END

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
@@ -39,24 +40,31 @@ void table_rules(NumberRules *rules, const char *country)
 						errmsg("there is no country \"%s\"", country)));
 }
 
-static const char *text_or_null(text *value)
+const char *table_text(text *value)
 {
 	char *string = text_to_cstring(value);
 
-	return *string == '\0' ? NULL : string;
+	return *string == '\0' ? NULL : pg_server_to_any(string, (int) strlen(string), PG_UTF8);
+}
+
+Datum table_json(const StringInfoData *json)
+{
+	char *text = pg_any_to_server(json->data, json->len, PG_UTF8);
+
+	return DirectFunctionCall1(jsonb_in, CStringGetDatum(text));
 }
 
 Datum campaign_upload_format(PG_FUNCTION_ARGS)
 {
 	bytea *numbers = PG_GETARG_BYTEA_PP(0);
-	const char *name = text_or_null(PG_GETARG_TEXT_PP(1));
+	const char *name = table_text(PG_GETARG_TEXT_PP(1));
 	FileFormat format;
 
 	if (name != NULL)
 		format = table_format(name);
 	else
 	{
-		ColumnsWanted wanted = {.column = text_or_null(PG_GETARG_TEXT_PP(2))};
+		ColumnsWanted wanted = {.column = table_text(PG_GETARG_TEXT_PP(2))};
 
 		table_rules(&wanted.rules, text_to_cstring(PG_GETARG_TEXT_PP(3)));
 		format = look_format(VARDATA_ANY(numbers), VARSIZE_ANY_EXHDR(numbers), &wanted,
@@ -132,7 +140,7 @@ Datum campaign_table_import(PG_FUNCTION_ARGS)
 					  .skip_invalid = PG_GETARG_BOOL(3),
 					  .allow_duplicates = PG_GETARG_BOOL(4),
 					  .format = table_format(text_to_cstring(PG_GETARG_TEXT_PP(7))),
-					  .wanted.column = text_or_null(PG_GETARG_TEXT_PP(8))};
+					  .wanted.column = table_text(PG_GETARG_TEXT_PP(8))};
 	char *campaign_id = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	Packed packed;
 	StringInfoData json;
@@ -154,5 +162,5 @@ Datum campaign_table_import(PG_FUNCTION_ARGS)
 	appendStringInfoChar(&json, '{');
 	table_answer(&json, &file);
 	appendStringInfo(&json, ", \"with_attributes\": " UINT64_FORMAT "}", file.with_attributes);
-	PG_RETURN_DATUM(DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data)));
+	PG_RETURN_DATUM(table_json(&json));
 }
