@@ -14,6 +14,20 @@
 
 #define EXCERPT_MAX 40 /* bytes of the field quoted in a reason */
 
+/* A printable character of ASCII is as it is: most are. */
+static bool is_plain(char c)
+{
+	return c >= ' ' && c < 0x7F && c != '`';
+}
+
+static void keep(Field *field, char plain, size_t offset, size_t column)
+{
+	field->text[field->to] = plain;
+	field->offset[field->to] = (uint16_t) offset;
+	field->column[field->to] = (uint16_t) column;
+	field->to++;
+}
+
 static bool refuse_bytes(Number *number, uint32_t c, const char *at, size_t column)
 {
 	if (c == '\0')
@@ -40,18 +54,21 @@ bool field_decode(Field *field, const char *start, size_t length, Number *number
 	for (const char *at = start; at < field->end;)
 	{
 		const char *from = at;
-		uint32_t c = character_next(&at, field->end);
+		uint32_t c;
 		char plain;
 
 		column++;
+		if (is_plain(*at))
+		{
+			keep(field, *at, (size_t) (at - start), column);
+			at++;
+			continue;
+		}
+		c = character_next(&at, field->end);
 		if (c == '\0' || c == CHARACTER_BAD)
 			return refuse_bytes(number, c, from, column);
-		if (character_kind(c, &plain) == CHARACTER_INVISIBLE)
-			continue;
-		field->text[field->to] = plain;
-		field->offset[field->to] = (uint16_t) (from - start);
-		field->column[field->to] = (uint16_t) column;
-		field->to++;
+		if (character_kind(c, &plain) != CHARACTER_INVISIBLE)
+			keep(field, plain, (size_t) (from - start), column);
 	}
 	field->text[field->to] = '\0';
 	return true;
@@ -109,7 +126,7 @@ static bool take_layer(Field *field)
 			field->to--;
 		return true;
 	}
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(schemes[0]); i++)
+	for (size_t i = 0; first >= 'A' && i < sizeof(schemes) / sizeof(schemes[0]); i++)
 	{
 		if (begins(field, schemes[i]))
 		{
@@ -127,6 +144,8 @@ bool field_undress(Field *field)
 	do
 		trim(field);
 	while (take_layer(field));
+	if (field->from == field->to || field->text[field->to - 1] < 'A')
+		return false;
 	for (size_t i = 0; i < sizeof(whatsapp) / sizeof(whatsapp[0]); i++)
 	{
 		if (ends(field, whatsapp[i]))

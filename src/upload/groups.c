@@ -17,6 +17,11 @@ static bool is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
+static bool is_separator(char c)
+{
+	return c == ' ' || c == '\t' || c == '-' || c == '(' || c == ')' || c == '.' || c == '/';
+}
+
 /* Words and signs in front of an extension, behind a number. */
 static bool is_extension_mark(const char *at)
 {
@@ -108,7 +113,7 @@ bool groups_read(Groups *groups, const Field *field, bool brazil, Number *number
 			place = add_group(groups, field, place, &between);
 			memset(&between, 0, sizeof(between));
 		}
-		else if (strchr(" \t-()./", *at) != NULL)
+		else if (is_separator(*at))
 			note_separator(&between, field, place++);
 		else if (*at == '+' && !groups->plus && groups->count == 0)
 		{
@@ -201,17 +206,17 @@ static NumberResult refuse_rest(const Groups *groups, size_t from, Number *numbe
  * Whether something in front of group `i` begins another column: a tab always; more blanks than
  * one unless the number is only complete behind them, and nothing else separates groups.
  */
-static bool begins_column(const Groups *groups, size_t i, bool international, bool complete)
+static bool begins_column(const Groups *groups, const NumberRules *rules, size_t i,
+						  bool international)
 {
 	size_t columns = 0;
 
-	if (groups->group[i].tab)
-		return true;
-	if (!groups->group[i].column)
-		return false;
+	if (groups->group[i].tab || !groups->group[i].column)
+		return groups->group[i].tab;
 	for (size_t other = 1; other < groups->count; other++)
 		columns += groups->group[other].column;
-	return complete || (!international && (columns == 1 || columns + 1 < groups->count));
+	return (!international && (columns == 1 || columns + 1 < groups->count)) ||
+		   is_number(groups, rules, 0, groups->group[i].start, international);
 }
 
 /* Columns, brackets and slashes that would glue something on. NUMBER_VALID: there are none. */
@@ -221,11 +226,10 @@ static NumberResult check_groups(const Groups *groups, const NumberRules *rules,
 	for (size_t i = 1; i < groups->count; i++)
 	{
 		const Group *group = &groups->group[i];
-		bool complete = is_number(groups, rules, 0, group->start, international);
 
-		if (begins_column(groups, i, international, complete))
+		if (begins_column(groups, rules, i, international))
 			return number_refuse(number, "several columns: which of them is the number?");
-		if (group->slash && complete)
+		if (group->slash && is_number(groups, rules, 0, group->start, international))
 			return refuse_rest(groups, group->start, number);
 		if (group->bracketed && i + 1 == groups->count)
 			return refuse_rest(groups, group->start, number);
