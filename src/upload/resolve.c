@@ -16,6 +16,7 @@
 #define CPF_DIGITS		11
 #define CNPJ_DIGITS		14
 #define REASON_AREA		"not possible: +%u has no area code %.3s"
+#define REASON_ZEROS	"not possible: no number of +%u begins with 00"
 #define REASON_NATIONAL "starts with 0: a national number needs its country (country => 'BR')"
 
 NumberResult number_refuse(Number *number, const char *format, ...)
@@ -108,6 +109,8 @@ static NumberResult international(const char *digits, size_t count, bool assumed
 	{
 		national++;
 		length--;
+		if (*national == '0')
+			return number_refuse(number, REASON_ZEROS, (unsigned int) code->calling);
 	}
 	if (!country_length_is_possible(code->possible, length))
 		return refuse_length(number, code, code->possible, length);
@@ -142,8 +145,8 @@ static size_t trunk_digits(const Country *country, const char *digits, size_t co
 /* Brazil: 0, the carrier's two digits, area code and number. */
 static size_t carrier_digits(const Country *country, const char *digits, size_t count)
 {
-	if (country_codes[country->code].calling != BRAZIL || digits[0] != '0' || digits[1] == '0' ||
-		(count != 13 && count != 14))
+	if ((count != 13 && count != 14) || country_codes[country->code].calling != BRAZIL ||
+		digits[0] != '0' || digits[1] == '0')
 		return 0;
 	return 3;
 }
@@ -234,6 +237,12 @@ static NumberResult complete(const NumberRules *rules, const char *digits, size_
 	const CountryCode *code = &country_codes[countries[rules->country].code];
 	int country = rules->country;
 
+	if (code->digits + count < NUMBER_DIGITS_MIN || code->digits + count > NUMBER_DIGITS_MAX)
+		return number_refuse(number, "not possible: +%u and %zu digits, together %d to %d",
+							 (unsigned int) code->calling, count, NUMBER_DIGITS_MIN,
+							 NUMBER_DIGITS_MAX);
+	if (digits[0] == '0' && country_drops_zero(code))
+		return number_refuse(number, REASON_ZEROS, (unsigned int) code->calling);
 	/* No area code has a 0, and of eleven digits the third is the 9 of a mobile. */
 	if (code->calling == BRAZIL &&
 		(digits[0] == '0' || digits[1] == '0' || (count == CPF_DIGITS && digits[2] != '9')))

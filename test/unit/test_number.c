@@ -249,7 +249,9 @@ static void test_national_numbers_are_completed(void **state)
 	static const Expected germany[] = {
 		{"0151 12345678", "+4915112345678"},	 {"15112345678", "+4915112345678"},
 		{"4915112345678", "+4915112345678"},	 {"030/5550 0103", "+493055500103"},
-		{"5511955550101", "not possible in DE"},
+		{"5511955550101", "not possible in DE"}, {"0 12345", "not possible"},
+		{"0 123456789012345", "not possible"}, /* fifteen digits and +49 are too many */
+		{"0 1234567890123", "+491234567890123"},
 	};
 	static const Expected america[] = {
 		{"(212) 555-0101", "+12125550101"},			{"1-212-555-0101", "+12125550101"},
