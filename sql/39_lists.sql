@@ -41,6 +41,7 @@ BEGIN
             RAISE EXCEPTION 'campaign "%" does not exist', left(campaign_id, 40) USING ERRCODE = 'no_data_found';
         END IF;
     END IF;
+    country := campaign.upload_country(target.id, country);
     decoded := campaign.upload_decode(numbers, coalesce(encoding, ''));
     answer := campaign.numbers_preview(coalesce(target.id, ''), class::campaign.recipient_class, decoded,
         coalesce(allow_duplicates, false), coalesce(target.total, 0), coalesce(country, ''),

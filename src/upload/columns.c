@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cell.h"
 #include "contract/utf8.h"
 #include "json_text.h"
 
@@ -198,14 +197,14 @@ static void count_value(const Columns *columns, Column *column, const char *text
 {
 	Number number;
 
-	switch (cell_read(&columns->wanted->rules, text, length, &number))
+	switch (number_read(&columns->wanted->rules, text, length, &number))
 	{
-		case CELL_BLANK:
+		case NUMBER_BLANK:
 			break;
-		case CELL_NUMBER:
+		case NUMBER_VALID:
 			column->numbers++;
 			break;
-		case CELL_NO_NUMBER:
+		case NUMBER_INVALID:
 			column->others++;
 			break;
 	}
@@ -244,7 +243,7 @@ static bool take_first(Columns *columns, const CsvRow *row)
 		column->name_length = (size_t) name;
 		column->meaning = heading_meaning(text, length);
 		column->first_is_number =
-			cell_read(&columns->wanted->rules, text, length, &number) == CELL_NUMBER;
+			number_read(&columns->wanted->rules, text, length, &number) == NUMBER_VALID;
 		column->first_is_word = is_word(text, length);
 	}
 	columns->count = row->count;

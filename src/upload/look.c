@@ -6,7 +6,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "cell.h"
 #include "headings.h"
 
 #define LOOK_ROWS 20  /* of a file */
@@ -75,7 +74,7 @@ static void look_at_row(Look *look, const CsvRow *row, const ColumnsWanted *want
 		const char *text;
 		size_t length = csv_text(&row->cells[i], buffer, sizeof(buffer), &text);
 		Number number;
-		bool is_number = cell_read(&wanted->rules, text, length, &number) == CELL_NUMBER;
+		bool is_number = number_read(&wanted->rules, text, length, &number) == NUMBER_VALID;
 
 		filled += length > 0;
 		numbers += is_number;

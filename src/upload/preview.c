@@ -101,9 +101,10 @@ static void preview_list(FunctionCallInfo fcinfo, bytea *numbers, bool allow_dup
 		file_drop_marked(&file);
 	appendStringInfo(json,
 					 "\"accepted\": " UINT64_FORMAT ", \"duplicates\": " INT64_FORMAT
-					 ", \"invalid\": " INT64_FORMAT ", \"errors\": [%s], \"format\": \"list\", "
+					 ", \"invalid\": " INT64_FORMAT ", \"errors\": [%s], %s, \"format\": \"list\", "
 					 "\"rows\": [",
-					 file.numbers.count, file.duplicates, file.bad.count, file.bad.json.data);
+					 file.numbers.count, file.duplicates, file.bad.count, file.bad.json.data,
+					 found_countries_json(&file.found));
 	put_list_rows(json, &file, data, length);
 }
 

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cell.h"
 #include "contract/utf8.h"
 #include "json_text.h"
 
@@ -269,14 +268,14 @@ static TableResult read_fields(const Table *table, TableRow *row, const Fields *
 {
 	const char *problem;
 
-	switch (cell_read(&table->columns.wanted->rules, fields->number, fields->number_length,
-					  &row->number))
+	switch (number_read(&table->columns.wanted->rules, fields->number, fields->number_length,
+						&row->number))
 	{
-		case CELL_BLANK:
+		case NUMBER_BLANK:
 			return refuse_blank(table, row);
-		case CELL_NO_NUMBER:
+		case NUMBER_INVALID:
 			return TABLE_INVALID;
-		case CELL_NUMBER:
+		case NUMBER_VALID:
 			break;
 	}
 	row->class = read_class(fields->class, fields->class_length);

@@ -50,6 +50,7 @@ static void take_row(TableFile *file, const TableRow *row)
 {
 	MessageClass class = table_file_class(file, row->class);
 
+	found_countries_add(&file->found, &row->number);
 	if (file->bad.count > 0 && !file->skip_invalid)
 		return;
 	if (!file->allow_duplicates && !number_set_add(&file->seen, row->number.digits))
@@ -70,6 +71,7 @@ void table_file_read(TableFile *file)
 	bad_lines_create(&file->bad);
 	file->duplicates = 0;
 	file->with_attributes = 0;
+	memset(&file->found, 0, sizeof(file->found));
 	for (int class = 0; class < MESSAGE_CLASSES; class ++)
 	{
 		number_list_create(&file->numbers[class]);

@@ -9,6 +9,7 @@
 
 #include "bad_lines.h"
 #include "contract/message.h"
+#include "found_countries.h"
 #include "number_list.h"
 #include "number_set.h"
 #include "table.h"
@@ -29,6 +30,7 @@ typedef struct TableFile
 	NumberSet seen;						 /* all numbers; not made if duplicates are allowed */
 	uint64 with_attributes;				 /* rows that have any */
 	int64 duplicates;
+	FoundCountries found;
 	BadLines bad;
 } TableFile;
 

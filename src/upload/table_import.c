@@ -98,10 +98,10 @@ void table_answer(StringInfo json, const TableFile *file)
 
 	appendStringInfo(json,
 					 "\"accepted\": " UINT64_FORMAT ", \"duplicates\": " INT64_FORMAT
-					 ", \"invalid\": " INT64_FORMAT ", \"errors\": [%s], \"format\": \"%s\", "
+					 ", \"invalid\": " INT64_FORMAT ", \"errors\": [%s], %s, \"format\": \"%s\", "
 					 "\"columns\": {\"number\": ",
 					 table_file_count(file), file->duplicates, file->bad.count, file->bad.json.data,
-					 format_name(file->format));
+					 found_countries_json(&file->found), format_name(file->format));
 	escape_json(json, pnstrdup(number->name, number->name_length));
 	if (columns->class >= 0)
 	{
