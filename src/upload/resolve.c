@@ -142,8 +142,8 @@ static size_t trunk_digits(const Country *country, const char *digits, size_t co
 /* Brazil: 0, the carrier's two digits, area code and number. */
 static size_t carrier_digits(const Country *country, const char *digits, size_t count)
 {
-	if (country_codes[country->code].calling != BRAZIL || digits[0] != '0' || digits[1] == '0' ||
-		(count != 13 && count != 14))
+	if ((count != 13 && count != 14) || country_codes[country->code].calling != BRAZIL ||
+		digits[0] != '0' || digits[1] == '0')
 		return 0;
 	return 3;
 }
