@@ -1,6 +1,6 @@
 -- From a numbers file with columns to recipients with attributes (R6.4, R5.5).
 BEGIN;
-SELECT plan(51);
+SELECT plan(53);
 
 CREATE FUNCTION pg_temp.draft() RETURNS text LANGUAGE sql AS $$ SELECT campaign_create('test', 'hello') $$;
 CREATE FUNCTION pg_temp.rows(id text) RETURNS text LANGUAGE sql AS $$
@@ -58,6 +58,12 @@ FROM (VALUES
 SELECT is(rows, 'NORMAL 1 +5511955550102 {"Telefone": "5511955550101"}', 'R6.4: the column that is asked for, ' || column_name)
 FROM unnest(ARRAY['Celular', 'CELULAR', '2']) AS column_name,
     LATERAL pg_temp.upload(E'Telefone;Celular\n5511955550101;5511955550102', column_name => column_name);
+
+CREATE TEMPORARY TABLE two_columns AS
+SELECT id, campaign_upload(id, E'Telefone;Celular\n5511955550101;5511955550102\n', column_name => 'Telefone') AS answer FROM pg_temp.draft() AS id;
+SELECT is(answer -> 'accepted', '1', 'R6.4: a file by one of its columns') FROM two_columns;
+SELECT is((campaign_upload(id, E'Telefone;Celular\n5511955550101;5511955550102\n', column_name => 'Celular')) - '{errors,countries,assumed,columns,classes}'::text[],
+    '{"accepted": 1, "duplicates": 0, "invalid": 0, "format": "semicolon"}', 'R6.4: and by another is another upload') FROM two_columns;
 
 -- Attributes and classes ------------------------------------------------------------------------------
 SELECT is(rows, 'NORMAL 1 +5511955550101 {"Cód": "1", "Nome": "a", "Nome 2": "b", "e_mail": "c", "column_6": "d"}',
