@@ -20,8 +20,8 @@ SELECT is_empty(
     'the API has views and no tables');
 SELECT is(
     (SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'campaign_api'::regnamespace),
-    'application_create application_rotate campaign_cancel campaign_dispatch campaign_events campaign_generate '
-    'campaign_health campaign_logs campaign_pause campaign_receipt campaign_recipients campaign_reset campaign_resume '
+    'application_create application_rotate campaign_cancel campaign_clear campaign_dispatch campaign_events campaign_generate '
+    'campaign_health campaign_logs campaign_pause campaign_preview campaign_preview_json campaign_receipt campaign_recipients campaign_reset campaign_resume '
     'campaign_run_control campaign_run_status campaign_runs campaign_schedule campaign_send '
     'campaign_status campaign_test campaign_texts campaign_upload campaign_upload_json campaign_verify company_member_add '
     'company_member_remove job_cancel job_create job_get job_retry job_stats login logout me '
@@ -157,7 +157,7 @@ SELECT is(
        AND has_column_privilege('campaign_user', c.oid, a.attnum, privilege)),
     'applications UPDATE name, campaigns INSERT name, campaigns INSERT company_id, campaigns INSERT user_id, campaigns INSERT message, '
     'campaigns INSERT ordered, campaigns UPDATE name, campaigns UPDATE message, campaigns UPDATE ordered, '
-    'companies INSERT name, companies INSERT document, companies UPDATE name, companies UPDATE document, '
+    'companies INSERT name, companies INSERT document, companies INSERT country, companies UPDATE name, companies UPDATE document, companies UPDATE country, '
     'users UPDATE email', 'what a client may write, but to jobs, where a trigger refuses it all');
 
 SELECT * FROM finish();
