@@ -245,7 +245,8 @@ BEGIN
     UPDATE campaign.campaigns c
     SET total = c.total + added_total, updated_at = clock_timestamp(),
         message_version = CASE WHEN num_nonnulls(VARIADIC texts) > 0 OR num_nonnulls(VARIADIC attributes) > 0
-                               THEN 2 ELSE c.message_version END
+                               THEN 2 ELSE c.message_version END,
+        own_texts = c.own_texts OR coalesce(num_nonnulls(VARIADIC texts) > 0, false)
     WHERE c.id = target.id;
     RETURN added_total;
 END

@@ -81,6 +81,23 @@ $$;
 COMMENT ON FUNCTION campaign.report_halted(text[]) IS
 'Which of these campaigns are paused or cancelled: nothing more of them may be stored. What was received of them before this call is reported if MongoDB already has it, and acknowledged: a campaign that is resumed is published again from there. Ask before storing if the last answer is older than a quarter of a second. An error on a read-only server.';
 
+-- The consumer's password is on another machine. Whoever has it can report what they like, so a report
+-- counts only where a consumer can have something to report.
+CREATE FUNCTION campaign.report_counts(campaign_id text) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- What was stored when a campaign was cancelled is reported afterwards.
+    RETURN EXISTS (
+        SELECT FROM campaign.campaigns c WHERE c.id = report_counts.campaign_id
+          AND (c.status IN ('queued', 'publishing', 'published', 'paused')
+               OR c.status = 'cancelled' AND c.queued_at IS NOT NULL));
+END
+$$;
+COMMENT ON FUNCTION campaign.report_counts(text) IS
+'Whether reports about a campaign change anything: it is running, or was when it was cancelled.';
+
 -- The rows of a campaign's classes are locked in their order, so that of two consumers that store the
 -- last of one class each, the second one sees both.
 CREATE FUNCTION campaign.report_ends(
@@ -146,6 +163,11 @@ BEGIN
             AS r (campaign_id, class, first_seq, last_seq, suppressed)
         GROUP BY 1, 2 ORDER BY 1, 2
     LOOP
+        IF NOT campaign.report_counts(report.campaign_id) THEN
+            missing := missing + (NOT EXISTS (
+                SELECT FROM campaign.campaigns c WHERE c.id = report.campaign_id))::integer;
+            CONTINUE;
+        END IF;
         PERFORM campaign.suppressed_report(report.campaign_id, report.class, report.stored, report.suppressed);
         -- What this report alone covers was stored just now: a check would say nothing new.
         UPDATE campaign.progress p
@@ -173,6 +195,7 @@ BEGIN
             RETURNING p.stored @> int8range(1, p.total + 1) INTO finished;
             missing := missing + (NOT FOUND)::integer;
         END IF;
+        PERFORM campaign.campaign_changed(report.campaign_id);
         IF sample_is_due THEN
             PERFORM campaign.sample_take(report.campaign_id, report.class);
         END IF;
@@ -214,7 +237,10 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM campaign.outbox_rewind(campaign_id, class, next_seq);
+    PERFORM campaign.outbox_rewind(report_gap.campaign_id, report_gap.class, report_gap.next_seq)
+    FROM campaign.progress p
+    WHERE p.campaign_id = report_gap.campaign_id AND p.class = report_gap.class::campaign.recipient_class
+      AND report_gap.next_seq BETWEEN 1 AND p.total;
 END
 $$;
 COMMENT ON FUNCTION campaign.report_gap(text, text, bigint) IS
@@ -230,11 +256,13 @@ BEGIN
     SET failed = p.failed + int8multirange(int8range(seq, seq, '[]')),
         error = coalesce(p.error, format('%s %s: %s', class, seq, left(reason, 500)))
     WHERE p.campaign_id = report_conflict.campaign_id
-      AND p.class = report_conflict.class::campaign.recipient_class;
+      AND p.class = report_conflict.class::campaign.recipient_class
+      AND seq BETWEEN 1 AND p.total AND campaign.report_counts(report_conflict.campaign_id);
+    PERFORM campaign.campaign_changed(campaign_id);
 END
 $$;
 COMMENT ON FUNCTION campaign.report_conflict(text, text, bigint, text) IS
-'MongoDB holds another message in the place of this one, or refuses it. Nothing was overwritten; the others go on, and the campaign ends failed, with the reason of the first such message.';
+'MongoDB holds another message in the place of this one, or refuses it. Nothing was overwritten; the others go on, and the campaign ends failed, with the reason of the first such message. Without effect if the campaign is not running.';
 
 CREATE FUNCTION campaign.worker_progress() RETURNS void
 LANGUAGE C VOLATILE

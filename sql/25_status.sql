@@ -16,6 +16,7 @@ BEGIN
         'rewinds', coalesce(p.rewinds, 0),
         'progress_percent', CASE WHEN c.total > 0 THEN round(100.0 * (coalesce(p.stored, 0) + coalesce(p.suppressed, 0)) / c.total, 1) ELSE 0 END,
         'classes', coalesce(p.classes, '{}'),
+        'segments', campaign.segments_known(c), 'test_of', c.test_of,
         'error', coalesce(c.error, p.error),
         'created_at', c.created_at, 'scheduled_at', c.scheduled_at, 'queued_at', c.queued_at, 'started_at', c.started_at,
         'published_at', c.published_at, 'sent_at', c.sent_at, 'updated_at', c.updated_at)
@@ -41,4 +42,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_status(text) IS
-'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), failed (refused by MongoDB, or another message is in their place), suppressed (on a suppression list, left out), cancelled (will never be sent), per class too, rewinds (how often confirmed messages were lost and published again), and the time of each step.';
+'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), failed (refused by MongoDB, or another message is in their place), suppressed (on a suppression list, left out), cancelled (will never be sent), per class too, rewinds (how often confirmed messages were lost and published again), segments (what it costs as SMS: total, longest, warning; null for texts that differ and were not counted yet, see campaign_texts()), test_of (the campaign that it is a test of), and the time of each step.';

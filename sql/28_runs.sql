@@ -332,11 +332,12 @@ BEGIN
                            WHERE g.campaign_id = c.id) AS g ON true
         WHERE NOT c.deleted AND (campaign_ids IS NULL OR c.id = ANY (campaign_ids))
           AND (g.created_at IS NOT NULL OR c.queued_at IS NOT NULL)
+          AND (c.test_of IS NULL OR cardinality(campaign_ids) = 1)
         ORDER BY coalesce(g.created_at, c.queued_at) DESC LIMIT recent_runs.rows);
 END
 $$;
 COMMENT ON FUNCTION campaign.recent_runs(text[], integer) IS
-'Those of these campaigns (NULL: of all) that have run last.';
+'Those of these campaigns (NULL: of all) that have run last; tests only if one is asked for.';
 
 CREATE FUNCTION @extschema@.campaign_runs(campaign_id text DEFAULT NULL, rows integer DEFAULT 100) RETURNS SETOF jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 100

@@ -19,7 +19,7 @@
 static const char campaign_query[] =
 	"SELECT message, identifier_time, identifier_entropy, identifier_fingerprint, "
 	"message_version > 1, campaign.attributes_outcome(generated, 'VIP')::text, "
-	"campaign.attributes_outcome(generated, 'NORMAL')::text "
+	"campaign.attributes_outcome(generated, 'NORMAL')::text, placeholders "
 	"FROM campaign.campaigns WHERE id = $1";
 
 #define ROWS_FROM                                                                                  \
@@ -61,6 +61,11 @@ static bool read_campaign(Rows *rows)
 	columns = SPI_tuptable->tupdesc;
 	rows->message = utf8_text(SPI_getvalue(row, columns, 1));
 	rows->own = DatumGetBool(SPI_getbinval(row, columns, 5, &is_null));
+	if (rows->own && DatumGetBool(SPI_getbinval(row, columns, 8, &is_null)))
+	{
+		rows->placeholders = filling_open(CurrentMemoryContext, rows->message.bytes);
+		rows->filled = palloc(sizeof(PlaceholdersText));
+	}
 	for (int class = 0; class < MESSAGE_CLASSES; class ++)
 		rows->outcomes[class] = SPI_getvalue(row, columns, 6 + class);
 	if (!cuid2_series_init(&rows->series, DatumGetInt64(SPI_getbinval(row, columns, 2, &is_null)),
@@ -148,7 +153,7 @@ static bool fetch(Rows *rows)
 	}
 }
 
-/* A column of text, in the context of the row; `none` if it is NULL. */
+/* A column of text, NUL-terminated, in the context of the row; `none` if it is NULL. */
 static LeafText own_text(Rows *rows, HeapTuple row, int column, LeafText none)
 {
 	MemoryContext caller = MemoryContextSwitchTo(rows->row_context);
@@ -158,6 +163,20 @@ static LeafText own_text(Rows *rows, HeapTuple row, int column, LeafText none)
 
 	MemoryContextSwitchTo(caller);
 	return own;
+}
+
+/*
+ * The text of a message without one of its own, as the worker sends it. One that the worker cannot
+ * fill, of a draft, is empty, which no message is: a proof ends with a difference, not an error.
+ */
+static LeafText common_text(Rows *rows, LeafText attributes)
+{
+	if (rows->placeholders == NULL)
+		return rows->message;
+	if (placeholders_fill(rows->placeholders, attributes.bytes, attributes.length, rows->filled) !=
+		PLACEHOLDERS_FILLED)
+		return (LeafText){"", 0};
+	return (LeafText){rows->filled->bytes, rows->filled->length};
 }
 
 bool rows_next(Rows *rows, Leaf *leaf)
@@ -186,8 +205,10 @@ bool rows_next(Rows *rows, Leaf *leaf)
 	if (rows->own)
 	{
 		MemoryContextReset(rows->row_context);
-		leaf->message = own_text(rows, row, 3, rows->message);
+		leaf->message = own_text(rows, row, 3, (LeafText){NULL, 0});
 		leaf->attributes = own_text(rows, row, 4, (LeafText){NULL, 0});
+		if (leaf->message.bytes == NULL)
+			leaf->message = common_text(rows, leaf->attributes);
 	}
 	return true;
 }

@@ -158,7 +158,7 @@ static int read_recipients(Worker *worker, const Stream *stream, int limit)
 		return outbox_read(stream->campaign_id, stream->class, stream->next - 1, limit,
 						   worker->recipients);
 	return outbox_read_own(stream->campaign_id, stream->class, stream->next - 1, limit,
-						   stream->outcome, worker->recipients, worker->owns);
+						   stream->outcome, stream->placeholders, worker->recipients, worker->owns);
 }
 
 /* Many streams may have their turn before the memory of it is given back. */
