@@ -185,6 +185,11 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_recipients(text, text, integer),
     campaign_api.campaign_generate(bigint, text, bigint, double precision, boolean),
     campaign_api.campaign_run_control(text, text, text, boolean),
+    campaign_api.suppression_add(text, text, text),
+    campaign_api.suppression_remove(text, text, text),
+    campaign_api.suppression_import(json, text, text, boolean),
+    campaign_api.suppression_list(text, text, integer, bigint),
+    campaign_api.inbound_message(text, text, text),
     campaign_api.application_create(text, text),
     campaign_api.application_rotate(text, boolean)
 TO campaign_user;

@@ -183,7 +183,7 @@ static void test_refuses_wrong_fields(void **state)
 {
 	(void) state;
 	refuse(FIELDS("0", "\"c1\"", "\"VIP\"", "1", "1"), "unknown version 0");
-	refuse(FIELDS("3", "\"c1\"", "\"VIP\"", "1", "1"), "unknown version 3");
+	refuse(FIELDS("4", "\"c1\"", "\"VIP\"", "1", "1"), "unknown version 4");
 	refuse(FIELDS("\"1\"", "\"c1\"", "\"VIP\"", "1", "1"), "expected a whole number");
 	refuse(FIELDS("1.0", "\"c1\"", "\"VIP\"", "1", "1"), "expected a whole number");
 	refuse(FIELDS("1", "\"c\"", "\"VIP\"", "1", "1"), "campaign_id");
