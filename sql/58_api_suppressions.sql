@@ -107,11 +107,14 @@ LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    -- A GET locks nothing.
+    owner_id text := coalesce(company_id, (SELECT min(r) FROM campaign.request_companies() AS r HAVING count(*) = 1));
     code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.suppression_list');
+    PERFORM campaign.api_company_check(owner_id);
     RETURN (SELECT coalesce(jsonb_agg(l.entry ORDER BY l.place), '[]')
-            FROM @extschema@.suppression_list(campaign.api_company_choose(company_id), NULL::text, phone_number,
+            FROM @extschema@.suppression_list(owner_id, NULL::text, phone_number,
                 rows, after_id) WITH ORDINALITY AS l (entry, place));
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
