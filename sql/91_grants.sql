@@ -93,7 +93,9 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_template(text, text),
     campaign.outbox_mark(text, text, integer, bigint),
     campaign.outbox_rewind(text, text, bigint),
-    campaign.outbox_suppressed(text, text, bigint, bigint[]),
+    campaign.outbox_opt_outs(text, text, bigint, bigint, xid8),
+    campaign.outbox_suppressed(text, bigint[]),
+    campaign.outbox_suppressions(bigint, integer),
     campaign.outbox_due(),
     campaign.outbox_finish(text[]),
     campaign.outbox_trouble(text, text),
@@ -190,6 +192,11 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_recipients(text, text, integer),
     campaign_api.campaign_generate(bigint, text, bigint, double precision, boolean),
     campaign_api.campaign_run_control(text, text, text, boolean),
+    campaign_api.suppression_add(text, text, text),
+    campaign_api.suppression_remove(text, text, text),
+    campaign_api.suppression_import(json, text, text, boolean),
+    campaign_api.suppression_list(text, text, integer, bigint),
+    campaign_api.inbound_message(text, text, text),
     campaign_api.application_create(text, text),
     campaign_api.application_rotate(text, boolean)
 TO campaign_user;

@@ -248,7 +248,7 @@ def malformed(message):
     }
     made = {name: Captured(message.routing_key, message.properties, body)
             for name, body in bodies.items()}
-    made["unknown version"] = changed(message, version=3)
+    made["unknown version"] = changed(message, version=4)
     made["unknown class"] = changed(message, **{"class": "GOLD"})
     made["no such class here"] = changed(message, {"class": "VIP"}, **{"class": "VIP"})
     made["unknown campaign"] = changed(message, {"campaign_id": "nobody"}, campaign_id="nobody")
