@@ -118,6 +118,7 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.company_member_remove(text, text),
     campaign_api.campaign_upload(bytea),
     campaign_api.campaign_upload(text),
+    campaign_api.campaign_form(bytea),
     campaign_api.campaign_upload_json(text, json, boolean, boolean, text),
     campaign_api.campaign_dispatch(text),
     campaign_api.campaign_send(text, text, json, text, boolean, boolean, boolean),

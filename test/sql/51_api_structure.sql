@@ -20,7 +20,7 @@ SELECT is_empty(
     'the API has views and no tables');
 SELECT is(
     (SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'campaign_api'::regnamespace),
-    'application_create campaign_cancel campaign_dispatch campaign_events campaign_generate '
+    'application_create campaign_cancel campaign_dispatch campaign_events campaign_form campaign_generate '
     'campaign_health campaign_logs campaign_pause campaign_recipients campaign_reset campaign_resume '
     'campaign_run_control campaign_run_status campaign_runs campaign_schedule campaign_send '
     'campaign_status campaign_upload campaign_upload_json campaign_verify company_member_add '
