@@ -68,12 +68,19 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    address text := campaign.email_check(user_create.email);
+    address text;
+    code text; message text; detail text; hint text;
 BEGIN
+    address := campaign.email_check(user_create.email);
     IF user_create.password IS NULL THEN
         RAISE EXCEPTION 'password is missing' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     RETURN campaign.user_insert(address, @extschema@.password_hash(user_create.password));
+EXCEPTION WHEN OTHERS THEN
+    -- Again, without the statement, which would be in the log with its password.
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.user_create(text, text) IS

@@ -190,10 +190,16 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    email text := campaign.email_check(campaign.job_meta_text(meta, 'email'));
-    hash text := @extschema@.password_hash(campaign.job_meta_text(meta, 'password'));
+    code text; message text; detail text; hint text;
 BEGIN
-    RETURN meta - 'password' || jsonb_build_object('email', email, 'password_hash', hash);
+    RETURN meta - 'password' || jsonb_build_object(
+        'email', campaign.email_check(campaign.job_meta_text(meta, 'email')),
+        'password_hash', @extschema@.password_hash(campaign.job_meta_text(meta, 'password')));
+EXCEPTION WHEN OTHERS THEN
+    -- As in user_create(): without the statement.
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign.job_user_create_prepare(jsonb) IS

@@ -70,14 +70,20 @@ $$;
 COMMENT ON FUNCTION campaign.application_name_check(text) IS
 'The name of an application as it is stored; an error if it is not valid.';
 
+CREATE FUNCTION campaign.application_secret() RETURNS text
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '') $$;
+COMMENT ON FUNCTION campaign.application_secret() IS
+'A new secret. Two random UUIDs: 244 bits of the server''s strong randomness.';
+
 CREATE FUNCTION @extschema@.application_create(name text, company_id text DEFAULT NULL, user_id text DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- Two random UUIDs: 244 bits of the server's strong randomness.
-    secret text := replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', '');
+    secret text := campaign.application_secret();
     application campaign.applications;
 BEGIN
     INSERT INTO campaign.applications (name, company_id, user_id, secret_hash)
@@ -182,6 +188,17 @@ $$;
 COMMENT ON FUNCTION @extschema@.token_revoke(text) IS
 'Revokes a token by its id: the next request with it is refused. Returns {"id", "application_id", "name", "revoked_at"}.';
 
+CREATE FUNCTION campaign.application_tokens_revoke(application_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE campaign.application_tokens t SET revoked_at = clock_timestamp()
+    WHERE t.application_id = application_tokens_revoke.application_id AND t.revoked_at IS NULL;
+END
+$$;
+COMMENT ON FUNCTION campaign.application_tokens_revoke(text) IS 'Revokes all tokens of an application.';
+
 CREATE FUNCTION campaign.application_delete(application_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -189,12 +206,37 @@ AS $$
 BEGIN
     UPDATE campaign.applications a SET deleted = true, updated_at = clock_timestamp()
     WHERE a.id = application_delete.application_id AND NOT a.deleted;
-    UPDATE campaign.application_tokens t SET revoked_at = clock_timestamp()
-    WHERE t.application_id = application_delete.application_id AND t.revoked_at IS NULL;
+    PERFORM campaign.application_tokens_revoke(application_delete.application_id);
 END
 $$;
 COMMENT ON FUNCTION campaign.application_delete(text) IS
 'Soft delete of an application, which revokes its tokens.';
+
+CREATE FUNCTION @extschema@.application_rotate(application_id text, revoke_tokens boolean DEFAULT false) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    secret text := campaign.application_secret();
+    application campaign.applications;
+BEGIN
+    -- campaign_api.token() locks the row before it issues a token.
+    UPDATE campaign.applications a
+    SET secret_hash = sha256(convert_to(secret, 'UTF8')), updated_at = clock_timestamp()
+    WHERE a.id = application_rotate.application_id AND NOT a.deleted
+    RETURNING * INTO application;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'application "%" does not exist', left(coalesce(application_id, 'NULL'), 40)
+            USING ERRCODE = 'no_data_found';
+    END IF;
+    IF revoke_tokens THEN
+        PERFORM campaign.application_tokens_revoke(application.id);
+    END IF;
+    RETURN jsonb_build_object('id', application.id, 'name', application.name, 'secret', secret);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.application_rotate(text, boolean) IS
+'Gives an application a new secret, which is shown this once; the old one ends at once. Its tokens go on, unless revoke_tokens. Returns {"id", "name", "secret"}.';
 
 -- The request --------------------------------------------------------------------------------
 

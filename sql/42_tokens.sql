@@ -19,7 +19,7 @@ CREATE TABLE campaign.password_changes (
 );
 COMMENT ON TABLE campaign.password_changes IS 'When users changed their passwords: older tokens are refused.';
 COMMENT ON COLUMN campaign.password_changes.user_id IS 'User.';
-COMMENT ON COLUMN campaign.password_changes.changed_at IS 'The first whole second after the last change: tokens from before it are refused.';
+COMMENT ON COLUMN campaign.password_changes.changed_at IS 'A whole second after the last change, and after the one before: tokens from before it are refused.';
 ALTER TABLE campaign.password_changes ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.password_changes', '');
 
@@ -69,6 +69,22 @@ END
 $$;
 COMMENT ON FUNCTION campaign.token_issue(text) IS
 'A new token of a user: {"token", "expires_at", "user_id"}.';
+
+-- Tokens say in whole seconds when they were made: those of this second are older, and so are those
+-- that the change before this one has put into the next.
+CREATE FUNCTION campaign.tokens_revoke(user_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    INSERT INTO campaign.password_changes AS p (user_id, changed_at)
+    VALUES (tokens_revoke.user_id, date_trunc('second', clock_timestamp()) + interval '1 second')
+    ON CONFLICT ON CONSTRAINT password_changes_pkey
+    DO UPDATE SET changed_at = greatest(excluded.changed_at, p.changed_at + interval '1 second');
+END
+$$;
+COMMENT ON FUNCTION campaign.tokens_revoke(text) IS
+'Ends every token of a user; the next one is valid. The caller holds the lock of the user''s row.';
 
 CREATE FUNCTION campaign.token_valid(claims jsonb) RETURNS boolean
 LANGUAGE sql STABLE
@@ -181,6 +197,38 @@ $$;
 COMMENT ON FUNCTION campaign.password_matches(text, text) IS
 'Whether the password matches the hash; without a hash it takes as long and is false.';
 
+-- Verifying takes long enough for a change of the password to come in between. The row is locked
+-- from the second look on, so that neither a stronger hash nor a token of the old password can come
+-- after the change.
+CREATE FUNCTION campaign.password_holder(address text, password text) RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    person_id text;
+    verified text;
+    standing text;
+BEGIN
+    SELECT u.id, u.password INTO person_id, verified FROM campaign.users u
+    WHERE lower(u.email) = password_holder.address AND NOT u.deleted;
+    IF NOT campaign.password_matches(password_holder.password, verified) THEN
+        RETURN NULL;
+    END IF;
+    SELECT u.password INTO standing FROM campaign.users u
+    WHERE u.id = person_id AND NOT u.deleted FOR NO KEY UPDATE;
+    IF standing IS DISTINCT FROM verified AND NOT campaign.password_matches(password_holder.password, standing) THEN
+        RETURN NULL;
+    END IF;
+    IF campaign.password_needs_rehash(standing) THEN
+        UPDATE campaign.users u SET password = @extschema@.password_hash(password_holder.password)
+        WHERE u.id = person_id;
+    END IF;
+    RETURN person_id;
+END
+$$;
+COMMENT ON FUNCTION campaign.password_holder(text, text) IS
+'The user with this address (in lower case) and this password, who keeps them until the end of the transaction; NULL if there is none. A hash that is weaker than the settings ask for is made again.';
+
 CREATE FUNCTION campaign_api.signup(email text, password text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -217,7 +265,6 @@ DECLARE
     account_key bytea := sha256(convert_to(address, 'UTF8'));
     wait integer;
     person_id text;
-    user_hash text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.login');
     wait := campaign.login_attempt(account_key);
@@ -227,18 +274,13 @@ BEGIN
         RETURN jsonb_build_object('code', 'PT429', 'message', 'too many failed logins to this account',
             'details', NULL, 'hint', format('Try again in %s seconds.', wait));
     END IF;
-    SELECT u.id, u.password INTO person_id, user_hash FROM campaign.users u
-    WHERE lower(u.email) = address AND NOT u.deleted;
-    IF NOT campaign.password_matches(login.password, user_hash) THEN
+    person_id := campaign.password_holder(address, login.password);
+    IF person_id IS NULL THEN
         PERFORM campaign.api_respond(401, 'WWW-Authenticate', 'Bearer');
         RETURN jsonb_build_object('code', 'PT401', 'message', 'e-mail address or password is wrong',
             'details', NULL, 'hint', NULL);
     END IF;
     DELETE FROM campaign.login_attempts a WHERE a.account = account_key;
-    IF campaign.password_needs_rehash(user_hash) THEN
-        UPDATE campaign.users u SET password = @extschema@.password_hash(login.password)
-        WHERE u.id = person_id;
-    END IF;
     RETURN campaign.token_issue(person_id);
 END
 $$;
@@ -292,10 +334,7 @@ BEGIN
     UPDATE campaign.users u
     SET password = @extschema@.password_hash(new_password), updated_at = clock_timestamp()
     WHERE u.id = person_id;
-    INSERT INTO campaign.password_changes AS p (user_id, changed_at)
-    -- Tokens say in whole seconds when they were made: those of this second are older.
-    VALUES (person_id, date_trunc('second', clock_timestamp()) + interval '1 second')
-    ON CONFLICT ON CONSTRAINT password_changes_pkey DO UPDATE SET changed_at = excluded.changed_at;
+    PERFORM campaign.tokens_revoke(person_id);
     RETURN campaign.token_issue(person_id);
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,

@@ -72,9 +72,11 @@ BEGIN
         RETURN campaign.api_token_refuse(429, 'too many failed attempts of this application',
             'Retry-After', wait::text);
     END IF;
-    IF NOT EXISTS (SELECT FROM campaign.applications a
-                   WHERE a.id = credentials.account AND a.secret_hash = credentials.secret_hash
-                     AND campaign.application_live(a.id)) THEN
+    -- Locked: no token of an old secret comes after application_rotate() or the application's end.
+    PERFORM FROM campaign.applications a
+    WHERE a.id = credentials.account AND a.secret_hash = credentials.secret_hash AND NOT a.deleted
+    FOR NO KEY UPDATE;
+    IF NOT FOUND OR NOT campaign.application_live(credentials.account) THEN
         RETURN campaign.api_token_refuse(401, 'application id or secret is wrong',
             'WWW-Authenticate', 'Basic realm="campaign"');
     END IF;
@@ -127,6 +129,34 @@ name: name of the application, 1 to 200 characters.
 company_id: a company of yours, which will own it; may be left out by a member of exactly one. If you have no company, the application is your own.
 
 201 with {"id", "name", "secret"} and its Location; 403 if the company is not yours; 404 if there is no such company; 422.$$;
+
+CREATE FUNCTION campaign_api.application_rotate(application_id text, revoke_tokens boolean DEFAULT false) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    code text; message text; detail text; hint text;
+BEGIN
+    PERFORM campaign.api_user();
+    PERFORM campaign.api_arguments_check('campaign_api.application_rotate');
+    IF NOT coalesce(application_id IN (SELECT campaign.request_applications()), false) THEN
+        PERFORM campaign.api_raise('PT404', 'application does not exist');
+    END IF;
+    RETURN @extschema@.application_rotate(application_id, revoke_tokens);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.application_rotate(text, boolean) IS
+$$Give an application a new secret
+Only this answer shows it; the old secret ends at once. Tokens that the application has go on, unless you revoke them.
+
+application_id: one of your applications, or of your companies'.
+revoke_tokens: true revokes all its tokens, too.
+
+200 with {"id", "name", "secret"}; 404.$$;
 
 CREATE VIEW campaign_api.applications WITH (security_invoker = true) AS
 SELECT a.id, a.name, a.company_id, a.user_id, a.created_at, a.updated_at

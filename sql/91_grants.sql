@@ -1,5 +1,35 @@
 -- Who may do what. Nothing here is PUBLIC.
 
+-- What somebody has set with ALTER DEFAULT PRIVILEGES has been granted by now, on each object. Functions and types
+-- are PUBLIC's by default, which is dealt with below.
+DO $defaults$
+DECLARE
+    granted record;
+BEGIN
+    FOR granted IN
+        SELECT DISTINCT o.kind, o.name, o.type, a.grantee
+        FROM (
+            SELECT 'FUNCTION' AS kind, p.oid::pg_catalog.regprocedure::text AS name, p.oid, 'f' AS type, p.proacl AS acl, p.proowner AS owner
+            FROM pg_catalog.pg_proc p
+            UNION ALL SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, c.oid::pg_catalog.regclass::text, c.oid, 'r', c.relacl, c.relowner
+            FROM pg_catalog.pg_class c WHERE c.relkind IN ('r', 'v', 'S')
+            UNION ALL SELECT 'TYPE', pg_catalog.format_type(t.oid, NULL), t.oid, 't', t.typacl, t.typowner FROM pg_catalog.pg_type t
+            UNION ALL SELECT 'SCHEMA', pg_catalog.quote_ident(n.nspname), n.oid, 'n', n.nspacl, n.nspowner FROM pg_catalog.pg_namespace n
+        ) AS o
+        JOIN pg_catalog.pg_depend d ON d.objid = o.oid AND d.objsubid = 0 AND d.deptype = 'e'
+        JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid AND e.extname = 'campaign',
+            LATERAL pg_catalog.aclexplode(o.acl) AS a
+        WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass
+          AND d.classid = CASE o.type WHEN 'f' THEN 'pg_catalog.pg_proc' WHEN 'r' THEN 'pg_catalog.pg_class'
+              WHEN 't' THEN 'pg_catalog.pg_type' ELSE 'pg_catalog.pg_namespace' END::pg_catalog.regclass
+          AND a.grantee <> o.owner AND (a.grantee <> 0 OR o.type IN ('r', 'n'))
+    LOOP
+        EXECUTE pg_catalog.format('REVOKE ALL ON %s %s FROM %s', granted.kind, granted.name,
+            CASE granted.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(granted.grantee)) END);
+    END LOOP;
+END
+$defaults$;
+
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA campaign, campaign_api FROM PUBLIC;
 REVOKE ALL ON FUNCTION
     @extschema@.user_create(text, text),
@@ -16,6 +46,9 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_cancel(text, text),
     @extschema@.campaign_reset(text, text),
     @extschema@.campaign_events(text),
+    @extschema@.message_segments(text),
+    @extschema@.campaign_texts(text, integer),
+    @extschema@.campaign_test(text, text, text, text),
     @extschema@.campaign_verify(text, interval),
     @extschema@.campaign_receipt(text, text),
     @extschema@.campaign_run_status(text),
@@ -24,6 +57,13 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_logs(text, integer),
     @extschema@.campaign_recipients(text, text[], integer),
     @extschema@.campaign_generate(text, bigint, bigint, double precision, boolean, text),
+    @extschema@.suppression_add(text, text, text, text),
+    @extschema@.suppression_remove(text, text, text, text),
+    @extschema@.suppression_import(bytea, text, text, text, boolean),
+    @extschema@.suppression_import(text, text, text, text, boolean),
+    @extschema@.suppression_list(text, text, text, integer, bigint),
+    @extschema@.suppression_word_set(text, text, text, text),
+    @extschema@.inbound_message(text, text, text, text),
     @extschema@.job_type_register(text, regproc, regproc, text, integer, interval, interval, integer, boolean, text[]),
     @extschema@.job_create(text, jsonb, timestamptz, integer, text, text),
     @extschema@.job_get(text),
@@ -31,6 +71,7 @@ REVOKE ALL ON FUNCTION
     @extschema@.job_retry(text),
     @extschema@.job_stats(),
     @extschema@.application_create(text, text, text),
+    @extschema@.application_rotate(text, boolean),
     @extschema@.token_create(text, text, interval),
     @extschema@.token_revoke(text),
     @extschema@.password_hash(text),
@@ -48,9 +89,11 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_template(text, text),
     campaign.outbox_mark(text, text, integer, bigint),
     campaign.outbox_rewind(text, text, bigint),
+    campaign.outbox_suppressed(text, text, bigint, bigint[]),
     campaign.outbox_due(),
     campaign.outbox_finish(text[]),
     campaign.outbox_trouble(text, text),
+    campaign.outbox_tell(text[], boolean),
     campaign.attributes_canonical(jsonb)
 TO campaign_worker;
 
@@ -84,7 +127,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.report_open(text),
     campaign.report_halted(text[]),
     campaign.report_stored(text[], text[], bigint[], bigint[]),
-    campaign.report_checked(text[], text[], bigint[], bigint[], text[]),
+    campaign.report_checked(text[], text[], bigint[], bigint[], text[], boolean[]),
     campaign.report_gap(text, text, bigint),
     campaign.report_waiting(text, text, bigint),
     campaign.report_conflict(text, text, bigint, text),
@@ -129,7 +172,11 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_cancel(text, text),
     campaign_api.campaign_reset(text, text),
     campaign_api.campaign_events(text),
+    campaign_api.message_segments(text),
+    campaign_api.campaign_texts(text, integer),
+    campaign_api.campaign_test(text, json, text),
     campaign_api.campaign_verify(text),
+    campaign_api.campaign_receipt(text, text),
     campaign_api.campaign_run_status(text),
     campaign_api.campaign_health(text),
     campaign_api.campaign_logs(text, integer),
@@ -137,7 +184,8 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_recipients(text, text, integer),
     campaign_api.campaign_generate(bigint, text, bigint, double precision, boolean),
     campaign_api.campaign_run_control(text, text, text, boolean),
-    campaign_api.application_create(text, text)
+    campaign_api.application_create(text, text),
+    campaign_api.application_rotate(text, boolean)
 TO campaign_user;
 GRANT EXECUTE ON FUNCTION
     campaign_api.job_create(text, json, timestamptz, integer),
@@ -152,7 +200,7 @@ TO campaign_user, campaign_app;
 GRANT SELECT (id, email, created_at, updated_at, deleted) ON campaign.users TO campaign_user;
 GRANT SELECT (id, name, document, created_at, updated_at, deleted) ON campaign.companies TO campaign_user;
 GRANT SELECT (company_id, user_id, created_at, deleted) ON campaign.company_members TO campaign_user;
-GRANT SELECT (id, name, company_id, user_id, message, ordered, status, total, error, scheduled_at,
+GRANT SELECT (id, name, company_id, user_id, message, ordered, test_of, status, total, error, scheduled_at,
     queued_at, started_at, published_at, sent_at, created_at, updated_at, deleted)
 ON campaign.campaigns TO campaign_user;
 GRANT SELECT (campaign_id, class, seq, phone_number) ON campaign.recipients TO campaign_user;
@@ -182,7 +230,7 @@ GRANT SELECT, DELETE, INSERT (name, document), UPDATE (name, document)
 ON campaign_api.companies TO campaign_user;
 GRANT SELECT, DELETE, INSERT (name, message, company_id, user_id, ordered), UPDATE (name, message, ordered)
 ON campaign_api.campaigns TO campaign_user;
-GRANT SELECT ON campaign_api.company_members, campaign_api.recipients TO campaign_user;
+GRANT SELECT ON campaign_api.company_members, campaign_api.recipients, campaign_api.campaign_tests TO campaign_user;
 GRANT SELECT, DELETE, UPDATE (name) ON campaign_api.applications TO campaign_user;
 GRANT SELECT, DELETE ON campaign_api.tokens TO campaign_user, campaign_app;
 -- Every write to jobs is refused by a trigger, which says so better than a missing privilege.

@@ -2,8 +2,9 @@
  * settings.c - each campaign.* setting: its limits, its default, and why it
  * exists.
  *
- * Secrets are GUC_SUPERUSER_ONLY and have a *_file form, because PostgreSQL logs the
- * new value of a setting that a reload has changed.
+ * Secrets have a *_file form, because PostgreSQL logs the new value of a setting that a
+ * reload has changed. Given as values they are never shown: pg_monitor reads what is
+ * GUC_SUPERUSER_ONLY.
  */
 #include "postgres.h"
 
@@ -16,6 +17,9 @@
 #include "settings.h"
 
 #define SECRET_LINE_MAX 4096 /* of a *_file */
+
+/* Not in pg_settings either, which shows the values that show_*() do not see (reset_val). */
+#define SECRET_FLAGS (GUC_SUPERUSER_ONLY | GUC_NO_SHOW_ALL | GUC_NOT_IN_SAMPLE)
 
 char *settings_database;
 char *settings_amqp_url;
@@ -37,6 +41,7 @@ int settings_upload_max_bytes;
 int settings_job_workers;
 int settings_generate_max;
 bool settings_welcome_email;
+bool settings_notify;
 
 typedef struct TextSetting
 {
@@ -47,6 +52,7 @@ typedef struct TextSetting
 	const char *initial;
 	GucContext context;
 	int flags;
+	GucShowHook show;
 } TextSetting;
 
 typedef struct NumberSetting
@@ -61,24 +67,40 @@ typedef struct NumberSetting
 	int flags;
 } NumberSetting;
 
+/* Whether a secret is set, and no more. */
+static const char *secret_mask(const char *secret)
+{
+	return secret != NULL && secret[0] != '\0' ? "********" : "";
+}
+
+static const char *show_amqp_url(void)
+{
+	return secret_mask(settings_amqp_url);
+}
+
+static const char *show_jwt_secret(void)
+{
+	return secret_mask(settings_jwt_secret);
+}
+
 /* Those of the broker are PGC_SUSET, so that ALTER DATABASE ... SET can give each database its own.
  */
 static const TextSetting text_settings[] = {
 	{"campaign.database", "Databases whose campaigns are published, separated by commas.",
-	 "Each has a worker of its own.", &settings_database, "campaign", PGC_SIGHUP, 0},
+	 "Each has a worker of its own.", &settings_database, "campaign", PGC_SIGHUP, 0, NULL},
 	{"campaign.amqp_url", "RabbitMQ, as amqp://user:password@host:port/vhost or amqps://...", NULL,
-	 &settings_amqp_url, "", PGC_SUSET, GUC_SUPERUSER_ONLY},
+	 &settings_amqp_url, "", PGC_SUSET, SECRET_FLAGS, show_amqp_url},
 	{"campaign.amqp_url_file", "File whose first line is the URL of RabbitMQ.",
 	 "Wins over campaign.amqp_url; keeps the password out of postgresql.conf.",
-	 &settings_amqp_url_file, "", PGC_SUSET, GUC_SUPERUSER_ONLY},
+	 &settings_amqp_url_file, "", PGC_SUSET, GUC_SUPERUSER_ONLY, NULL},
 	{"campaign.amqp_ca_file", "Certificates that may have signed RabbitMQ's (PEM).",
-	 "Empty: those of the system.", &settings_amqp_ca_file, "", PGC_SUSET, 0},
+	 "Empty: those of the system.", &settings_amqp_ca_file, "", PGC_SUSET, 0, NULL},
 	{"campaign.jwt_secret", "Secret that signs tokens, at least 32 bytes.",
 	 "The jwt-secret of PostgREST, which verifies them.", &settings_jwt_secret, "", PGC_SIGHUP,
-	 GUC_SUPERUSER_ONLY},
+	 SECRET_FLAGS, show_jwt_secret},
 	{"campaign.jwt_secret_file", "File whose first line is that secret.",
 	 "Wins over campaign.jwt_secret; PostgREST reads the same file as jwt-secret = \"@FILE\".",
-	 &settings_jwt_secret_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY},
+	 &settings_jwt_secret_file, "", PGC_SIGHUP, GUC_SUPERUSER_ONLY, NULL},
 };
 
 static const NumberSetting number_settings[] = {
@@ -127,7 +149,7 @@ void settings_define(void)
 
 		DefineCustomStringVariable(setting->name, setting->description, setting->detail,
 								   setting->value, setting->initial, setting->context,
-								   setting->flags, NULL, NULL, NULL);
+								   setting->flags, NULL, NULL, setting->show);
 	}
 	for (int i = 0; i < lengthof(number_settings); i++)
 	{
@@ -140,6 +162,9 @@ void settings_define(void)
 	DefineCustomBoolVariable("campaign.welcome_email", "Whether a new user gets a welcome e-mail.",
 							 "It is queued with the user and sent by campaign-mailer.",
 							 &settings_welcome_email, true, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("campaign.notify", "Whether the progress of campaigns is notified.",
+							 "On the channel campaign_progress, by the worker.", &settings_notify,
+							 true, PGC_SIGHUP, 0, NULL, NULL, NULL);
 	MarkGUCPrefixReserved("campaign");
 }
 

@@ -5,6 +5,8 @@
  * in every answer of PostgREST. And PostgREST copies the message into the status
  * line of its answer: it must never hold a line break, or whoever gets text into a
  * message could write headers.
+ *
+ * The statement, which may hold a password, does not go into the log with the error.
  */
 #include "postgres.h"
 
@@ -44,7 +46,7 @@ Datum campaign_api_raise(PG_FUNCTION_ARGS)
 		elog(ERROR, "an SQLSTATE has five characters");
 	ereport(ERROR, (errcode(MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4])),
 					errmsg_internal("%s", message != NULL ? message : "request failed"),
-					detail != NULL ? errdetail_internal("%s", detail) : 0,
+					errhidestmt(true), detail != NULL ? errdetail_internal("%s", detail) : 0,
 					hint != NULL ? errhint("%s", hint) : 0));
 	PG_RETURN_VOID();
 }

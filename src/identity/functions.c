@@ -59,7 +59,9 @@ static void password_check(PasswordResult result)
 		code = ERRCODE_OUT_OF_MEMORY;
 	else if (result == PASSWORD_ENTROPY)
 		code = ERRCODE_INTERNAL_ERROR;
-	ereport(ERROR, (errcode(code), errmsg("password: %s", password_result_text(result))));
+	/* The statement that failed may hold the password. */
+	ereport(ERROR, (errcode(code), errmsg("password: %s", password_result_text(result)),
+					errhidestmt(true)));
 }
 
 Datum campaign_password_hash(PG_FUNCTION_ARGS)
