@@ -119,10 +119,19 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    verb text := campaign.request_header('X-Form-Verb');
+    first_answer jsonb;
     code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_user();
-    RETURN campaign.api_form(campaign.request_header('X-Form-Verb'), $1, campaign.request_header('X-Form-Type'));
+    IF verb IN ('create', 'send') THEN
+        first_answer := campaign.repeat_answer('campaign_form ' || verb, $1);
+        IF first_answer IS NOT NULL THEN
+            RETURN first_answer;
+        END IF;
+    END IF;
+    first_answer := campaign.api_form(verb, $1, campaign.request_header('X-Form-Type'));
+    RETURN CASE WHEN verb IN ('create', 'send') THEN campaign.repeat_keep(first_answer) ELSE first_answer END;
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
