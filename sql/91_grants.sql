@@ -144,6 +144,7 @@ TO campaign_consumer;
 GRANT USAGE ON SCHEMA campaign, campaign_api TO campaign_anon, campaign_user, campaign_app;
 GRANT EXECUTE ON FUNCTION
     campaign.api_check(),
+    campaign_api.ready(),
     campaign_api.signup_async(text, text)
 TO campaign_anon, campaign_user, campaign_app;
 GRANT EXECUTE ON FUNCTION
