@@ -1,6 +1,6 @@
 /*
  * form.c - campaign.form_fields() and campaign.form_file(): the body of a form with files, which
- * PostgREST passes on as it came. sql/58_api_forms.sql decides what is made of it.
+ * PostgREST passes on as it came. sql/62_api_forms.sql decides what is made of it.
  *
  * Must never make a field of a file, or the other way round: only what has a filename is a file.
  */
