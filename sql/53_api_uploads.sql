@@ -124,34 +124,8 @@ $$Send a numbers file as text
 As with application/octet-stream, for Content-Type: text/plain. Needs the header Content-Length: 411 without.$$;
 
 CREATE FUNCTION campaign.numbers_from_json(numbers json) RETURNS bytea
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    lines text;
-    unfit bigint;
-BEGIN
-    CASE json_typeof(numbers)
-        WHEN 'string' THEN
-            lines := numbers #>> '{}';
-        WHEN 'array' THEN
-            -- A row as an object, too: it has line breaks between its parts only.
-            SELECT string_agg(CASE json_typeof(value) WHEN 'object' THEN translate(value::text, E'\r\n', '  ')
-                                                      ELSE value #>> '{}' END, E'\n' ORDER BY place),
-                min(place) FILTER (WHERE json_typeof(value) NOT IN ('string', 'number', 'object')
-                                      OR json_typeof(value) <> 'object'
-                                         AND (strpos(value #>> '{}', E'\n') > 0 OR strpos(value #>> '{}', E'\r') > 0))
-            INTO lines, unfit
-            FROM json_array_elements(numbers) WITH ORDINALITY AS elements (value, place);
-            IF unfit IS NOT NULL THEN
-                PERFORM campaign.api_raise('PT422', format('element %s of numbers is not a phone number', unfit));
-            END IF;
-        ELSE
-            PERFORM campaign.api_raise('PT422', 'numbers must be an array of phone numbers, or text with one a line');
-    END CASE;
-    RETURN convert_to(coalesce(lines, ''), 'UTF8');
-END
-$$;
+LANGUAGE C IMMUTABLE
+AS 'MODULE_PATHNAME', 'campaign_numbers_from_json';
 COMMENT ON FUNCTION campaign.numbers_from_json(json) IS
 'Phone numbers given as a JSON array, or as one string, in the form of a numbers file: element n is line n. Elements may be objects: lines of JSON.';
 

@@ -287,19 +287,23 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    first_answer jsonb := campaign.repeat_answer('campaign_send');
     owner_id text;
     new_id text;
     upload jsonb;
     code text; message_text text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_send');
+    IF first_answer IS NOT NULL THEN
+        RETURN first_answer;
+    END IF;
     owner_id := campaign.api_company_choose(company_id);
     PERFORM campaign.api_worker_require();
     new_id := @extschema@.campaign_create(name, message, owner_id, campaign.api_user(), ordered);
     upload := campaign.api_upload(new_id, campaign.numbers_from_json(numbers), skip_invalid,
         allow_duplicates, 'NORMAL', country, format, column_name, NULL, false);
     PERFORM campaign.api_respond(202, 'Location', '/campaigns?id=eq.' || new_id);
-    RETURN @extschema@.campaign_dispatch(new_id) || jsonb_build_object('upload', upload);
+    RETURN campaign.repeat_keep(@extschema@.campaign_dispatch(new_id) || jsonb_build_object('upload', upload));
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message_text = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;

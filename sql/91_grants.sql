@@ -150,6 +150,7 @@ TO campaign_consumer;
 GRANT USAGE ON SCHEMA campaign, campaign_api TO campaign_anon, campaign_user, campaign_app;
 GRANT EXECUTE ON FUNCTION
     campaign.api_check(),
+    campaign_api.ready(),
     campaign_api.signup_async(text, text)
 TO campaign_anon, campaign_user, campaign_app;
 GRANT EXECUTE ON FUNCTION
@@ -167,6 +168,7 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.company_member_remove(text, text),
     campaign_api.campaign_upload(bytea),
     campaign_api.campaign_upload(text),
+    campaign_api.campaign_form(bytea),
     campaign_api.campaign_upload_json(text, json, boolean, boolean, text, text, text, text),
     campaign_api.campaign_preview(bytea),
     campaign_api.campaign_preview_json(text, json, boolean, boolean, text, text, text, text),
