@@ -11,6 +11,7 @@ import jobs
 import pause
 import proof
 import signup
+import suppression
 import texts
 from private_stack import Unmeasured
 from report import Figure, percentile
@@ -349,4 +350,5 @@ ALL = {
     "sign-ups": signup.latency,
     "mail-snapshot": signup.mail_snapshot,
     "texts": texts.measure,
+    "suppression": suppression.measure,
 }
