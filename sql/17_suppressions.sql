@@ -1,5 +1,5 @@
 -- Whom not to send to: the suppression lists, the words that opt somebody out or in again, and what an
--- incoming SMS does to them. The worker asks outbox_suppressed() (39_suppression.sql) about each batch.
+-- incoming SMS does to them. The worker asks outbox_suppressed() (43_suppression.sql) about each batch.
 
 CREATE TABLE campaign.suppressions (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -70,7 +70,7 @@ CREATE FUNCTION campaign.numbers_read(numbers bytea, skip_invalid boolean, OUT d
 LANGUAGE C STABLE STRICT
 AS 'MODULE_PATHNAME', 'campaign_numbers_read';
 COMMENT ON FUNCTION campaign.numbers_read(bytea, boolean) IS
-'Reads a numbers file as campaign_upload() does, each number once, and stores nothing; answer: {"accepted", "duplicates", "invalid", "errors"}. An error if the file is to be refused.';
+'Reads a numbers file as campaign_upload() does, each number once, and stores nothing; national numbers are those of campaign.country; answer: {"accepted", "duplicates", "invalid", "errors"}. An error if the file is to be refused.';
 
 CREATE FUNCTION campaign.number_read(phone_number text) RETURNS bigint
 LANGUAGE plpgsql STABLE

@@ -34,12 +34,16 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA campaign, campaign_api FROM PUBLIC;
 REVOKE ALL ON FUNCTION
     @extschema@.user_create(text, text),
     @extschema@.company_create(text, text),
+    @extschema@.company_country_set(text, text),
     @extschema@.campaign_create(text, text, text, text, boolean),
-    @extschema@.campaign_upload(text, bytea, boolean, boolean, text),
-    @extschema@.campaign_upload(text, text, boolean, boolean, text),
+    @extschema@.campaign_upload(text, bytea, boolean, boolean, text, text, text, text, text),
+    @extschema@.campaign_upload(text, text, boolean, boolean, text, text, text, text, text),
+    @extschema@.campaign_preview(bytea, text, boolean, boolean, text, text, text, text, text),
+    @extschema@.campaign_preview(text, text, boolean, boolean, text, text, text, text),
+    @extschema@.campaign_clear(text, text),
     @extschema@.campaign_status(text),
     @extschema@.campaign_dispatch(text),
-    @extschema@.campaign_send(text, text, text, text, text, boolean, boolean, boolean),
+    @extschema@.campaign_send(text, text, text, text, text, boolean, boolean, boolean, text, text, text),
     @extschema@.campaign_schedule(text, timestamptz, text),
     @extschema@.campaign_pause(text, text),
     @extschema@.campaign_resume(text, text),
@@ -146,6 +150,7 @@ TO campaign_consumer;
 GRANT USAGE ON SCHEMA campaign, campaign_api TO campaign_anon, campaign_user, campaign_app;
 GRANT EXECUTE ON FUNCTION
     campaign.api_check(),
+    campaign_api.ready(),
     campaign_api.signup_async(text, text)
 TO campaign_anon, campaign_user, campaign_app;
 GRANT EXECUTE ON FUNCTION
@@ -163,9 +168,13 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.company_member_remove(text, text),
     campaign_api.campaign_upload(bytea),
     campaign_api.campaign_upload(text),
-    campaign_api.campaign_upload_json(text, json, boolean, boolean, text),
+    campaign_api.campaign_form(bytea),
+    campaign_api.campaign_upload_json(text, json, boolean, boolean, text, text, text, text),
+    campaign_api.campaign_preview(bytea),
+    campaign_api.campaign_preview_json(text, json, boolean, boolean, text, text, text, text),
+    campaign_api.campaign_clear(text, text),
     campaign_api.campaign_dispatch(text),
-    campaign_api.campaign_send(text, text, json, text, boolean, boolean, boolean),
+    campaign_api.campaign_send(text, text, json, text, boolean, boolean, boolean, text, text, text),
     campaign_api.campaign_status(text),
     campaign_api.campaign_schedule(text, timestamptz, text),
     campaign_api.campaign_pause(text, text),
@@ -204,7 +213,7 @@ TO campaign_user, campaign_app;
 -- The views read with the rights of the request: the columns that they show, and the rows that the
 -- policies allow, which ask whose they are.
 GRANT SELECT (id, email, created_at, updated_at, deleted) ON campaign.users TO campaign_user;
-GRANT SELECT (id, name, document, created_at, updated_at, deleted) ON campaign.companies TO campaign_user;
+GRANT SELECT (id, name, document, country, created_at, updated_at, deleted) ON campaign.companies TO campaign_user;
 GRANT SELECT (company_id, user_id, created_at, deleted) ON campaign.company_members TO campaign_user;
 GRANT SELECT (id, name, company_id, user_id, message, ordered, test_of, status, total, error, scheduled_at,
     queued_at, started_at, published_at, sent_at, created_at, updated_at, deleted)
@@ -232,7 +241,7 @@ TO campaign_user, campaign_app;
 
 -- Writing to the views runs their triggers; ids, owners, status and times are not the client's.
 GRANT SELECT, DELETE, UPDATE (email) ON campaign_api.users TO campaign_user;
-GRANT SELECT, DELETE, INSERT (name, document), UPDATE (name, document)
+GRANT SELECT, DELETE, INSERT (name, document, country), UPDATE (name, document, country)
 ON campaign_api.companies TO campaign_user;
 GRANT SELECT, DELETE, INSERT (name, message, company_id, user_id, ordered), UPDATE (name, message, ordered)
 ON campaign_api.campaigns TO campaign_user;

@@ -8,7 +8,7 @@ FROM unnest(ARRAY['users', 'companies', 'campaigns', 'recipients', 'progress']) 
 SELECT columns_are('campaign', 'users',
     ARRAY['id', 'email', 'password', 'created_at', 'updated_at', 'deleted'], 'R0.1: columns of users');
 SELECT columns_are('campaign', 'companies',
-    ARRAY['id', 'name', 'document', 'created_at', 'updated_at', 'deleted'], 'R0.2: columns of companies');
+    ARRAY['id', 'name', 'document', 'country', 'created_at', 'updated_at', 'deleted'], 'R0.2: columns of companies');
 
 CREATE TEMPORARY VIEW owned_functions AS
 SELECT p.* FROM pg_proc p
