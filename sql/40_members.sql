@@ -155,7 +155,7 @@ BEGIN
     END IF;
     IF NOT api_company_check.company_id IN (SELECT campaign.request_companies()) THEN
         PERFORM campaign.api_raise('PT403', 'you are not a member of this company', NULL,
-            'A member can add you with POST /rpc/company_member_add.');
+            'A member can invite you with POST /rpc/company_member_invite.');
     END IF;
 END
 $$;

@@ -108,10 +108,12 @@ AS $$
         LEFT JOIN campaign.companies c ON c.id = a.company_id
         LEFT JOIN campaign.users u ON u.id = a.user_id AND a.company_id IS NULL
         WHERE a.id = application_live.application_id AND NOT a.deleted
-          AND c.deleted IS NOT TRUE AND u.deleted IS NOT TRUE)
+          AND c.deleted IS NOT TRUE AND u.deleted IS NOT TRUE
+          AND NOT EXISTS (SELECT FROM campaign.company_members m
+                          WHERE m.company_id = a.company_id AND m.user_id = a.user_id AND m.deleted))
 $$;
 COMMENT ON FUNCTION campaign.application_live(text) IS
-'Whether this application exists, and so does its owner: a company, else a user, else the server itself.';
+'Whether this application exists, and so does its owner (a company, else a user, else the server itself), and the company has not removed the member who created it.';
 
 CREATE FUNCTION campaign.application_token_issue(application_id text, name text, expires_in interval)
 RETURNS jsonb

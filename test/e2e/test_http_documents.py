@@ -23,7 +23,9 @@ ROUTES = {"POST /signup", "POST /login", "POST /logout", "GET /me", "POST /me/pa
           "GET /companies", "POST /companies", f"GET /companies/{ID}", f"PATCH /companies/{ID}",
           f"DELETE /companies/{ID}", f"GET /companies/{ID}/members",
           f"POST /companies/{ID}/members",
-          f"DELETE /companies/{ID}/members/{ID}",
+          f"DELETE /companies/{ID}/members/{ID}", f"GET /companies/{ID}/invitations",
+          "GET /invitations", f"GET /invitations/{ID}", f"DELETE /invitations/{ID}",
+          f"POST /invitations/{ID}/accept", f"POST /invitations/{ID}/decline",
           "GET /campaigns", "POST /campaigns", "POST /campaigns/send", f"GET /campaigns/{ID}",
           f"PATCH /campaigns/{ID}", f"DELETE /campaigns/{ID}", f"PUT /campaigns/{ID}/numbers",
           f"POST /campaigns/{ID}/numbers", f"GET /campaigns/{ID}/recipients",
@@ -144,7 +146,8 @@ def test_openapi_has_every_function_and_view(openapi):
         assert openapi["definitions"][name]["description"], name
         for column, described in openapi["definitions"][name]["properties"].items():
             assert described["description"], (name, column)
-    for name in ("signup", "login", "logout", "me", "company_member_add", "company_member_remove",
+    for name in ("signup", "login", "logout", "me", "company_member_invite", "company_member_remove",
+                 "invitation_accept", "invitation_decline",
                  "password_change", "campaign_upload", "campaign_upload_json", "campaign_dispatch",
                  "campaign_send", "campaign_status", "campaign_pause", "campaign_resume",
                  "campaign_cancel", "campaign_verify", "campaign_run_status", "campaign_health",
