@@ -37,11 +37,13 @@ Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *
 	Error error = {0};
 	Outcome outcome;
 
+	if (server == SERVER_MONGODB)
+		waiting_began(pipeline->lane);
 	if (step(pipeline, argument, &error))
 	{
 		health_back(server, pipeline->lane);
 		if (server == SERVER_MONGODB)
-			waiting_ended(pipeline);
+			waiting_ended(pipeline->lane);
 		return OUTCOME_OK;
 	}
 	outcome = OUTCOMES[error.code].server;
@@ -50,11 +52,7 @@ Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *
 	else if (stop_requested())
 		outcome = OUTCOME_STOP;
 	else
-	{
 		health_away(server, pipeline->lane, &error);
-		if (server == SERVER_MONGODB)
-			waiting_began(pipeline);
-	}
 	return outcome;
 }
 

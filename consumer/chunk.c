@@ -62,7 +62,10 @@ void chunk_reset(Chunk *chunk)
 	chunk->stored = 0;
 	chunk->parked = 0;
 	chunk->halted = 0;
+	chunk->suppressed = 0;
 	chunk->look = false;
+	chunk->doubt = false;
+	chunk->split = false;
 	chunk->tag = 0;
 	chunk->used = 0;
 	chunk->ranges.count = 0;
@@ -95,7 +98,7 @@ void chunk_use(Chunk *chunk, const DecodedBatch *batch)
 	chunk->dates_length = (size_t) (at - chunk->dates);
 }
 
-static void add_range(Chunk *chunk, int64_t seq, bool doubtful)
+static void add_range(Chunk *chunk, int64_t seq, bool suppressed, bool doubtful)
 {
 	const DecodedBatch *batch = chunk->batch;
 	RangeList *ranges = &chunk->ranges;
@@ -105,7 +108,8 @@ static void add_range(Chunk *chunk, int64_t seq, bool doubtful)
 	{
 		last = &ranges->items[ranges->count - 1];
 		if (last->class == batch->class && last->last_seq + 1 == seq &&
-			last->doubtful == doubtful && strcmp(last->campaign_id, batch->campaign_id) == 0)
+			last->doubtful == doubtful && last->suppressed == suppressed &&
+			strcmp(last->campaign_id, batch->campaign_id) == 0)
 			return;
 	}
 	last = &ranges->items[ranges->count];
@@ -118,6 +122,7 @@ static void add_range(Chunk *chunk, int64_t seq, bool doubtful)
 	last->doubtful = doubtful;
 	last->halted = false;
 	last->resumed = false;
+	last->suppressed = suppressed;
 }
 
 /* The shared fields, with the recipient's own text in the place of the campaign's if it has one. */
@@ -134,14 +139,10 @@ static uint8_t *add_shared(const Chunk *chunk, const DecodedRecipient *recipient
 	return at + chunk->shared_length - skipped;
 }
 
-static void add_document(Chunk *chunk, const DecodedRecipient *recipient, int64_t seq)
+/* What is stored of a recipient, behind its _id. */
+static uint8_t *add_fields(const Chunk *chunk, const DecodedRecipient *recipient, int64_t seq,
+						   uint8_t *at)
 {
-	uint8_t *start = chunk->bytes + chunk->used;
-	uint8_t *at = start + 4;
-	uint8_t id[MESSAGE_DOCUMENT_ID_SIZE];
-
-	message_document_id(chunk->prefix, chunk->batch->class, seq, id);
-	at = document_binary(at, "_id", id, sizeof(id));
 	at = document_text(at, MESSAGE_FIELD_IDENTIFIER, recipient->identifier,
 					   recipient->identifier_length);
 	at = document_text(at, MESSAGE_FIELD_PHONE_NUMBER, recipient->phone_number,
@@ -149,13 +150,29 @@ static void add_document(Chunk *chunk, const DecodedRecipient *recipient, int64_
 	at = document_int64(add_shared(chunk, recipient, at), "seq", seq);
 	if (recipient->attributes != NULL)
 		at = document_inner(at, MESSAGE_FIELD_ATTRIBUTES, recipient->attributes);
+	return at;
+}
+
+static void add_document(Chunk *chunk, const DecodedRecipient *recipient, int64_t seq)
+{
+	bool suppressed = recipient->identifier == NULL;
+	uint8_t *start = chunk->bytes + chunk->used;
+	uint8_t *at = start + 4;
+	uint8_t id[MESSAGE_DOCUMENT_ID_SIZE];
+
+	message_document_id(chunk->prefix, chunk->batch->class, seq, id);
+	at = document_binary(at, "_id", id, sizeof(id));
+	if (!suppressed)
+		at = add_fields(chunk, recipient, seq, at);
 	memcpy(at, chunk->dates, chunk->dates_length);
 	at += chunk->dates_length;
 	document_length(start, (size_t) (at - start));
 
 	/* Cannot fail: the length in front is the one we wrote. */
 	(void) bson_init_static(&chunk->documents[chunk->count], start, (size_t) (at - start));
-	chunk->states[chunk->count] = CHUNK_MISSING;
+	chunk->states[chunk->count] = suppressed ? CHUNK_SUPPRESSED : CHUNK_MISSING;
+	chunk->suppressed += suppressed;
+	chunk->doubt |= suppressed;
 	chunk->used += (size_t) (at - start);
 	chunk->count++;
 }
@@ -167,13 +184,15 @@ int chunk_add(Chunk *chunk, int from, bool doubtful)
 
 	if (chunk_is_full(chunk))
 		return place;
-	add_range(chunk, batch->first_seq + place, doubtful);
 	while (place < batch->count && !chunk_is_full(chunk))
 	{
-		add_document(chunk, &batch->recipients[place], batch->first_seq + place);
+		const DecodedRecipient *recipient = &batch->recipients[place];
+
+		add_range(chunk, batch->first_seq + place, recipient->identifier == NULL, doubtful);
+		add_document(chunk, recipient, batch->first_seq + place);
+		chunk->ranges.items[chunk->ranges.count - 1].last_seq = batch->first_seq + place;
 		place++;
 	}
-	chunk->ranges.items[chunk->ranges.count - 1].last_seq = batch->first_seq + place - 1;
 	return place;
 }
 
@@ -210,7 +229,9 @@ static void halt_documents(Chunk *chunk, const Range *range)
 
 		if (*state == CHUNK_CONFLICT)
 			chunk->parked--;
-		if (*state != CHUNK_MISSING && *state != CHUNK_CONFLICT)
+		if (*state == CHUNK_SUPPRESSED)
+			chunk->suppressed--;
+		if (*state == CHUNK_PRESENT || *state == CHUNK_REFUSED || *state == CHUNK_HALTED)
 			continue;
 		*state = CHUNK_HALTED;
 		chunk->halted++;
@@ -234,19 +255,22 @@ static void add_stored_parts(const Chunk *chunk, const Range *range, RangeList *
 
 	for (int i = 0; i < range_documents(range); i++)
 	{
+		uint8_t state = chunk->states[range->first_document + i];
+		bool suppressed = state == CHUNK_SUPPRESSED;
 		Range *part;
 
-		if (chunk->states[range->first_document + i] == CHUNK_HALTED)
+		if (state == CHUNK_HALTED)
 		{
 			open = false;
 			continue;
 		}
-		if (!open)
+		if (!open || stored->items[stored->count - 1].suppressed != suppressed)
 		{
 			part = &stored->items[stored->count++];
 			*part = *range;
 			part->first_seq = range->first_seq + i;
 			part->first_document = range->first_document + i;
+			part->suppressed = suppressed;
 			open = true;
 		}
 		stored->items[stored->count - 1].last_seq = range->first_seq + i;
@@ -259,7 +283,7 @@ void chunk_leave_out_halted(Chunk *chunk)
 	RangeList stored = {.items = chunk->resumed.items};
 	int resumed = 0;
 
-	if (chunk->halted == 0)
+	if (chunk->halted == 0 && !chunk->split)
 		return;
 	for (int i = 0; i < all.count; i++)
 		add_stored_parts(chunk, &all.items[i], &stored);

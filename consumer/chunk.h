@@ -32,6 +32,7 @@ typedef struct Range
 	bool doubtful;		/* its campaign was halted when it was admitted: ask before it is stored */
 	bool halted;		/* what MongoDB does not have of it must not be stored; halt.c's */
 	bool resumed;		/* halted, but its campaign is not any more: to be published again */
+	bool suppressed;	/* its recipients were left out: nothing of it is stored */
 } Range;
 
 typedef struct RangeList
@@ -44,22 +45,26 @@ typedef struct RangeList
 typedef enum ChunkState
 {
 	CHUNK_MISSING = 0,
-	CHUNK_PRESENT,	/* found in MongoDB with the same content */
-	CHUNK_CONFLICT, /* found in MongoDB with other content */
-	CHUNK_REFUSED,	/* MongoDB will never take it */
-	CHUNK_HALTED	/* not stored, because its campaign is halted */
+	CHUNK_PRESENT,	 /* found in MongoDB with the same content */
+	CHUNK_CONFLICT,	 /* found in MongoDB with other content */
+	CHUNK_REFUSED,	 /* MongoDB will never take it */
+	CHUNK_HALTED,	 /* not stored, because its campaign is halted */
+	CHUNK_SUPPRESSED /* not stored: the recipient was left out; the document has an _id only */
 } ChunkState;
 
 typedef struct Chunk
 {
 	int capacity; /* documents */
 	int count;
-	int stored;	  /* documents before this one are done; store.c's */
-	int parked;	  /* documents in CHUNK_CONFLICT or CHUNK_REFUSED */
-	int halted;	  /* documents in CHUNK_HALTED */
-	bool look;	  /* a range is halted: what has MongoDB of it? */
-	uint64_t tag; /* last delivery that ends in this chunk; 0: none */
-	size_t used;  /* bytes */
+	int stored;		/* documents before this one are done; store.c's */
+	int parked;		/* documents in CHUNK_CONFLICT or CHUNK_REFUSED */
+	int halted;		/* documents in CHUNK_HALTED */
+	int suppressed; /* documents in CHUNK_SUPPRESSED */
+	bool look;		/* a range is halted: what has MongoDB of it? */
+	bool doubt;		/* a range is suppressed: was it stored before? */
+	bool split;		/* some of it was: its ranges are not as they came */
+	uint64_t tag;	/* last delivery that ends in this chunk; 0: none */
+	size_t used;	/* bytes */
 	RangeList ranges;
 	RangeList resumed; /* ranges that were left out although their campaign goes on */
 	bson_t *documents;
@@ -94,7 +99,10 @@ int chunk_add(Chunk *chunk, int from, bool doubtful);
 /* From `chunk->stored` on, what is still missing of halted ranges will not be stored. */
 void chunk_halt(Chunk *chunk);
 
-/* Takes what was not stored out of the ranges: only what MongoDB has is reported. */
+/*
+ * Takes what was not stored out of the ranges, unless it was left out by the publisher: only what
+ * is done is reported.
+ */
 void chunk_leave_out_halted(Chunk *chunk);
 
 static inline int range_documents(const Range *range)

@@ -140,9 +140,9 @@ static bool decode_member(Json *json, DecodedBatch *batch, DecodedRecipient *rec
 		return decode_identifier(json, batch, recipient);
 	if (string_equals(&name, MESSAGE_FIELD_PHONE_NUMBER))
 		return decode_phone_number(json, batch, recipient);
-	if (batch->version == MESSAGE_VERSION_OWN && string_equals(&name, MESSAGE_FIELD_TEXT))
+	if (batch->version != MESSAGE_VERSION && string_equals(&name, MESSAGE_FIELD_TEXT))
 		return decode_own_text(json, batch, recipient);
-	if (batch->version == MESSAGE_VERSION_OWN && string_equals(&name, MESSAGE_FIELD_ATTRIBUTES))
+	if (batch->version != MESSAGE_VERSION && string_equals(&name, MESSAGE_FIELD_ATTRIBUTES))
 		return decode_attributes(json, batch, recipient);
 	return json_skip(json);
 }
@@ -155,6 +155,11 @@ static bool decode_recipient(Json *json, DecodedBatch *batch)
 		return error_set(json->error, ERROR_PROTOCOL, "more than %d recipients", MESSAGE_BATCH_MAX);
 	recipient = &batch->recipients[batch->count];
 	memset(recipient, 0, sizeof(*recipient));
+	if (batch->version == MESSAGE_VERSION_SUPPRESSED && json_peek(json) == 'n')
+	{
+		batch->count++;
+		return json_word(json) != '\0';
+	}
 	if (!json_expect(json, '{'))
 		return false;
 	if (!json_accept(json, '}'))
@@ -195,10 +200,10 @@ static bool decode_version(Json *json, DecodedBatch *batch, unsigned seen)
 
 	if (!json_integer(json, &version))
 		return false;
-	if (version != MESSAGE_VERSION && version != MESSAGE_VERSION_OWN)
+	if (version < MESSAGE_VERSION || version > MESSAGE_VERSION_SUPPRESSED)
 		return error_set(json->error, ERROR_PROTOCOL, "unknown version %lld", (long long) version);
 	/* They were read as those of version 1. */
-	if (version == MESSAGE_VERSION_OWN && (seen & 1U << FIELD_RECIPIENTS))
+	if (version != MESSAGE_VERSION && (seen & 1U << FIELD_RECIPIENTS))
 		return json_fail(json, MESSAGE_FIELD_VERSION " stands behind " MESSAGE_FIELD_RECIPIENTS);
 	batch->version = (int) version;
 	return true;

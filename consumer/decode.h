@@ -18,7 +18,7 @@
 
 typedef struct DecodedRecipient
 {
-	const char *identifier; /* points into the body, not NUL-terminated */
+	const char *identifier; /* points into the body, not NUL-terminated; NULL: left out */
 	const char *phone_number;
 	uint8_t identifier_length;
 	uint8_t phone_length;

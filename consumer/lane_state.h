@@ -53,15 +53,6 @@ typedef struct Mark
 	int64_t stored_ms;
 } Mark;
 
-/* What PostgreSQL knows of a wait for MongoDB; waiting.c's. */
-typedef struct Waiting
-{
-	int64_t since_ms; /* 0: it does not wait */
-	int64_t tell_ms;  /* not before */
-	bool told;		  /* that it waits */
-	bool clean;		  /* PostgreSQL knows of no wait */
-} Waiting;
-
 typedef struct Pipeline
 {
 	const Config *config;
@@ -75,7 +66,6 @@ typedef struct Pipeline
 	PositionTable *positions;
 	Chunk *chunk;
 	Mark mark;
-	Waiting waiting;
 	int insert_documents; /* at most so many in one insert: less while they take long */
 	Pending pending;
 	Retry retry;

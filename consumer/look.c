@@ -14,6 +14,7 @@
 #include "gap.h"
 #include "program/log.h"
 #include "program/sometimes.h"
+#include "ranges.h"
 
 /* At most so many are counted at once: a count has to end before the socket's time does. */
 #define WINDOW 1000000
@@ -87,8 +88,10 @@ static bool is_followed(Pipeline *pipeline, const Look *look)
 {
 	const PositionCampaign *campaign = position_find(pipeline->positions, look->class.campaign_id);
 
+	/* What PostgreSQL does not expect in MongoDB has to be what this lane has not stored. */
 	return pipeline->ordered && look->class.total > SMALL && campaign != NULL &&
-		   campaign->followed && campaign->classes[look->class.class].next > look->class.total;
+		   campaign->followed && campaign->classes[look->class.class].next > look->class.total &&
+		   campaign->classes[look->class.class].suppressed == look->class.failed;
 }
 
 static Outcome count_class(Pipeline *pipeline, Look *look)
@@ -113,6 +116,29 @@ static Outcome find_first_missing(Pipeline *pipeline, Look *look)
 	return outcome;
 }
 
+static bool step_absent(Pipeline *pipeline, void *argument, Error *error)
+{
+	Look *look = argument;
+	ReportClass classes[MESSAGE_CLASSES];
+	int64_t absent;
+
+	if (!report_position(pipeline->report, look->class.campaign_id, classes, error))
+		return false;
+	while ((absent = ranges_end(classes[look->class.class].failed, look->highest + 1)) != 0)
+		look->highest = absent;
+	return true;
+}
+
+/* The last document that MongoDB has, and behind it what it does not have to have. */
+static Outcome find_end(Pipeline *pipeline, Look *look)
+{
+	Outcome outcome = attempt(pipeline, SERVER_MONGODB, step_end, look);
+
+	if (outcome == OUTCOME_OK && look->class.failed > 0 && look->highest < look->class.total)
+		outcome = attempt(pipeline, SERVER_POSTGRESQL, step_absent, look);
+	return outcome;
+}
+
 /* Recipients that MongoDB refused are not in it: the campaign will be failed, not sent. */
 static Outcome look_at_class(Pipeline *pipeline, const ReportUnchecked *class)
 {
@@ -121,8 +147,8 @@ static Outcome look_at_class(Pipeline *pipeline, const ReportUnchecked *class)
 
 	if (is_followed(pipeline, &look))
 	{
-		outcome = attempt(pipeline, SERVER_MONGODB, step_end, &look);
-		if (outcome != OUTCOME_OK || look.highest + class->failed >= class->total)
+		outcome = find_end(pipeline, &look);
+		if (outcome != OUTCOME_OK || look.highest >= class->total)
 			return outcome;
 		SOMETIMES("consumer.look_found_no_end");
 	}

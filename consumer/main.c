@@ -21,6 +21,7 @@
 #include "store.h"
 #include "store_uri.h"
 #include "verify.h"
+#include "waiting.h"
 
 #ifndef CAMPAIGN_VERSION
 #define CAMPAIGN_VERSION "development"
@@ -59,13 +60,15 @@ typedef struct Threads
 {
 	Lanes *lanes;
 	Prover *prover;
+	Waiting *waiting;
 } Threads;
 
 static bool is_running(const void *argument)
 {
 	const Threads *threads = argument;
 
-	return lanes_running(threads->lanes) > 0 || prover_running(threads->prover);
+	return lanes_running(threads->lanes) > 0 || prover_running(threads->prover) ||
+		   waiting_running(threads->waiting);
 }
 
 /* Waits until the threads have ended; ends the program if they may not be waited for. */
@@ -105,10 +108,14 @@ static int run(const Config *config, const BrokerUrl *url)
 	threads.prover = prover_start(config, &error);
 	if (threads.prover == NULL)
 		log_line(LOG_WARNING, "no proofs will be made", {"reason", error.text, 0});
+	threads.waiting = waiting_start(config, &error);
+	if (threads.waiting == NULL)
+		log_line(LOG_WARNING, "nobody will be told of waits", {"reason", error.text, 0});
 	log_line(LOG_INFO, "started", {"version", CAMPAIGN_VERSION, 0});
 	program_wait_for_stop(signals, counters_show, log_is_terminal() ? PROGRESS_MS : -1);
 	wait_for_threads(&threads, signals);
 	prover_finish(threads.prover);
+	waiting_finish(threads.waiting);
 	if (!lanes_finish(threads.lanes, &error))
 		code = error.code == ERROR_CONFIG ? EXIT_CONFIG : EXIT_FAILED;
 	log_line(LOG_INFO, "stopped", {"documents", NULL, counters.documents},

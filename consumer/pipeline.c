@@ -231,6 +231,9 @@ static bool step_store(Pipeline *pipeline, void *argument, Error *error)
 	if (storing->set_back)
 		return true;
 	storing->look = false;
+	if (pipeline->chunk->doubt &&
+		!store_look_for_suppressed(pipeline->store, pipeline->chunk, error))
+		return false;
 	if (pipeline->chunk->look)
 	{
 		if (!store_look(pipeline->store, pipeline->chunk, error))
@@ -250,6 +253,25 @@ static bool step_store(Pipeline *pipeline, void *argument, Error *error)
 		position_clear(pipeline->positions);
 	}
 	return done;
+}
+
+/* How many of each class are left out: look.c compares it with what PostgreSQL knows. */
+static void note_suppressed(Pipeline *pipeline)
+{
+	const Chunk *chunk = pipeline->chunk;
+
+	for (int i = 0; chunk->suppressed > 0 && i < chunk->ranges.count; i++)
+	{
+		const Range *range = &chunk->ranges.items[i];
+		PositionCampaign *campaign;
+
+		if (!range->suppressed)
+			continue;
+		SOMETIMES("consumer.suppressed");
+		campaign = position_find(pipeline->positions, range->campaign_id);
+		if (campaign != NULL)
+			campaign->classes[range->class].suppressed += range_documents(range);
+	}
 }
 
 static Outcome store_chunk(Pipeline *pipeline)
@@ -276,11 +298,12 @@ static Outcome store_chunk(Pipeline *pipeline)
 		outcome = park_chunk(pipeline);
 	if (outcome != OUTCOME_OK)
 		return outcome;
-	counters.documents += chunk->count - chunk->parked - chunk->halted;
+	counters.documents += chunk->count - chunk->parked - chunk->halted - chunk->suppressed;
 	if (chunk->halted > 0)
 		log_line(LOG_INFO, "left out: the campaign is paused or cancelled",
 				 {"queue", pipeline->queue, 0}, {"documents", NULL, chunk->halted});
 	chunk_leave_out_halted(chunk);
+	note_suppressed(pipeline);
 	return OUTCOME_OK;
 }
 

@@ -15,11 +15,12 @@
 
 typedef struct PositionClass
 {
-	bool known;		  /* PostgreSQL knows recipients of this class */
-	int64_t total;	  /* how many */
-	int64_t next;	  /* lowest seq not stored nor in the chunk in hand */
-	int64_t gap_next; /* `next` of the last reported gap; 0: none */
-	int64_t gap_ms;	  /* when it was reported */
+	bool known;			/* PostgreSQL knows recipients of this class */
+	int64_t total;		/* how many */
+	int64_t next;		/* lowest seq not stored nor in the chunk in hand */
+	int64_t gap_next;	/* `next` of the last reported gap; 0: none */
+	int64_t gap_ms;		/* when it was reported */
+	int64_t suppressed; /* how many were left out since it was read */
 } PositionClass;
 
 typedef struct PositionCampaign

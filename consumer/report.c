@@ -12,13 +12,16 @@ static const PgStatement POSITION = {
 	"report_position",
 	"SELECT class, total, stored_through, failed, halted FROM campaign.report_open($1::text)", 1};
 static const PgStatement HALTED = {"report_halted", "SELECT campaign.report_halted($1::text[])", 1};
-/* Parameters of a report: ids, classes, first and last seqs, and the ids of what was looked at. */
-#define ARRAYS 5
+/*
+ * Parameters of a report: ids, classes, first and last seqs, the ids of what was looked at, and
+ * which of the ranges were left out.
+ */
+#define ARRAYS 6
 
 static const PgStatement STORED = {
 	"report_checked",
 	"SELECT campaign_id, class, total, failed FROM campaign.report_checked("
-	"$1::text[], $2::text[], $3::int8[], $4::int8[], $5::text[])",
+	"$1::text[], $2::text[], $3::int8[], $4::int8[], $5::text[], $6::bool[])",
 	ARRAYS};
 static const PgStatement GAP = {"report_gap",
 								"SELECT campaign.report_gap($1::text, $2::text, $3::int8)", 3};
@@ -116,7 +119,7 @@ static PGresult *query(Report *report, const PgStatement *statement, const char 
 
 bool report_prove(Report *report, Error *error)
 {
-	const char *nothing[ARRAYS] = {"{}", "{}", "{}", "{}", "{}"};
+	const char *nothing[ARRAYS] = {"{}", "{}", "{}", "{}", "{}", "{}"};
 	const char *nobody[] = {""};
 	PGresult *result;
 
@@ -239,6 +242,7 @@ bool report_send(Report *report, const RangeList *ranges, const CampaignList *ch
 		array_add_text(&report->arrays[1], message_class_name(range->class));
 		array_add_number(&report->arrays[2], range->first_seq);
 		array_add_number(&report->arrays[3], range->last_seq);
+		array_add_text(&report->arrays[5], range->suppressed ? "t" : "f");
 	}
 	for (int i = 0; i < checked->count; i++)
 		array_add_text(&report->arrays[4], checked->ids[i]);

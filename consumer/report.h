@@ -25,8 +25,8 @@ typedef struct ReportClass
 	bool known;
 	int64_t total;
 	int64_t stored_through; /* end of the unbroken stored range from 1; 0: none */
-	const char *failed;		/* parked already, for ranges_end(); until the next report_position() */
-	bool halted;			/* the campaign is paused or cancelled */
+	const char *failed; /* parked or left out, for ranges_end(); until the next report_position() */
+	bool halted;		/* the campaign is paused or cancelled */
 } ReportClass;
 
 /* A class that has to be looked at in MongoDB before its campaign ends. */

@@ -102,6 +102,7 @@ static void remember(Pipeline *pipeline, const Standing *standing)
 		campaign->classes[class].known = standing->classes[class].known;
 		campaign->classes[class].total = standing->classes[class].total;
 		campaign->classes[class].next = next_seq(standing, class);
+		campaign->classes[class].suppressed = 0;
 		campaign->followed &= campaign->classes[class].next == 1;
 		SOMETIMES_IF(campaign->classes[class].next > 1, "consumer.resumed");
 		campaign->halted |= standing->classes[class].halted;

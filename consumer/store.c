@@ -371,6 +371,22 @@ bool store_look(Store *store, Chunk *chunk, Error *error)
 	return failed(error, "cannot read what is stored", &reason);
 }
 
+bool store_look_for_suppressed(Store *store, Chunk *chunk, Error *error)
+{
+	bson_error_t reason;
+
+	if (clock_ms() >= store->majority_until_ms)
+	{
+		if (!has_majority(store, error))
+			return false;
+		store->majority_until_ms = clock_ms() + MAJORITY_MS;
+	}
+	if (!store_read_suppressed(store->collection, chunk, &reason))
+		return failed(error, "cannot read what is stored", &reason);
+	chunk->doubt = false;
+	return true;
+}
+
 bool store_insert(Store *store, Chunk *chunk, int limit, bool *retried, Error *error)
 {
 	int end = chunk->count;

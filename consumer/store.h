@@ -61,6 +61,12 @@ bool store_has(Store *store, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE], bool *p
 bool store_look(Store *store, Chunk *chunk, Error *error);
 
 /*
+ * Which of the recipients that were left out are stored all the same: by a batch that was published
+ * before they were on a list. They are CHUNK_PRESENT then.
+ */
+bool store_look_for_suppressed(Store *store, Chunk *chunk, Error *error);
+
+/*
  * Stores what of the chunk is not stored yet, at most `limit` documents; goes on
  * where it stopped (`chunk->stored`) if it is called again. Documents that are there already are
  * compared, never written: those with other content are left in CHUNK_CONFLICT. *retried becomes

@@ -186,6 +186,77 @@ static void mark(Chunk *chunk, const Range *range, const bson_t *document)
 	}
 }
 
+static void mark_suppressed(Chunk *chunk, const Range *ranges, int count, const bson_t *document)
+{
+	int64_t seq = document_seq(document);
+
+	for (int i = 0; i < count; i++)
+	{
+		int place = ranges[i].first_document + (int) (seq - ranges[i].first_seq);
+
+		if (seq < ranges[i].first_seq || seq > ranges[i].last_seq ||
+			chunk->states[place] != CHUNK_SUPPRESSED)
+			continue;
+		SOMETIMES("consumer.suppressed_but_stored");
+		chunk->states[place] = CHUNK_PRESENT;
+		chunk->suppressed--;
+		chunk->split = true;
+	}
+}
+
+/* How many ranges, from the first one on, are of its class of its campaign. */
+static int same_class(const Range *ranges, int count)
+{
+	int same = 1;
+
+	while (same < count && ranges[same].class == ranges->class &&
+		   strcmp(ranges[same].campaign_id, ranges->campaign_id) == 0)
+		same++;
+	return same;
+}
+
+/* One question for them all: what lies between is in MongoDB only if it comes again. */
+static bool find_suppressed(mongoc_collection_t *collection, Chunk *chunk, const Range *ranges,
+							int count, const bson_t *options, bson_error_t *reason)
+{
+	int64_t first = INT64_MAX;
+	int64_t last = 0;
+	mongoc_cursor_t *cursor;
+	const bson_t *document;
+	bool failed;
+
+	for (int i = 0; i < count; i++)
+	{
+		if (!ranges[i].suppressed)
+			continue;
+		first = ranges[i].first_seq < first ? ranges[i].first_seq : first;
+		last = ranges[i].last_seq > last ? ranges[i].last_seq : last;
+	}
+	if (last == 0)
+		return true;
+	cursor = find_range(collection, ranges->campaign_id, ranges->class, first, last, options);
+	while (mongoc_cursor_next(cursor, &document))
+		mark_suppressed(chunk, ranges, count, document);
+	failed = mongoc_cursor_error(cursor, reason);
+	mongoc_cursor_destroy(cursor);
+	return !failed;
+}
+
+bool store_read_suppressed(mongoc_collection_t *collection, Chunk *chunk, bson_error_t *reason)
+{
+	bson_t *options = BCON_NEW("projection", "{", "_id", BCON_INT32(1), "}");
+	const RangeList *ranges = &chunk->ranges;
+	bool done = true;
+
+	for (int i = 0, count; done && i < ranges->count; i += count)
+	{
+		count = same_class(&ranges->items[i], ranges->count - i);
+		done = find_suppressed(collection, chunk, &ranges->items[i], count, options, reason);
+	}
+	bson_destroy(options);
+	return done;
+}
+
 static bool compare_range(mongoc_collection_t *collection, Chunk *chunk, const Range *range,
 						  int from, const bson_t *options, bson_error_t *reason)
 {

@@ -35,4 +35,7 @@ bool store_read_compare(mongoc_collection_t *collection, Chunk *chunk, int from,
 /* Name of the first field in which two documents differ, NULL if in none that counts. */
 const char *store_read_difference(const bson_t *ours, const bson_t *theirs);
 
+/* Which of the recipients that were left out are stored all the same; see store.h. */
+bool store_read_suppressed(mongoc_collection_t *collection, Chunk *chunk, bson_error_t *reason);
+
 #endif /* CAMPAIGN_CONSUMER_STORE_READ_H */

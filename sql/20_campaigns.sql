@@ -9,6 +9,10 @@ CREATE TABLE campaign.campaigns (
     ordered boolean NOT NULL DEFAULT true,
     message_version integer NOT NULL DEFAULT 1,
     generated boolean NOT NULL DEFAULT false,
+    placeholders boolean NOT NULL DEFAULT false,
+    own_texts boolean NOT NULL DEFAULT false,
+    segments jsonb,
+    test_of text COLLATE "C" REFERENCES campaign.campaigns (id),
     status text NOT NULL DEFAULT 'draft',
     total bigint NOT NULL DEFAULT 0,
     error text,
@@ -39,6 +43,10 @@ COMMENT ON COLUMN campaign.campaigns.message IS 'Text for every recipient who ha
 COMMENT ON COLUMN campaign.campaigns.ordered IS 'Stored strictly in file order (true), or by several consumers at once (false).';
 COMMENT ON COLUMN campaign.campaigns.message_version IS 'Version of the queue contract that its batches need: 2 once a recipient has brought a text or attributes.';
 COMMENT ON COLUMN campaign.campaigns.generated IS 'Its recipients are generated records: their attributes say whether they were processed (campaign.attributes_outcome()). Set before they are added.';
+COMMENT ON COLUMN campaign.campaigns.placeholders IS 'The message is filled for each recipient; false: its braces, if any, are text.';
+COMMENT ON COLUMN campaign.campaigns.own_texts IS 'A recipient may have a text of its own.';
+COMMENT ON COLUMN campaign.campaigns.segments IS 'What its texts cost as SMS, once they have been counted (campaign.texts_measure()).';
+COMMENT ON COLUMN campaign.campaigns.test_of IS 'The campaign that this one is a test of.';
 COMMENT ON COLUMN campaign.campaigns.status IS 'draft, scheduled, queued, publishing, published, sent, paused, cancelled or failed.';
 COMMENT ON COLUMN campaign.campaigns.total IS 'Number of recipients, all classes.';
 COMMENT ON COLUMN campaign.campaigns.error IS 'Why the campaign failed: the first of its messages that could not be stored.';
@@ -101,6 +109,7 @@ CREATE TABLE campaign.progress (
     published bigint NOT NULL DEFAULT 0,
     stored int8multirange NOT NULL DEFAULT '{}',
     failed int8multirange NOT NULL DEFAULT '{}',
+    suppressed int8multirange NOT NULL DEFAULT '{}',
     error text,
     rewinds integer NOT NULL DEFAULT 0,
     resumes integer NOT NULL DEFAULT 0,
@@ -111,6 +120,8 @@ CREATE TABLE campaign.progress (
     sample_after timestamptz,
     PRIMARY KEY (campaign_id, class)
 ) WITH (fillfactor = 50);
+-- Many ranges, changed with every report of some: compressing them again costs more than it saves.
+ALTER TABLE campaign.progress ALTER COLUMN suppressed SET STORAGE EXTERNAL;
 COMMENT ON TABLE campaign.progress IS 'How far a class of a campaign has come.';
 COMMENT ON COLUMN campaign.progress.campaign_id IS 'Campaign.';
 COMMENT ON COLUMN campaign.progress.class IS 'Class of recipients.';
@@ -118,6 +129,7 @@ COMMENT ON COLUMN campaign.progress.total IS 'Recipients of the class: seq runs 
 COMMENT ON COLUMN campaign.progress.published IS 'Highest seq up to which the broker confirmed everything.';
 COMMENT ON COLUMN campaign.progress.stored IS 'The seqs that the consumer has reported: MongoDB holds them, except those in failed. The class is complete when this is {[1,total+1)}.';
 COMMENT ON COLUMN campaign.progress.failed IS 'The seqs that MongoDB refused, or in whose place it holds another message.';
+COMMENT ON COLUMN campaign.progress.suppressed IS 'The seqs that were left out because their numbers are on a suppression list, as the consumer has reported them: MongoDB holds none of them.';
 COMMENT ON COLUMN campaign.progress.error IS 'Why the first of them failed.';
 COMMENT ON COLUMN campaign.progress.rewinds IS 'How often publishing was set back, to what MongoDB holds; a mark from before does not count.';
 COMMENT ON COLUMN campaign.progress.resumes IS 'How many of the rewinds are campaign_resume(); the others mean that confirmed messages were lost.';
@@ -280,6 +292,7 @@ BEGIN
         sent_at = CASE WHEN target = 'sent' THEN clock_timestamp() ELSE c.sent_at END
     WHERE c.id = campaign_id;
     PERFORM campaign.event_add(source.id, source.status, target, reason);
+    PERFORM campaign.campaign_changed(source.id);
     RETURN source.status;
 END
 $$;
@@ -312,6 +325,7 @@ BEGIN
     END IF;
     -- In a database that does not check texts (SQL_ASCII): the worker could not send an invalid one.
     PERFORM convert_to(message, 'UTF8');
+    PERFORM campaign.placeholders_check(message);
     RETURN message;
 END
 $$;
@@ -341,10 +355,11 @@ BEGIN
         RAISE EXCEPTION 'user "%" does not exist', left(campaign_create.user_id, 40)
             USING ERRCODE = 'foreign_key_violation';
     END IF;
-    INSERT INTO campaign.campaigns (name, message, company_id, user_id, ordered,
+    INSERT INTO campaign.campaigns (name, message, placeholders, company_id, user_id, ordered,
         identifier_time, identifier_entropy, identifier_fingerprint)
     VALUES (campaign.campaign_name_check(campaign_create.name),
-        campaign.campaign_message_check(campaign_create.message), campaign_create.company_id,
+        campaign.campaign_message_check(campaign_create.message),
+        campaign.placeholders_check(campaign_create.message), campaign_create.company_id,
         campaign_create.user_id, coalesce(campaign_create.ordered, true),
         (extract(epoch FROM clock_timestamp()) * 1000)::bigint,
         @extschema@.cuid2(24), @extschema@.cuid2(32))
@@ -353,4 +368,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_create(text, text, text, text, boolean) IS
-'Creates a draft campaign and returns its id. message: 1 to 4096 characters. ordered = false gives up the order of storing for speed.';
+'Creates a draft campaign and returns its id. message: 1 to 4096 characters; {name} and {name|default} are filled from each recipient''s attributes, \{ and \} are braces. ordered = false gives up the order of storing for speed.';

@@ -105,6 +105,7 @@ BEGIN
     WHERE p.campaign_id = target.id AND p.class = target_class;
     answer := campaign.recipients_import(target.id, target_class, coalesce(class_total, 0) + 1, numbers,
         coalesce(skip_invalid, false), coalesce(allow_duplicates, false), target.total);
+    answer := answer || campaign.suppressed_answer(target, target_class, coalesce(class_total, 0) + 1);
 
     INSERT INTO campaign.progress AS p (campaign_id, class, total)
     VALUES (target.id, target_class, (answer ->> 'accepted')::bigint)
@@ -244,7 +245,8 @@ BEGIN
     UPDATE campaign.campaigns c
     SET total = c.total + added_total, updated_at = clock_timestamp(),
         message_version = CASE WHEN num_nonnulls(VARIADIC texts) > 0 OR num_nonnulls(VARIADIC attributes) > 0
-                               THEN 2 ELSE c.message_version END
+                               THEN 2 ELSE c.message_version END,
+        own_texts = c.own_texts OR coalesce(num_nonnulls(VARIADIC texts) > 0, false)
     WHERE c.id = target.id;
     RETURN added_total;
 END

@@ -42,6 +42,7 @@ BEGIN
     PERFORM campaign.worker_require();
     target := campaign.campaign_lock(campaign_id);
     PERFORM campaign.dispatch_check(target);
+    PERFORM campaign.texts_settle(target);
     PERFORM campaign.campaign_transition(target.id, 'queued');
     PERFORM campaign.worker_wake();
     RETURN @extschema@.campaign_status(target.id);

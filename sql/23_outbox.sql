@@ -56,7 +56,7 @@ COMMENT ON FUNCTION campaign.outbox_active(text[]) IS
 
 CREATE FUNCTION campaign.outbox_template(campaign_id text, class text)
 RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text,
-    message_version integer, attributes_outcome text)
+    message_version integer, attributes_outcome text, placeholders boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -64,7 +64,7 @@ AS $$
 BEGIN
     RETURN QUERY
     SELECT c.message, c.identifier_time, c.identifier_entropy, c.identifier_fingerprint, c.message_version,
-        campaign.attributes_outcome(c.generated, outbox_template.class::campaign.recipient_class)::text
+        campaign.attributes_outcome(c.generated, outbox_template.class::campaign.recipient_class)::text, c.placeholders
     FROM campaign.campaigns c WHERE c.id = outbox_template.campaign_id;
 END
 $$;
@@ -91,6 +91,7 @@ BEGIN
     WHERE p.campaign_id = outbox_mark.campaign_id AND p.class = outbox_mark.class::campaign.recipient_class
       AND p.rewinds = outbox_mark.rewinds AND p.published <= outbox_mark.published;
     -- SOMETIMES(worker.mark_before_rewind): NOT FOUND
+    PERFORM campaign.campaign_changed(campaign_id);
     SELECT c.status, NOT EXISTS (
         SELECT FROM campaign.progress p WHERE p.campaign_id = c.id AND p.published < p.total)
     INTO source, finished
@@ -138,6 +139,7 @@ BEGIN
                   AND c.status IN ('queued', 'publishing', 'published', 'paused'))
     RETURNING p.published INTO restart;
     -- SOMETIMES(worker.rewind_of_what_has_ended): NOT FOUND
+    PERFORM campaign.campaign_changed(campaign_id);
     PERFORM FROM campaign.campaigns c
     WHERE c.id = outbox_rewind.campaign_id AND c.status = 'published'
     FOR NO KEY UPDATE SKIP LOCKED;

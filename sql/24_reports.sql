@@ -57,7 +57,7 @@ AS $$
 BEGIN
     PERFORM campaign.report_primary_check();
     RETURN QUERY
-    SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed,
+    SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed + p.suppressed,
         c.status IN ('paused', 'cancelled')
     FROM campaign.progress p JOIN campaign.campaigns c ON c.id = p.campaign_id
     WHERE p.campaign_id = report_open.campaign_id
@@ -65,7 +65,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_open(text) IS
-'The classes of a campaign with their totals, the seq up to which everything was reported, the seqs among them that failed (report_conflict()), and whether the campaign is halted (report_halted()); no rows if there is no such campaign. An error on a read-only server.';
+'The classes of a campaign with their totals, the seq up to which everything was reported, the seqs that MongoDB does not hold although they are done (report_conflict(), or suppressed), and whether the campaign is halted (report_halted()); no rows if there is no such campaign. An error on a read-only server.';
 
 CREATE FUNCTION campaign.report_halted(campaign_ids text[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -137,7 +137,8 @@ COMMENT ON FUNCTION campaign.sample_take(text, campaign.recipient_class) IS
 'Notes how much of a class is stored at this moment: every 250 ms, in a long run less often.';
 
 CREATE FUNCTION campaign.report_checked(
-    campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[], checked text[]
+    campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[], checked text[],
+    suppressed boolean[] DEFAULT '{}'
 ) RETURNS TABLE (campaign_id text, class text, total bigint, failed bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -156,9 +157,10 @@ BEGIN
     FOR report IN
         SELECT r.campaign_id, r.class::campaign.recipient_class AS class,
             range_agg(int8range(r.first_seq, r.last_seq, '[]')) AS stored,
+            range_agg(int8range(r.first_seq, r.last_seq, '[]')) FILTER (WHERE r.suppressed) AS suppressed,
             r.campaign_id = ANY (checked) AS is_checked
-        FROM unnest(campaign_ids, classes, first_seqs, last_seqs)
-            AS r (campaign_id, class, first_seq, last_seq)
+        FROM unnest(campaign_ids, classes, first_seqs, last_seqs, report_checked.suppressed)
+            AS r (campaign_id, class, first_seq, last_seq, suppressed)
         GROUP BY 1, 2 ORDER BY 1, 2
     LOOP
         IF NOT campaign.report_counts(report.campaign_id) THEN
@@ -166,6 +168,7 @@ BEGIN
                 SELECT FROM campaign.campaigns c WHERE c.id = report.campaign_id))::integer;
             CONTINUE;
         END IF;
+        PERFORM campaign.suppressed_report(report.campaign_id, report.class, report.stored, report.suppressed);
         -- What this report alone covers was stored just now: a check would say nothing new.
         UPDATE campaign.progress p
         SET stored = p.stored + report.stored * int8multirange(int8range(1, p.total + 1)),
@@ -180,7 +183,7 @@ BEGIN
         IF NOT FOUND THEN
             IF campaign.report_ends(report.campaign_id, report.class, report.stored) THEN
                 RETURN QUERY
-                SELECT p.campaign_id, p.class::text, p.total, campaign.stored_count(p.failed)
+                SELECT p.campaign_id, p.class::text, p.total, campaign.stored_count(p.failed + p.suppressed)
                 FROM campaign.progress p WHERE p.campaign_id = report.campaign_id AND p.total > 0
                 ORDER BY p.class;
                 CONTINUE;
@@ -192,6 +195,7 @@ BEGIN
             RETURNING p.stored @> int8range(1, p.total + 1) INTO finished;
             missing := missing + (NOT FOUND)::integer;
         END IF;
+        PERFORM campaign.campaign_changed(report.campaign_id);
         IF sample_is_due THEN
             PERFORM campaign.sample_take(report.campaign_id, report.class);
         END IF;
@@ -212,8 +216,8 @@ BEGIN
     PERFORM campaign.worker_progress();
 END
 $$;
-COMMENT ON FUNCTION campaign.report_checked(text[], text[], bigint[], bigint[], text[]) IS
-'As report_stored(), but ranges that would end a campaign are recorded only if checked has its id: the caller has checked that MongoDB still holds all of it. Returns a row without class for each campaign that has now ended, and the classes of those that have to be checked: count their documents, then report again with their ids in checked. Ranges that are the whole campaign need no check.';
+COMMENT ON FUNCTION campaign.report_checked(text[], text[], bigint[], bigint[], text[], boolean[]) IS
+'As report_stored(), but ranges that would end a campaign are recorded only if checked has its id: the caller has checked that MongoDB still holds all of it. Returns a row without class for each campaign that has now ended, and the classes of those that have to be checked: count their documents, then report again with their ids in checked. Ranges that are the whole campaign need no check. suppressed: which of the ranges came without recipients, and are not in MongoDB.';
 
 CREATE FUNCTION campaign.report_stored(
     campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[]
@@ -254,6 +258,7 @@ BEGIN
     WHERE p.campaign_id = report_conflict.campaign_id
       AND p.class = report_conflict.class::campaign.recipient_class
       AND seq BETWEEN 1 AND p.total AND campaign.report_counts(report_conflict.campaign_id);
+    PERFORM campaign.campaign_changed(campaign_id);
 END
 $$;
 COMMENT ON FUNCTION campaign.report_conflict(text, text, bigint, text) IS

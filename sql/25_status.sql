@@ -10,12 +10,13 @@ BEGIN
     SELECT jsonb_build_object(
         'id', c.id, 'name', c.name, 'status', c.status, 'ordered', c.ordered, 'total', c.total,
         'published', coalesce(p.published, 0), 'stored', coalesce(p.stored, 0),
-        'failed', coalesce(p.failed, 0),
+        'failed', coalesce(p.failed, 0), 'suppressed', coalesce(p.suppressed, 0),
         'cancelled', CASE WHEN c.status = 'cancelled'
-                          THEN c.total - coalesce(p.stored, 0) - coalesce(p.failed, 0) ELSE 0 END,
+                          THEN c.total - coalesce(p.stored, 0) - coalesce(p.failed, 0) - coalesce(p.suppressed, 0) ELSE 0 END,
         'rewinds', coalesce(p.rewinds, 0),
-        'progress_percent', CASE WHEN c.total > 0 THEN round(100.0 * coalesce(p.stored, 0) / c.total, 1) ELSE 0 END,
+        'progress_percent', CASE WHEN c.total > 0 THEN round(100.0 * (coalesce(p.stored, 0) + coalesce(p.suppressed, 0)) / c.total, 1) ELSE 0 END,
         'classes', coalesce(p.classes, '{}'),
+        'segments', campaign.segments_known(c), 'test_of', c.test_of,
         'error', coalesce(c.error, p.error),
         'created_at', c.created_at, 'scheduled_at', c.scheduled_at, 'queued_at', c.queued_at, 'started_at', c.started_at,
         'published_at', c.published_at, 'sent_at', c.sent_at, 'updated_at', c.updated_at)
@@ -23,12 +24,13 @@ BEGIN
     FROM campaign.campaigns c
     LEFT JOIN LATERAL (
         SELECT sum(r.published)::bigint AS published,
-            sum(campaign.stored_count(r.stored - r.failed))::bigint AS stored,
+            sum(campaign.stored_count(r.stored - r.failed - r.suppressed))::bigint AS stored,
+            sum(campaign.stored_count(r.suppressed))::bigint AS suppressed,
             sum(campaign.stored_count(r.failed))::bigint AS failed,
             sum(r.rewinds - r.resumes) AS rewinds, min(r.error) AS error,
             jsonb_object_agg(r.class, jsonb_build_object('total', r.total, 'published', r.published,
-                'stored', campaign.stored_count(r.stored - r.failed),
-                'failed', campaign.stored_count(r.failed), 'started_at', r.started_at,
+                'stored', campaign.stored_count(r.stored - r.failed - r.suppressed),
+                'failed', campaign.stored_count(r.failed), 'suppressed', campaign.stored_count(r.suppressed), 'started_at', r.started_at,
                 'stored_at', r.stored_at)) AS classes
         FROM campaign.progress r WHERE r.campaign_id = c.id) AS p ON true
     WHERE c.id = campaign_status.campaign_id AND NOT c.deleted;
@@ -40,4 +42,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_status(text) IS
-'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), failed (refused by MongoDB, or another message is in their place), cancelled (will never be sent), per class too, rewinds (how often confirmed messages were lost and published again), and the time of each step.';
+'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), failed (refused by MongoDB, or another message is in their place), suppressed (on a suppression list, left out), cancelled (will never be sent), per class too, rewinds (how often confirmed messages were lost and published again), segments (what it costs as SMS: total, longest, warning; null for texts that differ and were not counted yet, see campaign_texts()), test_of (the campaign that it is a test of), and the time of each step.';

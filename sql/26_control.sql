@@ -20,6 +20,7 @@ BEGIN
         END IF;
         PERFORM campaign.worker_require();
         PERFORM campaign.dispatch_check(target);
+        PERFORM campaign.texts_settle(target);
         IF target.status = 'draft' THEN
             PERFORM campaign.campaign_transition(target.id, 'scheduled', reason);
         ELSE
@@ -97,7 +98,7 @@ BEGIN
     DELETE FROM campaign.uploads u WHERE u.campaign_id = campaign_empty.campaign_id;
     DELETE FROM campaign.progress p WHERE p.campaign_id = campaign_empty.campaign_id;
     UPDATE campaign.campaigns c
-    SET total = 0, generated = false, message_version = 1, updated_at = clock_timestamp()
+    SET total = 0, generated = false, own_texts = false, segments = NULL, message_version = 1, updated_at = clock_timestamp()
     WHERE c.id = campaign_empty.campaign_id;
 END
 $$;
@@ -113,6 +114,10 @@ DECLARE
     draft_id text := target.id;
     archived text;
 BEGIN
+    IF target.test_of IS NOT NULL THEN
+        RAISE EXCEPTION 'campaign "%" is a test of "%": it cannot be reset', target.id, target.test_of
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Test it again with campaign_test().';
+    END IF;
     IF target.status NOT IN ('draft', 'scheduled') THEN
         IF campaign.transition_allowed(target.status, 'cancelled') THEN
             RAISE EXCEPTION 'campaign "%" is %: it cannot be reset while it runs', target.id, target.status
@@ -122,8 +127,9 @@ BEGIN
         -- The _id of a document is made of the campaign's id: a second run under the same one
         -- would meet the documents of the first.
         archived := target.id;
-        draft_id := @extschema@.campaign_create(target.name, target.message, target.company_id,
-            target.user_id, target.ordered);
+        draft_id := @extschema@.campaign_create(target.name,
+            CASE WHEN target.placeholders THEN target.message ELSE campaign.placeholders_escape(target.message) END,
+            target.company_id, target.user_id, target.ordered);
         PERFORM campaign.event_add(target.id, target.status, target.status,
             concat_ws(': ', 'reset, goes on as ' || draft_id, left(reason, 400)));
     ELSE

@@ -294,7 +294,7 @@ DECLARE
     leaves bigint;
     messages bigint;
 BEGIN
-    SELECT c.total INTO messages FROM campaign.campaigns c WHERE c.id = campaign_id;
+    SELECT campaign.messages_expected(campaign_id) INTO messages;
     IF difference IS NULL THEN
         -- Whoever reports the same root has seen the same messages.
         SELECT campaign.proof_root(string_agg(h.hashes, '' ORDER BY h.number)), sum(h.leaves) INTO wanted, leaves
@@ -302,7 +302,7 @@ BEGIN
         messages := coalesce(leaves, 0);
         IF wanted IS DISTINCT FROM decode(root, 'hex') OR size <> messages THEN
             difference := '{"kind": "another root"}';
-        ELSIF messages = 0 THEN
+        ELSIF (SELECT c.total = 0 FROM campaign.campaigns c WHERE c.id = campaign_id) THEN
             difference := '{"kind": "no messages"}';
         END IF;
     END IF;
@@ -342,8 +342,8 @@ DECLARE
 BEGIN
     SELECT * INTO proof FROM campaign.proofs p WHERE p.campaign_id = proof_answer.campaign_id
     ORDER BY p.checked_at DESC LIMIT 1;
-    SELECT c.total INTO total FROM campaign.campaigns c WHERE c.id = proof_answer.campaign_id;
-    SELECT coalesce(sum(campaign.stored_count(p.stored - p.failed)), 0),
+    total := campaign.messages_expected(campaign_id);
+    SELECT coalesce(sum(campaign.stored_count(p.stored - p.failed - p.suppressed)), 0),
            coalesce(bool_and(p.stored = int8multirange(int8range(1, p.total + 1))), false)
     INTO stored, complete
     FROM campaign.progress p WHERE p.campaign_id = proof_answer.campaign_id;
@@ -403,6 +403,8 @@ AS $$
 DECLARE
     proof campaign.proofs;
     one record;
+    vip_gaps int8multirange;
+    gaps int8multirange;
     vips bigint;
     place bigint;
     start bigint;
@@ -426,16 +428,25 @@ BEGIN
         RAISE EXCEPTION 'campaign "%" has no recipient "%"', campaign_id, coalesce(left(phone_number, 40), 'NULL')
             USING ERRCODE = 'no_data_found';
     END IF;
-    SELECT coalesce(sum(p.total), 0) INTO vips FROM campaign.progress p
-    WHERE p.campaign_id = campaign_receipt.campaign_id AND p.class = 'VIP';
+    SELECT coalesce(sum(p.total - campaign.stored_count(p.suppressed)) FILTER (WHERE p.class = 'VIP'), 0),
+        coalesce(range_agg(p.suppressed) FILTER (WHERE p.class = 'VIP'), '{}'),
+        coalesce(range_agg(p.suppressed) FILTER (WHERE p.class = one.class), '{}')
+    INTO vips, vip_gaps, gaps
+    FROM campaign.progress p WHERE p.campaign_id = campaign_receipt.campaign_id;
+    IF gaps @> one.seq THEN
+        RAISE EXCEPTION 'campaign "%" has no message to "%": it is on a suppression list', campaign_id, left(phone_number, 40)
+            USING ERRCODE = 'no_data_found';
+    END IF;
     SELECT string_agg(h.hashes, '' ORDER BY h.number) INTO hashes FROM campaign.proof_hashes h
     WHERE h.campaign_id = campaign_receipt.campaign_id;
 
-    place := one.seq - 1 + CASE one.class WHEN 'VIP' THEN 0 ELSE vips END;
+    place := one.seq - 1 - campaign.stored_count(gaps * int8multirange(int8range(1, one.seq)))
+        + CASE one.class WHEN 'VIP' THEN 0 ELSE vips END;
     start := place / 1024 * 1024;
     IF campaign.proof_root(hashes) = proof.root THEN
         path := campaign.proof_path(campaign_id, CASE WHEN start < vips THEN 'VIP' ELSE 'NORMAL' END,
-            CASE WHEN start < vips THEN start ELSE start - vips END, hashes, place);
+            CASE WHEN start < vips THEN campaign.seq_of_message(vip_gaps, start)
+                 ELSE campaign.seq_of_message(gaps, start - vips) END, hashes, place);
     END IF;
     IF path IS NULL THEN
         RAISE EXCEPTION 'campaign "%" is not what was proved', campaign_id
@@ -445,7 +456,8 @@ BEGIN
             'size', proof.size, 'place', place, 'identifier', m.identifier, 'number', m.phone_number,
             'path', campaign.proof_base85(path))
         || CASE WHEN one.class = 'VIP' THEN '{"class": "VIP"}'
-                WHEN vips > 0 THEN jsonb_build_object('vips', vips) ELSE '{}' END,
+                WHEN vips > 0 THEN jsonb_build_object('vips', vips) ELSE '{}' END
+        || CASE WHEN isempty(gaps) THEN '{}' ELSE jsonb_build_object('seq', one.seq) END,
         jsonb_build_object('text', convert_from(m.message, 'UTF8')),
         CASE WHEN m.attributes IS NULL THEN '{}' ELSE jsonb_build_object('attributes', convert_from(m.attributes, 'UTF8')) END
     INTO answer, own_text, own_attributes

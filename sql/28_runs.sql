@@ -189,6 +189,8 @@ AS $$
 DECLARE
     stored bigint := coalesce(campaign.stored_count(vip.stored), 0) + coalesce(campaign.stored_count(normal.stored), 0);
     failed bigint := coalesce(campaign.stored_count(vip.failed), 0) + coalesce(campaign.stored_count(normal.failed), 0);
+    suppressed bigint := coalesce(campaign.stored_count(vip.suppressed), 0)
+        + coalesce(campaign.stored_count(normal.suppressed), 0);
     published bigint := greatest(coalesce(vip.published, 0) + coalesce(normal.published, 0), stored);
     delayed boolean := target.status IN ('draft', 'scheduled');
     ended boolean := target.status IN ('sent', 'failed', 'cancelled');
@@ -197,13 +199,14 @@ BEGIN
         'total', target.total, 'vip', coalesce(vip.total, 0), 'normal', coalesce(normal.total, 0),
         'waiting', CASE WHEN delayed OR ended THEN 0 ELSE target.total - published END,
         'active', CASE WHEN ended THEN 0 ELSE published - stored END,
-        'completed', stored - failed, 'failed', failed,
+        'completed', stored - failed - suppressed, 'failed', failed,
         'delayed', CASE WHEN delayed THEN target.total ELSE 0 END,
-        'cancelled', CASE WHEN target.status = 'cancelled' THEN target.total - stored ELSE 0 END);
+        'cancelled', CASE WHEN target.status = 'cancelled' THEN target.total - stored ELSE 0 END)
+        || CASE WHEN suppressed > 0 THEN jsonb_build_object('suppressed', suppressed) ELSE '{}' END;
 END
 $$;
 COMMENT ON FUNCTION campaign.run_counts(campaign.campaigns, campaign.progress, campaign.progress) IS
-'How many recipients there are, by class and by state: waiting (not with the broker yet), active (with the broker, not stored), completed (stored), failed (another message is in their place), delayed (not dispatched), cancelled (will never be sent).';
+'How many recipients there are, by class and by state: waiting (not with the broker yet), active (with the broker, not stored), completed (stored), failed (another message is in their place), delayed (not dispatched), cancelled (will never be sent), and suppressed (left out), if any is.';
 
 CREATE FUNCTION @extschema@.campaign_run_status(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -216,7 +219,8 @@ DECLARE
     normal campaign.progress := r.normal;
     run campaign.runs := r.run;
     counts jsonb := campaign.run_counts(target, vip, normal);
-    processed bigint := (counts ->> 'completed')::bigint + (counts ->> 'failed')::bigint;
+    processed bigint := (counts ->> 'completed')::bigint + (counts ->> 'failed')::bigint
+        + coalesce((counts ->> 'suppressed')::bigint, 0);
     wanted bigint := CASE WHEN r.phase = 'GENERATING' THEN run.quantity ELSE target.total END;
     -- While it runs, what has passed is what the last report says.
     ended_at timestamptz := CASE WHEN target.status IN ('sent', 'failed', 'cancelled') THEN
@@ -328,11 +332,12 @@ BEGIN
                            WHERE g.campaign_id = c.id) AS g ON true
         WHERE NOT c.deleted AND (campaign_ids IS NULL OR c.id = ANY (campaign_ids))
           AND (g.created_at IS NOT NULL OR c.queued_at IS NOT NULL)
+          AND (c.test_of IS NULL OR cardinality(campaign_ids) = 1)
         ORDER BY coalesce(g.created_at, c.queued_at) DESC LIMIT recent_runs.rows);
 END
 $$;
 COMMENT ON FUNCTION campaign.recent_runs(text[], integer) IS
-'Those of these campaigns (NULL: of all) that have run last.';
+'Those of these campaigns (NULL: of all) that have run last; tests only if one is asked for.';
 
 CREATE FUNCTION @extschema@.campaign_runs(campaign_id text DEFAULT NULL, rows integer DEFAULT 100) RETURNS SETOF jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 100

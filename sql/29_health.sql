@@ -6,6 +6,7 @@ CREATE TABLE campaign.troubles (
     subject text COLLATE "C" NOT NULL,
     sentence text NOT NULL,
     since timestamptz NOT NULL,
+    told_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (place, subject)
 );
 COMMENT ON TABLE campaign.troubles IS 'What worker and consumers wait for at this moment. Read only for a campaign that does not move.';
@@ -13,6 +14,7 @@ COMMENT ON COLUMN campaign.troubles.place IS 'worker, or the queue whose consume
 COMMENT ON COLUMN campaign.troubles.subject IS 'A server, or a queue that the worker has trouble with.';
 COMMENT ON COLUMN campaign.troubles.sentence IS 'What is said about it, to be followed by a duration.';
 COMMENT ON COLUMN campaign.troubles.since IS 'When it began.';
+COMMENT ON COLUMN campaign.troubles.told_at IS 'When it was last said: consumers repeat it as long as it is true.';
 ALTER TABLE campaign.troubles ENABLE ROW LEVEL SECURITY;
 -- What was true of another server's broker is not restored.
 SELECT pg_catalog.pg_extension_config_dump('campaign.troubles', 'WHERE false');
@@ -30,7 +32,7 @@ BEGIN
     INSERT INTO campaign.troubles AS t (place, subject, sentence, since)
     VALUES (trouble_note.place, trouble_note.subject, left(trouble_note.sentence, 500), trouble_note.since)
     ON CONFLICT ON CONSTRAINT troubles_pkey DO UPDATE
-    SET sentence = excluded.sentence, since = least(t.since, excluded.since);
+    SET sentence = excluded.sentence, since = least(t.since, excluded.since), told_at = excluded.told_at;
 END
 $$;
 COMMENT ON FUNCTION campaign.trouble_note(text, text, text, timestamptz) IS
@@ -61,7 +63,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_waiting(text, text, bigint) IS
-'The consumer of a queue waits for a server (MongoDB or RabbitMQ) since so many milliseconds, or with NULL no longer. For the health of campaigns; call it when that changes, at most once a second.';
+'The consumer of a queue waits for a server (MongoDB or RabbitMQ) since so many milliseconds, or with NULL no longer. For the health of campaigns; call it when that changes, at most once a second, and every 5 seconds while it waits: what was not repeated for 15 seconds does not count.';
 
 CREATE FUNCTION campaign.campaign_queue(target campaign.campaigns) RETURNS text
 LANGUAGE plpgsql IMMUTABLE
@@ -103,24 +105,48 @@ $$;
 COMMENT ON FUNCTION campaign.event_actor(campaign.events) IS
 'Who did it: the address of the user, the name of the application, or the role of PostgreSQL.';
 
--- Of several reasons the one that has to go first.
+CREATE FUNCTION campaign.consumer_has_session() RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A consumer of another make has another name, or logs in as a member of the role. A superuser,
+    -- who may do everything, is not one.
+    RETURN EXISTS (
+        SELECT FROM pg_stat_activity a
+        WHERE a.datname = current_database()
+          AND (a.application_name = 'campaign-consumer' OR a.usename = 'campaign_consumer'
+               OR a.usesysid IN (SELECT m.member FROM pg_auth_members m
+                                 WHERE m.roleid = (SELECT r.oid FROM pg_roles r WHERE r.rolname = 'campaign_consumer'))));
+END
+$$;
+COMMENT ON FUNCTION campaign.consumer_has_session() IS 'Whether a consumer is connected to this database.';
+
+-- Of several reasons the one that has to go first: a consumer that waits for MongoDB gives its queue
+-- back in the end, and then that has no consumer, too.
 CREATE FUNCTION campaign.stuck_trouble(queue text, quiet_since timestamptz) RETURNS campaign.troubles
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    repeated CONSTANT interval := '15 seconds';
     found_trouble campaign.troubles;
 BEGIN
     IF NOT EXISTS (SELECT FROM pg_stat_activity a
                    WHERE a.datname = current_database() AND a.backend_type = 'campaign worker') THEN
-        RETURN ROW('worker', 'worker', 'no campaign worker is running, nothing has moved for', quiet_since)::campaign.troubles;
+        RETURN ROW('worker', 'worker', 'no campaign worker is running, nothing has moved for', quiet_since, NULL)::campaign.troubles;
     END IF;
     SELECT t.* INTO found_trouble FROM campaign.troubles t
-    WHERE t.place = 'worker' AND t.subject IN ('RabbitMQ', queue) OR t.place = stuck_trouble.queue
-    ORDER BY CASE WHEN t.subject = 'RabbitMQ' AND t.place = 'worker' THEN 1 ELSE 2 END, t.since DESC
+    WHERE t.place = 'worker' AND t.subject IN ('RabbitMQ', queue)
+       OR t.place = stuck_trouble.queue AND t.told_at > clock_timestamp() - repeated
+    ORDER BY CASE WHEN t.place = 'worker' AND t.subject = 'RabbitMQ' THEN 1 WHEN t.place = 'worker' THEN 3 ELSE 2 END,
+        t.since DESC
     LIMIT 1;
     IF NOT FOUND THEN
-        found_trouble := ROW(queue, 'consumer', format('the consumer of %s has stored nothing for', queue), quiet_since);
+        found_trouble := ROW(queue, 'consumer', CASE WHEN campaign.consumer_has_session()
+            THEN format('the consumer of %s has stored nothing for', queue)
+            ELSE 'no consumer is connected to PostgreSQL, nothing has been stored for' END,
+            quiet_since, clock_timestamp());
     END IF;
     RETURN found_trouble;
 END
@@ -183,7 +209,7 @@ BEGIN
     IF target.status IN ('queued', 'publishing', 'published') AND moved_at + patience < clock_timestamp() THEN
         stuck := campaign.stuck_trouble(campaign.campaign_queue(target), moved_at);
     ELSIF r.phase = 'GENERATING' AND run.updated_at + patience < clock_timestamp() THEN
-        stuck := ROW('jobs', 'generate', 'waiting for a job worker since', run.updated_at)::campaign.troubles;
+        stuck := ROW('jobs', 'generate', 'waiting for a job worker since', run.updated_at, NULL)::campaign.troubles;
     END IF;
     RETURN jsonb_build_object(
         'health', CASE WHEN r.phase = 'ERROR' THEN 'error' WHEN r.phase = 'ABORTED' THEN 'aborted'
@@ -248,7 +274,8 @@ DECLARE
     ended boolean := target.status IN ('sent', 'failed', 'cancelled');
 BEGIN
     RETURN CASE
-        WHEN state = 'completed' THEN class.stored - class.failed
+        WHEN state = 'completed' THEN class.stored - class.failed - class.suppressed
+        WHEN state = 'suppressed' THEN class.suppressed
         WHEN state = 'failed' THEN class.failed
         WHEN state = 'delayed' AND delayed THEN everybody
         WHEN state = 'active' AND NOT delayed AND NOT ended THEN published - class.stored
@@ -257,7 +284,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.state_ranges(campaign.campaigns, campaign.progress, text) IS
-'The seqs of a class that are waiting, active, completed, failed or delayed.';
+'The seqs of a class that are waiting, active, completed, failed, delayed or suppressed.';
 
 CREATE FUNCTION @extschema@.campaign_recipients(campaign_id text, states text[] DEFAULT NULL, rows integer DEFAULT 100)
 RETURNS jsonb
@@ -266,7 +293,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target campaign.campaigns := (campaign.run_read(campaign_id)).target;
-    known CONSTANT text[] := '{waiting,active,completed,failed,delayed}';
+    known CONSTANT text[] := '{waiting,active,completed,failed,delayed,suppressed}';
+    usual CONSTANT text[] := CASE WHEN EXISTS (
+        SELECT FROM campaign.progress p WHERE p.campaign_id = target.id AND NOT isempty(p.suppressed))
+        THEN known ELSE known[:5] END;
 BEGIN
     IF NOT coalesce(states, known) <@ known OR campaign_recipients.rows NOT BETWEEN 0 AND 10000 THEN
         RAISE EXCEPTION 'states are %, rows 0 to 10000', array_to_string(known, ', ')
@@ -274,7 +304,7 @@ BEGIN
     END IF;
     RETURN (
         SELECT coalesce(jsonb_object_agg(s.state, coalesce(f.found, '[]')), '{}')
-        FROM unnest(coalesce(states, known)) AS s (state)
+        FROM unnest(coalesce(states, usual)) AS s (state)
         LEFT JOIN LATERAL (
             SELECT jsonb_agg(jsonb_build_object('class', x.class, 'seq', x.seq, 'phone_number', x.phone_number,
                 'attributes', CASE WHEN s.state IN ('completed') THEN x.attributes
@@ -291,4 +321,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_recipients(text, text[], integer) IS
-'The first recipients in each of these states (waiting, active, completed, failed, delayed; NULL: all five), with class, seq, number and attributes as they read now.';
+'The first recipients in each of these states (waiting, active, completed, failed, delayed, suppressed; NULL: all of them, suppressed only if there are some), with class, seq, number and attributes as they read now.';

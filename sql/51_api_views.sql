@@ -37,7 +37,7 @@ COMMENT ON COLUMN campaign_api.company_members.created_at IS 'When the user firs
 CREATE VIEW campaign_api.campaigns WITH (security_invoker = true) AS
 SELECT c.id, c.name, c.company_id, c.user_id, c.message, c.ordered, c.status, c.total, c.error,
     c.scheduled_at, c.queued_at, c.started_at, c.published_at, c.sent_at, c.created_at, c.updated_at
-FROM campaign.campaigns c WHERE NOT c.deleted;
+FROM campaign.campaigns c WHERE NOT c.deleted AND c.test_of IS NULL;
 ALTER VIEW campaign_api.campaigns ALTER COLUMN ordered SET DEFAULT true;
 COMMENT ON VIEW campaign_api.campaigns IS
 $$Campaigns of your companies
@@ -46,7 +46,7 @@ COMMENT ON COLUMN campaign_api.campaigns.id IS 'cuid2';
 COMMENT ON COLUMN campaign_api.campaigns.name IS 'Name, 1 to 200 characters.';
 COMMENT ON COLUMN campaign_api.campaigns.company_id IS 'Company that owns it; may be left out by a member of exactly one.';
 COMMENT ON COLUMN campaign_api.campaigns.user_id IS 'User who created it.';
-COMMENT ON COLUMN campaign_api.campaigns.message IS 'Text that every recipient gets, 1 to 4096 characters.';
+COMMENT ON COLUMN campaign_api.campaigns.message IS 'Text that every recipient gets, 1 to 4096 characters; {name} and {name|default} are filled from their attributes.';
 COMMENT ON COLUMN campaign_api.campaigns.ordered IS 'Stored strictly in file order (true), or by several consumers at once (false).';
 COMMENT ON COLUMN campaign_api.campaigns.status IS 'draft, scheduled, queued, publishing, published, sent, paused, cancelled or failed.';
 COMMENT ON COLUMN campaign_api.campaigns.total IS 'Number of recipients.';

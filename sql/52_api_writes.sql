@@ -209,8 +209,13 @@ BEGIN
             'campaign "%s" is %s: message and ordered can be changed in a draft only',
             target.id, target.status));
     END IF;
+    -- A text that stays is not read anew: its braces mean what they meant.
+    IF message IS DISTINCT FROM target.message THEN
+        message := campaign.campaign_message_check(message);
+        target.placeholders := campaign.placeholders_check(message);
+    END IF;
     UPDATE campaign.campaigns c
-    SET name = campaign.campaign_name_check(name), message = campaign.campaign_message_check(message),
+    SET name = campaign.campaign_name_check(name), message = message, placeholders = target.placeholders,
         ordered = coalesce(ordered, target.ordered), updated_at = clock_timestamp()
     WHERE c.id = target.id;
 END

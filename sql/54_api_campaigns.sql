@@ -186,6 +186,35 @@ campaign_id: the campaign.
 
 200 with {"ok", "expected", "stored", "digest", "difference", "checked_at", "age_seconds", "fresh", "reason"}; 403, 404.$$;
 
+CREATE FUNCTION campaign_api.campaign_receipt(campaign_id text, phone_number text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    code text; message text; detail text; hint text;
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_receipt');
+    PERFORM campaign.api_campaign_check(campaign_id);
+    IF phone_number IS NULL THEN
+        PERFORM campaign.api_raise('PT422', 'phone_number is missing');
+    END IF;
+    -- In a query string a plus is a blank.
+    RETURN @extschema@.campaign_receipt(campaign_id, ltrim(phone_number, ' +'));
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.campaign_receipt(text, text) IS
+$$Receipt of a message
+Proves to anybody, offline, that the message to a number is part of what was verified last. docs/contract/check_receipt.py checks it. GET or POST.
+
+campaign_id: the campaign.
+phone_number: the recipient, with or without the plus.
+
+200 with {"digest", "size", "place", "identifier", "number", "path", "text"} and, if it has them, "class", "vips", "attributes"; 403; 404 for an unknown campaign or number; 409 if it was not verified yet.$$;
+
 CREATE FUNCTION campaign_api.campaign_send(
     name text,
     message text,

@@ -46,6 +46,9 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_cancel(text, text),
     @extschema@.campaign_reset(text, text),
     @extschema@.campaign_events(text),
+    @extschema@.message_segments(text),
+    @extschema@.campaign_texts(text, integer),
+    @extschema@.campaign_test(text, text, text, text),
     @extschema@.campaign_verify(text, interval),
     @extschema@.campaign_receipt(text, text),
     @extschema@.campaign_run_status(text),
@@ -54,6 +57,13 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_logs(text, integer),
     @extschema@.campaign_recipients(text, text[], integer),
     @extschema@.campaign_generate(text, bigint, bigint, double precision, boolean, text),
+    @extschema@.suppression_add(text, text, text, text),
+    @extschema@.suppression_remove(text, text, text, text),
+    @extschema@.suppression_import(bytea, text, text, text, boolean),
+    @extschema@.suppression_import(text, text, text, text, boolean),
+    @extschema@.suppression_list(text, text, text, integer, bigint),
+    @extschema@.suppression_word_set(text, text, text, text),
+    @extschema@.inbound_message(text, text, text, text),
     @extschema@.job_type_register(text, regproc, regproc, text, integer, interval, interval, integer, boolean, text[]),
     @extschema@.job_create(text, jsonb, timestamptz, integer, text, text),
     @extschema@.job_get(text),
@@ -79,9 +89,11 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_template(text, text),
     campaign.outbox_mark(text, text, integer, bigint),
     campaign.outbox_rewind(text, text, bigint),
+    campaign.outbox_suppressed(text, text, bigint, bigint[]),
     campaign.outbox_due(),
     campaign.outbox_finish(text[]),
     campaign.outbox_trouble(text, text),
+    campaign.outbox_tell(text[], boolean),
     campaign.attributes_canonical(jsonb)
 TO campaign_worker;
 
@@ -115,7 +127,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.report_open(text),
     campaign.report_halted(text[]),
     campaign.report_stored(text[], text[], bigint[], bigint[]),
-    campaign.report_checked(text[], text[], bigint[], bigint[], text[]),
+    campaign.report_checked(text[], text[], bigint[], bigint[], text[], boolean[]),
     campaign.report_gap(text, text, bigint),
     campaign.report_waiting(text, text, bigint),
     campaign.report_conflict(text, text, bigint, text),
@@ -161,7 +173,11 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_cancel(text, text),
     campaign_api.campaign_reset(text, text),
     campaign_api.campaign_events(text),
+    campaign_api.message_segments(text),
+    campaign_api.campaign_texts(text, integer),
+    campaign_api.campaign_test(text, json, text),
     campaign_api.campaign_verify(text),
+    campaign_api.campaign_receipt(text, text),
     campaign_api.campaign_run_status(text),
     campaign_api.campaign_health(text),
     campaign_api.campaign_logs(text, integer),
@@ -187,7 +203,7 @@ GRANT SELECT (id, name, document, created_at, updated_at, deleted) ON campaign.c
 GRANT SELECT (company_id, user_id, created_at, deleted) ON campaign.company_members TO campaign_user;
 GRANT SELECT (id, company_id, company_name, user_id, email, invited_by, created_at, expires_at, answer)
 ON campaign.invitations TO campaign_user;
-GRANT SELECT (id, name, company_id, user_id, message, ordered, status, total, error, scheduled_at,
+GRANT SELECT (id, name, company_id, user_id, message, ordered, test_of, status, total, error, scheduled_at,
     queued_at, started_at, published_at, sent_at, created_at, updated_at, deleted)
 ON campaign.campaigns TO campaign_user;
 GRANT SELECT (campaign_id, class, seq, phone_number) ON campaign.recipients TO campaign_user;
@@ -217,7 +233,7 @@ GRANT SELECT, DELETE, INSERT (name, document), UPDATE (name, document)
 ON campaign_api.companies TO campaign_user;
 GRANT SELECT, DELETE, INSERT (name, message, company_id, user_id, ordered), UPDATE (name, message, ordered)
 ON campaign_api.campaigns TO campaign_user;
-GRANT SELECT ON campaign_api.company_members, campaign_api.recipients TO campaign_user;
+GRANT SELECT ON campaign_api.company_members, campaign_api.recipients, campaign_api.campaign_tests TO campaign_user;
 GRANT SELECT, DELETE ON campaign_api.invitations TO campaign_user;
 GRANT SELECT, DELETE, UPDATE (name) ON campaign_api.applications TO campaign_user;
 GRANT SELECT, DELETE ON campaign_api.tokens TO campaign_user, campaign_app;

@@ -28,6 +28,7 @@ extern int settings_upload_max_bytes; /* bytes */
 extern int settings_job_workers;
 extern int settings_generate_max;
 extern bool settings_welcome_email;
+extern bool settings_notify;
 
 /* Defines them; called once, by _PG_init(). */
 void settings_define(void);

@@ -13,6 +13,7 @@
 
 #include "jobs/job_slots.h"
 #include "proof/requests.h"
+#include "publish/changes.h"
 #include "roster.h"
 #include "shmem.h"
 #include "wake.h"
@@ -30,7 +31,8 @@ static void request(void)
 	RequestAddinShmemSpace(job_slots_shmem_size());
 	RequestAddinShmemSpace(roster_shmem_size());
 	RequestAddinShmemSpace(requests_shmem_size());
-	RequestNamedLWLockTranche(SHMEM_TRANCHE, 4);
+	RequestAddinShmemSpace(changes_shmem_size());
+	RequestNamedLWLockTranche(SHMEM_TRANCHE, 5);
 }
 
 static void startup(void)
@@ -51,6 +53,8 @@ static void startup(void)
 	roster_shmem_attach(memory, &locks[2].lock, !found);
 	memory = ShmemInitStruct("campaign proof requests", requests_shmem_size(), &found);
 	requests_shmem_attach(memory, &locks[3].lock, !found);
+	memory = ShmemInitStruct("campaign changes", changes_shmem_size(), &found);
+	changes_shmem_attach(memory, &locks[4].lock, !found);
 	LWLockRelease(AddinShmemInitLock);
 }
 

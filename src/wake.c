@@ -25,6 +25,7 @@ typedef struct WakeSlot
 	Oid database; /* InvalidOid: the launcher */
 	Latch *latch; /* NULL: free */
 	bool waiting_for_progress;
+	bool waiting_for_changes;
 	pg_atomic_uint32 wake_ups; /* so far: another wait in between may reset the latch */
 } WakeSlot;
 
@@ -89,6 +90,7 @@ void wake_register(Oid database)
 		slot->database = database;
 		slot->latch = MyLatch;
 		slot->waiting_for_progress = false;
+		slot->waiting_for_changes = false;
 		own_slot = slot;
 		break;
 	}
@@ -105,6 +107,37 @@ void wake_set_waiting_for_progress(bool waiting)
 		return;
 	LWLockAcquire(wake_state->lock, LW_EXCLUSIVE);
 	own_slot->waiting_for_progress = waiting;
+	LWLockRelease(wake_state->lock);
+}
+
+void wake_set_waiting_for_changes(void)
+{
+	if (own_slot->waiting_for_changes)
+		return;
+	LWLockAcquire(wake_state->lock, LW_EXCLUSIVE);
+	own_slot->waiting_for_changes = true;
+	LWLockRelease(wake_state->lock);
+}
+
+bool wake_waiting_for_changes(void)
+{
+	return *(volatile bool *) &own_slot->waiting_for_changes;
+}
+
+/* Several may write false at once. That a look at the tables is due it does not say: no wake_ups.
+ */
+void wake_now_for_changes(void)
+{
+	LWLockAcquire(wake_state->lock, LW_SHARED);
+	for (int i = 1; i < WAKE_SLOTS; i++)
+	{
+		WakeSlot *slot = &wake_state->slots[i];
+
+		if (slot->latch == NULL || slot->database != MyDatabaseId || !slot->waiting_for_changes)
+			continue;
+		slot->waiting_for_changes = false;
+		SetLatch(slot->latch);
+	}
 	LWLockRelease(wake_state->lock);
 }
 

@@ -21,6 +21,13 @@ void wake_register(Oid database);
 /* Whether the worker waits for stored messages; else reports need not wake it. */
 void wake_set_waiting_for_progress(bool waiting);
 
+/* Whether the worker has nothing to tell: the next change is to wake it, and only the next. */
+void wake_set_waiting_for_changes(void);
+bool wake_waiting_for_changes(void);
+
+/* Wakes the worker of the current database, now, if it waits for a change. */
+void wake_now_for_changes(void);
+
 /* Wakes the launcher, now. */
 void wake_launcher(void);
 

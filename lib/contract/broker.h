@@ -63,6 +63,9 @@ amqp_connection_state_t broker_open(const BrokerUrl *url, const BrokerOptions *o
 /* Says goodbye if the connection still answers, frees it; NULL is fine. */
 void broker_close(amqp_connection_state_t connection, bool polite);
 
+/* How the text of an error about a queue begins; the name and a colon follow. */
+#define BROKER_CANNOT_DECLARE "cannot declare queue "
+
 /*
  * Declares exchanges `campaign` and `campaign.dead`, all partition queues,
  * `campaign.parallel` and the queue `campaign.dead`, with their bindings, one
@@ -70,8 +73,8 @@ void broker_close(amqp_connection_state_t connection, bool polite);
  * between two of them. `without` (NULL, or MESSAGE_QUEUE_NAME_MAX bytes) gets the
  * name of a queue whose messages RabbitMQ 4 gives up on after some deliveries, since
  * it was created without our limit, or "".
- * ERROR_REFUSED names the queue and what the broker said (406); the connection
- * is then to be closed.
+ * ERROR_REFUSED names the queue, after BROKER_CANNOT_DECLARE, and what the broker
+ * said (406); the connection is then to be closed.
  */
 bool broker_declare(amqp_connection_state_t connection, bool (*interrupted)(void), char *without,
 					Error *error);

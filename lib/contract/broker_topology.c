@@ -144,7 +144,7 @@ static bool declare_queue(const Topology *topology, const char *name, amqp_table
 		}
 		reply = amqp_get_rpc_reply(topology->connection);
 	}
-	(void) snprintf(what, sizeof(what), "cannot declare queue %s", name);
+	(void) snprintf(what, sizeof(what), BROKER_CANNOT_DECLARE "%s", name);
 	return broker_reply_error(error, what, reply);
 }
 

@@ -18,6 +18,7 @@
 #define RECIPIENT_TAIL	 "\"}"
 #define OWN_TEXT		 ",\"" MESSAGE_FIELD_TEXT "\":"
 #define OWN_ATTRIBUTES	 ",\"" MESSAGE_FIELD_ATTRIBUTES "\":"
+#define SUPPRESSED		 "null"
 #define BODY_TAIL		 "]}"
 
 /* sizeof counts the NUL of a literal. */
@@ -229,6 +230,21 @@ bool message_add_own(MessageBody *body, const char *identifier, size_t identifie
 	}
 	*at++ = '}';
 	body->length = (size_t) (at - body->buffer);
+	return true;
+}
+
+bool message_add_suppressed(MessageBody *body)
+{
+	char *at = body->buffer + body->length;
+
+	if (body->count >= MESSAGE_BATCH_MAX ||
+		body->capacity - body->length < LITERAL_LENGTH(SUPPRESSED) + LITERAL_LENGTH(BODY_TAIL) + 1)
+		return false;
+	if (body->count > 0)
+		*at++ = ',';
+	at = append(at, SUPPRESSED, LITERAL_LENGTH(SUPPRESSED));
+	body->length = (size_t) (at - body->buffer);
+	body->count++;
 	return true;
 }
 

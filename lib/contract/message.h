@@ -35,6 +35,7 @@
 /* AMQP properties and headers of every batch. */
 #define MESSAGE_VERSION			   1 /* all recipients get the campaign's text */
 #define MESSAGE_VERSION_OWN		   2 /* a recipient may bring a text and attributes of its own */
+#define MESSAGE_VERSION_SUPPRESSED 3 /* as 2, and a recipient may be null: left out */
 #define MESSAGE_TYPE			   "campaign.batch"
 #define MESSAGE_CONTENT_TYPE	   "application/json"
 #define MESSAGE_HEADER_VERSION	   "version" /* from version 2 on */
@@ -117,7 +118,7 @@ typedef struct MessageBody
 {
 	char *buffer;
 	size_t capacity;
-	int version; /* the caller's: MESSAGE_VERSION or MESSAGE_VERSION_OWN */
+	int version; /* the caller's: one of MESSAGE_VERSION… */
 	size_t length;
 	int count;
 } MessageBody;
@@ -145,6 +146,12 @@ bool message_add(MessageBody *body, const char *identifier, size_t identifier_le
 /* The same, for a recipient of MESSAGE_VERSION_OWN. */
 bool message_add_own(MessageBody *body, const char *identifier, size_t identifier_length,
 					 const char *phone_number, size_t phone_length, const MessageOwn *own);
+
+/*
+ * Adds a place whose recipient is left out, for MESSAGE_VERSION_SUPPRESSED; false when the body is
+ * full.
+ */
+bool message_add_suppressed(MessageBody *body);
 
 /* Closes the body. Room for it was kept by message_add(). */
 void message_end(MessageBody *body);

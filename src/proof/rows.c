@@ -19,7 +19,7 @@
 static const char campaign_query[] =
 	"SELECT message, identifier_time, identifier_entropy, identifier_fingerprint, "
 	"message_version > 1, campaign.attributes_outcome(generated, 'VIP')::text, "
-	"campaign.attributes_outcome(generated, 'NORMAL')::text "
+	"campaign.attributes_outcome(generated, 'NORMAL')::text, placeholders "
 	"FROM campaign.campaigns WHERE id = $1";
 
 #define ROWS_FROM                                                                                  \
@@ -31,6 +31,11 @@ static const char row_query[] = "SELECT seq, phone_number " ROWS_FROM;
 static const char own_row_query[] =
 	"SELECT seq, phone_number, text, "
 	"campaign.attributes_canonical(attributes OPERATOR(pg_catalog.||) $4::jsonb) " ROWS_FROM;
+
+static const char gaps_query[] =
+	"SELECT lower(r), upper(r) FROM campaign.progress p, unnest(p.suppressed) AS r "
+	"WHERE p.campaign_id = $1 AND p.class = $2::campaign.recipient_class AND upper(r) > $3 + 1 "
+	"ORDER BY r";
 
 static LeafText utf8_text(char *text)
 {
@@ -56,6 +61,11 @@ static bool read_campaign(Rows *rows)
 	columns = SPI_tuptable->tupdesc;
 	rows->message = utf8_text(SPI_getvalue(row, columns, 1));
 	rows->own = DatumGetBool(SPI_getbinval(row, columns, 5, &is_null));
+	if (rows->own && DatumGetBool(SPI_getbinval(row, columns, 8, &is_null)))
+	{
+		rows->placeholders = filling_open(CurrentMemoryContext, rows->message.bytes);
+		rows->filled = palloc(sizeof(PlaceholdersText));
+	}
 	for (int class = 0; class < MESSAGE_CLASSES; class ++)
 		rows->outcomes[class] = SPI_getvalue(row, columns, 6 + class);
 	if (!cuid2_series_init(&rows->series, DatumGetInt64(SPI_getbinval(row, columns, 2, &is_null)),
@@ -63,6 +73,39 @@ static bool read_campaign(Rows *rows)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
 						errmsg("campaign \"%s\" has no identifiers", rows->campaign_id)));
 	return true;
+}
+
+/* What of the class was left out, behind the place where it begins. */
+static void read_gaps(Rows *rows)
+{
+	Oid types[] = {TEXTOID, TEXTOID, INT8OID};
+	Datum values[] = {CStringGetTextDatum(rows->campaign_id),
+					  CStringGetTextDatum(message_class_name(rows->last.class)),
+					  Int64GetDatum(rows->last.seq)};
+	bool is_null;
+
+	if (SPI_execute_with_args(gaps_query, 3, types, values, NULL, true, 0) != SPI_OK_SELECT)
+		elog(ERROR, "progress could not be read");
+	rows->gap = 0;
+	rows->gap_count = (int) SPI_processed;
+	rows->gaps = palloc(Max(rows->gap_count, 1) * sizeof(RowsGap));
+	for (int i = 0; i < rows->gap_count; i++)
+	{
+		HeapTuple row = SPI_tuptable->vals[i];
+
+		rows->gaps[i].first = DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 1, &is_null));
+		rows->gaps[i].behind =
+			DatumGetInt64(SPI_getbinval(row, SPI_tuptable->tupdesc, 2, &is_null));
+	}
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Whether this recipient was left out; they are asked for in their order. */
+static bool in_gap(Rows *rows, int64 seq)
+{
+	while (rows->gap < rows->gap_count && rows->gaps[rows->gap].behind <= seq)
+		rows->gap++;
+	return rows->gap < rows->gap_count && rows->gaps[rows->gap].first <= seq;
 }
 
 static void open_class(Rows *rows)
@@ -73,6 +116,7 @@ static void open_class(Rows *rows)
 					  Int64GetDatum(rows->last.seq),
 					  CStringGetTextDatum(rows->outcomes[rows->last.class])};
 
+	read_gaps(rows);
 	rows->portal = SPI_cursor_open_with_args(NULL, rows->own ? own_row_query : row_query,
 											 rows->own ? 4 : 3, types, values, NULL, true, 0);
 }
@@ -109,7 +153,7 @@ static bool fetch(Rows *rows)
 	}
 }
 
-/* A column of text, in the context of the row; `none` if it is NULL. */
+/* A column of text, NUL-terminated, in the context of the row; `none` if it is NULL. */
 static LeafText own_text(Rows *rows, HeapTuple row, int column, LeafText none)
 {
 	MemoryContext caller = MemoryContextSwitchTo(rows->row_context);
@@ -121,17 +165,34 @@ static LeafText own_text(Rows *rows, HeapTuple row, int column, LeafText none)
 	return own;
 }
 
+/*
+ * The text of a message without one of its own, as the worker sends it. One that the worker cannot
+ * fill, of a draft, is empty, which no message is: a proof ends with a difference, not an error.
+ */
+static LeafText common_text(Rows *rows, LeafText attributes)
+{
+	if (rows->placeholders == NULL)
+		return rows->message;
+	if (placeholders_fill(rows->placeholders, attributes.bytes, attributes.length, rows->filled) !=
+		PLACEHOLDERS_FILLED)
+		return (LeafText){"", 0};
+	return (LeafText){rows->filled->bytes, rows->filled->length};
+}
+
 bool rows_next(Rows *rows, Leaf *leaf)
 {
 	HeapTuple row;
 	text *phone;
 	bool is_null;
 
-	if ((rows->table == NULL || rows->at == rows->table->numvals) && !fetch(rows))
-		return false;
-	CHECK_FOR_INTERRUPTS();
-	row = rows->table->vals[rows->at++];
-	rows->last.seq = DatumGetInt64(SPI_getbinval(row, rows->table->tupdesc, 1, &is_null));
+	do
+	{
+		if ((rows->table == NULL || rows->at == rows->table->numvals) && !fetch(rows))
+			return false;
+		CHECK_FOR_INTERRUPTS();
+		row = rows->table->vals[rows->at++];
+		rows->last.seq = DatumGetInt64(SPI_getbinval(row, rows->table->tupdesc, 1, &is_null));
+	} while (in_gap(rows, rows->last.seq));
 	phone = DatumGetTextPP(SPI_getbinval(row, rows->table->tupdesc, 2, &is_null));
 	if (!cuid2_series_id(&rows->series, rows->last.seq * MESSAGE_CLASSES + rows->last.class,
 						 rows->identifier))
@@ -144,8 +205,10 @@ bool rows_next(Rows *rows, Leaf *leaf)
 	if (rows->own)
 	{
 		MemoryContextReset(rows->row_context);
-		leaf->message = own_text(rows, row, 3, rows->message);
+		leaf->message = own_text(rows, row, 3, (LeafText){NULL, 0});
 		leaf->attributes = own_text(rows, row, 4, (LeafText){NULL, 0});
+		if (leaf->message.bytes == NULL)
+			leaf->message = common_text(rows, leaf->attributes);
 	}
 	return true;
 }

@@ -13,6 +13,7 @@
 
 #include "contract/leaf.h"
 #include "identity/cuid2.h"
+#include "texts/filling.h"
 
 /* After which message to begin; zeroed: with the first one. */
 typedef struct RowsPosition
@@ -21,15 +22,27 @@ typedef struct RowsPosition
 	int64 seq;
 } RowsPosition;
 
+/* Seqs whose recipients were left out. */
+typedef struct RowsGap
+{
+	int64 first;
+	int64 behind;
+} RowsGap;
+
 typedef struct Rows
 {
 	char *campaign_id;
-	RowsPosition last;				 /* what was read last */
-	LeafText message;				 /* of those that have none of their own */
-	bool own;						 /* recipients may bring a text and attributes */
+	RowsPosition last;			/* what was read last */
+	LeafText message;			/* of those that have none of their own */
+	bool own;					/* recipients may bring a text and attributes */
+	Placeholders *placeholders; /* the message is filled for each of them; NULL: it is not */
+	PlaceholdersText *filled;
 	char *outcomes[MESSAGE_CLASSES]; /* what storing changes in attributes: JSON */
 	Cuid2Series series;
 	MemoryContext row_context; /* for the texts of one message */
+	RowsGap *gaps;			   /* of the class that is read, in order */
+	int gap_count;
+	int gap; /* those before this one are passed */
 	Portal portal;
 	SPITupleTable *table;
 	uint64 at;

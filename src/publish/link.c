@@ -54,6 +54,22 @@ void link_disconnect(Worker *worker, bool polite)
 	streams_note_all(&worker->streams);
 }
 
+/* Notes which queue the broker has with other arguments, or does not let us touch. */
+static void note_undeclared(Worker *worker, const Error *problem)
+{
+	const char *name = problem->text + strlen(BROKER_CANNOT_DECLARE);
+	char queue[MESSAGE_QUEUE_NAME_MAX] = "";
+
+	if (problem->code == ERROR_REFUSED &&
+		strncmp(problem->text, BROKER_CANNOT_DECLARE, strlen(BROKER_CANNOT_DECLARE)) == 0)
+		strlcpy(queue, name, Min(sizeof(queue), strcspn(name, ":") + 1));
+	if (strcmp(queue, worker->undeclared) == 0)
+		return;
+	strlcpy(worker->undeclared, queue, sizeof(worker->undeclared));
+	/* The same sentence about another queue. */
+	worker->troubles_known = false;
+}
+
 void link_lost(Worker *worker, const Error *problem)
 {
 	int jitter_ms = pg_prng_uint64_range(&pg_global_prng_state, 0, LINK_BACKOFF_MIN_MS);
@@ -66,6 +82,7 @@ void link_lost(Worker *worker, const Error *problem)
 	SOMETIMES_IF(worker->away && worker->away_code != problem->code, "worker.away_otherwise");
 	worker->away = true;
 	worker->away_code = problem->code;
+	note_undeclared(worker, problem);
 	worker->connect_at = clock_ms() + worker->backoff_ms + jitter_ms;
 	worker->backoff_ms = Min(2 * worker->backoff_ms, LINK_BACKOFF_MAX_MS);
 }

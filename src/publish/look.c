@@ -27,9 +27,26 @@
 
 static void add_stream(Worker *worker, const OutboxClass *class, int64 now)
 {
-	streams_add(&worker->streams, stream_create(class, now));
+	Stream *stream = stream_create(class, now);
+
+	if (worker->streams.in_queue[stream->queue_number] == 0)
+		worker->queues[stream->queue_number].moved_at = now;
+	streams_add(&worker->streams, stream);
 	/* Somebody waits: do not sit out the backoff of an idle hour. */
 	earlier(&worker->connect_at, now + LINK_BACKOFF_MIN_MS);
+}
+
+static void update_stream(Worker *worker, Stream *stream, const OutboxClass *class, int64 now)
+{
+	WorkerQueue *queue = &worker->queues[stream->queue_number];
+
+	if (class->stored_through > stream->stored_through)
+	{
+		queue->moved_at = now;
+		queue->served = true;
+	}
+	if (stream_update(stream, class, now))
+		streams_note(&worker->streams, stream);
 }
 
 static void take_over(Worker *worker, const OutboxPage *page)
@@ -46,8 +63,8 @@ static void take_over(Worker *worker, const OutboxPage *page)
 			add_stream(worker, class, now);
 			stream = streams_find(&worker->streams, class);
 		}
-		else if (stream_update(stream, class, now))
-			streams_note(&worker->streams, stream);
+		else
+			update_stream(worker, stream, class, now);
 		stream->seen = worker->sweep.number;
 	}
 }

@@ -18,6 +18,7 @@
 #include "outbox.h"
 #include "program/sometimes.h"
 #include "session.h"
+#include "suppressed.h"
 
 static SessionQuery page_query =
 	SESSION_QUERY("SELECT campaign.outbox_page($1, $2, $3)", TEXTOID, TEXTOID, INT4OID);
@@ -27,7 +28,7 @@ static SessionQuery active_query = SESSION_QUERY(
 	TEXTARRAYOID);
 static SessionQuery template_query =
 	SESSION_QUERY("SELECT message, identifier_time, identifier_entropy, identifier_fingerprint, "
-				  "message_version, attributes_outcome "
+				  "message_version, attributes_outcome, placeholders "
 				  "FROM campaign.outbox_template($1, $2)",
 				  TEXTOID, TEXTOID);
 static SessionQuery read_query =
@@ -48,6 +49,8 @@ static SessionQuery finish_query = SESSION_QUERY("SELECT campaign.outbox_finish(
 static SessionQuery due_query = SESSION_QUERY("SELECT campaign.outbox_due()");
 static SessionQuery trouble_query =
 	SESSION_QUERY("SELECT campaign.outbox_trouble($1, $2)", TEXTOID, TEXTOID);
+static SessionQuery tell_query =
+	SESSION_QUERY("SELECT campaign.outbox_tell($1, $2)", TEXTARRAYOID, BOOLOID);
 static SessionQuery rewind_query =
 	SESSION_QUERY("SELECT campaign.outbox_rewind($1, $2)", TEXTOID, TEXTOID);
 
@@ -125,17 +128,22 @@ void outbox_page(OutboxPart part, const char *after, bool finish, OutboxPage *pa
 	session_finish();
 }
 
+static Datum id_array(const char *const *campaign_ids, int count)
+{
+	Datum *ids = palloc(count * sizeof(Datum));
+
+	for (int i = 0; i < count; i++)
+		ids[i] = CStringGetTextDatum(campaign_ids[i]);
+	return PointerGetDatum(construct_array(ids, count, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
 void outbox_find(const char *const *campaign_ids, int count, OutboxPage *page)
 {
 	MemoryContext caller = CurrentMemoryContext;
-	Datum *ids = palloc(count * sizeof(Datum));
 
 	page->full = false;
-	for (int i = 0; i < count; i++)
-		ids[i] = CStringGetTextDatum(campaign_ids[i]);
 	session_begin();
-	read_classes(PointerGetDatum(construct_array(ids, count, TEXTOID, -1, false, TYPALIGN_INT)),
-				 caller, page);
+	read_classes(id_array(campaign_ids, count), caller, page);
 	session_finish();
 }
 
@@ -159,6 +167,7 @@ bool outbox_template(const char *campaign_id, MessageClass class, OutboxTemplate
 			MemoryContextStrdup(caller, pg_server_to_any(message, strlen(message), PG_UTF8));
 		template->version = DatumGetInt32(session_column(0, 5));
 		template->outcome = MemoryContextStrdup(caller, outcome);
+		template->placeholders = DatumGetBool(session_column(0, 7));
 		template->identifier_time = DatumGetInt64(session_column(0, 2));
 		session_column_text(0, 3, template->identifier_entropy,
 							sizeof(template->identifier_entropy));
@@ -182,6 +191,7 @@ static bool take_recipient(int row, int64 seq, OutboxRecipient *recipient)
 		elog(ERROR, "phone number of %d characters", recipient->length);
 	memcpy(recipient->text, VARDATA_ANY(phone), recipient->length);
 	recipient->text[recipient->length] = '\0';
+	recipient->suppressed = false;
 	return true;
 }
 
@@ -200,6 +210,7 @@ int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limi
 	rows = (int) Min(SPI_processed, limit);
 	while (count < rows && take_recipient(count, seq + 1 + count, &recipients[count]))
 		count++;
+	suppressed_look(campaign_id, class, seq + 1, recipients, count);
 	session_finish();
 	return count;
 }
@@ -218,12 +229,18 @@ static const char *utf8_column(int row, int number)
 }
 
 /* What the recipient in a row of the result brings, into the caller's context. */
-static MessageOwn take_own(int row, MemoryContext caller)
+static MessageOwn take_own(int row, const Placeholders *placeholders, MemoryContext caller)
 {
+	static PlaceholdersText filled;
 	const char *text = utf8_column(row, 3);
 	const char *attributes = utf8_column(row, 4);
 	MessageOwn own = {.text = NULL};
 
+	if (text == NULL && placeholders != NULL)
+	{
+		filling_fill(placeholders, attributes, &filled);
+		text = filled.bytes;
+	}
 	if (text != NULL)
 	{
 		size_t length = strlen(text);
@@ -242,7 +259,8 @@ static MessageOwn take_own(int row, MemoryContext caller)
 }
 
 int outbox_read_own(const char *campaign_id, MessageClass class, int64 seq, int limit,
-					const char *outcome, OutboxRecipient *recipients, MessageOwn *owns)
+					const char *outcome, const Placeholders *placeholders,
+					OutboxRecipient *recipients, MessageOwn *owns)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	size_t bytes = 0;
@@ -259,10 +277,11 @@ int outbox_read_own(const char *campaign_id, MessageClass class, int64 seq, int 
 	while (count < rows && bytes < OUTBOX_BYTES_MAX &&
 		   take_recipient(count, seq + 1 + count, &recipients[count]))
 	{
-		owns[count] = take_own(count, caller);
+		owns[count] = take_own(count, placeholders, caller);
 		bytes += owns[count].text_length + owns[count].attributes_length;
 		count++;
 	}
+	suppressed_look(campaign_id, class, seq + 1, recipients, count);
 	session_finish();
 	return count;
 }
@@ -324,4 +343,12 @@ int64 outbox_rewind(const char *campaign_id, MessageClass class)
 		DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1, &is_null));
 	session_finish();
 	return is_null ? -1 : restart;
+}
+
+void outbox_tell(const char *const *campaign_ids, int count, bool missed)
+{
+	session_begin();
+	session_execute(&tell_query, (Datum[]){id_array(campaign_ids, count), BoolGetDatum(missed)},
+					NULL);
+	session_finish();
 }

@@ -9,6 +9,7 @@
 #define CAMPAIGN_OUTBOX_H
 
 #include "contract/message.h"
+#include "texts/filling.h"
 
 /* A class of a campaign that is not stored completely. */
 typedef struct OutboxClass
@@ -30,8 +31,9 @@ typedef struct OutboxTemplate
 	int64 identifier_time;
 	char identifier_entropy[MESSAGE_ID_MAX + 1];
 	char identifier_fingerprint[MESSAGE_ID_MAX + 1];
-	int version;   /* MESSAGE_VERSION or MESSAGE_VERSION_OWN */
-	char *outcome; /* JSON that replaces fields of the attributes, palloc'd there, too */
+	int version;	   /* MESSAGE_VERSION or MESSAGE_VERSION_OWN */
+	char *outcome;	   /* JSON that replaces fields of the attributes, palloc'd there, too */
+	bool placeholders; /* the message is filled for each recipient */
 } OutboxTemplate;
 
 /* More than the broker's socket takes at once is not kept. */
@@ -41,6 +43,7 @@ typedef struct OutboxRecipient
 {
 	char text[MESSAGE_PHONE_MAX + 1];
 	int length;
+	bool suppressed; /* on a list that the campaign obeys: not to be sent to */
 } OutboxRecipient;
 
 /* Settings of the worker's session: plans that do not depend on statistics. */
@@ -78,18 +81,20 @@ void outbox_find(const char *const *campaign_ids, int count, OutboxPage *page);
 bool outbox_template(const char *campaign_id, MessageClass class, OutboxTemplate *template);
 
 /*
- * Phones of the recipients after `seq`, at most `limit`, in order; returns how
- * many, which ends before the first one that is missing.
+ * Phones of the recipients after `seq`, at most `limit`, in order, and which of them are
+ * suppressed at this moment; returns how many, which ends before the first one that is missing.
  */
 int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limit,
 				OutboxRecipient *recipients);
 
 /*
  * The same for a campaign of MESSAGE_VERSION_OWN, with what each brings, palloc'd in the caller's
- * context, its attributes with the fields of `outcome`. Ends after OUTBOX_BYTES_MAX of that, too.
+ * context, its attributes with the fields of `outcome`, and with `placeholders` the message that it
+ * gets. Ends after OUTBOX_BYTES_MAX of that, too.
  */
 int outbox_read_own(const char *campaign_id, MessageClass class, int64 seq, int limit,
-					const char *outcome, OutboxRecipient *recipients, MessageOwn *owns);
+					const char *outcome, const Placeholders *placeholders,
+					OutboxRecipient *recipients, MessageOwn *owns);
 
 /*
  * The broker confirmed everything up to `published`. False if a client holds the
@@ -110,5 +115,8 @@ int64 outbox_rewind(const char *campaign_id, MessageClass class);
 
 /* What the worker waits for; NULL sentence: no longer; both NULL: for nothing. */
 void outbox_trouble(const char *subject, const char *sentence);
+
+/* Tells those who listen where these campaigns stand; `missed`: that there were others. */
+void outbox_tell(const char *const *campaign_ids, int count, bool missed);
 
 #endif /* CAMPAIGN_OUTBOX_H */

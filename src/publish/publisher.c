@@ -30,7 +30,8 @@ struct Publisher
 {
 	amqp_connection_state_t connection;
 	bool blocked;
-	size_t capacity; /* bytes that the socket's buffer holds */
+	bool disk_is_full; /* why, as the broker said it */
+	size_t capacity;   /* bytes that the socket's buffer holds */
 	Confirms confirms;
 };
 
@@ -129,6 +130,11 @@ bool publisher_blocked(const Publisher *publisher)
 	return publisher->blocked;
 }
 
+bool publisher_disk_is_full(const Publisher *publisher)
+{
+	return publisher->disk_is_full;
+}
+
 size_t publisher_unsettled(const Publisher *publisher)
 {
 	return confirms_count(&publisher->confirms);
@@ -196,6 +202,15 @@ static bool closed_by_broker(Error *error, const amqp_method_t *method)
 	return broker_reply_error(error, "the broker closed the connection", reply);
 }
 
+static void note_blocked(Publisher *publisher, const amqp_connection_blocked_t *method)
+{
+	static const char DISK[] = "disk";
+
+	publisher->blocked = true;
+	publisher->disk_is_full =
+		memmem(method->reason.bytes, method->reason.len, DISK, strlen(DISK)) != NULL;
+}
+
 static bool handle_method(Publisher *publisher, const amqp_method_t *method, Error *error)
 {
 	switch (method->id)
@@ -228,7 +243,7 @@ static bool handle_method(Publisher *publisher, const amqp_method_t *method, Err
 							 (const char *) returned->routing_key.bytes);
 		}
 		case AMQP_CONNECTION_BLOCKED_METHOD:
-			publisher->blocked = true;
+			note_blocked(publisher, method->decoded);
 			return true;
 		case AMQP_CONNECTION_UNBLOCKED_METHOD:
 			publisher->blocked = false;

@@ -53,8 +53,11 @@ size_t publisher_room(const Publisher *publisher, size_t length);
 /* No place is left to remember another batch: publisher_send() would refuse it. */
 bool publisher_full(const Publisher *publisher);
 
-/* Whether the broker said connection.blocked (a memory or disk alarm), and why. */
+/* Whether the broker said connection.blocked: a memory or disk alarm. */
 bool publisher_blocked(const Publisher *publisher);
+
+/* That the last such alarm was one of the disk; else it was one of the memory. */
+bool publisher_disk_is_full(const Publisher *publisher);
 
 /* Number of batches sent and not taken by publisher_settled(). */
 size_t publisher_unsettled(const Publisher *publisher);

@@ -31,6 +31,13 @@ static int add_recipients(Worker *worker, Stream *stream, int first, int count, 
 	{
 		const OutboxRecipient *recipient = &worker->recipients[first + added];
 
+		if (recipient->suppressed)
+		{
+			if (!message_add_suppressed(body))
+				break;
+			added++;
+			continue;
+		}
 		/* A counter of its own for each recipient, whatever its class. */
 		if (!cuid2_series_id(&stream->series,
 							 (stream->next + added) * MESSAGE_CLASSES + stream->class, identifier))
@@ -63,11 +70,24 @@ static bool has_room(Worker *worker, Stream *stream, const MessageBody *body)
 	return false;
 }
 
+/* Version of the body for these recipients: that of the campaign, unless one of them is left out.
+ */
+static int body_version(const Worker *worker, const Stream *stream, int first, int count)
+{
+	for (int i = first; i < first + count; i++)
+	{
+		if (worker->recipients[i].suppressed)
+			return MESSAGE_VERSION_SUPPRESSED;
+	}
+	return stream->version;
+}
+
 /* Returns how many recipients were sent: 0 if none can be now. */
 static int send_batch(Worker *worker, Stream *stream, int first, int count)
 {
-	MessageBody body = {
-		.buffer = worker->body, .capacity = sizeof(worker->body), .version = stream->version};
+	MessageBody body = {.buffer = worker->body,
+						.capacity = sizeof(worker->body),
+						.version = body_version(worker, stream, first, count)};
 	PublisherBatch batch = {.queue = stream->queue,
 							.campaign_id = stream->campaign_id,
 							.class = stream->class,
@@ -138,7 +158,7 @@ static int read_recipients(Worker *worker, const Stream *stream, int limit)
 		return outbox_read(stream->campaign_id, stream->class, stream->next - 1, limit,
 						   worker->recipients);
 	return outbox_read_own(stream->campaign_id, stream->class, stream->next - 1, limit,
-						   stream->outcome, worker->recipients, worker->owns);
+						   stream->outcome, stream->placeholders, worker->recipients, worker->owns);
 }
 
 /* Many streams may have their turn before the memory of it is given back. */

@@ -49,6 +49,11 @@ bool stream_prepare(Stream *stream, const OutboxTemplate *template)
 	size_t capacity = 6 * text_length + 3; /* \u00XX for each byte, quotes, NUL */
 	char *escaped_text = MemoryContextAlloc(stream->context, capacity);
 
+	/* Without it braces would be sent: before anything says that the stream is prepared. */
+	if (template->placeholders)
+		stream->placeholders = filling_open(stream->context, template->message);
+	if (template->placeholders && template->version != MESSAGE_VERSION_OWN)
+		return false;
 	stream->escaped_length = message_escape(template->message, text_length, escaped_text, capacity);
 	if (stream->escaped_length == 0 ||
 		!cuid2_series_init(&stream->series, template->identifier_time, template->identifier_entropy,

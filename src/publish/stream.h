@@ -52,9 +52,10 @@ typedef struct Stream
 	MemoryContext context; /* holds the stream and its template */
 	char *escaped_text;	   /* NULL before stream_prepare() */
 	size_t escaped_length;
-	int version;			/* of its messages */
-	char *outcome;			/* what their attributes are changed to */
-	size_t recipient_bytes; /* that a recipient took in the last body of MESSAGE_VERSION_OWN */
+	int version;				/* of its messages */
+	char *outcome;				/* what their attributes are changed to */
+	Placeholders *placeholders; /* filled for each recipient; NULL: everybody gets escaped_text */
+	size_t recipient_bytes;		/* that a recipient took in the last body of MESSAGE_VERSION_OWN */
 	Cuid2Series series;
 } Stream;
 

@@ -62,6 +62,7 @@ void streams_add(Streams *streams, Stream *stream)
 
 	entry->stream = stream;
 	dlist_push_tail(&streams->open, &stream->place);
+	streams->in_queue[stream->queue_number]++;
 	streams_note(streams, stream);
 }
 
@@ -71,6 +72,7 @@ void streams_remove(Streams *streams, Stream *stream)
 
 	(void) hash_search(streams->by_class, &key, HASH_REMOVE, NULL);
 	dlist_delete(&stream->place);
+	streams->in_queue[stream->queue_number]--;
 	if (stream->is_ready)
 		dlist_delete(&stream->ready_place);
 	stream_free(stream);

@@ -22,8 +22,9 @@ typedef struct Streams
 	HTAB *by_class;
 	dlist_head open;
 	dlist_head watched;
-	dlist_head ready; /* the next one to publish first */
-	int64 suspect_at; /* no stream is to be suspected of a stall before */
+	dlist_head ready;					  /* the next one to publish first */
+	int in_queue[MESSAGE_PARTITIONS + 1]; /* how many there are */
+	int64 suspect_at;					  /* no stream is to be suspected of a stall before */
 } Streams;
 
 void streams_init(Streams *streams);

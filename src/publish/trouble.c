@@ -15,21 +15,31 @@
 #define TROUBLE_BROKER 0
 
 static const char AWAY[] = "no connection to RabbitMQ since";
-static const char BLOCKED[] = "RabbitMQ is blocked (a memory or disk alarm) since";
+static const char REFUSES_US[] = "RabbitMQ refuses the worker (login, rights or certificate) since";
+static const char UNDECLARED[] = "RabbitMQ does not let the worker declare %s since";
+static const char MEMORY[] = "RabbitMQ is blocked (memory alarm) since";
+static const char DISK[] = "RabbitMQ is blocked (disk alarm) since";
 static const char SILENT[] = "RabbitMQ confirms nothing since";
 static const char REFUSED[] = "RabbitMQ refuses messages for %s since";
 static const char ABANDONED[] = "no consumer on %s since";
+
+static const char *away_trouble(const Worker *worker)
+{
+	if (worker->undeclared[0] != '\0')
+		return UNDECLARED;
+	return worker->away_code == ERROR_REFUSED ? REFUSES_US : AWAY;
+}
 
 static const char *broker_trouble(const Worker *worker, int64 *wake_at)
 {
 	int64 now = clock_ms();
 
 	if (worker->away)
-		return AWAY;
-	if (worker->publisher == NULL || publisher_unsettled(worker->publisher) == 0)
-		return worker->blocked ? BLOCKED : NULL;
+		return away_trouble(worker);
 	if (worker->blocked)
-		return BLOCKED;
+		return publisher_disk_is_full(worker->publisher) ? DISK : MEMORY;
+	if (worker->publisher == NULL || publisher_unsettled(worker->publisher) == 0)
+		return NULL;
 	if (now >= worker->heard_at + TROUBLE_SILENCE_MS)
 		return SILENT;
 	earlier(wake_at, worker->heard_at + TROUBLE_SILENCE_MS);
@@ -45,18 +55,18 @@ static const char *queue_trouble(const WorkerQueue *queue)
 
 static void write_one(Worker *worker, int place, const char *sentence)
 {
-	char queue[MESSAGE_QUEUE_NAME_MAX] = MESSAGE_QUEUE_PARALLEL;
+	const char *queue;
 
 	if (worker->troubles[place] == sentence)
 		return;
 	worker->troubles[place] = sentence;
 	if (place == TROUBLE_BROKER)
 	{
-		outbox_trouble("RabbitMQ", sentence);
+		outbox_trouble("RabbitMQ", sentence == UNDECLARED ? psprintf(UNDECLARED, worker->undeclared)
+														  : sentence);
 		return;
 	}
-	if (place - 1 < MESSAGE_PARTITIONS)
-		message_partition_queue(place - 1, queue);
+	queue = worker->queues[place - 1].name;
 	/* One begins anew. */
 	outbox_trouble(queue, NULL);
 	if (sentence != NULL)

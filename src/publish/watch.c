@@ -20,7 +20,8 @@
 #include "settings.h"
 #include "watch.h"
 
-#define WATCH_SILENCE_FACTOR 3 /* times campaign.stall_timeout */
+#define WATCH_SILENCE_FACTOR 3	  /* times campaign.stall_timeout */
+#define WATCH_QUIET_MS		 4000 /* so long a queue may stand still without a question */
 
 static bool republish(Worker *worker, Stream *stream)
 {
@@ -39,25 +40,19 @@ static bool republish(Worker *worker, Stream *stream)
 }
 
 /*
- * What the broker says of a stream's queue, asked once for each look at everything: campaigns wait
- * by the thousand, in five queues. False if the connection was lost.
+ * What the broker says of a queue. False if the connection was lost.
  */
-static bool ask(Worker *worker, const Stream *stream, bool *drained)
+static bool ask(Worker *worker, WorkerQueue *queue)
 {
-	WorkerQueue *queue = &worker->queues[stream->queue_number];
 	Error error = {0};
 
-	if (queue->asked_at < worker->watched_at || queue->asked_at == 0)
+	if (!publisher_queue_drained(worker->publisher, queue->name, &queue->drained, &queue->served,
+								 &error))
 	{
-		if (!publisher_queue_drained(worker->publisher, stream->queue, &queue->drained,
-									 &queue->served, &error))
-		{
-			link_lost(worker, &error);
-			return false;
-		}
-		queue->asked_at = clock_ms();
+		link_lost(worker, &error);
+		return false;
 	}
-	*drained = queue->drained;
+	queue->asked_at = clock_ms();
 	return true;
 }
 
@@ -68,15 +63,16 @@ static bool ask(Worker *worker, const Stream *stream, bool *drained)
  */
 static bool suspect(Worker *worker, Stream *stream)
 {
-	bool drained = false;
+	WorkerQueue *queue = &worker->queues[stream->queue_number];
 
 	stream_postpone_stall(stream, clock_ms());
 	if (worker->publisher == NULL || publisher_blocked(worker->publisher))
 		return true;
-	if (!ask(worker, stream, &drained))
+	/* Once for each look at everything: campaigns wait by the thousand, in five queues. */
+	if ((queue->asked_at < worker->watched_at || queue->asked_at == 0) && !ask(worker, queue))
 		return false;
-	SOMETIMES_IF(!drained, "worker.stall_without_loss");
-	if (drained)
+	SOMETIMES_IF(!queue->drained, "worker.stall_without_loss");
+	if (queue->drained)
 		(void) guard_stream(worker, stream, republish);
 	return true;
 }
@@ -127,12 +123,34 @@ static void check_silence(Worker *worker, int64 now, int64 *wake_at)
 	worker->silent = true;
 }
 
+/*
+ * A queue whose campaigns do not move is asked whether it has a consumer: people want to know long
+ * before campaign.stall_timeout. Not while the broker is silent: the worker would wait for it.
+ */
+static void ask_quiet_queues(Worker *worker, int64 now, int64 *wake_at)
+{
+	for (int i = 0; i < lengthof(worker->queues); i++)
+	{
+		WorkerQueue *queue = &worker->queues[i];
+
+		if (worker->publisher == NULL || publisher_blocked(worker->publisher) ||
+			now >= worker->heard_at + WATCH_QUIET_MS)
+			return;
+		if (worker->streams.in_queue[i] == 0)
+			continue;
+		if (now >= Max(queue->moved_at, queue->asked_at) + WATCH_QUIET_MS && !ask(worker, queue))
+			return;
+		earlier(wake_at, Max(queue->moved_at, queue->asked_at) + WATCH_QUIET_MS);
+	}
+}
+
 void watch_streams(Worker *worker, int64 *wake_at)
 {
 	int64 now = clock_ms();
 	int64 next = CLOCK_NEVER;
 
 	check_silence(worker, now, wake_at);
+	ask_quiet_queues(worker, now, wake_at);
 	if (now < worker->streams.suspect_at)
 	{
 		earlier(wake_at, worker->streams.suspect_at);

@@ -15,6 +15,7 @@
 #include "utils/wait_event.h"
 
 #include "link.h"
+#include "live.h"
 #include "look.h"
 #include "mark.h"
 #include "send.h"
@@ -54,6 +55,7 @@ static void worker_sleep(Worker *worker, int64 wake_at)
 	int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
 	int64 now = clock_ms();
 	pgsocket socket = PGINVALID_SOCKET;
+	bool awaits_change = wake_waiting_for_changes();
 	dlist_iter iter;
 	int occurred;
 
@@ -89,8 +91,13 @@ static void worker_sleep(Worker *worker, int64 wake_at)
 	if (occurred & WL_LATCH_SET)
 	{
 		ResetLatch(MyLatch);
-		/* Reports come by the hundred; a dispatch after a pause is seen at once. */
-		earlier(&worker->look_at, worker->look_after);
+		/*
+		 * Reports come by the hundred; a dispatch after a pause is seen at once. What was only
+		 * to be told is no reason to look.
+		 */
+		if (wake_ups() != worker->wake_ups || ConfigReloadPending || !awaits_change ||
+			wake_waiting_for_changes())
+			earlier(&worker->look_at, worker->look_after);
 	}
 	CHECK_FOR_INTERRUPTS();
 }
@@ -106,6 +113,11 @@ static Worker *worker_start(Datum argument)
 		AllocSetContextCreate(TopMemoryContext, "campaign worker turn", ALLOCSET_DEFAULT_SIZES);
 	worker->backoff_ms = LINK_BACKOFF_MIN_MS;
 	streams_init(&worker->streams);
+	for (int i = 0; i < MESSAGE_PARTITIONS; i++)
+		message_partition_queue(i, worker->queues[i].name);
+	strlcpy(worker->queues[MESSAGE_PARTITIONS].name, MESSAGE_QUEUE_PARALLEL,
+			sizeof(worker->queues[MESSAGE_PARTITIONS].name));
+	live_start(worker);
 	MemoryContextSwitchTo(worker->turn);
 	return worker;
 }
@@ -131,6 +143,7 @@ void campaign_worker_main(Datum argument)
 			watch_streams(worker, &wake_at);
 		}
 		trouble_write(worker, &wake_at);
+		live_tell(worker, &wake_at);
 		streams_rest(&worker->streams, clock_ms());
 		MemoryContextReset(worker->turn);
 		worker_sleep(worker, wake_at);

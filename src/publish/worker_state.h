@@ -9,6 +9,7 @@
 
 #include "program/clock.h"
 
+#include "changes.h"
 #include "outbox.h"
 #include "publisher.h"
 #include "streams.h"
@@ -19,9 +20,11 @@
 /* What is known of a queue. */
 typedef struct WorkerQueue
 {
+	char name[MESSAGE_QUEUE_NAME_MAX];
 	int64 asked_at;		 /* when the broker was asked about it; 0: not on this connection */
 	bool drained;		 /* its answer: nothing is ready, and there is a consumer */
 	bool served;		 /* there is a consumer */
+	int64 moved_at;		 /* when a campaign in it was last stored on, or the first one came */
 	bool refused;		 /* it refuses batches; said in the log */
 	int64 nacked_at;	 /* when it last refused one */
 	int64 refused_since; /* it has only refused since; 0: it has not */
@@ -43,12 +46,25 @@ typedef struct Sweep
 	int64 next;	  /* the next one not before: sweeps leave time for the rest */
 } Sweep;
 
+/* What is told to those who listen; of live.c. */
+typedef struct Live
+{
+	uint64 position;		   /* what changed before is told, or stands in `ids` */
+	ChangeId ids[CHANGES_MAX]; /* of this round */
+	int count;
+	int told;	 /* of these */
+	bool missed; /* changes that nobody knows any more are to be told of */
+	bool failing;
+	int64 tell_at; /* the next round not before */
+} Live;
+
 typedef struct Worker
 {
 	Publisher *publisher;						  /* NULL: not connected */
 	char *url;									  /* that the publisher uses; secret */
 	bool away;									  /* the broker; said in the log */
 	ErrorCode away_code;						  /* and why: another reason is said too */
+	char undeclared[MESSAGE_QUEUE_NAME_MAX];	  /* the queue that it does not let us declare */
 	bool blocked;								  /* by the broker's alarm; said in the log */
 	bool silent;								  /* the broker confirms nothing; said in the log */
 	const char *troubles[MESSAGE_PARTITIONS + 2]; /* as they stand in the table; trouble.c's */
@@ -62,13 +78,14 @@ typedef struct Worker
 	int64 look_at;	  /* when to look at the tables next */
 	int64 look_after; /* but not before: looks leave time for the rest */
 	Sweep sweep;
-	int64 watched_at;	/* when the last sweep of everything began that has come to its end */
-	int64 watch_after;	/* not another one before */
-	uint32 wake_ups;	/* that the last look has seen */
-	int64 due_at;		/* when the next scheduled campaign comes, by the monotonic clock */
-	bool more_to_send;	/* its time of the turn is over, not its work */
-	bool ready;			/* the extension is there, in the version of this library */
-	bool held_back;		/* the publisher had no room for what could be published */
+	int64 watched_at;  /* when the last sweep of everything began that has come to its end */
+	int64 watch_after; /* not another one before */
+	uint32 wake_ups;   /* that the last look has seen */
+	int64 due_at;	   /* when the next scheduled campaign comes, by the monotonic clock */
+	bool more_to_send; /* its time of the turn is over, not its work */
+	bool ready;		   /* the extension is there, in the version of this library */
+	bool held_back;	   /* the publisher had no room for what could be published */
+	Live live;
 	MemoryContext turn; /* reset at every turn */
 	char body[MESSAGE_BODY_MAX];
 	OutboxRecipient recipients[MESSAGE_BATCH_MAX];

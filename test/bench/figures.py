@@ -11,6 +11,7 @@ import jobs
 import pause
 import proof
 import signup
+import texts
 from private_stack import Unmeasured
 from report import Figure, percentile
 
@@ -331,4 +332,5 @@ ALL = {
     "pause": pause.latency,
     "sign-ups": signup.latency,
     "mail-snapshot": signup.mail_snapshot,
+    "texts": texts.measure,
 }

@@ -7,7 +7,7 @@ import pytest
 
 import jobs
 from stack import Stack
-from waiting import wait_until
+from waiting import assert_stays, wait_until
 from wall_clock import WallClock
 
 PARTS = ["rabbitmq", "mongod", "consumer", "smtp", "mailer", "postgrest", "nginx"]
@@ -92,6 +92,9 @@ def test_worker_that_ended(server, clock):
     """R2.4: a worker that ended is started again after a second."""
     before = wait_until("both workers", lambda: len(jobs.workers(server)) == 2 and jobs.workers(server))
     server.one("SELECT pg_terminate_backend(%s)", min(before))
+    wait_until("it has ended", lambda: min(before) not in jobs.workers(server))
+    # The launcher sees it meanwhile.
+    assert_stays("it is waited with another one", lambda: len(jobs.workers(server)) == 1, 0.3)
     clock.set_back(server)
     wait_until("both workers again", lambda: len(jobs.workers(server) - {min(before)}) == 2,
                timeout=PATIENCE_S)

@@ -16,12 +16,13 @@ from waiting import wait_until
 
 pytest_plugins = ["http_fixtures"]
 
-VIEWS = ("users", "companies", "company_members", "campaigns", "recipients", "applications",
-         "tokens", "jobs")
-EMPTY = ("campaigns", "recipients", "applications", "tokens")
-VERBS = ("dispatch", "pause", "resume", "cancel")
+VIEWS = ("users", "companies", "company_members", "campaigns", "campaign_tests", "recipients",
+         "applications", "tokens", "jobs")
+EMPTY = ("campaigns", "campaign_tests", "recipients", "applications", "tokens")
+VERBS = ("dispatch", "pause", "resume", "cancel", "reset")
 FUNCTIONS = ("campaign_dispatch", "campaign_pause", "campaign_resume", "campaign_cancel",
-             "campaign_status", "campaign_verify")
+             "campaign_status", "campaign_verify", "campaign_events", "campaign_receipt",
+             "campaign_reset", "campaign_texts")
 SECRETS = {"password": "users", "secret_hash": "applications", "hash": "tokens",
            "identifier_entropy": "campaigns", "identifier_time": "campaigns",
            "identifier_fingerprint": "campaigns"}

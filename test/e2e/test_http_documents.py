@@ -32,6 +32,10 @@ ROUTES = {"POST /signup", "POST /login", "POST /logout", "GET /me", "POST /me/pa
           f"GET /campaigns/{ID}/status", f"GET /campaigns/{ID}/verify",
           f"POST /campaigns/{ID}/dispatch", f"POST /campaigns/{ID}/pause",
           f"POST /campaigns/{ID}/resume", f"POST /campaigns/{ID}/cancel",
+          f"POST /campaigns/{ID}/schedule", f"POST /campaigns/{ID}/reset",
+          f"GET /campaigns/{ID}/events", f"GET /campaigns/{ID}/receipt",
+          "POST /segments", f"GET /campaigns/{ID}/texts", f"POST /campaigns/{ID}/test",
+          f"GET /campaigns/{ID}/tests",
           "GET /applications", "POST /applications", f"GET /applications/{ID}",
           f"PATCH /applications/{ID}", f"DELETE /applications/{ID}",
           f"POST /applications/{ID}/secret", "GET /token", "GET /tokens",
@@ -135,14 +139,14 @@ def test_routes_are_those_of_nginx(nobody):
     public = re.compile(r"^\s+location (?!@|= /errors|= /numbers)(.*) \{", re.MULTILINE)
     for location in public.findall(text):
         names = set(re.findall(r"[a-z]{2,}", re.sub(r"\(\?<\w+>", "", location)))
-        assert names <= words | {"rpc", "company", "create", "async"}, (location, names - words)
+        assert names <= words | {"rpc", "company", "campaign", "create", "async"}, (location, names - words)
 
 
 def test_openapi_has_every_function_and_view(openapi):
     """R0.7: all of the schema campaign_api, described."""
     paths = openapi["paths"]
-    for name in ("users", "companies", "company_members", "campaigns", "recipients", "applications",
-                 "tokens", "jobs"):
+    for name in ("users", "companies", "company_members", "campaigns", "campaign_tests", "recipients",
+                 "applications", "tokens", "jobs"):
         assert openapi["definitions"][name]["description"], name
         for column, described in openapi["definitions"][name]["properties"].items():
             assert described["description"], (name, column)
@@ -150,7 +154,8 @@ def test_openapi_has_every_function_and_view(openapi):
                  "invitation_accept", "invitation_decline",
                  "password_change", "campaign_upload", "campaign_upload_json", "campaign_dispatch",
                  "campaign_send", "campaign_status", "campaign_pause", "campaign_resume",
-                 "campaign_cancel", "campaign_verify", "campaign_run_status", "campaign_health",
+                 "campaign_cancel", "campaign_texts", "campaign_test", "message_segments",
+                 "campaign_verify", "campaign_receipt", "campaign_run_status", "campaign_health",
                  "campaign_logs", "campaign_runs", "campaign_recipients", "campaign_generate",
                  "campaign_run_control", "application_create", "token",
                  "job_create", "job_get", "job_cancel", "job_retry", "job_stats", "signup_async"):

@@ -1,6 +1,6 @@
 -- Health, log and recipients of a campaign: what is said of it, and where it is stuck.
 BEGIN;
-SELECT plan(37);
+SELECT plan(41);
 
 CREATE FUNCTION pg_temp.draft(vip int, normal int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('health', 'hello');
@@ -56,7 +56,18 @@ SELECT campaign.report_waiting(campaign.campaign_queue(c), 'MongoDB', 11000) FRO
 SELECT is(pg_temp.reason(id), 'waiting for MongoDB since 12 s; NORMAL waits until the last VIP is stored', 'the longer wait counts') FROM one;
 SELECT campaign.report_waiting(campaign.campaign_queue(c), 'MongoDB', NULL) FROM campaign.campaigns c JOIN one USING (id);
 SELECT campaign.report_waiting('campaign.parallel', 'MongoDB', 90000);
-SELECT matches(pg_temp.reason(id), '^the consumer of campaign\.messages\.[0-3] has stored nothing for 60 s; NORMAL', 'the wait of another queue is not its own') FROM one;
+SELECT is(pg_temp.reason(id), 'no consumer is connected to PostgreSQL, nothing has been stored for 60 s; NORMAL waits until the last VIP is stored', 'the wait of another queue is not its own') FROM one;
+SET application_name = 'campaign-consumer';
+SELECT pg_stat_clear_snapshot();
+SELECT matches(pg_temp.reason(id), '^the consumer of campaign\.messages\.[0-3] has stored nothing for 60 s; NORMAL', 'R3.7: a consumer that is there and says nothing') FROM one;
+RESET application_name;
+SELECT campaign.report_waiting(campaign.campaign_queue(c), 'MongoDB', 30000), campaign.outbox_trouble(campaign.campaign_queue(c), 'no consumer since') FROM campaign.campaigns c JOIN one USING (id);
+SELECT matches(pg_temp.reason(id), '^waiting for MongoDB since 30 s', 'R3.7: a queue that was given back is not the reason') FROM one;
+UPDATE campaign.troubles t SET told_at = told_at - interval '14 seconds' WHERE t.subject = 'MongoDB';
+SELECT matches(pg_temp.reason(id), '^waiting for MongoDB since 30 s', 'a wait counts for 15 seconds') FROM one;
+UPDATE campaign.troubles t SET told_at = told_at - interval '2 seconds' WHERE t.subject = 'MongoDB';
+SELECT matches(pg_temp.reason(id), '^no consumer since 0 s', 'and no longer: its consumer may have died') FROM one;
+SELECT campaign.outbox_trouble(campaign.campaign_queue(c), NULL) FROM campaign.campaigns c JOIN one USING (id);
 SELECT throws_ok($$ SELECT campaign.report_waiting('x', 'MongoDB', 1) $$, '22023', NULL, 'there is no such queue');
 SELECT campaign_pause(id, 'lunch') FROM one;
 SELECT is(pg_temp.health(id), 'paused', 'R3.7: a paused one is paused') FROM one;

@@ -14,18 +14,18 @@ SELECT c.* FROM pg_class c JOIN owned o ON o.classid = 'pg_class'::regclass AND 
 SELECT is(
     (SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class
      WHERE relnamespace = 'campaign_api'::regnamespace AND relkind = 'v'),
-    'applications campaigns companies company_members invitations jobs recipients tokens users', 'the views of the API');
+    'applications campaign_tests campaigns companies company_members invitations jobs recipients tokens users', 'the views of the API');
 SELECT is_empty(
     $$ SELECT relname FROM pg_class WHERE relnamespace = 'campaign_api'::regnamespace AND relkind NOT IN ('v', 'c') $$,
     'the API has views and no tables');
 SELECT is(
     (SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'campaign_api'::regnamespace),
     'application_create application_rotate campaign_cancel campaign_dispatch campaign_events campaign_generate '
-    'campaign_health campaign_logs campaign_pause campaign_recipients campaign_reset campaign_resume '
+    'campaign_health campaign_logs campaign_pause campaign_receipt campaign_recipients campaign_reset campaign_resume '
     'campaign_run_control campaign_run_status campaign_runs campaign_schedule campaign_send '
-    'campaign_status campaign_upload campaign_upload_json campaign_verify company_member_invite '
+    'campaign_status campaign_test campaign_texts campaign_upload campaign_upload_json campaign_verify company_member_invite '
     'company_member_remove invitation_accept invitation_decline job_cancel job_create job_get job_retry job_stats login logout me '
-    'password_change signup signup_async token', 'the functions of the API');
+    'message_segments password_change signup signup_async token', 'the functions of the API');
 SELECT is_empty(
     $$ SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
        WHERE c.relnamespace = 'campaign_api'::regnamespace
@@ -145,7 +145,7 @@ SELECT is(
      WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind = 'r'
        AND NOT has_column_privilege('campaign_user', c.oid, a.attnum, 'SELECT')
        AND has_any_column_privilege('campaign_user', c.oid, 'SELECT')),
-    'application_tokens.hash applications.secret_hash campaigns.message_version campaigns.generated campaigns.identifier_time campaigns.identifier_entropy campaigns.identifier_fingerprint '
+    'application_tokens.hash applications.secret_hash campaigns.message_version campaigns.generated campaigns.placeholders campaigns.own_texts campaigns.segments campaigns.identifier_time campaigns.identifier_entropy campaigns.identifier_fingerprint '
     'company_members.updated_at invitations.answered_at jobs.seq jobs.external jobs.meta jobs.error_code jobs.user_id jobs.application_id '
     'jobs.worker_pid jobs.worker_start jobs.claimed_at jobs.updated_at recipients.text recipients.attributes users.password',
     'R0.8: passwords and the secrets of identifiers are not readable');

@@ -1,0 +1,386 @@
+-- Whom not to send to: the suppression lists, the words that opt somebody out or in again, and what an
+-- incoming SMS does to them. The worker asks outbox_suppressed() (38_suppression.sql) about each batch.
+
+CREATE TABLE campaign.suppressions (
+    id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    number bigint NOT NULL,
+    owner text COLLATE "C" NOT NULL DEFAULT '',
+    reason text,
+    created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    user_id text COLLATE "C",
+    application_id text COLLATE "C",
+    role text NOT NULL,
+    lifted_at timestamptz,
+    lifted_reason text,
+    lifted_user_id text COLLATE "C",
+    lifted_application_id text COLLATE "C",
+    lifted_role text
+);
+COMMENT ON TABLE campaign.suppressions IS 'Numbers that must not be sent to. One that was lifted stays, as history.';
+COMMENT ON COLUMN campaign.suppressions.id IS 'Number of the entry.';
+COMMENT ON COLUMN campaign.suppressions.number IS 'Digits of the phone number, as an upload understands it.';
+COMMENT ON COLUMN campaign.suppressions.owner IS 'Company or user whose list this is; empty: the list of the whole installation.';
+COMMENT ON COLUMN campaign.suppressions.reason IS 'Why.';
+COMMENT ON COLUMN campaign.suppressions.created_at IS 'Since when.';
+COMMENT ON COLUMN campaign.suppressions.user_id IS 'User of the HTTP request that added it.';
+COMMENT ON COLUMN campaign.suppressions.application_id IS 'Application of the HTTP request that added it.';
+COMMENT ON COLUMN campaign.suppressions.role IS 'Role of PostgreSQL that added it.';
+COMMENT ON COLUMN campaign.suppressions.lifted_at IS 'Until when; NULL: it holds.';
+COMMENT ON COLUMN campaign.suppressions.lifted_reason IS 'Why it was lifted.';
+COMMENT ON COLUMN campaign.suppressions.lifted_user_id IS 'User of the HTTP request that lifted it.';
+COMMENT ON COLUMN campaign.suppressions.lifted_application_id IS 'Application of the HTTP request that lifted it.';
+COMMENT ON COLUMN campaign.suppressions.lifted_role IS 'Role of PostgreSQL that lifted it.';
+-- What the worker asks for each batch; by owner, what people ask for.
+CREATE UNIQUE INDEX suppressions_number_index ON campaign.suppressions (number, owner) WHERE lifted_at IS NULL;
+CREATE INDEX suppressions_owner_index ON campaign.suppressions (owner, id) WHERE lifted_at IS NULL;
+ALTER TABLE campaign.suppressions ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.suppressions', '');
+SELECT pg_catalog.pg_extension_config_dump('campaign.suppressions_id_seq', '');
+COMMENT ON SEQUENCE campaign.suppressions_id_seq IS 'Numbers of the entries.';
+
+CREATE TABLE campaign.suppression_words (
+    owner text COLLATE "C" NOT NULL DEFAULT '',
+    word text COLLATE "C" NOT NULL,
+    action text NOT NULL,
+    PRIMARY KEY (word, owner),
+    CONSTRAINT suppression_words_action_check CHECK (action IN ('stop', 'start', 'none'))
+);
+COMMENT ON TABLE campaign.suppression_words IS 'Words of one''s own for incoming messages, besides those that are shipped or instead of them.';
+COMMENT ON COLUMN campaign.suppression_words.owner IS 'Company or user whose word this is; empty: everybody''s.';
+COMMENT ON COLUMN campaign.suppression_words.word IS 'The word as campaign.word_normalize() writes it.';
+COMMENT ON COLUMN campaign.suppression_words.action IS 'stop: opts out; start: opts in again; none: does nothing, although it is a shipped word.';
+ALTER TABLE campaign.suppression_words ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.suppression_words', '');
+
+-- Numbers and owners -------------------------------------------------------------------------
+
+CREATE FUNCTION campaign.numbers_read(numbers bytea, skip_invalid boolean, OUT digits bigint[], OUT answer jsonb)
+LANGUAGE C STABLE STRICT
+AS 'MODULE_PATHNAME', 'campaign_numbers_read';
+COMMENT ON FUNCTION campaign.numbers_read(bytea, boolean) IS
+'Reads a numbers file as campaign_upload() does, each number once, and stores nothing; answer: {"accepted", "duplicates", "invalid", "errors"}. An error if the file is to be refused.';
+
+CREATE FUNCTION campaign.number_read(phone_number text) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    read record;
+BEGIN
+    SELECT * INTO read FROM campaign.numbers_read(convert_to(coalesce(phone_number, ''), 'UTF8'), true);
+    IF cardinality(read.digits) <> 1 OR read.answer -> 'invalid' <> '0' OR read.answer -> 'duplicates' <> '0' THEN
+        RAISE EXCEPTION 'not a phone number: %', coalesce(read.answer -> 'errors' -> 0 ->> 'reason', 'one number is expected')
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN read.digits[1];
+END
+$$;
+COMMENT ON FUNCTION campaign.number_read(text) IS
+'The digits of one phone number, understood as in a numbers file; an error if it is none.';
+
+CREATE FUNCTION campaign.suppression_owner(company_id text, user_id text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF num_nonnulls(company_id, user_id) = 2 THEN
+        RAISE EXCEPTION 'a suppression list belongs to a company or to a user, not to both'
+            USING ERRCODE = 'invalid_parameter_value';
+    ELSIF company_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM campaign.companies c WHERE c.id = suppression_owner.company_id AND NOT c.deleted) THEN
+        RAISE EXCEPTION 'company "%" does not exist', left(company_id, 40) USING ERRCODE = 'foreign_key_violation';
+    ELSIF user_id IS NOT NULL AND NOT EXISTS (
+        SELECT FROM campaign.users u WHERE u.id = suppression_owner.user_id AND NOT u.deleted) THEN
+        RAISE EXCEPTION 'user "%" does not exist', left(user_id, 40) USING ERRCODE = 'foreign_key_violation';
+    END IF;
+    RETURN coalesce(company_id, user_id, '');
+END
+$$;
+COMMENT ON FUNCTION campaign.suppression_owner(text, text) IS
+'Whose list: that of a company, of a user, or, with neither, of the whole installation; an error if there is no such company or user.';
+
+CREATE FUNCTION campaign.suppression_reason_check(reason text) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF length(reason) > 500 THEN
+        RAISE EXCEPTION 'reason is longer than 500 characters' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN nullif(btrim(reason), '');
+END
+$$;
+COMMENT ON FUNCTION campaign.suppression_reason_check(text) IS
+'A reason as it is stored; an error if it is too long.';
+
+CREATE FUNCTION campaign.suppression_caller(OUT user_id text, OUT application_id text, OUT role text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    role := coalesce(nullif(current_setting('role'), 'none'), session_user);
+    -- Everybody may set the settings that PostgREST sets.
+    IF role IN ('campaign_user', 'campaign_app') THEN
+        user_id := campaign.request_user();
+        application_id := campaign.request_application();
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.suppression_caller() IS
+'Who calls: the role, and the user or application of an HTTP request.';
+
+-- The lists ----------------------------------------------------------------------------------
+
+CREATE FUNCTION campaign.suppressions_add(digits bigint[], owner text, reason text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    caller record := campaign.suppression_caller();
+    stored_reason text := campaign.suppression_reason_check(suppressions_add.reason);
+    added bigint;
+BEGIN
+    -- In one order, so that two imports cannot deadlock.
+    INSERT INTO campaign.suppressions (number, owner, reason, user_id, application_id, role)
+    SELECT d.number, suppressions_add.owner, stored_reason, caller.user_id, caller.application_id, caller.role
+    FROM unnest(digits) AS d (number) ORDER BY d.number
+    ON CONFLICT (number, owner) WHERE lifted_at IS NULL DO NOTHING;
+    GET DIAGNOSTICS added = ROW_COUNT;
+    RETURN added;
+END
+$$;
+COMMENT ON FUNCTION campaign.suppressions_add(bigint[], text, text) IS
+'Puts numbers on a list and returns how many were not on it.';
+
+CREATE FUNCTION campaign.suppressions_lift(digits bigint[], owner text, reason text) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    caller record := campaign.suppression_caller();
+    stored_reason text := campaign.suppression_reason_check(reason);
+    lifted bigint;
+BEGIN
+    UPDATE campaign.suppressions s
+    SET lifted_at = clock_timestamp(), lifted_reason = stored_reason, lifted_user_id = caller.user_id,
+        lifted_application_id = caller.application_id, lifted_role = caller.role
+    WHERE s.number = ANY (digits) AND s.owner = suppressions_lift.owner AND s.lifted_at IS NULL;
+    GET DIAGNOSTICS lifted = ROW_COUNT;
+    RETURN lifted;
+END
+$$;
+COMMENT ON FUNCTION campaign.suppressions_lift(bigint[], text, text) IS
+'Takes numbers off a list and returns how many were on it; the entries stay as history.';
+
+CREATE FUNCTION @extschema@.suppression_add(
+    phone_number text, company_id text DEFAULT NULL, user_id text DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN campaign.suppressions_add(ARRAY[campaign.number_read(phone_number)],
+        campaign.suppression_owner(company_id, user_id), reason) > 0;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.suppression_add(text, text, text, text) IS
+'Opts a number out: of a company''s campaigns, of a user''s that belong to no company, or, with neither, of all. From the commit on nothing is published to it, not even by a campaign that is running. False if it was on the list.';
+
+CREATE FUNCTION @extschema@.suppression_remove(
+    phone_number text, company_id text DEFAULT NULL, user_id text DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS boolean
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN campaign.suppressions_lift(ARRAY[campaign.number_read(phone_number)],
+        campaign.suppression_owner(company_id, user_id), reason) > 0;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.suppression_remove(text, text, text, text) IS
+'Takes a number off a list again; the entry stays as history. What a running campaign has left out stays left out. False if it was not on this list.';
+
+CREATE FUNCTION @extschema@.suppression_import(
+    numbers bytea, company_id text DEFAULT NULL, user_id text DEFAULT NULL, reason text DEFAULT NULL,
+    skip_invalid boolean DEFAULT false
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner text := campaign.suppression_owner(company_id, user_id);
+    read record;
+    added bigint;
+BEGIN
+    IF numbers IS NULL THEN
+        RAISE EXCEPTION 'numbers file is missing' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    SELECT * INTO read FROM campaign.numbers_read(numbers, coalesce(skip_invalid, false));
+    added := campaign.suppressions_add(read.digits, owner, reason);
+    RETURN read.answer || jsonb_build_object('accepted', added,
+        'duplicates', (read.answer ->> 'duplicates')::bigint + cardinality(read.digits) - added);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.suppression_import(bytea, text, text, text, boolean) IS
+'Puts a file of numbers on a list, read as campaign_upload() reads one. All or nothing, unless skip_invalid. Returns {"accepted", "duplicates", "invalid", "errors"}: duplicates are those that were on the list, too.';
+
+CREATE FUNCTION @extschema@.suppression_import(
+    numbers text, company_id text DEFAULT NULL, user_id text DEFAULT NULL, reason text DEFAULT NULL,
+    skip_invalid boolean DEFAULT false
+) RETURNS jsonb
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT @extschema@.suppression_import(convert_to(numbers, 'UTF8'), company_id, user_id, reason, skip_invalid)
+$$;
+COMMENT ON FUNCTION @extschema@.suppression_import(text, text, text, text, boolean) IS
+'As suppression_import(bytea, ...), for numbers given as text.';
+
+CREATE FUNCTION campaign.suppressions_read(
+    owners text[], phone_number text, rows integer, after_id bigint
+) RETURNS SETOF jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    digits bigint := CASE WHEN phone_number IS NOT NULL THEN campaign.number_read(phone_number) END;
+BEGIN
+    IF rows IS NULL OR rows NOT BETWEEN 0 AND 10000 THEN
+        RAISE EXCEPTION 'rows must be 0 to 10000' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN QUERY
+    SELECT jsonb_build_object('id', s.id, 'phone_number', '+' || s.number, 'owner', nullif(s.owner, ''),
+        'reason', s.reason, 'created_at', s.created_at, 'user_id', s.user_id,
+        'application_id', s.application_id, 'role', s.role)
+        || CASE WHEN s.lifted_at IS NULL THEN '{}' ELSE jsonb_build_object('lifted_at', s.lifted_at,
+            'lifted_reason', s.lifted_reason, 'lifted_user_id', s.lifted_user_id,
+            'lifted_application_id', s.lifted_application_id, 'lifted_role', s.lifted_role) END
+    FROM campaign.suppressions s
+    WHERE s.owner = ANY (owners) AND s.id > coalesce(after_id, 0)
+      AND CASE WHEN digits IS NULL THEN s.lifted_at IS NULL ELSE s.number = digits END
+    ORDER BY s.id LIMIT suppressions_read.rows;
+END
+$$;
+COMMENT ON FUNCTION campaign.suppressions_read(text[], text, integer, bigint) IS
+'The entries of these lists that hold, oldest first; with a phone number all of it, those that were lifted, too.';
+
+CREATE FUNCTION @extschema@.suppression_list(
+    company_id text DEFAULT NULL, user_id text DEFAULT NULL, phone_number text DEFAULT NULL,
+    rows integer DEFAULT 100, after_id bigint DEFAULT 0
+) RETURNS SETOF jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY SELECT * FROM campaign.suppressions_read(
+        ARRAY[campaign.suppression_owner(company_id, user_id)], phone_number, rows, after_id);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.suppression_list(text, text, text, integer, bigint) IS
+'The numbers on a list, oldest first: number, reason, since when and by whom. With phone_number its whole history. after_id: the id of the last one, for the next page.';
+
+-- Words --------------------------------------------------------------------------------------
+
+CREATE FUNCTION campaign.word_normalize(word text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    plain text := upper(word);
+BEGIN
+    -- Letter and accent apart, and forms such as full width as the letter itself.
+    IF getdatabaseencoding() = 'UTF8' THEN
+        plain := regexp_replace(normalize(plain, NFKD), '[\u0300-\u036f]', '', 'g');
+    END IF;
+    RETURN regexp_replace(plain, '[^[:alnum:]]', '', 'g');
+END
+$$;
+COMMENT ON FUNCTION campaign.word_normalize(text) IS
+'A text without case, accents, blanks and punctuation, as words are compared.';
+
+-- No rows: a dump of the table of one's own words can be restored over a fresh extension.
+CREATE FUNCTION campaign.suppression_words_shipped() RETURNS TABLE (word text, action text)
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT w, 'stop' FROM unnest('{STOP,STOPALL,UNSUBSCRIBE,CANCEL,END,QUIT,OPTOUT,SAIR,PARE,PARAR,CANCELAR,'
+        'CANCELE,DESCADASTRAR,DESCADASTRE,DESCADASTRO,REMOVER,BAJA,ALTO,SALIR}'::text[]) AS w
+    UNION ALL
+    SELECT w, 'start' FROM unnest('{START,UNSTOP,SUBSCRIBE,OPTIN,VOLTAR,VOLTE,INICIAR,CADASTRAR,ALTA,VOLVER}'::text[]) AS w
+$$;
+COMMENT ON FUNCTION campaign.suppression_words_shipped() IS
+'The words that everybody has: they opt out (stop) or in again (start).';
+
+CREATE FUNCTION @extschema@.suppression_word_set(
+    word text, action text, company_id text DEFAULT NULL, user_id text DEFAULT NULL
+) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    list_owner text := campaign.suppression_owner(company_id, user_id);
+    plain text := campaign.word_normalize(word);
+BEGIN
+    IF coalesce(plain, '') = '' OR length(plain) > 100 THEN
+        RAISE EXCEPTION 'a word has 1 to 100 letters and digits' USING ERRCODE = 'invalid_parameter_value';
+    ELSIF action NOT IN ('stop', 'start', 'none') THEN
+        RAISE EXCEPTION 'action must be stop, start or none' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF action IS NULL THEN
+        DELETE FROM campaign.suppression_words w WHERE w.word = plain AND w.owner = list_owner;
+    ELSE
+        INSERT INTO campaign.suppression_words AS w (owner, word, action) VALUES (list_owner, plain, action)
+        ON CONFLICT ON CONSTRAINT suppression_words_pkey DO UPDATE SET action = excluded.action;
+    END IF;
+    RETURN plain;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.suppression_word_set(text, text, text, text) IS
+'Makes a word opt out (stop), opt in again (start) or do nothing (none), for a company, a user, or everybody; NULL: what it does without. Returns the word as it is compared.';
+
+CREATE FUNCTION campaign.suppression_word_action(word text, owner text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    plain text := campaign.word_normalize(word);
+BEGIN
+    -- One's own word counts before everybody's, and that before the one that is shipped.
+    RETURN (SELECT f.action FROM (
+        SELECT w.action, CASE w.owner WHEN '' THEN 2 ELSE 1 END AS place
+        FROM campaign.suppression_words w
+        WHERE w.word = plain AND w.owner IN ('', suppression_word_action.owner)
+        UNION ALL
+        SELECT s.action, 3 FROM campaign.suppression_words_shipped() AS s WHERE s.word = plain) AS f
+        ORDER BY f.place LIMIT 1);
+END
+$$;
+COMMENT ON FUNCTION campaign.suppression_word_action(text, text) IS
+'What a text does that somebody has sent: stop, start, none, or NULL if it is no word.';
+
+CREATE FUNCTION @extschema@.inbound_message(
+    "from" text, text text, company_id text DEFAULT NULL, user_id text DEFAULT NULL
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner text := campaign.suppression_owner(company_id, user_id);
+    digits bigint := campaign.number_read("from");
+    action text := nullif(campaign.suppression_word_action(text, owner), 'none');
+    reason text := 'incoming message: ' || left(btrim(text), 100);
+    changed bigint := 0;
+BEGIN
+    CASE action
+        WHEN 'stop' THEN changed := campaign.suppressions_add(ARRAY[digits], owner, reason);
+        WHEN 'start' THEN changed := campaign.suppressions_lift(ARRAY[digits], owner, reason);
+        ELSE NULL;
+    END CASE;
+    RETURN jsonb_build_object('phone_number', '+' || digits, 'action', action, 'changed', changed > 0);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.inbound_message(text, text, text, text) IS
+'What somebody has answered by SMS: a text that is nothing but an opt-out word opts the number out, an opt-in word in again; anything else does nothing. Without company or user it is about all campaigns. Returns {"phone_number", "action", "changed"}.';

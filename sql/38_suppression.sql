@@ -1,0 +1,128 @@
+-- Suppression where campaigns meet it: an upload says how many of its numbers are on a list, the worker
+-- asks about each batch at the instant of publishing, and the consumer's reports make it last.
+-- docs/suppression.md says what holds; 17_suppressions.sql has the lists.
+
+CREATE FUNCTION campaign.suppression_owners(target campaign.campaigns) RETURNS text[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY['', coalesce(target.company_id, target.user_id, '')];
+END
+$$;
+COMMENT ON FUNCTION campaign.suppression_owners(campaign.campaigns) IS
+'Whose lists a campaign obeys: that of the whole installation, and that of its company or, without one, of its user.';
+
+CREATE FUNCTION campaign.suppressed_answer(
+    target campaign.campaigns, class campaign.recipient_class, first_seq bigint
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owners text[] := campaign.suppression_owners(target);
+    suppressed bigint;
+BEGIN
+    IF NOT EXISTS (SELECT FROM campaign.suppressions s WHERE s.owner = ANY (owners) AND s.lifted_at IS NULL) THEN
+        RETURN '{}';
+    END IF;
+    SELECT count(*) INTO suppressed FROM campaign.recipients r
+    WHERE r.campaign_id = target.id AND r.class = suppressed_answer.class AND r.seq >= first_seq
+      AND EXISTS (SELECT FROM campaign.suppressions s
+                  WHERE s.number = substr(r.phone_number, 2)::bigint AND s.owner = ANY (owners)
+                    AND s.lifted_at IS NULL);
+    RETURN jsonb_build_object('suppressed', suppressed);
+END
+$$;
+COMMENT ON FUNCTION campaign.suppressed_answer(campaign.campaigns, campaign.recipient_class, bigint) IS
+'{"suppressed": n}: how many recipients from first_seq on are on a list that the campaign obeys; {} if these lists are empty.';
+
+CREATE FUNCTION campaign.outbox_suppressed(
+    campaign_id text, class text, first_seq bigint, numbers bigint[]
+) RETURNS bigint[]
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    owners text[];
+    before int8multirange;
+    found bigint[] := '{}';
+BEGIN
+    SELECT campaign.suppression_owners(c),
+        CASE WHEN isempty(p.suppressed) THEN '{}' ELSE
+            p.suppressed * int8multirange(int8range(first_seq, first_seq + cardinality(numbers))) END
+    INTO owners, before
+    FROM campaign.campaigns c
+    JOIN campaign.progress p ON p.campaign_id = c.id AND p.class = outbox_suppressed.class::campaign.recipient_class
+    WHERE c.id = outbox_suppressed.campaign_id;
+    IF NOT isempty(before) THEN
+        found := ARRAY(SELECT generate_series(lower(r), upper(r) - 1) FROM unnest(before) AS r);
+    END IF;
+    IF EXISTS (SELECT FROM campaign.suppressions s WHERE s.owner = ANY (owners) AND s.lifted_at IS NULL) THEN
+        found := found || ARRAY(
+            SELECT first_seq + n.place - 1 FROM unnest(numbers) WITH ORDINALITY AS n (number, place)
+            WHERE EXISTS (SELECT FROM campaign.suppressions s
+                          WHERE s.number = n.number AND s.owner = ANY (owners) AND s.lifted_at IS NULL));
+    END IF;
+    RETURN found;
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_suppressed(text, text, bigint, bigint[]) IS
+'Which of the recipients from first_seq on, who have these numbers, must not be sent to: their seqs, in any order. Those that are on a list now, and those that were left out before.';
+
+CREATE FUNCTION campaign.suppressed_report(
+    campaign_id text, class campaign.recipient_class, stored int8multirange, suppressed int8multirange
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    -- What MongoDB holds was sent, whatever else came of it: a batch may have been published once
+    -- before its recipient opted out, and once after.
+    IF suppressed IS NULL THEN
+        UPDATE campaign.progress p SET suppressed = p.suppressed - stored
+        WHERE p.campaign_id = suppressed_report.campaign_id AND p.class = suppressed_report.class
+          AND NOT isempty(p.suppressed) AND p.suppressed && stored;
+    ELSE
+        UPDATE campaign.progress p
+        SET suppressed = (p.suppressed - (stored - suppressed)) + (suppressed - (p.stored - p.suppressed))
+            * int8multirange(int8range(1, p.total + 1))
+        WHERE p.campaign_id = suppressed_report.campaign_id AND p.class = suppressed_report.class;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.suppressed_report(text, campaign.recipient_class, int8multirange, int8multirange) IS
+'Records which of the reported seqs were left out (NULL: none); one that was reported as stored stays stored.';
+
+CREATE FUNCTION campaign.messages_expected(campaign_id text) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT c.total - coalesce((SELECT sum(campaign.stored_count(p.suppressed)) FROM campaign.progress p
+                                       WHERE p.campaign_id = c.id), 0)
+            FROM campaign.campaigns c WHERE c.id = messages_expected.campaign_id);
+END
+$$;
+COMMENT ON FUNCTION campaign.messages_expected(text) IS
+'How many messages of a campaign MongoDB should hold: one for each recipient who was not left out.';
+
+CREATE FUNCTION campaign.seq_of_message(suppressed int8multirange, message bigint) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    seq bigint := message;
+    gap int8range;
+BEGIN
+    FOR gap IN SELECT r FROM unnest(suppressed) AS r ORDER BY r LOOP
+        EXIT WHEN lower(gap) > seq;
+        seq := seq + upper(gap) - lower(gap);
+    END LOOP;
+    RETURN seq;
+END
+$$;
+COMMENT ON FUNCTION campaign.seq_of_message(int8multirange, bigint) IS
+'The seq of the n-th message of a class, from 1, if these were left out; 0 of the 0th.';

@@ -1,0 +1,83 @@
+"""test_http_verbs.py - a campaign is scheduled, reset and asked for its past, with plain routes."""
+import pytest
+
+from http_client import JSON, LATER
+from proofs import check
+from waiting import wait_until
+
+pytest_plugins = ["http_fixtures"]
+
+
+def moves(api, campaign_id):
+    return [(one["source"], one["target"], one["user_id"], one["reason"])
+            for one in api.get(f"/campaigns/{campaign_id}/events").expect(200).json]
+
+
+def test_a_schedule_and_its_reset(ana, target):
+    """R3.8: each verb takes a reason, and the events say who gave it."""
+    path = f"/campaigns/{target}"
+    scheduled = ana.api.post(f"{path}/schedule", {"at": LATER, "reason": "New Year"}).expect(202).json
+    assert scheduled["status"] == "scheduled" and scheduled["scheduled_at"].startswith("2099-01-01T00")
+    assert ana.api.post(f"{path}/schedule", {"at": None}).expect(200).json["status"] == "draft"
+    ana.api.post(f"{path}/schedule", {"at": "soon"}).refused(400)
+    ana.api.post(f"{path}/schedule", {"at": LATER}).expect(202)
+    reset = ana.api.post(f"{path}/reset", {"reason": "wrong list"}).expect(200).json
+    assert (reset["id"], reset["status"], reset["total"], reset["archived"]) == (target, "draft", 0, None)
+    assert moves(ana.api, target) == [
+        ("draft", "scheduled", ana.user_id, "New Year"), ("scheduled", "draft", ana.user_id, None),
+        ("draft", "scheduled", ana.user_id, None), ("scheduled", "draft", ana.user_id, "wrong list")]
+    ana.api.post(f"{path}/schedule", {"at": LATER}).refused(409)
+    for verb in ("schedule", "reset"):
+        ana.api.get(f"{path}/{verb}").refused(405)
+    for question in ("events", "receipt"):
+        ana.api.post(f"{path}/{question}").refused(405)
+
+
+@pytest.mark.parametrize("body", [b"", b"{}", b" {\n} ", b'{"reason": "lunch"}'])
+def test_what_a_verb_may_be_sent(ana, target, body):
+    """R0.8: nothing, an object of nothing, or a reason."""
+    ana.api.request("POST", f"/campaigns/{target}/cancel", body, {"Content-Type": JSON}).expect(200)
+    ((_, _, _, reason),) = moves(ana.api, target)
+    assert reason == ("lunch" if b"lunch" in body else None)
+
+
+@pytest.mark.parametrize("body", [b"lunch", b"[]", b"7", b'{"reason": 7}', b'{"reason": "x"',
+                                  b'{"reason": "x"},"campaign_id":"y"', b'{"cause": "x"}'])
+def test_what_a_verb_may_not_be_sent(ana, target, body):
+    """R0.8: anything else changes nothing."""
+    ana.api.request("POST", f"/campaigns/{target}/cancel", body,
+                    {"Content-Type": JSON}).refused(400, 404, 422)
+    assert moves(ana.api, target) == []
+
+
+def test_the_address_says_which_campaign(ana, eve, target):
+    """R0.8: an id in the body does not count, and another company's is 403."""
+    own = eve.api.create_campaign(eve.company_id)
+    eve.api.post(f"/campaigns/{own}/cancel", {"campaign_id": target}).expect(200)
+    assert eve.api.status(own)["status"] == "cancelled" and ana.api.status(target)["status"] == "draft"
+    for verb, body in (("schedule", {"at": LATER}), ("reset", {}), ("pause", {})):
+        eve.api.post(f"/campaigns/{target}/{verb}", body).refused(403)
+    for question in ("events", "receipt?phone_number=5511955500101"):
+        eve.api.get(f"/campaigns/{target}/{question}").refused(403)
+        eve.api.get(f"/campaigns/nobody/{question}").refused(404)
+    assert moves(ana.api, target) == []
+
+
+def test_a_receipt_over_http(ana, target, tmp_path):
+    """R5.1: one address gives what proves a message, however its plus is written."""
+    path = f"/campaigns/{target}/receipt?phone_number="
+    ana.api.get(f"{path}5511955500101").refused(409)
+    ana.api.post(f"/campaigns/{target}/dispatch").expect(202)
+    ana.api.wait_for_status(target, "sent")
+    assert wait_until(
+        "the campaign is proved", lambda: ana.api.get(f"/campaigns/{target}/verify").expect(200).json["ok"])
+    for number in ("%2B5511955500101", "+5511955500101", "5511955500101"):
+        receipt = ana.api.get(path + number).expect(200).json
+        assert receipt["number"] == "+5511955500101" and receipt["size"] == 2
+    assert check(tmp_path, receipt)[0] == 0
+    ana.api.get(f"{path}5511955500102").refused(404)
+    ana.api.get(f"/campaigns/{target}/receipt").refused(422)
+    # What was sent stays; the draft that takes its place begins anew.
+    reset = ana.api.post(f"/campaigns/{target}/reset").expect(200).json
+    assert reset["archived"] == target and reset["id"] != target
+    assert ana.api.status(target)["status"] == "sent"
