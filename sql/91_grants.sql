@@ -157,6 +157,7 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.logout(),
     campaign_api.password_change(text, text),
     campaign_api.me(),
+    campaign_api.me_update(text),
     campaign_api.company_member_invite(text, text),
     campaign_api.invitation_accept(text),
     campaign_api.invitation_decline(text),
@@ -215,7 +216,8 @@ GRANT EXECUTE ON FUNCTION
     campaign.request_user(),
     campaign.request_companies(),
     campaign.request_people(),
-    campaign.request_campaigns()
+    campaign.request_campaigns(),
+    campaign.request_invitations()
 TO campaign_user;
 GRANT SELECT (id, type, status, priority, run_at, attempts, max_attempts, interruptions, progress,
     result, error, created_at, started_at, finished_at)

@@ -24,7 +24,7 @@ SELECT is(
     'campaign_health campaign_logs campaign_pause campaign_receipt campaign_recipients campaign_reset campaign_resume '
     'campaign_run_control campaign_run_status campaign_runs campaign_schedule campaign_send '
     'campaign_status campaign_test campaign_texts campaign_upload campaign_upload_json campaign_verify company_member_invite '
-    'company_member_remove invitation_accept invitation_decline job_cancel job_create job_get job_retry job_stats login logout me '
+    'company_member_remove invitation_accept invitation_decline job_cancel job_create job_get job_retry job_stats login logout me me_update '
     'message_segments password_change signup signup_async token', 'the functions of the API');
 SELECT is_empty(
     $$ SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
@@ -102,7 +102,7 @@ SELECT is(
     (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
      WHERE pronamespace <> 'campaign_api'::regnamespace AND proname NOT IN ('cuid2', 'job_progress')
        AND has_function_privilege('campaign_user', oid, 'execute')),
-    'api_check request_applications request_campaigns request_companies request_job_meta request_job_slot request_owner '
+    'api_check request_applications request_campaigns request_companies request_invitations request_job_meta request_job_slot request_owner '
     'request_people request_user',
     'a user executes what the policies need beside the API, and nothing else');
 SELECT is(
