@@ -97,6 +97,10 @@ DECLARE
         WHEN code IN ('23505', '55000') THEN 'PT409'
         WHEN code = 'P0002' THEN 'PT404' END;
 BEGIN
+    IF code IN ('55P03', '40P01') THEN
+        PERFORM campaign.api_raise('PT503', 'another request is working on the same thing', NULL,
+            'Nothing was changed. Try again.');
+    END IF;
     IF mapped IS NULL THEN
         PERFORM campaign.api_raise(code, message);
     ELSE

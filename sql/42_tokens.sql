@@ -146,6 +146,7 @@ BEGIN
     IF campaign.request_header('Prefer') ~* 'count=(planned|estimated)' THEN
         PERFORM campaign.api_raise('PT400', 'counts are exact or none', NULL, 'Send "Prefer: count=exact".');
     END IF;
+    PERFORM campaign.api_more_time();
 END
 $$;
 COMMENT ON FUNCTION campaign.api_check() IS

@@ -85,3 +85,17 @@ END
 $$;
 COMMENT ON FUNCTION campaign.api_columns_check() IS
 '422 if the request gives a column of the view as a JSON value of another type.';
+
+CREATE FUNCTION campaign.api_more_time() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('request.path', true) ~ '/campaign_(upload|upload_json|send)$' THEN
+        PERFORM set_config('statement_timeout',
+            (3000 * extract(epoch FROM current_setting('statement_timeout')::interval))::bigint::text, true);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_more_time() IS
+'A request that brings numbers may take three times as long as its role has for a statement.';

@@ -137,10 +137,18 @@ AS $$
 DECLARE
     target_id text := OLD.id;
     user_id text := campaign.api_user();
+    first_answer jsonb;
     code text; message text; detail text; hint text;
 BEGIN
     IF TG_OP = 'INSERT' THEN
+        first_answer := campaign.repeat_answer('companies');
+        IF first_answer IS NOT NULL THEN
+            RETURN jsonb_populate_record(NEW, first_answer);
+        END IF;
         target_id := @extschema@.company_create(NEW.name, NEW.document);
+        IF NEW.country IS NOT NULL THEN
+            PERFORM @extschema@.company_country_set(target_id, NEW.country);
+        END IF;
         INSERT INTO campaign.company_members (company_id, user_id) VALUES (target_id, user_id);
         PERFORM campaign.api_respond(201, 'Location', '/companies?id=eq.' || target_id);
     ELSE
@@ -153,10 +161,14 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         UPDATE campaign.companies c
         SET name = campaign.company_name_check(NEW.name),
-            document = campaign.company_document_check(NEW.document), updated_at = clock_timestamp()
+            document = campaign.company_document_check(NEW.document),
+            country = campaign.country_name(NEW.country), updated_at = clock_timestamp()
         WHERE c.id = target_id AND NOT c.deleted;
     END IF;
     SELECT * INTO NEW FROM campaign_api.companies v WHERE v.id = target_id;
+    IF TG_OP = 'INSERT' THEN
+        PERFORM campaign.repeat_keep(to_jsonb(NEW));
+    END IF;
     RETURN NEW;
 EXCEPTION
     WHEN unique_violation THEN
@@ -248,9 +260,14 @@ AS $$
 DECLARE
     target_id text := OLD.id;
     user_id text := campaign.api_user();
+    first_answer jsonb;
     code text; message text; detail text; hint text;
 BEGIN
     IF TG_OP = 'INSERT' THEN
+        first_answer := campaign.repeat_answer('campaigns');
+        IF first_answer IS NOT NULL THEN
+            RETURN jsonb_populate_record(NEW, first_answer);
+        END IF;
         IF NEW.user_id <> user_id THEN
             PERFORM campaign.api_raise('PT403', 'user_id is another user''s');
         END IF;
@@ -268,6 +285,9 @@ BEGIN
         PERFORM campaign.api_campaign_update(target_id, NEW.name, NEW.message, NEW.ordered);
     END IF;
     SELECT * INTO NEW FROM campaign_api.campaigns v WHERE v.id = target_id;
+    IF TG_OP = 'INSERT' THEN
+        PERFORM campaign.repeat_keep(to_jsonb(NEW));
+    END IF;
     RETURN NEW;
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,

@@ -104,16 +104,21 @@ AS $$
 DECLARE
     creator_id text := campaign.api_user();
     owner_id text;
-    answer jsonb;
+    answer jsonb := campaign.repeat_answer('application_create');
     code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.application_create');
+    IF answer IS NOT NULL THEN
+        RETURN answer;
+    END IF;
     -- Applications of a user without a company are their own.
     IF company_id IS NOT NULL OR EXISTS (SELECT campaign.request_companies()) THEN
         owner_id := campaign.api_company_choose(company_id);
     END IF;
     answer := @extschema@.application_create(name, owner_id, creator_id);
     PERFORM campaign.api_respond(201, 'Location', '/applications?id=eq.' || (answer ->> 'id'));
+    -- Of a secret only its hash is stored: it is not in what is kept.
+    PERFORM campaign.repeat_keep(answer || '{"secret": null}');
     RETURN answer;
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,

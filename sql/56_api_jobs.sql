@@ -251,11 +251,15 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     owner record := campaign.api_owner();
+    first_answer jsonb := campaign.repeat_answer('job_create');
     given jsonb;
     job_id text;
     code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.job_create');
+    IF first_answer IS NOT NULL THEN
+        RETURN first_answer;
+    END IF;
     PERFORM campaign.api_job_type_check(job_name);
     given := campaign.api_job_meta(meta);
     IF job_create.priority NOT BETWEEN -1000 AND 1000 THEN
@@ -266,7 +270,7 @@ BEGIN
     job_id := @extschema@.job_create(job_name, given, job_create.run_at, job_create.priority,
         owner.user_id, owner.application_id);
     PERFORM campaign.api_respond(201, 'Location', '/jobs?id=eq.' || job_id);
-    RETURN jsonb_build_object('id', job_id, 'message', 'job created');
+    RETURN campaign.repeat_keep(jsonb_build_object('id', job_id, 'message', 'job created'));
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;

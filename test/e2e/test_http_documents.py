@@ -28,7 +28,8 @@ ROUTES = {"POST /signup", "POST /login", "POST /logout", "GET /me", "PATCH /me",
           f"POST /invitations/{ID}/accept", f"POST /invitations/{ID}/decline",
           "GET /campaigns", "POST /campaigns", "POST /campaigns/send", f"GET /campaigns/{ID}",
           f"PATCH /campaigns/{ID}", f"DELETE /campaigns/{ID}", f"PUT /campaigns/{ID}/numbers",
-          f"POST /campaigns/{ID}/numbers", f"GET /campaigns/{ID}/recipients",
+          f"POST /campaigns/{ID}/numbers", f"DELETE /campaigns/{ID}/numbers",
+          f"POST /campaigns/{ID}/preview", f"GET /campaigns/{ID}/recipients",
           f"GET /campaigns/{ID}/status", f"GET /campaigns/{ID}/verify",
           f"POST /campaigns/{ID}/dispatch", f"POST /campaigns/{ID}/pause",
           f"POST /campaigns/{ID}/resume", f"POST /campaigns/{ID}/cancel",
@@ -40,7 +41,8 @@ ROUTES = {"POST /signup", "POST /login", "POST /logout", "GET /me", "PATCH /me",
           f"PATCH /applications/{ID}", f"DELETE /applications/{ID}",
           f"POST /applications/{ID}/secret", "GET /token", "GET /tokens",
           f"GET /tokens/{ID}", f"DELETE /tokens/{ID}", "POST /job", "GET /job", f"GET /job/{ID}",
-          f"POST /job/{ID}/cancel", f"POST /job/{ID}/retry", "GET /jobs/stats", "POST /pedidos/generate", "GET /pedidos",
+          f"POST /job/{ID}/cancel", f"POST /job/{ID}/retry", "GET /jobs/stats", "GET /health",
+          "GET /ready", "POST /pedidos/generate", "GET /pedidos",
           "GET /pedidos/logs", "GET /pedidos/runs", "GET /pedidos/health/queue",
           "GET /pedidos/queue/status", "GET /pedidos/queue/jobs", "POST /pedidos/queue/pause",
           "POST /pedidos/queue/resume", "POST /pedidos/queue/clean", "POST /pedidos/queue/close",
@@ -130,13 +132,13 @@ def test_collection_has_every_route():
 
 def test_routes_are_those_of_nginx(nobody):
     """R0.13: a route of the list exists; a route of the configuration is in the list."""
-    for route in ROUTES - {"GET /", "POST /login", "POST /signup", "POST /users"}:
+    for route in ROUTES - {"GET /", "GET /health", "GET /ready", "POST /login", "POST /signup", "POST /users"}:
         method, path = route.split(" ")
         answer = nobody.request(method, path, {}).refused(400, 401, 404)
         assert answer.json["code"] not in ("HTTP404", "HTTP405"), (route, answer)
     text = (REPOSITORY / "docker" / "nginx.conf").read_text(encoding="utf-8")
     words = {word for route in ROUTES for word in re.findall(r"[a-z]{2,}", route)}
-    public = re.compile(r"^\s+location (?!@|= /errors|= /numbers)(.*) \{", re.MULTILINE)
+    public = re.compile(r"^\s+location (?!@|= /(?:errors|numbers|allowed|form|rpc/)|~ \^/rpc/)(.*) \{", re.MULTILINE)
     for location in public.findall(text):
         names = set(re.findall(r"[a-z]{2,}", re.sub(r"\(\?<\w+>", "", location)))
         assert names <= words | {"rpc", "company", "campaign", "create", "update", "async"}, (location, names - words)
@@ -184,6 +186,7 @@ def test_openapi_tells_nobody_nothing_secret(nobody, openapi):
     answer = nobody.get("/")
     if answer.status == 200:
         paths = set(answer.json["paths"])
-        assert paths <= {"/", "/rpc/signup", "/rpc/signup_async", "/rpc/login", "/rpc/token"}, paths
+        assert paths <= {"/", "/rpc/signup", "/rpc/signup_async", "/rpc/login", "/rpc/ready",
+                     "/rpc/token"}, paths
     else:
         answer.refused(401)

@@ -212,7 +212,7 @@ def test_odd_options(ana, target, stored_nothing):
 
 def test_odd_addresses(ana, stored_nothing):
     """R0.7: what is no route is 404 or 405 in the same shape."""
-    for path in ("/nothing", "/users/UPPER", "/users/a/b", "/users/", "/campaigns//numbers",
+    for path in ("/nothing", "/users/UPPER", "/users/a/b", "/campaigns//numbers",
                  "/%2e%2e/etc/passwd", "/users/%00", "/users/..%2f..%2f", "/rpc/", "/rpc/nothing",
                  "/campaigns/x/explode", "//users", "/login/", "/users/" + "a" * 3000):
         answer = ana.api.get(path)

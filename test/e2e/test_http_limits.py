@@ -1,0 +1,173 @@
+"""test_http_limits.py - what one client may take from the others.
+
+Time in the database, bodies, connections; and what is said when an answer does not come.
+"""
+import contextlib
+import socket
+import threading
+
+import pytest
+
+from http_client import JSON, Api, basic
+from stack import execute
+from waiting import wait_until
+
+pytest_plugins = ["http_fixtures"]
+
+MIB = 1024 * 1024
+WAITING = ("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+           "AND usename = 'campaign_authenticator'")
+
+
+@contextlib.contextmanager
+def held(stack, campaign_id):
+    """Whatever changes the campaign waits."""
+    other = stack.connect(autocommit=False)
+    try:
+        execute(other, "SELECT FROM campaign.campaigns WHERE id = %s FOR UPDATE", campaign_id)
+        yield
+    finally:
+        other.rollback()
+        other.close()
+
+
+@contextlib.contextmanager
+def role_setting(stack, setting, value):
+    """Another limit of campaign_user for a while, known to PostgREST."""
+    shipped = stack.one("SELECT split_part(line, '=', 2) FROM pg_roles, unnest(rolconfig) AS line "
+                        "WHERE rolname = 'campaign_user' AND line LIKE %s", f"{setting}=%")
+    try:
+        stack.sql(f"ALTER ROLE campaign_user SET {setting} = '{value}'")
+        stack.sql("NOTIFY pgrst, 'reload config'")
+        yield
+    finally:
+        stack.sql(f"ALTER ROLE campaign_user SET {setting} = '{shipped}'")
+        stack.sql("NOTIFY pgrst, 'reload config'")
+
+
+def background(function):
+    """The answers that a request on a thread of its own will have."""
+    answers = []
+    thread = threading.Thread(target=lambda: answers.append(function()))
+    thread.start()
+    return thread, answers
+
+
+@pytest.mark.parametrize("setting, status, code", [("statement_timeout", 500, "57014"),
+                                                   ("lock_timeout", 503, "PT503")])
+def test_every_request_ends(stack, ana, target, stored_nothing, setting, status, code):
+    """R7.2: one that would wait for ever is ended by PostgreSQL, and has changed nothing."""
+    with role_setting(stack, setting, "200ms"), held(stack, target):
+        answer = ana.api.post(f"/campaigns/{target}/dispatch").refused(status)
+        assert answer.json["code"] == code
+        wait_until("its connection is free", lambda: stack.one(WAITING) == 0)
+
+
+def test_too_many_lists_within_lists(ana):
+    """R7.2: whoever nests lists multiplies the work; two within each other are enough."""
+    ana.api.get("/companies?select=name,users(email,companies(name))").expect(200)
+    ana.api.get("/campaigns?select=id&status=in.(draft,sent)&or=(total.eq.0,total.gt.5)").expect(200)
+    for opened in ("(", "%28", "%28".lower()):
+        nest = opened.join(["companies", "users"] * 4) + ")" * 7
+        for path in (f"/users?select={nest}", f"/users?%73elect={nest}"):
+            answer = ana.api.get(path).refused(400)
+            assert answer.json["message"] == "too many lists within lists"
+
+
+def test_only_numbers_are_large(ana, target, stored_nothing):
+    """R7.2: a body of more than 1 MB is for the routes that take numbers."""
+    for method, path in (("POST", "/companies"), ("POST", "/campaigns"), ("PATCH", f"/campaigns/{target}"),
+                         ("POST", "/job"), ("POST", "/rpc/campaign_status"),
+                         ("POST", f"/campaigns/{target}/dispatch")):
+        ana.api.request(method, path, b" " * (MIB + 1), headers={"Content-Type": JSON}).refused(413)
+    for path in ("/login", "/signup", "/token"):
+        answer = Api(ana.api.url).patient("POST", path, b" " * 70_000, headers={"Content-Type": JSON})
+        answer.refused(405 if path == "/token" else 413)
+
+
+def first_line(api, path, headers, length=16 * MIB):
+    """What the server says when it has seen the headers of a large request."""
+    host, port = api.address.split(":")
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall((f"PUT {path} HTTP/1.1\r\nHost: x\r\n{head}Expect: 100-continue\r\n"
+                            f"Content-Length: {length}\r\n\r\n").encode())
+        return connection.makefile("rb").readline().decode()
+
+
+@pytest.mark.parametrize("kind", [JSON, "application/octet-stream"])
+def test_no_body_from_strangers(ana, app, target, stored_nothing, kind):
+    """R7.2: a token is looked at before a large body is read, on every route that takes one."""
+    sent = {"Content-Type": kind}
+    for path in (f"/campaigns/{target}/numbers", "/campaigns/send", "/rpc/campaign_send",
+                 "/rpc/campaign_upload", "/rpc/campaign_upload_json"):
+        for stranger in ({}, {"Authorization": "Bearer x.y.z"}, {"Authorization": "Basic eDp5"},
+                         basic("a.b.c")):
+            assert " 401 " in first_line(ana.api, path, {**sent, **stranger}), (path, stranger)
+        assert " 403 " in first_line(ana.api, path, {**sent, "Authorization": f"Bearer {app.token}"})
+        known = {**sent, "Authorization": f"Bearer {ana.api.token}"}
+        assert " 100 " in first_line(ana.api, path, known), path
+        assert " 413 " in first_line(ana.api, path, known, 100 * MIB), path
+    answer = Api(ana.api.url).request("PUT", f"/campaigns/{target}/numbers", b"1" * MIB).refused(401)
+    assert answer.headers["WWW-Authenticate"].startswith("Bearer")
+    assert "POST /login" in answer.json["hint"]
+
+
+def test_a_large_body_arrives(ana, target):
+    """R7.2: with the headers that the route makes of it, as file and as JSON."""
+    numbers = [f"+55119{n:08}" for n in range(20_000)]
+    file = "\n".join(numbers).encode()
+    assert ana.api.upload(target, file, X_Class="VIP").expect(200).json["accepted"] == 20_000
+    answer = ana.api.get(f"/recipients?campaign_id=eq.{target}&seq=eq.20000&select=class")
+    assert answer.json == [{"class": "VIP"}]
+    answer = ana.api.post(f"/campaigns/{target}/numbers", {"numbers": numbers}).expect(200)
+    assert answer.json["duplicates"] == 20_000
+    sent = {"name": "n", "message": "m", "numbers": numbers}
+    assert ana.api.post("/campaigns/send", sent).expect(202).json["total"] == 20_000
+
+
+def half(api, path):
+    """A request whose body never comes."""
+    host, port = api.address.split(":")
+    connection = socket.create_connection((host, int(port)), timeout=60)
+    connection.sendall((f"PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.token}\r\n"
+                        "Content-Length: 1000\r\n\r\n+").encode())
+    return connection
+
+
+def test_connections_of_one_address(stack, ana, target, monkeypatch):
+    """R7.2: so many requests at a time, 429 with Retry-After, and others are not concerned."""
+    path = f"/campaigns/{target}/numbers"
+    stack.part("stop", "nginx")
+    monkeypatch.setenv("CAMPAIGN_CONNECTIONS", "3")
+    stack.part("start", "nginx")
+    try:
+        with contextlib.ExitStack() as opened:
+            for _ in range(3):
+                opened.enter_context(half(ana.api, path))
+            refused = wait_until("all are taken", lambda: (
+                lambda answer: answer if answer.status == 429 else None)(ana.api.get("/me")))
+            assert refused.refused(429).headers["Retry-After"]
+            ana.api.get(f"/campaigns/{target}").refused(429)
+            ana.api.request("GET", "/me", source=("127.0.0.7", 0)).expect(200)
+        wait_until("they are given back", lambda: ana.api.get("/me").status == 200)
+    finally:
+        stack.part("stop", "nginx")
+        monkeypatch.delenv("CAMPAIGN_CONNECTIONS")
+        stack.part("start", "nginx")
+
+
+def test_it_may_have_happened(stack, ana, target):
+    """R7.3: 504 if the answer got lost, 503 only if the request never arrived."""
+    with held(stack, target):
+        thread, answers = background(lambda: ana.api.post(f"/campaigns/{target}/dispatch"))
+        wait_until("the request is at work", lambda: stack.one(WAITING) == 1)
+        stack.part("kill", "postgrest")
+        thread.join()
+    try:
+        assert "may have been done" in answers[0].refused(504).json["hint"]
+        answer = ana.api.post(f"/campaigns/{target}/cancel").refused(503)
+        assert "Nothing was done" in answer.json["hint"]
+        assert answer.headers["Retry-After"]
+    finally:
+        stack.part("start", "postgrest")
