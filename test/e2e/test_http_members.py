@@ -1,4 +1,4 @@
-"""test_http_members.py - who joins and leaves a company at the same moment. test/sql/58 has the rest."""
+"""test_http_members.py - who joins and leaves a company at the same moment. test/sql/63 has the rest."""
 import concurrent.futures
 import contextlib
 import json
