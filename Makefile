@@ -5,6 +5,7 @@
 #   make test       sets up a bare machine and runs every test
 #   make SOMETIMES=yes    the same as make, into build/sometimes: with the marks of sometimes.h
 #   make mutants    shows that the tests notice mistakes
+#   make countries  writes the numbering plans anew, from the Python package phonenumbers
 #   make test-debian12, test-debian13    the same on that Debian, in a folder of its own
 #   make install    the extension into the PostgreSQL of PG_CONFIG, the programs into PREFIX
 #
@@ -23,7 +24,7 @@ PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
 MARKS := $(if $(SOMETIMES),-DCAMPAIGN_SOMETIMES)
 
 .DEFAULT_GOAL := all
-.PHONY: all extension consumer mailer install setup demo test unit fuzz sql e2e fault model bench mutants \
+.PHONY: all countries extension consumer mailer install setup demo test unit fuzz sql e2e fault model bench mutants \
 	test-debian12 test-debian13 portability sanitize lint clean
 
 all: extension consumer mailer
@@ -49,6 +50,13 @@ unit fuzz sql e2e fault model bench:
 mutants:
 	@test/stack/install
 	@test/mutants/run
+
+# In a virtual environment of its own: nothing else needs the package.
+countries:
+	python3 -m venv build/countries
+	build/countries/bin/pip --quiet install --upgrade phonenumbers
+	build/countries/bin/python src/upload/countries.py >build/countries/country_table.c
+	mv build/countries/country_table.c src/upload/country_table.c
 
 test-debian12 test-debian13:
 	@test/debian $(@:test-debian%=%) make test WERROR="$(WERROR)"

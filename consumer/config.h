@@ -20,6 +20,7 @@ typedef struct Config
 	char ca_file[LAYERS_TEXT_MAX]; /* "": the system's */
 	int prefetch;				   /* messages per queue */
 	int chunk_documents;		   /* documents per insert */
+	int concurrency;			   /* inserts at the same time */
 	int heartbeat_s;
 	int hold_s;		 /* without a store, before the queue is given back */
 	int timeout_s;	 /* to connect, and for an answer of the broker */

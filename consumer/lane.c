@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gate.h"
 #include "pipeline.h"
 #include "program/log.h"
 #include "program/stop.h"
@@ -71,6 +72,11 @@ Lanes *lanes_start(const Config *config, const BrokerUrl *url, Error *error)
 	if (lanes == NULL)
 	{
 		error_set(error, ERROR_MEMORY, "out of memory");
+		return NULL;
+	}
+	if (!gate_setup(config->concurrency, LANES, error))
+	{
+		free(lanes);
 		return NULL;
 	}
 	for (int number = 0; number < LANES; number++)

@@ -12,6 +12,7 @@
 
 #include "admit.h"
 #include "counters.h"
+#include "gate.h"
 #include "halt.h"
 #include "mark.h"
 #include "park.h"
@@ -33,6 +34,8 @@
 #define INSERT_LONG_MS		 400
 #define INSERT_SHORT_MS		 100
 #define INSERT_DOCUMENTS_MIN 100
+
+#define GATE_WAIT_MS 100 /* for other lanes' inserts; then it is asked again whether to store */
 
 /*
  * Where bodies are small, an insert for each handful of them would spend more on journal, report
@@ -220,9 +223,8 @@ static bool insert(Pipeline *pipeline, bool *retried, Error *error)
 	return done;
 }
 
-static bool step_store(Pipeline *pipeline, void *argument, Error *error)
+static bool store_some(Pipeline *pipeline, Storing *storing, Error *error)
 {
-	Storing *storing = argument;
 	bool retried = false;
 	bool done;
 
@@ -255,6 +257,26 @@ static bool step_store(Pipeline *pipeline, void *argument, Error *error)
 	return done;
 }
 
+/* After take_turn(). A lane that waits for another attempt leaves its place to the others. */
+static bool step_store(Pipeline *pipeline, void *storing, Error *error)
+{
+	bool done = store_some(pipeline, storing, error);
+
+	gate_leave();
+	return done;
+}
+
+/* Whether the chunk may be stored, asked again until fewer than CAMPAIGN_CONCURRENCY lanes store.
+ */
+static Outcome take_turn(Pipeline *pipeline)
+{
+	Outcome outcome;
+
+	while ((outcome = halt_check(pipeline)) == OUTCOME_OK && !gate_enter(GATE_WAIT_MS))
+		receive_heartbeat(pipeline->receive);
+	return outcome;
+}
+
 /* How many of each class are left out: look.c compares it with what PostgreSQL knows. */
 static void note_suppressed(Pipeline *pipeline)
 {
@@ -282,9 +304,9 @@ static Outcome store_chunk(Pipeline *pipeline)
 
 	do
 	{
-		outcome = halt_check(pipeline);
+		outcome = take_turn(pipeline);
 		if (outcome == OUTCOME_OK)
-			outcome = attempt_guarded(pipeline, SERVER_MONGODB, step_store, &storing, halt_check);
+			outcome = attempt_guarded(pipeline, SERVER_MONGODB, step_store, &storing, take_turn);
 	} while (outcome == OUTCOME_OK && !storing.set_back && chunk->stored < chunk->count);
 	if (outcome == OUTCOME_OK && storing.set_back)
 	{

@@ -4,6 +4,7 @@ CREATE TABLE campaign.companies (
     id text COLLATE "C" PRIMARY KEY DEFAULT @extschema@.cuid2(),
     name text NOT NULL,
     document text NOT NULL,
+    country text,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     deleted boolean NOT NULL DEFAULT false
@@ -12,6 +13,7 @@ COMMENT ON TABLE campaign.companies IS 'Companies whose campaigns are sent.';
 COMMENT ON COLUMN campaign.companies.id IS 'cuid2';
 COMMENT ON COLUMN campaign.companies.name IS 'Name of the company.';
 COMMENT ON COLUMN campaign.companies.document IS 'Registration document: its letters and digits, upper case, without punctuation; unique among companies that are not deleted.';
+COMMENT ON COLUMN campaign.companies.country IS 'Country of the national phone numbers in its uploads, an ISO code; NULL: what campaign.country says, none: international numbers only.';
 COMMENT ON COLUMN campaign.companies.created_at IS 'When the company was registered.';
 COMMENT ON COLUMN campaign.companies.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN campaign.companies.deleted IS 'Soft delete: the row stays, the API hides it.';
@@ -79,3 +81,33 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.company_create(text, text) IS
 'Registers a company and returns its id. Punctuation in the document is dropped; a document that another company already has is refused.';
+
+CREATE FUNCTION campaign.country_name(country text) RETURNS text
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'campaign_country_name';
+COMMENT ON FUNCTION campaign.country_name(text) IS
+'A country, given by ISO code (BR) or calling code (55, +55), as it is kept: its ISO code; none for an empty one. An error if there is none such.';
+
+CREATE FUNCTION campaign.country_default() RETURNS text
+LANGUAGE C STABLE PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'campaign_country_default';
+COMMENT ON FUNCTION campaign.country_default() IS 'The setting campaign.country; empty for none.';
+
+CREATE FUNCTION @extschema@.company_country_set(company_id text, country text) RETURNS text
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    country := campaign.country_name(country);
+    UPDATE campaign.companies c SET country = country, updated_at = clock_timestamp()
+    WHERE c.id = company_id AND NOT c.deleted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'company "%" does not exist', coalesce(left(company_id, 40), 'NULL')
+            USING ERRCODE = 'no_data_found';
+    END IF;
+    RETURN country;
+END
+$$;
+COMMENT ON FUNCTION @extschema@.company_country_set(text, text) IS
+'Sets the country of the national phone numbers in a company''s uploads and returns its ISO code. NULL: what the setting campaign.country says; none: its numbers are international.';

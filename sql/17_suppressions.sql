@@ -1,5 +1,5 @@
 -- Whom not to send to: the suppression lists, the words that opt somebody out or in again, and what an
--- incoming SMS does to them. The worker asks outbox_suppressed() (38_suppression.sql) about each batch.
+-- incoming SMS does to them. The worker asks outbox_suppressed() (43_suppression.sql) about each batch.
 
 CREATE TABLE campaign.suppressions (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -38,6 +38,18 @@ SELECT pg_catalog.pg_extension_config_dump('campaign.suppressions', '');
 SELECT pg_catalog.pg_extension_config_dump('campaign.suppressions_id_seq', '');
 COMMENT ON SEQUENCE campaign.suppressions_id_seq IS 'Numbers of the entries.';
 
+-- The worker keeps a filter of all numbers on all lists, and asks what has come since (src/publish/listed.c).
+-- Not dumped: transactions of another server mean nothing.
+CREATE TABLE campaign.suppression_changes (
+    changed_by xid8 NOT NULL DEFAULT pg_catalog.pg_current_xact_id(),
+    number bigint
+);
+COMMENT ON TABLE campaign.suppression_changes IS 'Numbers that were put on a list lately; the worker deletes what it knows.';
+COMMENT ON COLUMN campaign.suppression_changes.changed_by IS 'Transaction that did it: a snapshot says which ones may have been committed since.';
+COMMENT ON COLUMN campaign.suppression_changes.number IS 'Digits of the number; NULL: many, read the lists again.';
+CREATE INDEX suppression_changes_index ON campaign.suppression_changes (changed_by);
+ALTER TABLE campaign.suppression_changes ENABLE ROW LEVEL SECURITY;
+
 CREATE TABLE campaign.suppression_words (
     owner text COLLATE "C" NOT NULL DEFAULT '',
     word text COLLATE "C" NOT NULL,
@@ -58,7 +70,7 @@ CREATE FUNCTION campaign.numbers_read(numbers bytea, skip_invalid boolean, OUT d
 LANGUAGE C STABLE STRICT
 AS 'MODULE_PATHNAME', 'campaign_numbers_read';
 COMMENT ON FUNCTION campaign.numbers_read(bytea, boolean) IS
-'Reads a numbers file as campaign_upload() does, each number once, and stores nothing; answer: {"accepted", "duplicates", "invalid", "errors"}. An error if the file is to be refused.';
+'Reads a numbers file as campaign_upload() does, each number once, and stores nothing; national numbers are those of campaign.country; answer: {"accepted", "duplicates", "invalid", "errors"}. An error if the file is to be refused.';
 
 CREATE FUNCTION campaign.number_read(phone_number text) RETURNS bigint
 LANGUAGE plpgsql STABLE
@@ -147,6 +159,13 @@ BEGIN
     FROM unnest(digits) AS d (number) ORDER BY d.number
     ON CONFLICT (number, owner) WHERE lifted_at IS NULL DO NOTHING;
     GET DIAGNOSTICS added = ROW_COUNT;
+    IF added > 1000 THEN
+        INSERT INTO campaign.suppression_changes (number) VALUES (NULL);
+    ELSIF added > 0 THEN
+        INSERT INTO campaign.suppression_changes (number)
+        SELECT s.number FROM campaign.suppressions s
+        WHERE s.number = ANY (digits) AND s.owner = suppressions_add.owner AND s.lifted_at IS NULL;
+    END IF;
     RETURN added;
 END
 $$;

@@ -261,7 +261,13 @@ BEGIN
         CASE WHEN by_request THEN campaign.request_user() END,
         CASE WHEN by_request THEN campaign.request_application() END,
         caller, nullif(btrim(event_add.reason), '')
-    FROM campaign.events e WHERE e.campaign_id = event_add.campaign_id;
+    FROM campaign.events e WHERE e.campaign_id = event_add.campaign_id
+    -- Of two transactions with old snapshots the second one is told to begin again (40001), instead
+    -- of reading of a key that it cannot see. Nobody else can meet that: the campaign is locked.
+    ON CONFLICT DO NOTHING;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the campaign was changed by somebody else' USING ERRCODE = 'serialization_failure';
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION campaign.event_add(text, text, text, text) IS

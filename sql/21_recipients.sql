@@ -47,27 +47,126 @@ CREATE TABLE campaign.uploads (
 );
 COMMENT ON TABLE campaign.uploads IS 'Numbers files that were imported, so that sending one again changes nothing.';
 COMMENT ON COLUMN campaign.uploads.campaign_id IS 'Campaign.';
-COMMENT ON COLUMN campaign.uploads.digest IS 'SHA-256 of the class and the file''s own SHA-256.';
+COMMENT ON COLUMN campaign.uploads.digest IS 'What tells it from another: campaign.upload_digest().';
 COMMENT ON COLUMN campaign.uploads.result IS 'What campaign_upload() returned.';
 COMMENT ON COLUMN campaign.uploads.created_at IS 'When it was imported.';
 ALTER TABLE campaign.uploads ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.uploads', '');
 
+CREATE FUNCTION campaign.upload_country(campaign_id text, country text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT nullif(campaign.country_name(coalesce(nullif(upload_country.country, ''),
+        (SELECT o.country FROM campaign.campaigns c JOIN campaign.companies o ON o.id = c.company_id
+         WHERE c.id = upload_country.campaign_id), campaign.country_default())), 'none')
+$$;
+COMMENT ON FUNCTION campaign.upload_country(text, text) IS
+'The country of national numbers in an upload, as an ISO code: the given one, else that of the campaign''s company, else campaign.country; NULL: numbers are international. An error if the given one does not exist.';
+
 CREATE FUNCTION campaign.recipients_import(
     campaign_id text, class campaign.recipient_class, first_seq bigint, numbers bytea,
-    skip_invalid boolean, allow_duplicates boolean, present bigint
+    skip_invalid boolean, allow_duplicates boolean, present bigint, country text
 ) RETURNS jsonb
 LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'campaign_recipients_import';
-COMMENT ON FUNCTION campaign.recipients_import(text, campaign.recipient_class, bigint, bytea, boolean, boolean, bigint) IS
-'Parses a numbers file and appends its recipients from first_seq on; returns {"accepted", "duplicates", "invalid", "errors"}. present: how many the campaign has in all classes. The caller holds the campaign''s lock.';
+COMMENT ON FUNCTION campaign.recipients_import(text, campaign.recipient_class, bigint, bytea, boolean, boolean, bigint, text) IS
+'Parses a plain list of numbers and appends its recipients from first_seq on; returns {"accepted", "duplicates", "invalid", "errors", "countries", "assumed"}. present: how many the campaign has in all classes; country: that of national numbers, empty for none. The caller holds the campaign''s lock.';
+
+CREATE FUNCTION campaign.table_import(
+    campaign_id text, class campaign.recipient_class, numbers bytea, skip_invalid boolean, allow_duplicates boolean,
+    present bigint, country text, format text, column_name text, vip_seq bigint, normal_seq bigint
+) RETURNS jsonb
+LANGUAGE C VOLATILE STRICT
+AS 'MODULE_PATHNAME', 'campaign_table_import';
+COMMENT ON FUNCTION campaign.table_import(text, campaign.recipient_class, bytea, boolean, boolean, bigint, text, text, text, bigint, bigint) IS
+'The same for a file with columns: its other columns become attributes. class: that of rows that do not say theirs; column_name: that of the numbers, empty to find it; vip_seq, normal_seq: the first seq of each class. The answer has "format", "columns", "classes" and "with_attributes" besides.';
+
+CREATE FUNCTION campaign.upload_format(numbers bytea, format text, column_name text, country text) RETURNS text
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'campaign_upload_format';
+COMMENT ON FUNCTION campaign.upload_format(bytea, text, text, text) IS
+'list, csv, tsv, semicolon or ndjson: the format that is asked for, or, if that is empty, the one that the file looks like.';
+
+CREATE FUNCTION campaign.upload_decode(numbers bytea, encoding text) RETURNS bytea
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'campaign_upload_decode';
+COMMENT ON FUNCTION campaign.upload_decode(bytea, text) IS
+'A file as UTF-8; encoding: utf-16, utf-16le, utf-16be, windows-1252, or utf-8 and empty for none of these.';
+
+CREATE FUNCTION campaign.upload_digest(
+    numbers bytea, class text, country text, format text, column_name text, encoding text
+) RETURNS bytea
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- What was asked for is a part of it: the same bytes may then mean other numbers.
+    IF num_nonnulls(country, format, column_name, encoding) > 0 THEN
+        class := class || ':' || jsonb_build_array(upper(country), lower(format), column_name, lower(encoding));
+    END IF;
+    RETURN sha256(convert_to(class || ':', 'UTF8') || sha256(numbers));
+END
+$$;
+COMMENT ON FUNCTION campaign.upload_digest(bytea, text, text, text, text, text) IS
+'What tells one upload from another: SHA-256 of its options and the file''s own SHA-256.';
+
+CREATE FUNCTION campaign.upload_store(
+    target campaign.campaigns, target_class campaign.recipient_class, numbers bytea, skip_invalid boolean,
+    allow_duplicates boolean, country text, format text, column_name text
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    seqs jsonb := (SELECT coalesce(jsonb_object_agg(p.class, p.total + 1), '{}') FROM campaign.progress p
+                   WHERE p.campaign_id = target.id);
+    found_format text := campaign.upload_format(numbers, coalesce(format, ''), coalesce(column_name, ''),
+        coalesce(country, ''));
+    answer jsonb;
+BEGIN
+    IF found_format = 'list' THEN
+        IF column_name <> '' THEN
+            RAISE EXCEPTION 'numbers file refused, nothing was stored: a plain list has no column "%"', left(column_name, 40)
+                USING ERRCODE = 'invalid_parameter_value', HINT = 'Name its format if it is a table.';
+        END IF;
+        answer := campaign.recipients_import(target.id, target_class,
+            coalesce((seqs ->> target_class::text)::bigint, 1), numbers, skip_invalid, allow_duplicates, target.total,
+            coalesce(country, ''));
+        answer := answer || jsonb_build_object('classes', jsonb_build_object(target_class, answer -> 'accepted'));
+    ELSE
+        answer := campaign.table_import(target.id, target_class, numbers, skip_invalid, allow_duplicates, target.total,
+            coalesce(country, ''), found_format, coalesce(column_name, ''), coalesce((seqs ->> 'VIP')::bigint, 1),
+            coalesce((seqs ->> 'NORMAL')::bigint, 1));
+    END IF;
+    IF (answer ->> 'with_attributes')::bigint > 0 THEN
+        IF target.generated THEN
+            RAISE EXCEPTION 'campaign "%" is a generated run: it takes no attributes', target.id
+                USING ERRCODE = 'object_not_in_prerequisite_state';
+        END IF;
+        UPDATE campaign.campaigns c SET message_version = 2 WHERE c.id = target.id;
+    END IF;
+    RETURN (answer - 'with_attributes') || (
+        SELECT CASE WHEN count(s.answer ->> 'suppressed') = 0 THEN '{}'::jsonb
+                    ELSE jsonb_build_object('suppressed', sum((s.answer ->> 'suppressed')::bigint)) END
+        FROM jsonb_object_keys(answer -> 'classes') AS added (class),
+            LATERAL campaign.suppressed_answer(target, added.class::campaign.recipient_class,
+                coalesce((seqs ->> added.class)::bigint, 1)) AS s (answer));
+END
+$$;
+COMMENT ON FUNCTION campaign.upload_store(campaign.campaigns, campaign.recipient_class, bytea, boolean, boolean, text, text, text) IS
+'Stores the recipients of a file, whatever its format, and returns the answer of the upload, with how many there are of each class as "classes". The caller holds the campaign''s lock.';
 
 CREATE FUNCTION @extschema@.campaign_upload(
     campaign_id text,
     numbers bytea,
     skip_invalid boolean DEFAULT false,
     allow_duplicates boolean DEFAULT false,
-    class text DEFAULT 'NORMAL'
+    class text DEFAULT 'NORMAL',
+    country text DEFAULT NULL,
+    format text DEFAULT NULL,
+    column_name text DEFAULT NULL,
+    encoding text DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -77,7 +176,6 @@ DECLARE
     target campaign.campaigns;
     target_class campaign.recipient_class;
     file_digest bytea;
-    class_total bigint;
     answer jsonb;
 BEGIN
     IF numbers IS NULL THEN
@@ -88,7 +186,8 @@ BEGIN
     END IF;
     target_class := class::campaign.recipient_class;
     target := campaign.campaign_lock(campaign_id);
-    file_digest := sha256(convert_to(class || ':', 'UTF8') || sha256(numbers));
+    country := campaign.upload_country(target.id, country);
+    file_digest := campaign.upload_digest(numbers, class, country, format, column_name, encoding);
 
     SELECT u.result INTO answer FROM campaign.uploads u
     WHERE u.campaign_id = target.id AND u.digest = file_digest;
@@ -101,40 +200,52 @@ BEGIN
                   HINT = 'Create another campaign for these numbers.';
     END IF;
 
-    SELECT p.total INTO class_total FROM campaign.progress p
-    WHERE p.campaign_id = target.id AND p.class = target_class;
-    answer := campaign.recipients_import(target.id, target_class, coalesce(class_total, 0) + 1, numbers,
-        coalesce(skip_invalid, false), coalesce(allow_duplicates, false), target.total);
-    answer := answer || campaign.suppressed_answer(target, target_class, coalesce(class_total, 0) + 1);
+    answer := campaign.upload_store(target, target_class, campaign.upload_decode(numbers, coalesce(encoding, '')),
+        coalesce(skip_invalid, false), coalesce(allow_duplicates, false), country, format, column_name);
 
     INSERT INTO campaign.progress AS p (campaign_id, class, total)
-    VALUES (target.id, target_class, (answer ->> 'accepted')::bigint)
+    SELECT target.id, added.key::campaign.recipient_class, added.value::bigint
+    FROM jsonb_each_text(answer -> 'classes') AS added
+    WHERE added.value::bigint > 0 OR added.key = class
     ON CONFLICT ON CONSTRAINT progress_pkey DO UPDATE SET total = p.total + excluded.total;
     UPDATE campaign.campaigns c
     SET total = c.total + (answer ->> 'accepted')::bigint, updated_at = clock_timestamp()
     WHERE c.id = target.id;
+    IF NOT answer ? 'format' THEN
+        answer := answer - 'classes';
+    END IF;
     INSERT INTO campaign.uploads (campaign_id, digest, result)
     VALUES (target.id, file_digest, answer);
     RETURN answer;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.campaign_upload(text, bytea, boolean, boolean, text) IS
-'Adds a file of phone numbers, one a line, to a draft campaign. All or nothing, unless skip_invalid; a number that the campaign already has is dropped, unless allow_duplicates. Returns {"accepted": n, "duplicates": n, "invalid": n, "errors": [{"line": n, "reason": "..."}]}; the same file again changes nothing and returns the same with "repeated": true.';
+COMMENT ON FUNCTION @extschema@.campaign_upload(text, bytea, boolean, boolean, text, text, text, text, text) IS
+'Adds a file of phone numbers, one a line, to a draft campaign. All or nothing, unless skip_invalid; a number that the campaign already has is dropped, unless allow_duplicates. Returns {"accepted": n, "duplicates": n, "invalid": n, "errors": [{"line": n, "reason": "..."}], "countries": {"BR": n}, "assumed": n}: how many of the valid numbers are of which country, and how many were read as international although they have neither + nor 00; the same file again changes nothing and returns the same with "repeated": true.';
 
 CREATE FUNCTION @extschema@.campaign_upload(
     campaign_id text,
     numbers text,
     skip_invalid boolean DEFAULT false,
     allow_duplicates boolean DEFAULT false,
-    class text DEFAULT 'NORMAL'
+    class text DEFAULT 'NORMAL',
+    country text DEFAULT NULL,
+    format text DEFAULT NULL,
+    column_name text DEFAULT NULL,
+    encoding text DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE sql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT @extschema@.campaign_upload(campaign_id, convert_to(numbers, 'UTF8'), skip_invalid,
-        allow_duplicates, class)
+BEGIN
+    IF lower(encoding) NOT IN ('utf-8', 'utf8') THEN
+        RAISE EXCEPTION 'numbers given as text have no encoding: give the bytes of the file'
+            USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN @extschema@.campaign_upload(campaign_id, convert_to(numbers, 'UTF8'), skip_invalid,
+        allow_duplicates, class, country, format, column_name, NULL::text);
+END
 $$;
-COMMENT ON FUNCTION @extschema@.campaign_upload(text, text, boolean, boolean, text) IS
+COMMENT ON FUNCTION @extschema@.campaign_upload(text, text, boolean, boolean, text, text, text, text, text) IS
 'As campaign_upload(text, bytea, ...), for numbers given as text.';
 
 -- Recipients that bring more than a number --------------------------------------------------------

@@ -59,7 +59,10 @@ CREATE FUNCTION @extschema@.campaign_send(
     user_id text DEFAULT NULL,
     ordered boolean DEFAULT true,
     skip_invalid boolean DEFAULT false,
-    allow_duplicates boolean DEFAULT false
+    allow_duplicates boolean DEFAULT false,
+    country text DEFAULT NULL,
+    format text DEFAULT NULL,
+    column_name text DEFAULT NULL
 ) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -68,10 +71,11 @@ DECLARE
     new_id text;
 BEGIN
     new_id := @extschema@.campaign_create(name, message, company_id, user_id, ordered);
-    PERFORM @extschema@.campaign_upload(new_id, numbers, skip_invalid, allow_duplicates, 'NORMAL'::text);
+    PERFORM @extschema@.campaign_upload(new_id, numbers, skip_invalid, allow_duplicates, 'NORMAL'::text,
+        country, format, column_name, NULL::text);
     PERFORM @extschema@.campaign_dispatch(new_id);
     RETURN new_id;
 END
 $$;
-COMMENT ON FUNCTION @extschema@.campaign_send(text, text, text, text, text, boolean, boolean, boolean) IS
+COMMENT ON FUNCTION @extschema@.campaign_send(text, text, text, text, text, boolean, boolean, boolean, text, text, text) IS
 'Creates a campaign, imports its numbers and dispatches it in one transaction; returns its id.';

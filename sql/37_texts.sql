@@ -78,6 +78,34 @@ $$;
 COMMENT ON FUNCTION campaign.texts_settle(campaign.campaigns) IS
 'Before a campaign with placeholders is dispatched: fills all texts once, refuses if one cannot be filled, and keeps what they cost. Costs nothing for any other campaign. The caller holds the campaign''s lock.';
 
+CREATE FUNCTION campaign.texts_preview(target campaign.campaigns, rows jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    answer jsonb := '[]';
+    one jsonb;
+    filled text;
+BEGIN
+    FOR one IN SELECT r.value FROM jsonb_array_elements(rows) WITH ORDINALITY AS r (value, place) ORDER BY r.place LOOP
+        BEGIN
+            filled := CASE WHEN one ->> 'phone_number' IS NULL THEN NULL
+                WHEN target.placeholders THEN campaign.placeholders_fill(target.message,
+                    campaign.attributes_canonical(nullif(one -> 'attributes', 'null')))
+                ELSE target.message END;
+            one := one || CASE WHEN filled IS NULL THEN '{}' ELSE jsonb_build_object('text', filled,
+                'segments', @extschema@.message_segments(filled) -> 'segments') END;
+        EXCEPTION WHEN object_not_in_prerequisite_state THEN
+            one := one || jsonb_build_object('problem', SQLERRM);
+        END;
+        answer := answer || jsonb_build_array(one);
+    END LOOP;
+    RETURN answer;
+END
+$$;
+COMMENT ON FUNCTION campaign.texts_preview(campaign.campaigns, jsonb) IS
+'Rows of a preview, [{"phone_number", "attributes"}], each with the "text" that it would get from this campaign and its "segments", or with the "problem" that it would get none; rows without a number as they are.';
+
 CREATE FUNCTION campaign.segments_known(target campaign.campaigns) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp

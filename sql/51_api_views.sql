@@ -13,7 +13,7 @@ COMMENT ON COLUMN campaign_api.users.created_at IS 'When the user signed up.';
 COMMENT ON COLUMN campaign_api.users.updated_at IS 'When it last changed.';
 
 CREATE VIEW campaign_api.companies WITH (security_invoker = true) AS
-SELECT c.id, c.name, c.document, c.created_at, c.updated_at
+SELECT c.id, c.name, c.document, c.country, c.created_at, c.updated_at
 FROM campaign.companies c WHERE NOT c.deleted;
 COMMENT ON VIEW campaign_api.companies IS
 $$Your companies
@@ -21,6 +21,7 @@ Whoever creates a company is its first member; members add others with POST /rpc
 COMMENT ON COLUMN campaign_api.companies.id IS 'cuid2';
 COMMENT ON COLUMN campaign_api.companies.name IS 'Name, 1 to 200 characters.';
 COMMENT ON COLUMN campaign_api.companies.document IS 'Registration document, unique; kept as its letters and digits in upper case.';
+COMMENT ON COLUMN campaign_api.companies.country IS 'Country of the national phone numbers in its files: an ISO code such as BR, or a calling code such as 55; none: its numbers are international; null: as the server is set.';
 COMMENT ON COLUMN campaign_api.companies.created_at IS 'When it was registered.';
 COMMENT ON COLUMN campaign_api.companies.updated_at IS 'When it last changed.';
 

@@ -115,6 +115,9 @@ BEGIN
             RETURN jsonb_populate_record(NEW, first_answer);
         END IF;
         target_id := @extschema@.company_create(NEW.name, NEW.document);
+        IF NEW.country IS NOT NULL THEN
+            PERFORM @extschema@.company_country_set(target_id, NEW.country);
+        END IF;
         INSERT INTO campaign.company_members (company_id, user_id) VALUES (target_id, user_id);
         PERFORM campaign.api_respond(201, 'Location', '/companies?id=eq.' || target_id);
     ELSE
@@ -127,7 +130,8 @@ BEGIN
     IF TG_OP = 'UPDATE' THEN
         UPDATE campaign.companies c
         SET name = campaign.company_name_check(NEW.name),
-            document = campaign.company_document_check(NEW.document), updated_at = clock_timestamp()
+            document = campaign.company_document_check(NEW.document),
+            country = campaign.country_name(NEW.country), updated_at = clock_timestamp()
         WHERE c.id = target_id AND NOT c.deleted;
     END IF;
     SELECT * INTO NEW FROM campaign_api.companies v WHERE v.id = target_id;

@@ -278,7 +278,10 @@ CREATE FUNCTION campaign_api.campaign_send(
     company_id text DEFAULT NULL,
     ordered boolean DEFAULT true,
     skip_invalid boolean DEFAULT false,
-    allow_duplicates boolean DEFAULT false
+    allow_duplicates boolean DEFAULT false,
+    country text DEFAULT NULL,
+    format text DEFAULT NULL,
+    column_name text DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -298,7 +301,7 @@ BEGIN
     PERFORM campaign.api_worker_require();
     new_id := @extschema@.campaign_create(name, message, owner_id, campaign.api_user(), ordered);
     upload := campaign.api_upload(new_id, campaign.numbers_from_json(numbers), skip_invalid,
-        allow_duplicates, 'NORMAL');
+        allow_duplicates, 'NORMAL', country, format, column_name, NULL, false);
     PERFORM campaign.api_respond(202, 'Location', '/campaigns?id=eq.' || new_id);
     RETURN campaign.repeat_keep(@extschema@.campaign_dispatch(new_id) || jsonb_build_object('upload', upload));
 EXCEPTION WHEN OTHERS THEN
@@ -308,16 +311,19 @@ EXCEPTION WHEN OTHERS THEN
         replace(hint, 'pass skip_invalid => true', 'send "skip_invalid": true'));
 END
 $$;
-COMMENT ON FUNCTION campaign_api.campaign_send(text, text, json, text, boolean, boolean, boolean) IS
+COMMENT ON FUNCTION campaign_api.campaign_send(text, text, json, text, boolean, boolean, boolean, text, text, text) IS
 $$Create, fill and dispatch a campaign in one request
 All of it happens, or nothing.
 
 name: name of the campaign.
 message: text that every recipient gets.
-numbers: array of phone numbers, or a string with one a line.
+numbers: array of phone numbers or of objects with one each, or a string that is a numbers file.
 company_id: a company of yours; may be left out by a member of exactly one.
 ordered: stored strictly in the order of the numbers.
 skip_invalid: leave invalid numbers out instead of refusing them all.
 allow_duplicates: keep repeated numbers.
+country: country of the national numbers, such as BR.
+format: list, csv, tsv, semicolon or ndjson; found by looking if left out.
+column_name: the column of the numbers; found by its name or its values if left out.
 
 202 with the campaign's status, its Location, and the result of the upload; errors as in the three requests.$$;

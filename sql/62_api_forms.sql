@@ -64,7 +64,7 @@ BEGIN
     PERFORM set_config('request.headers', (current_setting('request.headers')::jsonb
         || coalesce((SELECT jsonb_object_agg('x-' || replace(key, '_', '-'), value) FROM jsonb_each(fields)), '{}')
         || jsonb_build_object('x-campaign-id', campaign_id))::text, true);
-    RETURN campaign.api_upload_raw(numbers);
+    RETURN campaign.api_upload_raw(numbers, false);
 END
 $$;
 COMMENT ON FUNCTION campaign.form_upload(text, jsonb, bytea) IS 'Adds the file of a form to a campaign, with the options of the form.';

@@ -34,12 +34,16 @@ REVOKE ALL ON ALL FUNCTIONS IN SCHEMA campaign, campaign_api FROM PUBLIC;
 REVOKE ALL ON FUNCTION
     @extschema@.user_create(text, text),
     @extschema@.company_create(text, text),
+    @extschema@.company_country_set(text, text),
     @extschema@.campaign_create(text, text, text, text, boolean),
-    @extschema@.campaign_upload(text, bytea, boolean, boolean, text),
-    @extschema@.campaign_upload(text, text, boolean, boolean, text),
+    @extschema@.campaign_upload(text, bytea, boolean, boolean, text, text, text, text, text),
+    @extschema@.campaign_upload(text, text, boolean, boolean, text, text, text, text, text),
+    @extschema@.campaign_preview(bytea, text, boolean, boolean, text, text, text, text, text),
+    @extschema@.campaign_preview(text, text, boolean, boolean, text, text, text, text),
+    @extschema@.campaign_clear(text, text),
     @extschema@.campaign_status(text),
     @extschema@.campaign_dispatch(text),
-    @extschema@.campaign_send(text, text, text, text, text, boolean, boolean, boolean),
+    @extschema@.campaign_send(text, text, text, text, text, boolean, boolean, boolean, text, text, text),
     @extschema@.campaign_schedule(text, timestamptz, text),
     @extschema@.campaign_pause(text, text),
     @extschema@.campaign_resume(text, text),
@@ -89,7 +93,9 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_template(text, text),
     campaign.outbox_mark(text, text, integer, bigint),
     campaign.outbox_rewind(text, text, bigint),
-    campaign.outbox_suppressed(text, text, bigint, bigint[]),
+    campaign.outbox_opt_outs(text, text, bigint, bigint, xid8),
+    campaign.outbox_suppressed(text, bigint[]),
+    campaign.outbox_suppressions(bigint, integer),
     campaign.outbox_due(),
     campaign.outbox_finish(text[]),
     campaign.outbox_trouble(text, text),
@@ -163,9 +169,12 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_upload(bytea),
     campaign_api.campaign_upload(text),
     campaign_api.campaign_form(bytea),
-    campaign_api.campaign_upload_json(text, json, boolean, boolean, text),
+    campaign_api.campaign_upload_json(text, json, boolean, boolean, text, text, text, text),
+    campaign_api.campaign_preview(bytea),
+    campaign_api.campaign_preview_json(text, json, boolean, boolean, text, text, text, text),
+    campaign_api.campaign_clear(text, text),
     campaign_api.campaign_dispatch(text),
-    campaign_api.campaign_send(text, text, json, text, boolean, boolean, boolean),
+    campaign_api.campaign_send(text, text, json, text, boolean, boolean, boolean, text, text, text),
     campaign_api.campaign_status(text),
     campaign_api.campaign_schedule(text, timestamptz, text),
     campaign_api.campaign_pause(text, text),
@@ -185,6 +194,11 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_recipients(text, text, integer),
     campaign_api.campaign_generate(bigint, text, bigint, double precision, boolean),
     campaign_api.campaign_run_control(text, text, text, boolean),
+    campaign_api.suppression_add(text, text, text),
+    campaign_api.suppression_remove(text, text, text),
+    campaign_api.suppression_import(json, text, text, boolean),
+    campaign_api.suppression_list(text, text, integer, bigint),
+    campaign_api.inbound_message(text, text, text),
     campaign_api.application_create(text, text),
     campaign_api.application_rotate(text, boolean)
 TO campaign_user;
@@ -199,7 +213,7 @@ TO campaign_user, campaign_app;
 -- The views read with the rights of the request: the columns that they show, and the rows that the
 -- policies allow, which ask whose they are.
 GRANT SELECT (id, email, created_at, updated_at, deleted) ON campaign.users TO campaign_user;
-GRANT SELECT (id, name, document, created_at, updated_at, deleted) ON campaign.companies TO campaign_user;
+GRANT SELECT (id, name, document, country, created_at, updated_at, deleted) ON campaign.companies TO campaign_user;
 GRANT SELECT (company_id, user_id, created_at, deleted) ON campaign.company_members TO campaign_user;
 GRANT SELECT (id, name, company_id, user_id, message, ordered, test_of, status, total, error, scheduled_at,
     queued_at, started_at, published_at, sent_at, created_at, updated_at, deleted)
@@ -227,7 +241,7 @@ TO campaign_user, campaign_app;
 
 -- Writing to the views runs their triggers; ids, owners, status and times are not the client's.
 GRANT SELECT, DELETE, UPDATE (email) ON campaign_api.users TO campaign_user;
-GRANT SELECT, DELETE, INSERT (name, document), UPDATE (name, document)
+GRANT SELECT, DELETE, INSERT (name, document, country), UPDATE (name, document, country)
 ON campaign_api.companies TO campaign_user;
 GRANT SELECT, DELETE, INSERT (name, message, company_id, user_id, ordered), UPDATE (name, message, ordered)
 ON campaign_api.campaigns TO campaign_user;

@@ -15,6 +15,7 @@
 
 #include "contract/message.h"
 #include "settings.h"
+#include "upload/number.h"
 
 #define SECRET_LINE_MAX 4096 /* of a *_file */
 
@@ -42,6 +43,7 @@ int settings_job_workers;
 int settings_generate_max;
 bool settings_welcome_email;
 bool settings_notify;
+char *settings_country;
 
 typedef struct TextSetting
 {
@@ -141,6 +143,16 @@ static const NumberSetting number_settings[] = {
 	 "A million take about 325 MB.", &settings_generate_max, 1500000, 1, 1000000000, 0},
 };
 
+static bool check_country(char **value, void **extra, GucSource source)
+{
+	NumberRules rules;
+
+	if (number_rules_set(&rules, *value))
+		return true;
+	GUC_check_errhint("Use its ISO code, such as BR, or its calling code, such as 55.");
+	return false;
+}
+
 void settings_define(void)
 {
 	for (int i = 0; i < lengthof(text_settings); i++)
@@ -165,6 +177,10 @@ void settings_define(void)
 	DefineCustomBoolVariable("campaign.notify", "Whether the progress of campaigns is notified.",
 							 "On the channel campaign_progress, by the worker.", &settings_notify,
 							 true, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomStringVariable("campaign.country", "Country of national phone numbers.",
+							   "ISO code or calling code; a company's own and that of an upload "
+							   "win. Empty: numbers are international.",
+							   &settings_country, "", PGC_USERSET, 0, check_country, NULL, NULL);
 	MarkGUCPrefixReserved("campaign");
 }
 

@@ -29,6 +29,7 @@ extern int settings_job_workers;
 extern int settings_generate_max;
 extern bool settings_welcome_email;
 extern bool settings_notify;
+extern char *settings_country; /* of national numbers; empty: none */
 
 /* Defines them; called once, by _PG_init(). */
 void settings_define(void);

@@ -17,9 +17,8 @@ def sha256(*parts):
 
 
 def leaf_hash(receipt):
-    vip = receipt.get("class") == "VIP"
     seq = receipt.get("seq", receipt["place"] + 1 - receipt.get("vips", 0))
-    leaf = bytes([0, not vip]) + seq.to_bytes(8, "big")
+    leaf = bytes([0, receipt.get("class") != "VIP"]) + seq.to_bytes(8, "big")
     for at, name in enumerate(("identifier", "number", "text", "attributes")):
         if at < 3 or name in receipt:
             part = receipt[name]

@@ -53,6 +53,38 @@ uint32_t utf8_next(const char **at)
 	return **at == '\0' ? 0 : decode(at, strnlen(*at, LONGEST));
 }
 
+uint32_t utf8_next_before(const char **at, const char *end)
+{
+	return decode(at, (size_t) (end - *at));
+}
+
+size_t utf8_put(uint32_t c, char *out)
+{
+	if (c < 0x80)
+	{
+		out[0] = (char) c;
+		return 1;
+	}
+	if (c < 0x800)
+	{
+		out[0] = (char) (0xC0 | c >> 6);
+		out[1] = (char) (0x80 | (c & 0x3F));
+		return 2;
+	}
+	if (c < 0x10000)
+	{
+		out[0] = (char) (0xE0 | c >> 12);
+		out[1] = (char) (0x80 | (c >> 6 & 0x3F));
+		out[2] = (char) (0x80 | (c & 0x3F));
+		return 3;
+	}
+	out[0] = (char) (0xF0 | c >> 18);
+	out[1] = (char) (0x80 | (c >> 12 & 0x3F));
+	out[2] = (char) (0x80 | (c >> 6 & 0x3F));
+	out[3] = (char) (0x80 | (c & 0x3F));
+	return 4;
+}
+
 bool utf8_check(const char *text)
 {
 	uint32_t character;

@@ -19,6 +19,12 @@
  */
 uint32_t utf8_next(const char **at);
 
+/* The same for bytes that end at `end`, which *at has not reached; 0 is a NUL byte. */
+uint32_t utf8_next_before(const char **at, const char *end);
+
+/* Writes a character, of 4 bytes at most; returns how many. */
+size_t utf8_put(uint32_t c, char *out);
+
 /* The whole text is UTF-8. */
 bool utf8_check(const char *text);
 

@@ -1,6 +1,7 @@
 /*
  * numbers_json.c - campaign.numbers_from_json(): phone numbers that came as JSON, as the lines of a
- * numbers file. Reads them one after the other: an array of a million is no million rows first.
+ * numbers file; an element that is an object becomes a line of JSON. Reads them one after the
+ * other: an array of a million is no million rows first.
  *
  * Must never join two elements to one line, or make two lines of one: element n is line n.
  */
@@ -31,6 +32,9 @@ typedef struct Lines
 	StringInfoData text;
 	int64 elements; /* of the array, so far */
 	bool in_array;
+	int depth; /* of arrays and objects in the element */
+	JsonLexContext *lex;
+	const char *start; /* of the object that is read */
 } Lines;
 
 PG_FUNCTION_INFO_V1(campaign_numbers_from_json);
@@ -48,16 +52,30 @@ static void refuse_type(void)
 					errmsg("numbers must be an array of phone numbers, or text with one a line")));
 }
 
+static void begin_line(Lines *lines)
+{
+	if (lines->elements++ > 0)
+		appendStringInfoChar(&lines->text, '\n');
+}
+
 static Parsed begin_array(void *state)
 {
 	Lines *lines = state;
 
-	if (lines->in_array)
+	if (lines->in_array && lines->depth++ == 0)
 	{
 		lines->elements++;
 		refuse_element(lines);
 	}
 	lines->in_array = true;
+	PARSED;
+}
+
+static Parsed end_array(void *state)
+{
+	Lines *lines = state;
+
+	lines->depth--;
 	PARSED;
 }
 
@@ -67,8 +85,29 @@ static Parsed begin_object(void *state)
 
 	if (!lines->in_array)
 		refuse_type();
-	lines->elements++;
-	refuse_element(lines);
+	if (lines->depth++ == 0)
+	{
+		begin_line(lines);
+		lines->start = lines->lex->token_start;
+	}
+	PARSED;
+}
+
+/* As it came, but on one line: JSON has line breaks between its parts only. */
+static Parsed end_object(void *state)
+{
+	Lines *lines = state;
+	int from = lines->text.len;
+
+	if (--lines->depth > 0)
+		PARSED;
+	appendBinaryStringInfo(&lines->text, lines->start,
+						   (int) (lines->lex->prev_token_terminator - lines->start));
+	for (int i = from; i < lines->text.len; i++)
+	{
+		if (lines->text.data[i] == '\n' || lines->text.data[i] == '\r')
+			lines->text.data[i] = ' ';
+	}
 	PARSED;
 }
 
@@ -83,8 +122,12 @@ static Parsed take_scalar(void *state, char *token, JsonTokenType type)
 		appendStringInfoString(&lines->text, token);
 		PARSED;
 	}
-	if (lines->elements++ > 0)
-		appendStringInfoChar(&lines->text, '\n');
+	if (lines->depth > 0)
+	{
+		pfree(token);
+		PARSED;
+	}
+	begin_line(lines);
 	if ((type != JSON_TOKEN_STRING && type != JSON_TOKEN_NUMBER) || strpbrk(token, "\r\n") != NULL)
 		refuse_element(lines);
 	appendStringInfoString(&lines->text, token);
@@ -106,7 +149,9 @@ Datum campaign_numbers_from_json(PG_FUNCTION_ARGS)
 	Lines lines = {.in_array = false};
 	JsonSemAction actions = {.semstate = &lines,
 							 .array_start = begin_array,
+							 .array_end = end_array,
 							 .object_start = begin_object,
+							 .object_end = end_object,
 							 .scalar = take_scalar};
 	JsonLexContext *lex;
 
@@ -117,6 +162,7 @@ Datum campaign_numbers_from_json(PG_FUNCTION_ARGS)
 #else
 	lex = makeJsonLexContext(PG_GETARG_TEXT_PP(0), true);
 #endif
+	lines.lex = lex;
 	initStringInfo(&lines.text);
 	pg_parse_json_or_ereport(lex, &actions);
 	PG_RETURN_BYTEA_P(utf8_bytes(&lines.text));

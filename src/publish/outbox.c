@@ -18,7 +18,6 @@
 #include "outbox.h"
 #include "program/sometimes.h"
 #include "session.h"
-#include "suppressed.h"
 
 static SessionQuery page_query =
 	SESSION_QUERY("SELECT campaign.outbox_page($1, $2, $3)", TEXTOID, TEXTOID, INT4OID);
@@ -210,7 +209,6 @@ int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limi
 	rows = (int) Min(SPI_processed, limit);
 	while (count < rows && take_recipient(count, seq + 1 + count, &recipients[count]))
 		count++;
-	suppressed_look(campaign_id, class, seq + 1, recipients, count);
 	session_finish();
 	return count;
 }
@@ -281,7 +279,6 @@ int outbox_read_own(const char *campaign_id, MessageClass class, int64 seq, int 
 		bytes += owns[count].text_length + owns[count].attributes_length;
 		count++;
 	}
-	suppressed_look(campaign_id, class, seq + 1, recipients, count);
 	session_finish();
 	return count;
 }

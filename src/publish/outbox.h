@@ -81,8 +81,8 @@ void outbox_find(const char *const *campaign_ids, int count, OutboxPage *page);
 bool outbox_template(const char *campaign_id, MessageClass class, OutboxTemplate *template);
 
 /*
- * Phones of the recipients after `seq`, at most `limit`, in order, and which of them are
- * suppressed at this moment; returns how many, which ends before the first one that is missing.
+ * Phones of the recipients after `seq`, at most `limit`, in order; returns how
+ * many, which ends before the first one that is missing.
  */
 int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limit,
 				OutboxRecipient *recipients);

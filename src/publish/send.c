@@ -16,6 +16,7 @@
 #include "program/sometimes.h"
 #include "send.h"
 #include "settings.h"
+#include "suppressed.h"
 
 #define SEND_BATCH_HEAD 256 /* bytes of a body around text and recipients */
 #define SEND_RECIPIENT	80	/* bytes of a recipient in a body, at most */
@@ -190,6 +191,7 @@ static bool publish_stream(Worker *worker, Stream *stream)
 	if (limit == 0)
 		return false;
 	count = read_recipients(worker, stream, limit);
+	suppressed_look(stream->campaign_id, stream->class, stream->next, worker->recipients, count);
 	/* A restore that is not finished, or damage. */
 	if (count == 0)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),

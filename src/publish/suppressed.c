@@ -1,8 +1,8 @@
 /*
  * suppressed.c - the look at the suppression lists; see suppressed.h.
  *
- * Must never remember from one batch to the next that somebody is on no list: an opt-out
- * that is committed before a recipient is published stops it.
+ * Must never remember from one batch to the next that somebody is on no list, without asking what
+ * was put on one since: an opt-out that is committed before a recipient is published stops it.
  */
 #include "postgres.h"
 
@@ -10,12 +10,32 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 
+#include "listed.h"
 #include "program/sometimes.h"
 #include "session.h"
 #include "suppressed.h"
 
-static SessionQuery suppressed_query = SESSION_QUERY(
-	"SELECT campaign.outbox_suppressed($1, $2, $3, $4)", TEXTOID, TEXTOID, INT8OID, INT8ARRAYOID);
+
+static SessionQuery opt_outs_query =
+	SESSION_QUERY("SELECT left_out, numbers, horizon "
+				  "FROM campaign.outbox_opt_outs($1, $2, $3, $4, $5)",
+				  TEXTOID, TEXTOID, INT8OID, INT8OID, XID8OID);
+static SessionQuery suppressed_query =
+	SESSION_QUERY("SELECT campaign.outbox_suppressed($1, $2)", TEXTOID, INT8ARRAYOID);
+
+/* Recipients of a batch, and those that may be on a list. */
+typedef struct Look
+{
+	const char *campaign_id;
+	MessageClass class;
+	int64 first_seq;
+	OutboxRecipient *recipients;
+	int count;
+	bool filtered; /* the filter knows all lists as they are now */
+	int *places;   /* of those that it does not rule out */
+	Datum *numbers;
+	int possible;
+} Look;
 
 /* The digits behind the '+'. */
 static int64 digits_of(const OutboxRecipient *recipient)
@@ -27,36 +47,96 @@ static int64 digits_of(const OutboxRecipient *recipient)
 	return digits;
 }
 
-static Datum numbers_of(const OutboxRecipient *recipients, int count)
+static int take_items(Datum array, Datum **items)
 {
-	Datum *items = palloc(count * sizeof(Datum));
+	int count;
 
+	deconstruct_array(DatumGetArrayTypeP(array), INT8OID, sizeof(int64), FLOAT8PASSBYVAL,
+					  TYPALIGN_DOUBLE, items, NULL, &count);
+	return count;
+}
+
+/* What was left out before, and what the filter does not know yet. */
+static void catch_up(Look *look)
+{
+	Datum since = (Datum) 0;
+	Datum numbers;
+	Datum *seqs;
+	int count;
+	bool unknown;
+
+	look->filtered = listed_ready(&since);
+	session_execute(&opt_outs_query,
+					(Datum[]){CStringGetTextDatum(look->campaign_id),
+							  CStringGetTextDatum(message_class_name(look->class)),
+							  Int64GetDatum(look->first_seq),
+							  Int64GetDatum(look->first_seq + look->count - 1), since},
+					look->filtered ? NULL : "    n");
+	count = take_items(session_column(0, 1), &seqs);
 	for (int i = 0; i < count; i++)
-		items[i] = Int64GetDatum(digits_of(&recipients[i]));
-	return PointerGetDatum(
-		construct_array(items, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+		look->recipients[DatumGetInt64(seqs[i]) - look->first_seq].suppressed = true;
+	numbers = SPI_getbinval(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2, &unknown);
+	if (!look->filtered)
+		return;
+	if (unknown)
+	{
+		SOMETIMES("worker.many_opt_outs");
+		listed_forget();
+		look->filtered = false;
+		return;
+	}
+	listed_add(numbers, session_column(0, 3));
+}
+
+static void choose_possible(Look *look)
+{
+	look->places = palloc(look->count * sizeof(int));
+	look->numbers = palloc(look->count * sizeof(Datum));
+	for (int i = 0; i < look->count; i++)
+	{
+		int64 digits = digits_of(&look->recipients[i]);
+
+		if (look->recipients[i].suppressed || (look->filtered && !listed_possible(digits)))
+			continue;
+		look->places[look->possible] = i;
+		look->numbers[look->possible++] = Int64GetDatum(digits);
+	}
+}
+
+static void look_up(Look *look)
+{
+	ArrayType *numbers;
+	Datum *found;
+	int count;
+
+	if (look->possible == 0)
+		return;
+	numbers = construct_array(look->numbers, look->possible, INT8OID, sizeof(int64),
+							  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE);
+	session_execute(&suppressed_query,
+					(Datum[]){CStringGetTextDatum(look->campaign_id), PointerGetDatum(numbers)},
+					NULL);
+	count = take_items(session_column(0, 1), &found);
+	for (int i = 0; i < count; i++)
+		look->recipients[look->places[DatumGetInt64(found[i]) - 1]].suppressed = true;
 }
 
 void suppressed_look(const char *campaign_id, MessageClass class, int64 first_seq,
 					 OutboxRecipient *recipients, int count)
 {
-	Datum *seqs;
-	int found;
+	Look look = {.campaign_id = campaign_id,
+				 .class = class,
+				 .first_seq = first_seq,
+				 .recipients = recipients,
+				 .count = count};
 
 	if (count == 0)
 		return;
-	session_execute(&suppressed_query,
-					(Datum[]){CStringGetTextDatum(campaign_id),
-							  CStringGetTextDatum(message_class_name(class)),
-							  Int64GetDatum(first_seq), numbers_of(recipients, count)},
-					NULL);
-	deconstruct_array(DatumGetArrayTypeP(session_column(0, 1)), INT8OID, sizeof(int64),
-					  FLOAT8PASSBYVAL, TYPALIGN_DOUBLE, &seqs, NULL, &found);
-	for (int i = 0; i < found; i++)
-	{
-		int64 place = DatumGetInt64(seqs[i]) - first_seq;
-
-		if (place >= 0 && place < count)
-			recipients[place].suppressed = true;
-	}
+	session_begin();
+	catch_up(&look);
+	choose_possible(&look);
+	look_up(&look);
+	if (!look.filtered)
+		listed_missed(count);
+	session_finish();
 }

@@ -46,3 +46,18 @@ char *bad_lines_detail(const BadLines *lines)
 	return psprintf("%s\nand " INT64_FORMAT " more invalid lines", lines->shown.data,
 					lines->count - BAD_LINES_SHOWN);
 }
+
+void bad_lines_require(const BadLines *lines, bool skip_invalid, uint64 valid)
+{
+	if (lines->count > 0 && !skip_invalid)
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("numbers file refused, nothing was stored: %s", lines->first),
+			 errdetail("%s", bad_lines_detail(lines)),
+			 errhint("Correct these lines, or pass skip_invalid => true to send to the others.")));
+	if (valid == 0)
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("numbers file holds no valid number: %s",
+							   lines->count > 0 ? lines->first : "it is empty")));
+}

@@ -14,9 +14,9 @@
 typedef struct BadLines
 {
 	int64 count;
-	char first[NUMBERS_REASON_SIZE + 32]; /* "line 3: too short …" */
-	StringInfoData shown;				  /* the first 20 as lines of text, for an error's detail */
-	StringInfoData json;				  /* the first 1,000 as elements of a JSON array */
+	char first[NUMBER_REASON_SIZE + 32]; /* "line 3: too short …" */
+	StringInfoData shown;				 /* the first 20 as lines of text, for an error's detail */
+	StringInfoData json;				 /* the first 1,000 as elements of a JSON array */
 } BadLines;
 
 void bad_lines_create(BadLines *lines);
@@ -26,5 +26,8 @@ void bad_lines_add(BadLines *lines, const Number *number);
 
 /* An error's detail: the first of them, and how many more there are. */
 char *bad_lines_detail(const BadLines *lines);
+
+/* An error if a file with these is to be refused, or has no valid number. */
+void bad_lines_require(const BadLines *lines, bool skip_invalid, uint64 valid);
 
 #endif /* CAMPAIGN_BAD_LINES_H */

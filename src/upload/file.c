@@ -19,8 +19,11 @@ static void answer_interrupts(void)
 	CHECK_FOR_INTERRUPTS();
 }
 
-static void take_number(NumbersFile *file, uint64 digits)
+static void take_number(NumbersFile *file, const Number *number)
 {
+	uint64 digits = number->digits;
+
+	found_countries_add(&file->found, number);
 	if (file->bad.count > 0 && !file->skip_invalid)
 		return;
 	if (file->allow_duplicates || number_set_add(&file->seen, digits))
@@ -38,15 +41,16 @@ void file_read(NumbersFile *file, const char *data, Size length)
 	number_list_create(&file->numbers);
 	bad_lines_create(&file->bad);
 	file->duplicates = 0;
+	memset(&file->found, 0, sizeof(file->found));
 	if (!file->allow_duplicates)
 		number_set_create(&file->seen, length / LINE_TYPICAL);
 
-	numbers_open(&parser, data, length);
+	numbers_open(&parser, &file->rules, data, length);
 	parser.pause = answer_interrupts;
 	while ((result = numbers_next(&parser, &number)) != NUMBERS_END)
 	{
 		if (result == NUMBERS_VALID)
-			take_number(file, number.digits);
+			take_number(file, &number);
 		else
 			bad_lines_add(&file->bad, &number);
 	}
@@ -67,15 +71,5 @@ void file_drop_marked(NumbersFile *file)
 
 void file_require(const NumbersFile *file)
 {
-	if (file->bad.count > 0 && !file->skip_invalid)
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("numbers file refused, nothing was stored: %s", file->bad.first),
-			 errdetail("%s", bad_lines_detail(&file->bad)),
-			 errhint("Correct these lines, or pass skip_invalid => true to send to the others.")));
-	if (file->numbers.count == 0)
-		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("numbers file holds no valid number: %s",
-							   file->bad.count > 0 ? file->bad.first : "it is empty")));
+	bad_lines_require(&file->bad, file->skip_invalid, file->numbers.count);
 }

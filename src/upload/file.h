@@ -7,6 +7,8 @@
 #include "postgres.h"
 
 #include "bad_lines.h"
+#include "found_countries.h"
+#include "number.h"
 #include "number_list.h"
 #include "number_set.h"
 
@@ -14,10 +16,12 @@ typedef struct NumbersFile
 {
 	bool skip_invalid;
 	bool allow_duplicates;
+	NumberRules rules;
 
 	NumberList numbers; /* in the file's order, each once unless duplicates are allowed */
 	NumberSet seen;		/* the same as a set; not made if duplicates are allowed */
 	int64 duplicates;	/* numbers that were left out because they were already there */
+	FoundCountries found;
 	BadLines bad;
 } NumbersFile;
 

@@ -12,22 +12,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* E.164 as accepted here: country code and number, the first digit not 0. */
-#define NUMBERS_DIGITS_MIN 8
-#define NUMBERS_DIGITS_MAX 15
+#include "counter.h"
+#include "number.h"
 
 /* How much is read between two calls of `pause`: some tenths of a millisecond. */
 #define NUMBERS_PAUSE_BYTES 65536
 
-/* A reason with its excerpt, in bytes with the NUL: always valid, printable UTF-8. */
-#define NUMBERS_REASON_SIZE 192
-
 typedef struct NumbersParser
 {
+	NumberRules rules;
 	const char *data;
 	size_t length;
 	size_t offset;	 /* of the next line */
 	int64_t line;	 /* last one returned or skipped, from 1 */
+	Counter counter; /* of a numbered list */
 	bool first_seen; /* a line that is not blank has been read: no header row any more */
 
 	/*
@@ -38,19 +36,6 @@ typedef struct NumbersParser
 	const char *paused_at;
 } NumbersParser;
 
-typedef struct Number
-{
-	int64_t line; /* in the file, from 1; LF, CRLF and a lone CR each end a line */
-
-	/* NUMBERS_VALID: "+5511987654321" with its NUL, and the digits as a number. */
-	char text[NUMBERS_DIGITS_MAX + 2];
-	int text_length;
-	uint64_t digits;
-
-	/* NUMBERS_INVALID: what is wrong, for a person. */
-	char reason[NUMBERS_REASON_SIZE];
-} Number;
-
 typedef enum NumbersResult
 {
 	NUMBERS_END,
@@ -59,12 +44,11 @@ typedef enum NumbersResult
 } NumbersResult;
 
 /* Starts at the beginning of `data`, which must stay in place until the end. */
-void numbers_open(NumbersParser *parser, const char *data, size_t length);
+void numbers_open(NumbersParser *parser, const NumberRules *rules, const char *data, size_t length);
 
 /*
- * The next line that is not blank. Accepted in a number: one '+' before the
- * first digit, spaces, tabs, ( ) - . /, and the invisible marks and dashes that
- * copied text carries. A UTF-16 file gives one NUMBERS_INVALID for line 1, then
+ * The next line that is not blank, read by number_read(); the counters of a numbered list are
+ * dropped if they run. A file that is no text gives one NUMBERS_INVALID for line 1, then
  * NUMBERS_END.
  */
 NumbersResult numbers_next(NumbersParser *parser, Number *number);

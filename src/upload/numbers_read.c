@@ -16,6 +16,7 @@
 #endif
 
 #include "file.h"
+#include "settings.h"
 
 PG_FUNCTION_INFO_V1(campaign_numbers_read);
 
@@ -43,6 +44,7 @@ Datum campaign_numbers_read(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "a row was expected as the result");
+	(void) number_rules_set(&file.rules, settings_country);
 	file_read(&file, VARDATA_ANY(numbers), VARSIZE_ANY_EXHDR(numbers));
 	file_require(&file);
 	json = psprintf("{\"accepted\": " UINT64_FORMAT ", \"duplicates\": " INT64_FORMAT

@@ -47,6 +47,7 @@ void packed_create(Packed *packed, Datum campaign_id, Datum class)
 	packed->campaign_id = campaign_id;
 	packed->class = class;
 	packed->until = 0;
+	packed->preview = false;
 	number_list_create(&packed->loose);
 }
 
@@ -165,7 +166,7 @@ static void pack_loose(Packed *packed)
 	Datum values[PACKED_WRITE_ROWS];
 	int count;
 
-	if (packed->loose.count < PACKED_WORTH)
+	if (packed->loose.count < PACKED_WORTH || packed->preview)
 		return;
 	SPI_connect();
 	rows = palloc(PACKED_WRITE_ROWS * sizeof(PackedRow));
@@ -201,6 +202,7 @@ void packed_compare(Packed *packed, Oid class_type, NumberSet *seen)
 		packed_create(
 			&other, packed->campaign_id,
 			DirectFunctionCall2(enum_in, CStringGetDatum(names[i]), ObjectIdGetDatum(class_type)));
+		other.preview = packed->preview;
 		if (DatumGetObjectId(other.class) != DatumGetObjectId(packed->class))
 			compare_class(&other, seen);
 	}

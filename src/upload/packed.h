@@ -17,6 +17,7 @@ typedef struct Packed
 	Datum class;	   /* campaign.recipient_class */
 	int64 until;	   /* the seq up to which its numbers are packed */
 	NumberList loose;  /* the numbers after that, which are rows only */
+	bool preview;	   /* nothing is to be written: what is loose stays so */
 } Packed;
 
 /* A class of a campaign without recipients. */

@@ -25,6 +25,8 @@
 typedef struct Rows
 {
 	NumberListPlace place;
+	const RowAttributes *attributes; /* NULL: the rows have no such column */
+	NumberListPlace attributes_place;
 	int64 next_seq;
 	char prefix[ROW_MAX]; /* of every row: field count, campaign_id, class */
 	int prefix_length;
@@ -71,16 +73,34 @@ static int put_copy_header(char *out)
 	return sizeof(signature) + 8;
 }
 
+/* jsonb in COPY's binary format: its version, and JSON. */
+static int put_attributes(Rows *rows, char *out)
+{
+	uint64 place = 0;
+	int length;
+
+	if (!number_list_next(&rows->attributes_place, &place))
+		elog(ERROR, "a row of the file has no place");
+	length = (int) rows->attributes->write(rows->attributes->argument, place, out + 5);
+	if (length == 0)
+		return put_int32(out, -1);
+	put_int32(out, length + 1);
+	out[4] = 1;
+	return length + 5;
+}
+
 static void put_row(Rows *rows, uint64 digits)
 {
 	char *out = rows->buffer + rows->buffer_end;
 	uint64 seq = pg_hton64((uint64) rows->next_seq);
-	char phone[NUMBERS_DIGITS_MAX + 2] = "+";
+	char phone[NUMBER_DIGITS_MAX + 2] = "+";
 	int length = rows->prefix_length;
 
 	memcpy(out, rows->prefix, length);
 	length += put_field(out + length, (const char *) &seq, sizeof(seq));
 	length += put_field(out + length, phone, 1 + pg_ulltoa_n(digits, phone + 1));
+	if (rows->attributes != NULL)
+		length += put_attributes(rows, out + length);
 	rows->buffer_end += length;
 	rows->next_seq++;
 }
@@ -135,6 +155,7 @@ static void copy_from(Rows *rows)
 	ParseState *pstate = make_parsestate(NULL);
 	List *columns = list_make4(makeString("campaign_id"), makeString("class"), makeString("seq"),
 							   makeString("phone_number"));
+	List *more = rows->attributes != NULL ? lappend(columns, makeString("attributes")) : columns;
 	List *options = list_make1(makeDefElem("format", (Node *) makeString("binary"), -1));
 	CopyFromState copy;
 
@@ -142,7 +163,7 @@ static void copy_from(Rows *rows)
 	PG_TRY();
 	{
 		current_rows = rows;
-		copy = BeginCopyFrom(pstate, relation, NULL, NULL, false, copy_read, columns, options);
+		copy = BeginCopyFrom(pstate, relation, NULL, NULL, false, copy_read, more, options);
 		(void) CopyFrom(copy);
 		EndCopyFrom(copy);
 	}
@@ -155,19 +176,23 @@ static void copy_from(Rows *rows)
 }
 
 void rows_copy(const char *campaign_id, const char *class, int64 first_seq,
-			   const NumberList *numbers)
+			   const NumberList *numbers, const RowAttributes *attributes)
 {
 	Rows *rows = palloc0(sizeof(Rows));
+	Size row_max = ROW_MAX + (attributes != NULL ? attributes->size : 0);
 
 	if (strlen(campaign_id) > MESSAGE_ID_MAX)
 		elog(ERROR, "campaign id \"%s\" is longer than %d characters", campaign_id, MESSAGE_ID_MAX);
 	rows->place = number_list_begin(numbers);
+	rows->attributes = attributes;
+	if (attributes != NULL)
+		rows->attributes_place = number_list_begin(attributes->places);
 	rows->next_seq = first_seq;
-	rows->prefix_length = put_int16(rows->prefix, 4);
+	rows->prefix_length = put_int16(rows->prefix, attributes != NULL ? 5 : 4);
 	rows->prefix_length +=
 		put_field(rows->prefix + rows->prefix_length, campaign_id, strlen(campaign_id));
 	rows->prefix_length += put_field(rows->prefix + rows->prefix_length, class, strlen(class));
-	rows->buffer = palloc(BUFFER_SIZE + ROW_MAX);
+	rows->buffer = palloc(BUFFER_SIZE + row_max);
 	rows->buffer_end = put_copy_header(rows->buffer);
 	copy_from(rows);
 }

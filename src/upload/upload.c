@@ -19,15 +19,16 @@
 #include "file.h"
 #include "packed.h"
 #include "rows.h"
+#include "table_answer.h"
 
 PG_FUNCTION_INFO_V1(campaign_recipients_import);
 
 static Datum answer(const NumbersFile *file)
 {
-	char *json =
-		psprintf("{\"accepted\": " UINT64_FORMAT ", \"duplicates\": " INT64_FORMAT
-				 ", \"invalid\": " INT64_FORMAT ", \"errors\": [%s]}",
-				 file->numbers.count, file->duplicates, file->bad.count, file->bad.json.data);
+	char *json = psprintf("{\"accepted\": " UINT64_FORMAT ", \"duplicates\": " INT64_FORMAT
+						  ", \"invalid\": " INT64_FORMAT ", \"errors\": [%s], %s}",
+						  file->numbers.count, file->duplicates, file->bad.count,
+						  file->bad.json.data, found_countries_json(&file->found));
 
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
 }
@@ -41,7 +42,8 @@ static void store(const NumberList *numbers, Packed *packed, int64 first_seq)
 	if (numbers->count == 0)
 		return;
 	rows_copy(TextDatumGetCString(packed->campaign_id),
-			  DatumGetCString(DirectFunctionCall1(enum_out, packed->class)), first_seq, numbers);
+			  DatumGetCString(DirectFunctionCall1(enum_out, packed->class)), first_seq, numbers,
+			  NULL);
 	if (packed->until + (int64) packed->loose.count == first_seq - 1)
 		packed_append(packed, numbers);
 }
@@ -50,10 +52,13 @@ Datum campaign_recipients_import(PG_FUNCTION_ARGS)
 {
 	int64 first_seq = PG_GETARG_INT64(2);
 	bytea *numbers = PG_GETARG_BYTEA_PP(3);
-	NumbersFile file = {.skip_invalid = PG_GETARG_BOOL(4), .allow_duplicates = PG_GETARG_BOOL(5)};
+	NumbersFile file = {.skip_invalid = PG_GETARG_BOOL(4),
+						.allow_duplicates = PG_GETARG_BOOL(5),
+						.rules = {COUNTRY_NONE}};
 	int64 present = PG_GETARG_INT64(6);
 	Packed packed;
 
+	table_rules(&file.rules, text_to_cstring(PG_GETARG_TEXT_PP(7)));
 	file_read(&file, VARDATA_ANY(numbers), VARSIZE_ANY_EXHDR(numbers));
 	file_require(&file);
 	packed_create(&packed, PG_GETARG_DATUM(0), PG_GETARG_DATUM(1));

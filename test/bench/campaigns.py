@@ -14,6 +14,7 @@ POLL_MAX_S = 0.02
 POLL_SHARE = 0.01       # of the time so far: exact enough, and looking takes time, too
 SAMPLE_S = 0.02
 PATIENCE_S = 20
+ATTRIBUTES_CHUNK = 25_000
 SLOWEST_RATE = 1000     # numbers a second; a campaign that is slower counts as stuck
 KIB_IN_MIB = 1024
 
@@ -30,6 +31,20 @@ def make(stack, count):
     answer = stack.value("SELECT campaign_upload(%s, %s::text)", campaign_id, numbers)
     if answer["accepted"] != count:
         raise Unmeasured(f"{answer['accepted']} of {count} numbers were accepted")
+    return campaign_id
+
+
+def make_with_attributes(stack, count):
+    """The same with attributes like those of a generated record; its id."""
+    campaign_id = stack.value("SELECT campaign_create('bench', %s)", TEXT)
+    for first in range(1, count + 1, ATTRIBUTES_CHUNK):
+        stack.sql("""
+            SELECT campaign.recipients_add(%s, array_agg('NORMAL'::campaign.recipient_class),
+                array_agg('+' || 5511900000000 + n * 61803399 %% 100000000), NULL,
+                array_agg(jsonb_build_object('id', n, 'customer', 'Maria Oliveira', 'amount', 1234.56,
+                    'tier', 'GOLD', 'observations', '', 'status', 'pendente') ORDER BY n))
+            FROM generate_series(%s::bigint, %s) AS n""",
+            campaign_id, first, min(first + ATTRIBUTES_CHUNK - 1, count))
     return campaign_id
 
 

@@ -11,6 +11,7 @@ import jobs
 import pause
 import proof
 import signup
+import suppression
 import texts
 from private_stack import Unmeasured
 from report import Figure, percentile
@@ -23,6 +24,7 @@ WARM_UP = 1_000             # numbers of a campaign that nobody measures
 MEMORY_SMALL = 10_000
 MEMORY_LIMIT_MIB = 64
 HASHES = 16
+ATTRIBUTES = 6              # of a recipient, as generated records have them
 WAITING_SHARE = 50          # a campaign that waits for so many numbers of BENCH_N
 WAITING_S = 25              # more than two stall timeouts
 WAITING_SLOWEST_RATE = 200  # campaigns a second that are published
@@ -47,10 +49,10 @@ def check_same_documents(stack, campaign_id):
         raise Unmeasured(f"documents differ: {product} and {ceiling}")
 
 
-def run_campaign(stack, count, memory=None):
+def run_campaign(stack, count, memory=None, make=campaigns.make):
     """Rate of one campaign from dispatch to `sent`, into an empty collection."""
     stack.fresh_collection("messages")
-    campaign_id = campaigns.make(stack, count)
+    campaign_id = make(stack, count)
     stack.settle()
     seconds = campaigns.dispatch(stack, campaign_id, memory=memory)
     stored = stack.mongo["messages"].estimated_document_count()
@@ -79,6 +81,20 @@ def end_to_end(stack, count, rounds):
         figure.product.append(rate)
         figure.ceiling.append(run_raw_mongo(stack, campaign_id, count))
     figure.note = f"best {count / figure.best:.2f} s from dispatch to `sent`"
+
+
+def with_attributes(stack, count, rounds):
+    """Recipients that bring something (message version 2) and those that do not take turns."""
+    figure = Figure(f"attributes end to end ÷ plain, {count:,} numbers", "msg/s")
+    yield figure
+    run_campaign(stack, WARM_UP, make=campaigns.make_with_attributes)
+    for _ in range(rounds):
+        campaign_id, rate = run_campaign(stack, count, make=campaigns.make_with_attributes)
+        one = stack.mongo["messages"].find_one({"campaign_id": campaign_id})
+        if len(one.get("attributes", {})) != ATTRIBUTES:
+            raise Unmeasured(f"attributes are missing: {one}")
+        figure.product.append(rate)
+        figure.ceiling.append(run_campaign(stack, count)[1])
 
 
 def singles(count):
@@ -320,6 +336,7 @@ ALL = {
     "passwords": passwords,
     "memory": memory,
     "end-to-end": end_to_end,
+    "attributes": with_attributes,
     "one-per-body": one_per_body,
     "publishing": publishing,
     "latency": latency,
@@ -333,4 +350,5 @@ ALL = {
     "sign-ups": signup.latency,
     "mail-snapshot": signup.mail_snapshot,
     "texts": texts.measure,
+    "suppression": suppression.measure,
 }

@@ -12,15 +12,15 @@ ATTRIBUTES = {"id": 9007199254740993, "customer": "Ana Lúcia \"Lu\" ✓", "amou
 
 def test_r3_1_text_and_attributes_reach_mongodb(stack):
     """R3.1: each recipient gets its own text or the campaign's, and its attributes with their types."""
-    campaign_id = campaigns.create(stack, ["+99900000001"], message="for all")
-    campaigns.add_recipients(stack, campaign_id, [("NORMAL", "+99900000002", OWN, None), ("VIP", "+99900000003", None, ATTRIBUTES),
-                             ("NORMAL", "+99900000004", OWN, {}), ("NORMAL", "+99900000005", None, None)])
+    campaign_id = campaigns.create(stack, ["+88800000000001"], message="for all")
+    campaigns.add_recipients(stack, campaign_id, [("NORMAL", "+88800000000002", OWN, None), ("VIP", "+88800000000003", None, ATTRIBUTES),
+                             ("NORMAL", "+88800000000004", OWN, {}), ("NORMAL", "+88800000000005", None, None)])
     campaigns.dispatch(stack, campaign_id)
     campaigns.wait_for_status(stack, campaign_id, "sent")
     documents = campaigns.documents_of(stack, campaign_id)
     assert [(one["phone_number"], one["message"], "attributes" in one) for one in documents] == [
-        ("+99900000003", "for all", True), ("+99900000001", "for all", False),
-        ("+99900000002", OWN, False), ("+99900000004", OWN, True), ("+99900000005", "for all", False)]
+        ("+88800000000003", "for all", True), ("+88800000000001", "for all", False),
+        ("+88800000000002", OWN, False), ("+88800000000004", OWN, True), ("+88800000000005", "for all", False)]
     stored = documents[0]["attributes"]
     assert stored == ATTRIBUTES and documents[3]["attributes"] == {}
     assert isinstance(stored["id"], bson.Int64) and isinstance(stored["amount"], float)

@@ -184,7 +184,7 @@ def test_r3_1_texts_and_attributes_are_stored_as_documented(stack, consumer):
 def test_r3_1_texts_and_attributes_are_compared(stack, consumer):
     """R3.1, R0.20: what differs in either is a conflict, and what does not is stored already."""
     numbers = campaigns.make_numbers(5, seed=18)
-    campaign_id = campaigns.create(stack, ["+99900000001"])
+    campaign_id = campaigns.create(stack, ["+88800000000001"])
     campaigns.add_recipients(stack, campaign_id, [("VIP", one, "own", OWN) for one in numbers])
     campaigns.dispatch(stack, campaign_id)
     message, = take_published(stack, campaigns.queue_of(campaign_id), 5)
@@ -217,9 +217,9 @@ def test_r3_1_a_consumer_of_version_1_refuses_version_2(stack):
     with stack.settings(campaign__stall_timeout="3s"):
         try:
             old.start()
-            plain = campaigns.send(stack, ["+99900000001"])
-            campaign_id = campaigns.create(stack, ["+99900000002"], message="for all")
-            campaigns.add_recipients(stack, campaign_id, [("NORMAL", "+99900000003", "own", OWN)])
+            plain = campaigns.send(stack, ["+88800000000001"])
+            campaign_id = campaigns.create(stack, ["+88800000000002"], message="for all")
+            campaigns.add_recipients(stack, campaign_id, [("NORMAL", "+88800000000003", "own", OWN)])
             campaigns.dispatch(stack, campaign_id)
             letters = campaigns.wait_for_dead_letters(stack, 1)
             campaigns.wait_for_status(stack, plain, "sent")
@@ -248,7 +248,7 @@ def malformed(message):
     }
     made = {name: Captured(message.routing_key, message.properties, body)
             for name, body in bodies.items()}
-    made["unknown version"] = changed(message, version=3)
+    made["unknown version"] = changed(message, version=4)
     made["unknown class"] = changed(message, **{"class": "GOLD"})
     made["no such class here"] = changed(message, {"class": "VIP"}, **{"class": "VIP"})
     made["unknown campaign"] = changed(message, {"campaign_id": "nobody"}, campaign_id="nobody")
@@ -340,7 +340,7 @@ def test_r0_20_a_conflict_is_parked_and_the_campaign_fails(stack, consumer):
     numbers = campaigns.make_numbers(10, seed=13)
     campaign_id = campaigns.create(stack, numbers, ordered=False)
     other = {"_id": campaigns.document_id(campaign_id, 3), "identifier": "other",
-             "phone_number": "+99900000000", "message": "Hello", "campaign_id": campaign_id,
+             "phone_number": "+88800000000000", "message": "Hello", "campaign_id": campaign_id,
              "class": "NORMAL", "seq": bson.Int64(3)}
     stack.messages.insert_one(other)
     campaigns.dispatch(stack, campaign_id)

@@ -37,7 +37,7 @@ BAD = {
     "NUL": (lambda one: body_of(one) + b"\0", "at byte"),
     "invalid UTF-8": (lambda one: body_of(one).replace(b"Hello", b"H\xff\xfe"), "UTF-8"),
     "lone surrogate": (lambda one: body_of(one).replace(b"Hello", b"\\ud800"), ""),
-    "unknown version": (lambda one: body_of(one, version=3), "unknown version 3"),
+    "unknown version": (lambda one: body_of(one, version=4), "unknown version 4"),
     "version as text": (lambda one: body_of(one, version="1"), ""),
     "no version": (without_field("version"), "version is missing"),
     "no campaign_id": (without_field("campaign_id"), "campaign_id is missing"),

@@ -108,26 +108,26 @@ def locked_out(stack):
 
 NO_BROKER = r"no connection to RabbitMQ since \d+ s"
 ALL = {
-    "no consumer": (lambda stack: away(stack, "consumer"),
+    "no-consumer": (lambda stack: away(stack, "consumer"),
                     r"no consumer on campaign\.messages\.\d since \d+ s"),
-    "frozen consumer": (lambda stack: frozen_part(stack, "consumer"),
+    "frozen-consumer": (lambda stack: frozen_part(stack, "consumer"),
                         r"the consumer of campaign\.messages\.\d has stored nothing for \d+ s"),
-    "locked out consumer": (locked_out, r"no consumer is connected to PostgreSQL, nothing has been"
+    "locked-out-consumer": (locked_out, r"no consumer is connected to PostgreSQL, nothing has been"
                                         r" stored for \d+ s"),
-    "MongoDB away": (lambda stack: away(stack, "mongod"), r"waiting for MongoDB since \d+ s"),
-    "frozen MongoDB": (lambda stack: frozen_part(stack, "mongod"),
+    "MongoDB-away": (lambda stack: away(stack, "mongod"), r"waiting for MongoDB since \d+ s"),
+    "frozen-MongoDB": (lambda stack: frozen_part(stack, "mongod"),
                        r"waiting for MongoDB since \d+ s"),
-    "RabbitMQ away": (lambda stack: away(stack, "rabbitmq"), NO_BROKER),
-    "frozen RabbitMQ": (lambda stack: frozen_part(stack, "rabbitmq"),
+    "RabbitMQ-away": (lambda stack: away(stack, "rabbitmq"), NO_BROKER),
+    "frozen-RabbitMQ": (lambda stack: frozen_part(stack, "rabbitmq"),
                         r"RabbitMQ confirms nothing since \d+ s|" + NO_BROKER),
-    "memory alarm": (lambda stack: alarm(stack, "set_vm_memory_high_watermark", "0.0000001"),
+    "memory-alarm": (lambda stack: alarm(stack, "set_vm_memory_high_watermark", "0.0000001"),
                      r"RabbitMQ is blocked \(memory alarm\) since \d+ s"),
-    "full disk": (lambda stack: alarm(stack, "set_disk_free_limit", "1000000GB"),
+    "full-disk": (lambda stack: alarm(stack, "set_disk_free_limit", "1000000GB"),
                   r"RabbitMQ is blocked \(disk alarm\) since \d+ s"),
-    "other arguments": (other_arguments, r"RabbitMQ does not let the worker declare"
+    "other-arguments": (other_arguments, r"RabbitMQ does not let the worker declare"
                                          r" campaign\.messages\.0 since \d+ s"),
 }
-SHORT = ["frozen MongoDB", "RabbitMQ away", "full disk", "locked out consumer", "other arguments"]
+SHORT = ["frozen-MongoDB", "RabbitMQ-away", "full-disk", "locked-out-consumer", "other-arguments"]
 
 
 def chosen():

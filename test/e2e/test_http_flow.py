@@ -162,7 +162,7 @@ def test_pause_resume_cancel(ana):
 def test_a_million_numbers_in_one_request(ana):
     """R0.10: through nginx and PostgREST into one campaign."""
     campaign_id = ana.api.create_campaign(ana.company_id)
-    numbers = b"".join(b"+999%08d\n" % n for n in range(MILLION))
+    numbers = b"".join(b"+888%011d\n" % n for n in range(MILLION))
     answer = ana.api.upload(campaign_id, numbers, BYTES).expect(200).json
     assert (answer["accepted"], answer["duplicates"], answer["invalid"]) == (MILLION, 0, 0)
     assert ana.api.status(campaign_id)["total"] == MILLION
@@ -180,7 +180,7 @@ def test_too_large_a_file(stack, ana):
         numbers = numbers_file(make_numbers(200)).encode()
         for content_type in (TEXT, BYTES):
             answer = ana.api.upload(campaign_id, numbers, content_type).refused(413)
-            assert "+999" not in answer.body.decode()
+            assert "+888" not in answer.body.decode()
     assert ana.api.status(campaign_id)["total"] == 0
 
 

@@ -1,9 +1,11 @@
 """test_suppression.py - whoever is on a suppression list gets nothing; everybody else gets it once,
 in order, and the campaign is complete without them."""
+import psycopg2
 import pytest
 
 import campaigns
-from campaigns import assert_delivered, count_documents, make_numbers, wait_for_status
+from campaigns import assert_delivered, make_numbers, wait_for_status
+from proofs import check, receipt_of
 
 NUMBERS = make_numbers(2_500, seed=610)
 
@@ -67,3 +69,70 @@ def test_lists_of_others_do_not_count(lists):
     campaign_id = campaigns.send(stack, NUMBERS[:100])
     wait_for_status(stack, campaign_id, "sent")
     assert_delivered(stack, campaign_id, NUMBERS[:100])
+
+
+def set_back(stack, campaign_id):
+    """PostgreSQL as of a backup of the middle of the run: nothing is reported. MongoDB has it all."""
+    stack.part("stop", "consumer")
+    stack.sql("UPDATE campaign.campaigns SET status = 'paused', sent_at = NULL WHERE id = %s", campaign_id)
+    stack.sql("UPDATE campaign.progress SET stored = '{}', published = 0 WHERE campaign_id = %s", campaign_id)
+
+
+def resume(stack, campaign_id):
+    stack.one("SELECT campaign_resume(%s)", campaign_id)
+    stack.part("start", "consumer")
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_what_is_stored_stays_sent(lists, ordered):
+    """R6.10: an opt-out between storing and reporting: the message went out, and counts as sent."""
+    stack = lists
+    numbers = NUMBERS[:300]
+    campaign_id = campaigns.send(stack, numbers, ordered=ordered)
+    wait_for_status(stack, campaign_id, "sent")
+    set_back(stack, campaign_id)
+    suppress(stack, numbers[10:20])
+    resume(stack, campaign_id)
+    assert_all_but(stack, campaign_id, numbers, set())
+
+
+def test_what_was_left_out_stays_left_out(lists):
+    """R6.10: opting in again is about the next campaign."""
+    stack = lists
+    numbers = NUMBERS[:300]
+    suppress(stack, numbers[10:20])
+    campaign_id = campaigns.send(stack, numbers)
+    wait_for_status(stack, campaign_id, "sent")
+    set_back(stack, campaign_id)
+    for number in numbers[10:20]:
+        assert stack.one("SELECT suppression_remove(%s)", number)
+    resume(stack, campaign_id)
+    assert_all_but(stack, campaign_id, numbers, set(numbers[10:20]))
+
+
+def test_published_before_and_after_the_opt_out(lists):
+    """R6.10: in the queue twice, once with the recipient and once without: the first one counts."""
+    stack = lists
+    numbers = NUMBERS[:100]
+    stack.part("stop", "consumer")
+    campaign_id = campaigns.send(stack, numbers)
+    wait_for_status(stack, campaign_id, "published")
+    suppress(stack, numbers[10:20])
+    stack.one("SELECT campaign.report_gap(%s, 'NORMAL', 1)", campaign_id)
+    wait_for_status(stack, campaign_id, "published")
+    stack.part("start", "consumer")
+    assert_all_but(stack, campaign_id, numbers, set())
+
+
+def test_receipts_beside_what_was_left_out(lists, tmp_path):
+    """R5.1 R6.10: a receipt proves the message's seq, and there is none for whom nothing was sent."""
+    stack = lists
+    suppress(stack, NUMBERS[5:1_200:3])
+    campaign_id = campaigns.send(stack, NUMBERS)
+    wait_for_status(stack, campaign_id, "sent")
+    assert stack.one("SELECT campaign_verify(%s)", campaign_id)["ok"]
+    for place in (0, 4, 6, 1_198, 1_430, 2_499):
+        code, output = check(tmp_path, receipt_of(stack, campaign_id, NUMBERS[place]))
+        assert code == 0, (place, output)
+    with pytest.raises(psycopg2.Error, match="suppression list"):
+        stack.one("SELECT campaign_receipt(%s, %s)", campaign_id, NUMBERS[5])

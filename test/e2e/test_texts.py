@@ -9,6 +9,7 @@ import pytest
 import campaigns
 from http_client import unique
 from proofs import check, difference, digest_of, receipt_of, verify
+from waiting import wait_until
 
 pytest_plugins = ["http_fixtures"]
 
@@ -121,6 +122,21 @@ def test_gaps_are_refused_before_anything_is_sent(stack, how):
     stack.one(f"SELECT {call}", campaign_id)
     campaigns.wait_for_status(stack, campaign_id, "sent")
     assert [one["message"] for one in campaigns.documents_of(stack, campaign_id)] == ["Olá Ana", "Olá você"]
+
+
+def test_a_text_that_cannot_be_filled_stops_its_campaign(stack):
+    """R6.8: attributes that somebody has damaged since the check: no gap is sent, and others go on."""
+    damaged = stack.one("SELECT campaign_create('damaged', 'Olá {name}!')")
+    campaigns.add_recipients(stack, damaged, [("NORMAL", "+99900000001", None, {"name": "Ana"})])
+    mark = stack.log_mark("postgres")
+    stack.one("""WITH sent AS MATERIALIZED (SELECT campaign_dispatch(%s) AS status)
+                 UPDATE campaign.recipients SET attributes = '{}' FROM sent
+                 WHERE campaign_id = %s AND status IS NOT NULL RETURNING seq""", damaged, damaged)
+    other = campaigns.send(stack, campaigns.make_numbers(2))
+    campaigns.wait_for_status(stack, other, "sent")
+    wait_until("the campaign is set aside", lambda: f'"{damaged}" is set aside' in stack.log_since("postgres", mark))
+    assert campaigns.status(stack, damaged)["published"] == campaigns.count_documents(stack, damaged) == 0
+    stack.one("SELECT campaign_cancel(%s)", damaged)
 
 
 def test_many_texts_in_bodies_that_are_full(stack):

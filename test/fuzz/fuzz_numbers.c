@@ -1,9 +1,11 @@
 /*
  * fuzz_numbers.c - any bytes as an upload: the parser ends, its lines ascend,
- * what it calls valid is an E.164 number, and every reason is UTF-8 that can go
- * into JSON (R0.11).
+ * what it calls valid is a possible E.164 number that is read as itself again, and every reason is
+ * UTF-8 that can go into JSON (R0.11).
  *
- * links: src/upload/numbers.c
+ * links: src/upload/numbers.c src/upload/number.c src/upload/groups.c src/upload/field.c
+ * links: src/upload/characters.c src/upload/resolve.c src/upload/lookalike.c src/upload/counter.c
+ * links: src/upload/countries.c src/upload/country_table.c src/upload/file_kind.c
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -47,8 +49,8 @@ static void check_valid(const Number *number)
 {
 	uint64_t digits = 0;
 
-	require(number->text_length >= 1 + NUMBERS_DIGITS_MIN &&
-				number->text_length <= 1 + NUMBERS_DIGITS_MAX,
+	require(number->text_length >= 1 + NUMBER_DIGITS_MIN &&
+				number->text_length <= 1 + NUMBER_DIGITS_MAX,
 			"8 to 15 digits");
 	require(strlen(number->text) == (size_t) number->text_length, "text ends where it says");
 	require(number->text[0] == '+' && number->text[1] != '0', "+ and no leading zero");
@@ -60,15 +62,49 @@ static void check_valid(const Number *number)
 	require(digits == number->digits, "text and value agree");
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+/* It is possible, and written with its + it is the same number whatever the country. */
+static void check_again(const Number *number)
 {
+	static const char *const rules_countries[] = {"none", "BR", "DE", "US"};
+	const CountryCode *code = country_code_find(number->text + 1);
+
+	require(code != NULL, "an assigned country code");
+	require(
+		country_length_is_possible(code->possible, (size_t) number->text_length - 1 - code->digits),
+		"a possible length");
+	for (size_t i = 0; i < sizeof(rules_countries) / sizeof(rules_countries[0]); i++)
+	{
+		NumberRules rules;
+		Number again;
+
+		require(number_rules_set(&rules, rules_countries[i]), "a country");
+		require(number_read(&rules, number->text, (size_t) number->text_length, &again) ==
+						NUMBER_VALID &&
+					strcmp(again.text, number->text) == 0 && again.country == number->country &&
+					!again.assumed,
+				"the same number again");
+	}
+}
+
+static void check_invalid(const Number *number)
+{
+	require(memchr(number->reason, '\0', sizeof(number->reason)) != NULL, "reason ends");
+	require(number->reason[0] != '\0', "reason says something");
+	require(strlen(number->reason) < sizeof(number->reason) - 1, "reason is not cut");
+	require(is_printable_utf8(number->reason), "reason is printable UTF-8");
+}
+
+static void check_file(const char *country, const uint8_t *data, size_t size)
+{
+	NumberRules rules;
 	NumbersParser parser;
 	NumbersResult result;
 	Number number;
 	int64_t line = 0;
 	size_t lines_left = size + 1;
 
-	numbers_open(&parser, (const char *) data, size);
+	require(number_rules_set(&rules, country), "a country");
+	numbers_open(&parser, &rules, (const char *) data, size);
 	while ((result = numbers_next(&parser, &number)) != NUMBERS_END)
 	{
 		require(lines_left-- > 0, "no more lines than bytes");
@@ -78,13 +114,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (result == NUMBERS_VALID)
 		{
 			check_valid(&number);
-			continue;
+			check_again(&number);
 		}
-		require(memchr(number.reason, '\0', sizeof(number.reason)) != NULL, "reason ends");
-		require(number.reason[0] != '\0', "reason says something");
-		require(strlen(number.reason) < sizeof(number.reason) - 1, "reason is not cut");
-		require(is_printable_utf8(number.reason), "reason is printable UTF-8");
+		else
+			check_invalid(&number);
 	}
-	require(parser.offset == size || size == 0, "everything was read");
+	require(parser.offset == parser.length || parser.length == 0, "everything was read");
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	check_file("none", data, size);
+	check_file("BR", data, size);
+	check_file("DE", data, size);
+	check_file("US", data, size);
 	return 0;
 }

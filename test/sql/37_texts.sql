@@ -1,6 +1,6 @@
 -- Placeholders, segments and test sends (R6.8, R6.9).
 BEGIN;
-SELECT plan(61);
+SELECT plan(63);
 
 -- Segments ----------------------------------------------------------------------------------------
 SELECT is(message_segments('Hi [you] €'), '{"encoding": "GSM-7", "units": 13, "segments": 1, "plain_segments": 1, "characters": [], "warning": null}',
@@ -61,6 +61,13 @@ SELECT is((pg_temp.row()).segments -> 'total', '3', 'R6.9: and its cost is kept'
 SELECT campaign.campaign_transition(id, 'queued') FROM draft;
 SELECT is(campaign_status(id) #> '{segments,longest,segments}', '1', 'R6.9: its status has it') FROM draft;
 SELECT is(message, 'Olá {Nome|cliente}: {valor}', 'R6.8: the worker fills it') FROM draft, campaign.outbox_template(id, 'VIP') WHERE placeholders;
+
+-- Rows that are not stored yet ---------------------------------------------------------------------
+SELECT is(campaign.texts_preview(c, '[{"line": 1, "phone_number": "+1", "attributes": {"valor": 5}}, {"line": 2, "reason": "x"}, {"phone_number": "+2", "attributes": null}]'),
+    '[{"line": 1, "phone_number": "+1", "attributes": {"valor": 5}, "text": "Olá cliente: 5", "segments": 1}, {"line": 2, "reason": "x"},
+      {"phone_number": "+2", "attributes": null, "problem": "a recipient''s text cannot be filled: {valor} has no value and no default"}]', 'R6.8: what a file would get')
+FROM pg_temp.row() AS c;
+SELECT is(campaign.texts_preview(NULL, '[{"phone_number": "+1"}]'), '[{"phone_number": "+1"}]', 'R6.8: without a campaign, no text');
 
 -- Who would get nothing ----------------------------------------------------------------------------
 TRUNCATE draft;

@@ -91,7 +91,7 @@ SELECT pg_temp.request(:'ana', jsonb_build_object('x-campaign-id', :'pao', 'cont
 SELECT throws_ok($$ SELECT campaign_api.campaign_upload('5511987654321'::text) $$, 'PT422', NULL, 'R0.11: 422: text that was cut off at a NUL byte');
 SELECT is(campaign_api.campaign_upload(E'5511987654321\n5511987654322\n'::text) -> 'repeated', 'true', 'R0.10: the same as text is the same file');
 SELECT pg_temp.request(:'ana', jsonb_build_object('x-campaign-id', :'pao', 'x-skip-invalid', 'TRUE', 'x-allow-duplicates', '1', 'content-length', '18'));
-SELECT is(campaign_api.campaign_upload(E'bad\n5511987654322\n'::text) - 'errors', '{"accepted": 1, "duplicates": 0, "invalid": 1}', 'R0.10: options');
+SELECT is(campaign_api.campaign_upload(E'bad\n5511987654322\n'::text) - '{errors,countries,assumed}'::text[], '{"accepted": 1, "duplicates": 0, "invalid": 1}', 'R0.10: options');
 SELECT is(campaign_api.campaign_upload_json(:'pao', '["5511987654323", 5511987654324]') -> 'accepted', '2', 'R0.10: JSON');
 SELECT is(campaign_api.campaign_upload_json(:'pao', '"5511987654325\n5511987654326"', class => 'VIP') -> 'accepted', '2', 'R0.10: JSON text, VIP');
 SELECT throws_ok(format('SELECT campaign_api.campaign_upload_json(%L, %L)', :'pao', numbers), 'PT422', NULL, 'R0.10: 422: ' || numbers)

@@ -125,7 +125,7 @@ FROM unnest(ARRAY['SELECT campaign_api.campaign_upload(''5511987654321''::text)'
     'SELECT campaign_api.password_change(''secret'', ''new'')',
     'SELECT campaign_api.logout()']) AS statement;
 -- The owner's own calls, from a session whose path is poisoned.
-SELECT is(pg_temp.attempt($$ SELECT public.campaign_send('pao'::text, 'hello'::text, '5511987654321'::text, NULL::text, NULL::text, true, false, false) $$,
+SELECT is(pg_temp.attempt($$ SELECT public.campaign_send('pao'::text, 'hello'::text, '5511987654321'::text, NULL::text, NULL::text, true, false, false, NULL::text, NULL::text, NULL::text) $$,
     NULL, 'none'), 'ran', 'not by campaign_send() of the owner');
 SELECT is(pg_temp.attempt($$ SELECT public.token_revoke((public.token_create('x'::text, NULL::text, NULL::interval)
     OPERATOR(pg_catalog.->>) 'id'::text)::text) $$, NULL, 'none'), 'ran', 'nor by token_create() and token_revoke()');

@@ -20,8 +20,8 @@ CLASS_NUMBER = {"VIP": 0, "NORMAL": 1}
 
 
 def make_numbers(n, seed=1):
-    """n different numbers in a seeded random order, under a country code that nobody has."""
-    return [f"+999{number:08d}" for number in random.Random(seed).sample(range(10 ** 8), n)]
+    """n different numbers in a seeded random order, under a country code that nobody uses any more."""
+    return [f"+888{number:011d}" for number in random.Random(seed).sample(range(10 ** 8), n)]
 
 
 def numbers_file(numbers):

@@ -14,9 +14,11 @@ DIRECTORY = REPOSITORY / "docs" / "contract"
 README = (DIRECTORY / "README.md").read_text(encoding="utf-8")
 SCHEMA = json.loads((DIRECTORY / "batch.schema.json").read_text(encoding="utf-8"))
 SCHEMA_2 = json.loads((DIRECTORY / "batch2.schema.json").read_text(encoding="utf-8"))
+SCHEMA_3 = json.loads((DIRECTORY / "batch3.schema.json").read_text(encoding="utf-8"))
 ASYNCAPI = yaml.safe_load((DIRECTORY / "asyncapi.yaml").read_text(encoding="utf-8"))
 BODY = jsonschema.Draft202012Validator(SCHEMA)
 BODY_2 = jsonschema.Draft202012Validator(SCHEMA_2)
+BODY_3 = jsonschema.Draft202012Validator(SCHEMA_3)
 DEFINE = re.compile(r"^#define[ \t]+MESSAGE_(\w+)[ \t]+(.+?)[ \t]*(?:/\*.*)?$", re.MULTILINE)
 ARITHMETIC = re.compile(r"[\d\s()*<+-]+")
 
@@ -99,7 +101,7 @@ def worked_example():
 def parse(captured):
     """The body of a captured message, held against the schema."""
     body = json.loads(captured.body.decode("utf-8"))
-    (BODY_2 if body["version"] == 2 else BODY).validate(body)
+    {1: BODY, 2: BODY_2, 3: BODY_3}[body["version"]].validate(body)
     return body
 
 

@@ -32,7 +32,7 @@ def own_texts(stack):
     """A campaign in which recipients have texts and attributes of their own; its id."""
     campaign_id = stack.one("SELECT campaign_create('own', 'for all')")
     stack.one("""SELECT campaign.recipients_add(%s, '{VIP,NORMAL,NORMAL,NORMAL}',
-                 '{+99900000001,+99900000002,+99900000003,+99900000004}',
+                 '{+88800000000001,+88800000000002,+88800000000003,+88800000000004}',
                  ARRAY['Olá, Ana', NULL, repeat('ã', 900), NULL],
                  ARRAY['{"z": 1.5, "a": ["ú", null, {"é": true}]}', '{}', NULL, NULL]::jsonb[])""",
               campaign_id)

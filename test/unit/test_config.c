@@ -71,6 +71,7 @@ static void test_defaults(void **state)
 	assert_string_equal(config.ca_file, "");
 	assert_int_equal(config.prefetch, 2000);
 	assert_int_equal(config.chunk_documents, 2000);
+	assert_int_equal(config.concurrency, 25);
 	assert_int_equal(config.log_format, LOG_AUTO);
 	assert_int_equal(config.log_level, LOG_INFO);
 }
@@ -146,6 +147,9 @@ static void test_wrong_settings_name_their_place(void **state)
 	write_file(".env", URLS "CAMPAIGN_PREFETCH=0\n");
 	load(no_environment, 0);
 	assert_refused(".env:4: CAMPAIGN_PREFETCH must be a whole number from 1 to 65535");
+	write_file(".env", URLS "CAMPAIGN_CONCURRENCY=0\n");
+	load(no_environment, 0);
+	assert_refused(".env:4: CAMPAIGN_CONCURRENCY must be a whole number from 1 to 1000");
 	write_file(".env", URLS "CAMPAIGN_PREFETCH=1x\n");
 	load(no_environment, 0);
 	assert_refused(".env:4: CAMPAIGN_PREFETCH");

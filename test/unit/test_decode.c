@@ -183,7 +183,7 @@ static void test_refuses_wrong_fields(void **state)
 {
 	(void) state;
 	refuse(FIELDS("0", "\"c1\"", "\"VIP\"", "1", "1"), "unknown version 0");
-	refuse(FIELDS("3", "\"c1\"", "\"VIP\"", "1", "1"), "unknown version 3");
+	refuse(FIELDS("4", "\"c1\"", "\"VIP\"", "1", "1"), "unknown version 4");
 	refuse(FIELDS("\"1\"", "\"c1\"", "\"VIP\"", "1", "1"), "expected a whole number");
 	refuse(FIELDS("1.0", "\"c1\"", "\"VIP\"", "1", "1"), "expected a whole number");
 	refuse(FIELDS("1", "\"c\"", "\"VIP\"", "1", "1"), "campaign_id");
@@ -420,6 +420,31 @@ static void test_limits(void **state)
 	free(body);
 }
 
+#define LIST(version, recipients)                                                                  \
+	"{\"version\":" version                                                                        \
+	",\"campaign_id\":\"c1\",\"class\":\"VIP\",\"total\":3,\"first_seq\":1,"                       \
+	"\"message\":\"m\",\"recipients\":" recipients "}"
+
+/* In version 3 a recipient may be null; in the others that is no recipient. */
+static void test_recipients_who_are_left_out(void **state)
+{
+	static DecodedBatch batch;
+	Error error = {0};
+	char body[] = LIST("3", "[null,{\"identifier\":\"ab\",\"phone_number\":\"+12345678\"}, null ]");
+
+	(void) state;
+	assert_true(decode_batch(body, strlen(body), &batch, &error));
+	assert_int_equal(batch.count, 3);
+	assert_null(batch.recipients[0].identifier);
+	assert_non_null(batch.recipients[1].identifier);
+	assert_null(batch.recipients[2].identifier);
+	refuse(LIST("1", "[null]"), "expected '{'");
+	refuse(LIST("2", "[null]"), "expected '{'");
+	refuse(LIST("3", "[nul]"), "expected a value");
+	refuse(LIST("3", "[null,null,null,null]"), "more recipients than total");
+	refuse(LIST("3", "[{\"identifier\":\"ab\"}]"), "phone_number is missing");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -430,6 +455,7 @@ int main(void)
 		cmocka_unit_test(test_refuses_what_is_no_json),
 		cmocka_unit_test(test_refuses_every_truncation),
 		cmocka_unit_test(test_refuses_deep_nesting),
+		cmocka_unit_test(test_recipients_who_are_left_out),
 		cmocka_unit_test(test_refuses_wrong_fields),
 		cmocka_unit_test(test_seq_goes_to_2_to_the_40_minus_1),
 		cmocka_unit_test(test_every_character_of_an_id_is_checked),

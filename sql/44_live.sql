@@ -21,9 +21,13 @@ BEGIN
     FROM unnest(campaign_ids) AS asked (id)
     JOIN campaign.campaigns c ON c.id = asked.id
     LEFT JOIN LATERAL (
-        SELECT sum(r.published) AS published, sum(campaign.stored_count(r.stored - r.failed)) AS stored,
-            sum(campaign.stored_count(r.failed)) AS failed
-        FROM campaign.progress r WHERE r.campaign_id = c.id) AS p ON true;
+        SELECT sum(r.published) AS published, sum(n.stored - n.failed) AS stored, sum(n.failed) AS failed
+        FROM campaign.progress r CROSS JOIN LATERAL (
+            -- Nothing has to be counted of a class that is complete, as small ones are at once.
+            SELECT CASE WHEN r.stored @> int8range(1, r.total + 1) THEN r.total
+                        ELSE campaign.stored_count(r.stored) END AS stored,
+                CASE WHEN r.failed = '{}' THEN 0 ELSE campaign.stored_count(r.failed) END AS failed) AS n
+        WHERE r.campaign_id = c.id) AS p ON true;
     IF missed THEN
         PERFORM pg_notify('campaign_progress', jsonb_build_object('id', NULL, 'at', clock_timestamp())::text);
     END IF;

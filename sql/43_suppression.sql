@@ -37,39 +37,77 @@ $$;
 COMMENT ON FUNCTION campaign.suppressed_answer(campaign.campaigns, campaign.recipient_class, bigint) IS
 '{"suppressed": n}: how many recipients from first_seq on are on a list that the campaign obeys; {} if these lists are empty.';
 
-CREATE FUNCTION campaign.outbox_suppressed(
-    campaign_id text, class text, first_seq bigint, numbers bigint[]
-) RETURNS bigint[]
+-- The worker looks at each batch, in a snapshot of its own: first at what has been put on a list since
+-- its filter knows them, then at the numbers that the filter does not rule out.
+
+CREATE FUNCTION campaign.outbox_opt_outs(
+    campaign_id text, class text, first_seq bigint, last_seq bigint, since xid8,
+    OUT left_out bigint[], OUT numbers bigint[], OUT horizon xid8
+)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    SELECT ARRAY(SELECT generate_series(lower(r), upper(r) - 1)
+                 FROM unnest(p.suppressed * int8multirange(int8range(first_seq, last_seq, '[]'))) AS r)
+    INTO left_out
+    FROM campaign.progress p
+    WHERE p.campaign_id = outbox_opt_outs.campaign_id
+      AND p.class = outbox_opt_outs.class::campaign.recipient_class AND NOT isempty(p.suppressed);
+    left_out := coalesce(left_out, '{}');
+    horizon := pg_snapshot_xmin(pg_current_snapshot());
+    IF since IS NOT NULL THEN
+        numbers := ARRAY(SELECT c.number FROM campaign.suppression_changes c WHERE c.changed_by >= since);
+        IF array_position(numbers, NULL) IS NOT NULL THEN
+            numbers := NULL;
+        END IF;
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_opt_outs(text, text, bigint, bigint, xid8) IS
+'Which of these seqs were left out before, and what may have been put on a list by transactions that were not over at that horizon (numbers NULL: no such horizon, or more than is said); and the horizon of now.';
+
+CREATE FUNCTION campaign.outbox_suppressed(campaign_id text, numbers bigint[]) RETURNS bigint[]
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    owners text[];
-    before int8multirange;
-    found bigint[] := '{}';
+    owners text[] := (SELECT campaign.suppression_owners(c) FROM campaign.campaigns c
+                      WHERE c.id = outbox_suppressed.campaign_id);
 BEGIN
-    SELECT campaign.suppression_owners(c),
-        CASE WHEN isempty(p.suppressed) THEN '{}' ELSE
-            p.suppressed * int8multirange(int8range(first_seq, first_seq + cardinality(numbers))) END
-    INTO owners, before
-    FROM campaign.campaigns c
-    JOIN campaign.progress p ON p.campaign_id = c.id AND p.class = outbox_suppressed.class::campaign.recipient_class
-    WHERE c.id = outbox_suppressed.campaign_id;
-    IF NOT isempty(before) THEN
-        found := ARRAY(SELECT generate_series(lower(r), upper(r) - 1) FROM unnest(before) AS r);
+    IF NOT EXISTS (SELECT FROM campaign.suppressions s WHERE s.owner = ANY (owners) AND s.lifted_at IS NULL) THEN
+        RETURN '{}';
     END IF;
-    IF EXISTS (SELECT FROM campaign.suppressions s WHERE s.owner = ANY (owners) AND s.lifted_at IS NULL) THEN
-        found := found || ARRAY(
-            SELECT first_seq + n.place - 1 FROM unnest(numbers) WITH ORDINALITY AS n (number, place)
-            WHERE EXISTS (SELECT FROM campaign.suppressions s
-                          WHERE s.number = n.number AND s.owner = ANY (owners) AND s.lifted_at IS NULL));
-    END IF;
-    RETURN found;
+    RETURN ARRAY(
+        SELECT n.place FROM unnest(numbers) WITH ORDINALITY AS n (number, place)
+        WHERE EXISTS (SELECT FROM campaign.suppressions s
+                      WHERE s.number = n.number AND s.owner = ANY (owners) AND s.lifted_at IS NULL));
 END
 $$;
-COMMENT ON FUNCTION campaign.outbox_suppressed(text, text, bigint, bigint[]) IS
-'Which of the recipients from first_seq on, who have these numbers, must not be sent to: their seqs, in any order. Those that are on a list now, and those that were left out before.';
+COMMENT ON FUNCTION campaign.outbox_suppressed(text, bigint[]) IS
+'Which of these numbers are on a list that the campaign obeys: their places in the array, from 1.';
+
+CREATE FUNCTION campaign.outbox_suppressions(
+    after_id bigint, most integer, OUT numbers bigint[], OUT last_id bigint, OUT highest_id bigint, OUT horizon xid8
+)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    horizon := pg_snapshot_xmin(pg_current_snapshot());
+    IF after_id = 0 THEN
+        DELETE FROM campaign.suppression_changes c WHERE c.changed_by < horizon;
+    END IF;
+    SELECT coalesce(max(s.id), 0) INTO highest_id FROM campaign.suppressions s;
+    SELECT coalesce(array_agg(p.number) FILTER (WHERE p.lifted_at IS NULL), '{}'), max(p.id) INTO numbers, last_id
+    FROM (SELECT s.id, s.number, s.lifted_at FROM campaign.suppressions s
+          WHERE s.id > after_id ORDER BY s.id LIMIT most) AS p;
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_suppressions(bigint, integer) IS
+'The next entries of all lists behind an id: their numbers, the last id (NULL: there are no more), the highest one of all, and the horizon before that. The first page also forgets the changes that are older.';
 
 CREATE FUNCTION campaign.suppressed_report(
     campaign_id text, class campaign.recipient_class, stored int8multirange, suppressed int8multirange

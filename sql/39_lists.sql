@@ -1,0 +1,97 @@
+-- Lists before they are sent: what an upload would make of a file, and a draft without numbers again.
+
+CREATE FUNCTION campaign.numbers_preview(
+    campaign_id text, class campaign.recipient_class, numbers bytea, allow_duplicates boolean, present bigint,
+    country text, format text, column_name text
+) RETURNS jsonb
+LANGUAGE C STABLE STRICT
+AS 'MODULE_PATHNAME', 'campaign_numbers_preview';
+COMMENT ON FUNCTION campaign.numbers_preview(text, campaign.recipient_class, bytea, boolean, bigint, text, text, text) IS
+'What campaign.recipients_import() or campaign.table_import() would answer with invalid rows left out, with "format" and the first 20 rows. present: how many recipients the campaign has, 0 for none.';
+
+CREATE FUNCTION @extschema@.campaign_preview(
+    numbers bytea,
+    campaign_id text DEFAULT NULL,
+    skip_invalid boolean DEFAULT false,
+    allow_duplicates boolean DEFAULT false,
+    class text DEFAULT 'NORMAL',
+    country text DEFAULT NULL,
+    format text DEFAULT NULL,
+    column_name text DEFAULT NULL,
+    encoding text DEFAULT NULL
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    target campaign.campaigns;
+    decoded bytea;
+    answer jsonb;
+BEGIN
+    IF numbers IS NULL THEN
+        RAISE EXCEPTION 'numbers file is missing' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF class IS NULL OR class NOT IN ('VIP', 'NORMAL') THEN
+        RAISE EXCEPTION 'class must be VIP or NORMAL' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF campaign_id IS NOT NULL THEN
+        SELECT * INTO target FROM campaign.campaigns c WHERE c.id = campaign_id AND NOT c.deleted;
+        IF NOT FOUND THEN
+            RAISE EXCEPTION 'campaign "%" does not exist', left(campaign_id, 40) USING ERRCODE = 'no_data_found';
+        END IF;
+    END IF;
+    country := campaign.upload_country(target.id, country);
+    decoded := campaign.upload_decode(numbers, coalesce(encoding, ''));
+    answer := campaign.numbers_preview(coalesce(target.id, ''), class::campaign.recipient_class, decoded,
+        coalesce(allow_duplicates, false), coalesce(target.total, 0), coalesce(country, ''),
+        campaign.upload_format(decoded, coalesce(format, ''), coalesce(column_name, ''), coalesce(country, '')),
+        coalesce(column_name, ''));
+    RETURN answer || jsonb_build_object(
+        'refused', (answer ->> 'invalid')::bigint > 0 AND NOT coalesce(skip_invalid, false)
+            OR (answer ->> 'accepted')::bigint + (answer ->> 'duplicates')::bigint = 0,
+        'repeated', EXISTS (SELECT FROM campaign.uploads u WHERE u.campaign_id = target.id
+            AND u.digest = campaign.upload_digest(numbers, class, country, format, column_name, encoding)));
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_preview(bytea, text, boolean, boolean, text, text, text, text, text) IS
+'What campaign_upload() with the same arguments would do, storing nothing. The counts of its answer, invalid lines left out; "refused": whether it would store nothing because of them; "repeated": whether the campaign has the file already; "rows": the first 20, each {"line", "phone_number", "class", "attributes"} or {"line", "reason"}. Without campaign_id the file is not compared with a campaign.';
+
+CREATE FUNCTION @extschema@.campaign_preview(
+    numbers text,
+    campaign_id text DEFAULT NULL,
+    skip_invalid boolean DEFAULT false,
+    allow_duplicates boolean DEFAULT false,
+    class text DEFAULT 'NORMAL',
+    country text DEFAULT NULL,
+    format text DEFAULT NULL,
+    column_name text DEFAULT NULL
+) RETURNS jsonb
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT @extschema@.campaign_preview(convert_to(numbers, 'UTF8'), campaign_id, skip_invalid,
+        allow_duplicates, class, country, format, column_name, NULL::text)
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_preview(text, text, boolean, boolean, text, text, text, text) IS
+'As campaign_preview(bytea, ...), for numbers given as text.';
+
+CREATE FUNCTION @extschema@.campaign_clear(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target campaign.campaigns := campaign.campaign_lock(campaign_id);
+BEGIN
+    IF target.status <> 'draft' THEN
+        RAISE EXCEPTION 'campaign "%" is %: only a draft can lose its numbers', target.id, target.status
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    PERFORM campaign.campaign_empty(target.id);
+    PERFORM campaign.event_add(target.id, 'draft', 'draft',
+        concat_ws(': ', format('cleared of %s recipients', target.total), left(reason, 400)));
+    RETURN @extschema@.campaign_status(target.id) || jsonb_build_object('cleared', target.total);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_clear(text, text) IS
+'Takes all recipients from a draft, and forgets its files: they can be uploaded again. Returns its status, with how many they were as "cleared". An error for any other campaign.';

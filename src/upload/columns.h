@@ -1,0 +1,68 @@
+/*
+ * columns.h - which column of a table holds the numbers, which the classes, and
+ * what the others are called. Decided once, by the headings and the first rows.
+ *
+ * Nothing is guessed: if two columns could hold the numbers, that is a problem,
+ * and its text names them. Pure: no PostgreSQL header, no allocation.
+ */
+#ifndef CAMPAIGN_COLUMNS_H
+#define CAMPAIGN_COLUMNS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "csv.h"
+#include "headings.h"
+#include "ndjson.h"
+#include "number.h"
+
+#define COLUMNS_MAX	   CSV_CELLS_MAX
+#define COLUMNS_SAMPLE 100 /* rows that are looked at */
+
+/* Why there is no such table: valid UTF-8, with room for some names. */
+#define COLUMNS_PROBLEM_SIZE 400
+
+/* What is known of a file before it is read. */
+typedef struct ColumnsWanted
+{
+	NumberRules rules;	 /* what a number is */
+	const char *column;	 /* name or place (from 1) of that of the numbers; NULL: to be found */
+	void (*pause)(void); /* as in numbers.h */
+} ColumnsWanted;
+
+typedef struct Column
+{
+	char name[HEADING_NAME_MAX + 8]; /* not NUL-terminated; with room for a counter */
+	size_t name_length;
+	HeadingMeaning meaning;
+
+	/* In the rows that were looked at; empty cells do not count. */
+	int numbers;
+	int others;
+	bool first_is_number; /* in the first row, which may be the headings */
+	bool first_is_word;	  /* it begins with a letter and has no digit */
+} Column;
+
+typedef struct Columns
+{
+	const ColumnsWanted *wanted;
+	bool header; /* the first row is that of the headings */
+	int count;
+	int number;							/* the column of the numbers; -1: none */
+	int class;							/* that of the classes; -1: none */
+	int rows;							/* that were looked at, without the headings */
+	char problem[COLUMNS_PROBLEM_SIZE]; /* empty: none */
+	Column list[COLUMNS_MAX];
+} Columns;
+
+/*
+ * Looks at the first rows of a reader that stands at the beginning, which it moves.
+ * `wanted` must stay. False: columns->problem says why no column holds the numbers.
+ */
+bool columns_of_csv(Columns *columns, CsvReader *reader, CsvRow *row, const ColumnsWanted *wanted);
+
+/* The same for keys; a key that comes later is an attribute. */
+bool columns_of_ndjson(Columns *columns, NdjsonReader *reader, NdjsonRow *row,
+					   const ColumnsWanted *wanted);
+
+#endif /* CAMPAIGN_COLUMNS_H */

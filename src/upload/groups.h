@@ -1,0 +1,45 @@
+/*
+ * groups.h - the digits of a field in the groups in which they are written.
+ *
+ * The groups tell what the digits alone do not: a column, an extension, a second number.
+ */
+#ifndef CAMPAIGN_GROUPS_H
+#define CAMPAIGN_GROUPS_H
+
+#include "field.h"
+#include "resolve.h"
+
+#define GROUPS_MAX 32
+
+/* What stands in front of a group. */
+typedef struct Group
+{
+	uint8_t start; /* in `digits` */
+	uint8_t length;
+	bool tab;
+	bool column; /* more than one blank in a row */
+	bool slash;
+	bool dot;
+	bool bracketed; /* it is all that its brackets hold */
+} Group;
+
+typedef struct Groups
+{
+	bool plus;
+	char digits[RESOLVE_DIGITS_MAX + 1]; /* with a NUL */
+	size_t digit_count;
+	Group group[GROUPS_MAX];
+	size_t count;
+} Groups;
+
+/*
+ * Reads the groups of an undressed field. False with the reason in `number` if something else
+ * is in it. `brazil`: a number that begins with 0xx is one of Brazil.
+ */
+bool groups_read(Groups *groups, const Field *field, bool brazil, Number *number);
+
+/* NUMBER_VALID: each group belongs to one number, with what is certainly no part of it dropped. */
+NumberResult groups_number(Groups *groups, const NumberRules *rules, bool international,
+						   Number *number);
+
+#endif /* CAMPAIGN_GROUPS_H */

@@ -1,0 +1,182 @@
+/*
+ * headings.c - names of columns; see headings.h.
+ */
+#include "headings.h"
+
+#include <stdint.h>
+#include <string.h>
+
+#include "contract/utf8.h"
+
+#define FOLDED_MAX 64 /* bytes of a heading that are compared */
+
+/* Folded: small letters without accents, and digits; nothing else. */
+static const char *const NUMBER_NAMES[] = {
+	/* Portuguese */
+	"telefone", "telefones", "celular", "celulares", "fone", "tel", "cel", "zap", "movel",
+	"telemovel", "telefonecelular", "telefonemovel", "numerodetelefone", "numerodotelefone",
+	"numerotelefone", "numerodecelular", "numerodocelular", "numerocelular", "telefone1",
+	"telefoneprincipal", "numerodewhatsapp", "numerowhatsapp", "fonecelular",
+	/* English */
+	"phone", "phones", "phonenumber", "phonenumbers", "phoneno", "phonenum", "telephone",
+	"telephonenumber", "mobile", "mobilephone", "mobilenumber", "mobilephonenumber", "mobileno",
+	"cell", "cellphone", "cellnumber", "cellphonenumber", "msisdn", "whatsapp", "whatsappnumber",
+	"phone1", "phone1value", "primaryphone",
+	/* Spanish */
+	"telefono", "telefonos", "movil", "moviles", "telefonomovil", "telefonocelular",
+	"numerodetelefono", "numerotelefono", "numerodemovil", "numeromovil", "telefono1"};
+
+static const char *const MAYBE_NAMES[] = {
+	"numero",  "numeros", "number",	   "numbers",	   "contato", "contatos", "contacto",
+	"contact", "sms",	  "recipient", "destinatario", "to",	  "para"};
+
+static const char *const OTHER_NUMBERS[] = {"id",
+											"ids",
+											"index",
+											"indice",
+											"ordem",
+											"orden",
+											"seq",
+											"sequencia",
+											"codigo",
+											"code",
+											"cod",
+											"cpf",
+											"cnpj",
+											"cpfcnpj",
+											"rg",
+											"dni",
+											"nif",
+											"cuit",
+											"rut",
+											"documento",
+											"document",
+											"cep",
+											"zip",
+											"zipcode",
+											"date",
+											"data",
+											"fecha",
+											"nascimento",
+											"datadenascimento",
+											"birthday",
+											"row",
+											"linha",
+											"fila",
+											"matricula",
+											"idcliente",
+											"clienteid",
+											"customerid",
+											"userid"};
+
+static const char *const PART_NAMES[] = {
+	"ddd",			"ddi",		  "areacode", "codigodearea", "codigoarea", "countrycode",
+	"codigodopais", "codigopais", "prefixo",  "prefijo",	  "prefix"};
+
+static const char *const CLASS_NAMES[] = {"class", "tier", "classe", "clase"};
+
+#define NAMES(list) list, sizeof(list) / sizeof((list)[0])
+
+/* Base letters of U+00C0 to U+00FF; a blank has none. */
+static const char BASE_LETTERS[] =
+	"aaaaaaaceeeeiiiidnooooo ouuuuypsaaaaaaaceeeeiiiidnooooo ouuuuypy";
+
+/* The folded form, at most FOLDED_MAX bytes; characters of other scripts stay as they are. */
+static size_t fold(const char *heading, size_t length, char out[FOLDED_MAX])
+{
+	const char *end = heading + length;
+	size_t used = 0;
+
+	while (heading < end && used + 4 <= FOLDED_MAX)
+	{
+		const char *from = heading;
+		uint32_t c = utf8_next_before(&heading, end);
+
+		if (c >= 0xC0 && c <= 0xFF && BASE_LETTERS[c - 0xC0] != ' ')
+			c = (unsigned char) BASE_LETTERS[c - 0xC0];
+		if (c >= 'A' && c <= 'Z')
+			c += 'a' - 'A';
+		if ((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
+			out[used++] = (char) c;
+		else if (c > 0xFF && (c < 0x300 || c > 0x36F) && (c < 0x2000 || c > 0x206F) && c != 0xFEFF)
+		{
+			/* Not combining accents, nor blanks and marks of general punctuation. */
+			memcpy(out + used, from, (size_t) (heading - from));
+			used += (size_t) (heading - from);
+		}
+	}
+	return used;
+}
+
+static bool is_among(const char *folded, size_t length, const char *const *names, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+	{
+		if (strlen(names[i]) == length && memcmp(names[i], folded, length) == 0)
+			return true;
+	}
+	return false;
+}
+
+HeadingMeaning heading_meaning(const char *heading, size_t length)
+{
+	char folded[FOLDED_MAX];
+	size_t size = fold(heading, length, folded);
+
+	if (is_among(folded, size, NAMES(NUMBER_NAMES)))
+		return HEADING_NUMBER;
+	if (is_among(folded, size, NAMES(MAYBE_NAMES)))
+		return HEADING_MAYBE_NUMBER;
+	if (is_among(folded, size, NAMES(OTHER_NUMBERS)))
+		return HEADING_NO_NUMBER;
+	if (is_among(folded, size, NAMES(PART_NAMES)))
+		return HEADING_PART;
+	if (is_among(folded, size, NAMES(CLASS_NAMES)))
+		return HEADING_CLASS;
+	return HEADING_OTHER;
+}
+
+bool heading_is(const char *heading, size_t length, const char *name, size_t name_length)
+{
+	char left[FOLDED_MAX];
+	char right[FOLDED_MAX];
+	size_t size = fold(heading, length, left);
+
+	return size > 0 && size == fold(name, name_length, right) && memcmp(left, right, size) == 0;
+}
+
+int heading_name(const char *heading, size_t length, char out[HEADING_NAME_MAX])
+{
+	const char *end = heading + length;
+	size_t used = 0;
+
+	while (heading < end)
+	{
+		const char *from = heading;
+		uint32_t c = utf8_next_before(&heading, end);
+		size_t size = (size_t) (heading - from);
+
+		if (c == UTF8_WRONG)
+			return -1;
+		if (used + size > HEADING_NAME_MAX)
+			break;
+		/* "Cód. cliente" is "Cód cliente", "address.city" is "address_city". */
+		if (c == '.' && (heading == end || *heading == ' '))
+			continue;
+		if (c == ' ' || utf8_is_control(c))
+		{
+			if (used > 0 && out[used - 1] != ' ')
+				out[used++] = ' ';
+		}
+		else if (c == '.')
+			out[used++] = '_';
+		else if (c != '$' || used > 0)
+		{
+			memcpy(out + used, from, size);
+			used += size;
+		}
+	}
+	while (used > 0 && out[used - 1] == ' ')
+		used--;
+	return (int) used;
+}

@@ -1,0 +1,79 @@
+/*
+ * number.c - one field, one phone number, or the reason why not.
+ *
+ * Two paths: plain digits are resolved as they are; everything else is decoded (field.c),
+ * undressed, compared with what is no number (lookalike.c) and read in groups (groups.c).
+ */
+#include "number.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "groups.h"
+#include "lookalike.h"
+
+bool number_rules_set(NumberRules *rules, const char *country)
+{
+	rules->country = COUNTRY_NONE;
+	if (country == NULL || country[0] == '\0' || strcasecmp(country, "none") == 0)
+		return true;
+	rules->country = country_find(country);
+	return rules->country != COUNTRY_NONE;
+}
+
+/* Digits with or without a plus, nothing else. */
+static bool is_plain(const char *field, size_t length)
+{
+	size_t i = *field == '+';
+
+	if (length <= i || length > RESOLVE_DIGITS_MAX)
+		return false;
+	for (; i < length; i++)
+		if (field[i] < '0' || field[i] > '9')
+			return false;
+	return true;
+}
+
+static NumberResult refuse_lookalike(const Field *field, bool brazil, Number *number)
+{
+	const char *name = lookalike_name(field->text + field->from, field->to - field->from, brazil);
+
+	return name == NULL ? NUMBER_VALID
+						: number_refuse(number, "%s, not possible as a phone number", name);
+}
+
+static NumberResult read_dressed(const NumberRules *rules, const char *start, size_t length,
+								 Number *number)
+{
+	Field field;
+	Groups groups;
+	bool brazil =
+		rules->country == COUNTRY_NONE || strcmp(countries[rules->country].name, "BR") == 0;
+	bool international;
+
+	if (!field_decode(&field, start, length, number))
+		return NUMBER_INVALID;
+	international = field_undress(&field);
+	if (field.from == field.to)
+		return NUMBER_BLANK;
+	field.text[field.to] = '\0';
+	if (strpbrk(field.text + field.from, "0123456789") == NULL)
+		return field_refuse_text(&field, number);
+	if (refuse_lookalike(&field, brazil, number) != NUMBER_VALID ||
+		!groups_read(&groups, &field, brazil, number))
+		return NUMBER_INVALID;
+	return groups_number(&groups, rules, international, number);
+}
+
+NumberResult number_read(const NumberRules *rules, const char *field, size_t length, Number *number)
+{
+	size_t plus;
+
+	if (length == 0)
+		return NUMBER_BLANK;
+	if (!is_plain(field, length))
+		return read_dressed(rules, field, length, number);
+	plus = *field == '+';
+	return number_resolve(rules, plus > 0 ? FORM_INTERNATIONAL : FORM_BARE, field + plus,
+						  length - plus, 0, number);
+}

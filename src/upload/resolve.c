@@ -1,0 +1,317 @@
+/*
+ * resolve.c - from the digits of a field to a number in E.164.
+ *
+ * The order is the promise: what says that it is international is nothing else; a bare number is
+ * one of the default country if it can be, else one of another country only with that country's
+ * own prefix; and without a default country it is international if such a number is possible.
+ */
+#include "resolve.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define BRAZIL			55
+#define BARE_DIGITS_MAX 12 /* of a national number without its trunk 0 */
+#define CPF_DIGITS		11
+#define CNPJ_DIGITS		14
+#define REASON_AREA		"not possible: +%u has no area code %.3s"
+#define REASON_ZEROS	"not possible: no number of +%u begins with 00"
+#define REASON_NATIONAL "starts with 0: a national number needs its country (country => 'BR')"
+
+NumberResult number_refuse(Number *number, const char *format, ...)
+{
+	va_list arguments;
+
+	va_start(arguments, format);
+	/* NUMBER_REASON_SIZE has room for the longest text and excerpt: nothing is cut. */
+	(void) vsnprintf(number->reason, sizeof(number->reason), format, arguments);
+	va_end(arguments);
+	return NUMBER_INVALID;
+}
+
+static NumberResult accept(Number *number, const CountryCode *code, const char *national,
+						   size_t length, int country)
+{
+	unsigned int calling = code->calling;
+	char *text = number->text;
+	uint64_t digits = calling;
+
+	*text++ = '+';
+	for (unsigned int place = code->digits; place-- > 0; calling /= 10)
+		text[place] = (char) ('0' + calling % 10);
+	text += code->digits;
+	for (size_t i = 0; i < length; i++)
+	{
+		*text++ = national[i];
+		digits = digits * 10 + (uint64_t) (national[i] - '0');
+	}
+	*text = '\0';
+	number->text_length = (int) (text - number->text);
+	number->digits = digits;
+	number->country = country;
+	number->assumed = false;
+	return NUMBER_VALID;
+}
+
+bool number_resolve_plain(Number *number)
+{
+	const char *digits = number->text + 1;
+	size_t count = (size_t) number->text_length - 1;
+	const CountryCode *code = country_code_find(digits);
+	const char *national;
+
+	if (code == NULL || (count == CNPJ_DIGITS && number->assumed))
+		return false;
+	national = digits + code->digits;
+	if (!country_length_is_possible(code->possible, count - code->digits) ||
+		(*national == '0' && country_drops_zero(code)))
+		return false;
+	number->country = code->prefix_count > 0 ? country_of(code, national, count - code->digits)
+											 : code->first_country;
+	return number->country != COUNTRY_NONE || !number->assumed;
+}
+
+static NumberResult refuse_length(Number *number, const CountryCode *code, uint16_t lengths,
+								  size_t length)
+{
+	char possible[COUNTRY_LENGTHS_SIZE];
+
+	return number_refuse(number, "not possible: +%u has %s digits behind it, not %zu",
+						 (unsigned int) code->calling, country_lengths(lengths, possible), length);
+}
+
+/* `digits` begin with a calling code. */
+static NumberResult international(const char *digits, size_t count, bool assumed, Number *number)
+{
+	const CountryCode *code;
+	const char *national;
+	NumberResult result;
+	size_t length;
+	int country;
+
+	if (count < NUMBER_DIGITS_MIN)
+		return number_refuse(number, "too short: %zu digit%s, at least %d", count,
+							 count == 1 ? "" : "s", NUMBER_DIGITS_MIN);
+	if (digits[0] == '0')
+		return number_refuse(number,
+							 "starts with 0: an international number begins with its country "
+							 "code, without 0 or 00");
+	if (count > NUMBER_DIGITS_MAX + 1)
+		return number_refuse(number, "too long: %zu digits, at most %d (one number a line)", count,
+							 NUMBER_DIGITS_MAX);
+	code = country_code_find(digits);
+	if (code == NULL)
+		return number_refuse(number, "not possible: no country code begins with %.3s", digits);
+	national = digits + code->digits;
+	length = count - code->digits;
+	if (*national == '0' && country_drops_zero(code))
+	{
+		national++;
+		length--;
+		if (*national == '0')
+			return number_refuse(number, REASON_ZEROS, (unsigned int) code->calling);
+	}
+	if (!country_length_is_possible(code->possible, length))
+		return refuse_length(number, code, code->possible, length);
+	if (code->digits + length < NUMBER_DIGITS_MIN)
+		return number_refuse(number, "too short: %zu digits, at least %d", code->digits + length,
+							 NUMBER_DIGITS_MIN);
+	if (code->digits + length > NUMBER_DIGITS_MAX)
+		return number_refuse(number, "too long: %zu digits, at most %d (one number a line)",
+							 code->digits + length, NUMBER_DIGITS_MAX);
+	country = code->prefix_count > 0 ? country_of(code, national, length) : code->first_country;
+	if (assumed && country == COUNTRY_NONE)
+		return number_refuse(number, REASON_AREA, (unsigned int) code->calling, national);
+	result = accept(number, code, national, length, country);
+	number->assumed = assumed;
+	return result;
+}
+
+/* Without its trunk prefix; what is left must be possible, or the prefix is part of the number. */
+static size_t trunk_digits(const Country *country, const char *digits, size_t count)
+{
+	size_t trunk = strlen(country->trunk);
+
+	if (trunk == 0 || count <= trunk || memcmp(digits, country->trunk, trunk) != 0 ||
+		!country_length_is_possible(country->lengths, count - trunk))
+		return 0;
+	/* No number begins with a trunk 0; a trunk 1 or 8 may be the first digit of one. */
+	if (country->trunk[0] != '0' && country_length_is_possible(country->lengths, count))
+		return 0;
+	return trunk;
+}
+
+/* Brazil: 0, the carrier's two digits, area code and number. */
+static size_t carrier_digits(const Country *country, const char *digits, size_t count)
+{
+	if ((count != 13 && count != 14) || country_codes[country->code].calling != BRAZIL ||
+		digits[0] != '0' || digits[1] == '0')
+		return 0;
+	return 3;
+}
+
+/* The check digits of a CPF, the register of persons of Brazil. */
+static bool is_bare_cpf(const char *digits, size_t count)
+{
+	unsigned int sums[2] = {0, 0};
+
+	if (count != CPF_DIGITS)
+		return false;
+	for (unsigned int i = 0; i < 9; i++)
+		sums[0] += (10 - i) * (unsigned int) (digits[i] - '0');
+	for (unsigned int i = 0; i < 10; i++)
+		sums[1] += (11 - i) * (unsigned int) (digits[i] - '0');
+	return sums[0] * 10 % 11 % 10 == (unsigned int) (digits[9] - '0') &&
+		   sums[1] * 10 % 11 % 10 == (unsigned int) (digits[10] - '0');
+}
+
+/* Fourteen digits, of a company's first place of business, with the right check digits. */
+static bool is_bare_cnpj(const char *digits, size_t count)
+{
+	static const uint8_t weights[] = {6, 5, 4, 3, 2, 9, 8, 7, 6, 5, 4, 3, 2};
+	unsigned int sums[2] = {0, 0};
+
+	if (count != CNPJ_DIGITS || memcmp(digits + 8, "0001", 4) != 0)
+		return false;
+	for (size_t i = 0; i < 13; i++)
+	{
+		sums[0] += i < 12 ? weights[i + 1] * (unsigned int) (digits[i] - '0') : 0;
+		sums[1] += weights[i] * (unsigned int) (digits[i] - '0');
+	}
+	return sums[0] * 10 % 11 % 10 == (unsigned int) (digits[12] - '0') &&
+		   sums[1] * 10 % 11 % 10 == (unsigned int) (digits[13] - '0');
+}
+
+/*
+ * Whether bare digits that are long enough for a national number begin with the country's own
+ * calling code instead: 1 yes, 0 no, -1 nobody can tell.
+ */
+static int has_own_code(const Country *country, const char *digits, size_t count)
+{
+	const CountryCode *code = &country_codes[country->code];
+	size_t rest = count - code->digits;
+	bool as_it_is;
+
+	if (count < NUMBER_DIGITS_MIN || digits[0] == '0' || country_code_find(digits) != code ||
+		!country_length_is_possible(country->lengths, rest))
+		return 0;
+	/* Who sends messages means a mobile, if only one of the two readings can be one. */
+	as_it_is = country_length_is_possible(country->mobile, count);
+	if (as_it_is != country_length_is_possible(country->mobile, rest))
+		return as_it_is ? 0 : 1;
+	return -1;
+}
+
+/*
+ * Whether bare digits that are no national number are one with its calling code: as long as a
+ * mobile behind it, or too long for anything else.
+ */
+static bool begins_with_own_code(const Country *country, const char *digits, size_t count)
+{
+	const CountryCode *code = &country_codes[country->code];
+	size_t rest = count - code->digits;
+
+	return count >= NUMBER_DIGITS_MIN && digits[0] != '0' && country_code_find(digits) == code &&
+		   (country_length_is_possible(country->mobile, rest) ||
+			(count > NUMBER_DIGITS_MAX || country->lengths >> count == 0));
+}
+
+/*
+ * Whether bare digits can be a national number as they are. Where a trunk 0 is usual and missing
+ * (spreadsheets drop it), only those that are as long as a mobile number: what is longer or shorter
+ * may be anything.
+ */
+static bool is_national(const Country *country, const char *digits, size_t count)
+{
+	if (strcmp(country->trunk, "0") != 0)
+		return country_length_is_possible(country->lengths, count);
+	return digits[0] != '0' && count <= BARE_DIGITS_MAX &&
+		   country_length_is_possible(country->mobile, count);
+}
+
+/* The digits of a national number, with the area code and without anything in front of it. */
+static NumberResult complete(const NumberRules *rules, const char *digits, size_t count,
+							 Number *number)
+{
+	const CountryCode *code = &country_codes[countries[rules->country].code];
+	int country = rules->country;
+
+	if (code->digits + count < NUMBER_DIGITS_MIN || code->digits + count > NUMBER_DIGITS_MAX)
+		return number_refuse(number, "not possible: +%u and %zu digits, together %d to %d",
+							 (unsigned int) code->calling, count, NUMBER_DIGITS_MIN,
+							 NUMBER_DIGITS_MAX);
+	if (digits[0] == '0' && country_drops_zero(code))
+		return number_refuse(number, REASON_ZEROS, (unsigned int) code->calling);
+	/* No area code has a 0, and of eleven digits the third is the 9 of a mobile. */
+	if (code->calling == BRAZIL &&
+		(digits[0] == '0' || digits[1] == '0' || (count == CPF_DIGITS && digits[2] != '9')))
+		return is_bare_cpf(digits, count)
+				   ? number_refuse(number, "a CPF, not possible as a phone number")
+				   : number_refuse(number,
+								   "not possible in BR: an area code and 8 digits, or 9 that "
+								   "begin with 9");
+	if (code->prefix_count > 0)
+		country = country_of(code, digits, count);
+	if (country == COUNTRY_NONE)
+		return number_refuse(number, REASON_AREA, (unsigned int) code->calling, digits);
+	return accept(number, code, digits, count, country);
+}
+
+static NumberResult national(const NumberRules *rules, const char *digits, size_t count,
+							 Number *number)
+{
+	const Country *country = &countries[rules->country];
+	const CountryCode *code = &country_codes[country->code];
+	size_t dropped = trunk_digits(country, digits, count);
+	size_t abroad = strlen(country->abroad);
+	char lengths[COUNTRY_LENGTHS_SIZE];
+
+	if (dropped == 0)
+		dropped = carrier_digits(country, digits, count);
+	if (dropped > 0)
+		return complete(rules, digits + dropped, count - dropped, number);
+	if (is_national(country, digits, count))
+	{
+		int own_code = has_own_code(country, digits, count);
+
+		if (own_code < 0)
+			return number_refuse(number,
+								 "not certain: is +%u in front of it, or a part of it? Write the +",
+								 (unsigned int) code->calling);
+		return own_code > 0 ? international(digits, count, false, number)
+							: complete(rules, digits, count, number);
+	}
+	if (begins_with_own_code(country, digits, count))
+		return international(digits, count, false, number);
+	if (abroad > 0 && count > abroad && memcmp(digits, country->abroad, abroad) == 0)
+		return international(digits + abroad, count - abroad, false, number);
+	return number_refuse(number, "not possible in %s: a national number has %s digits, not %zu%s",
+						 country->name, country_lengths(country->lengths, lengths), count,
+						 count < NUMBER_DIGITS_MIN + 2 ? " (without its area code?)" : "");
+}
+
+NumberResult number_resolve(const NumberRules *rules, NumberForm form, const char *digits,
+							size_t count, size_t bracketed, Number *number)
+{
+	if (form == FORM_INTERNATIONAL)
+		return international(digits, count, false, number);
+	if (count > 2 && memcmp(digits, "00", 2) == 0)
+		return international(digits + 2, count - 2, false, number);
+	if (is_bare_cnpj(digits, count))
+		return number_refuse(number, "a CNPJ, not possible as a phone number");
+	if (rules->country != COUNTRY_NONE)
+		return national(rules, digits, count, number);
+	if (digits[0] == '0')
+		return number_refuse(number, REASON_NATIONAL);
+	if (form == FORM_CALLING_CODE && count >= COUNTRY_CODE_DIGITS)
+	{
+		const CountryCode *code = country_code_find(digits);
+
+		if (code == NULL || code->digits != bracketed)
+			return number_refuse(number,
+								 "an area code in brackets: a national number needs its country "
+								 "(country => 'BR')");
+	}
+	return international(digits, count, true, number);
+}

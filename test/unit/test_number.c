@@ -1,0 +1,437 @@
+/*
+ * test_number.c - one field, one phone number: what is taken off, what is completed, and what is
+ * refused rather than guessed (R6.1, R6.2, R6.3, R6.5).
+ *
+ * links: src/upload/number.c src/upload/groups.c src/upload/field.c src/upload/characters.c
+ * links: src/upload/resolve.c src/upload/lookalike.c src/upload/countries.c
+ * links: src/upload/country_table.c
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "src/upload/number.h"
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+typedef struct Expected
+{
+	const char *field;
+	const char *text; /* or, without its +, what the reason holds */
+} Expected;
+
+/* Reads a copy that ends where the field ends: with the sanitizer, one byte too far fails. */
+static NumberResult read_copy(const NumberRules *rules, const char *field, Number *number)
+{
+	size_t length = strlen(field);
+	char *copy = malloc(length > 0 ? length : 1);
+	NumberResult result;
+
+	assert_non_null(copy);
+	memcpy(copy, field, length);
+	result = number_read(rules, copy, length, number);
+	free(copy);
+	return result;
+}
+
+static void expect(const char *country, const Expected *expected, size_t count)
+{
+	NumberRules rules;
+
+	assert_true(number_rules_set(&rules, country));
+	for (size_t i = 0; i < count; i++)
+	{
+		Number number;
+		NumberResult result = read_copy(&rules, expected[i].field, &number);
+		bool valid = expected[i].text[0] == '+';
+
+		if ((result == NUMBER_VALID) != valid)
+			print_error("'%s': %s\n", expected[i].field,
+						result == NUMBER_INVALID ? number.reason : number.text);
+		assert_int_equal(result, valid ? NUMBER_VALID : NUMBER_INVALID);
+		if (valid)
+			assert_string_equal(number.text, expected[i].text);
+		else if (strstr(number.reason, expected[i].text) == NULL)
+			fail_msg("'%s': %s", expected[i].field, number.reason);
+	}
+}
+
+static void test_dress_is_taken_off(void **state)
+{
+	static const Expected fields[] = {
+		{"+55 11 95555-0101", "+5511955550101"},
+		{"55 (11) 95555.0101", "+5511955550101"},
+		{"\"5511955550101\"", "+5511955550101"},
+		{"\xE2\x80\x9C"
+		 "5511955550101\xE2\x80\x9D",
+		 "+5511955550101"},
+		{"'5511955550101", "+5511955550101"},
+		{"\xE2\x80\x98+5511955550101", "+5511955550101"},
+		{"=\"5511955550101\"", "+5511955550101"},
+		{"\"=\"\"5511955550101\"\"\"", "+5511955550101"},
+		{"=+5511955550101", "+5511955550101"},
+		{"5511955550101;", "+5511955550101"},
+		{"5511955550101 ; ,,", "+5511955550101"},
+		{"tel:+55-11-95555-0101", "+5511955550101"},
+		{"TEL: 5511955550101", "+5511955550101"},
+		{"sms:+5511955550101", "+5511955550101"},
+		{"whatsapp:+5511955550101", "+5511955550101"},
+		{"5511955550101@c.us", "+5511955550101"},
+		{"5511955550101@s.whatsapp.net", "+5511955550101"},
+		{"5511955550101.0", "+5511955550101"},
+		{"+5511955550101.00", "+5511955550101"},
+		{"00 55 11 95555 0101", "+5511955550101"},
+		{"(+55) (11) 95555-0101", "+5511955550101"},
+		{"(55) 11 95555-0101", "+5511955550101"},
+		{"\xEF\xBC\x8B\xEF\xBC\x95\xEF\xBC\x95 11 95555\xEF\xBC\x8D"
+		 "0101",
+		 "+5511955550101"},
+		{"\xD9\xA5\xD9\xA5\xD9\xA1\xD9\xA1\xD9\xA9\xD9\xA5\xD9\xA5\xD9\xA5\xD9\xA5\xD9\xA0\xD9\xA1"
+		 "\xD9\xA0\xD9\xA1",
+		 "+5511955550101"},
+		{"\xE0\xA5\xAB\xE0\xA5\xAB"
+		 "11955550101",
+		 "+5511955550101"},
+		{"+55  11  95555  0101", "+5511955550101"},
+		{"+55 (11)  95555-0101", "+5511955550101"},
+	};
+
+	(void) state;
+	expect(NULL, fields, COUNT(fields));
+}
+
+static void test_blank_fields(void **state)
+{
+	static const char *const blank[] = {"",	   " ",	  "\t \xC2\xA0", ";",
+										";;;", " , ", "\"\"",		 "\xE2\x80\x8B"};
+	NumberRules rules;
+	Number number;
+
+	(void) state;
+	assert_true(number_rules_set(&rules, NULL));
+	for (size_t i = 0; i < COUNT(blank); i++)
+		assert_int_equal(read_copy(&rules, blank[i], &number), NUMBER_BLANK);
+}
+
+/* The trunk 0 is dropped where there is one, and kept where it is a part of the number. */
+static void test_trunk_zero_behind_a_country_code(void **state)
+{
+	static const Expected fields[] = {
+		{"+44 (0)20 7946 0101", "+442079460101"},
+		{"+44 (0) 7700 900102", "+447700900102"},
+		{"+44 020 7946 0101", "+442079460101"},
+		{"4402079460101", "+442079460101"},
+		{"0044 (0)20 7946 0101", "+442079460101"},
+		{"+49 (0)30 5550 0103", "+493055500103"},
+		{"+55 (0xx11) 95555-0101", "+5511955550101"},
+		{"+55 0xx11 95555-0101", "+5511955550101"},
+		{"+55 (0XX11) 95555-0101", "+5511955550101"},
+		{"+39 06 1234 5678", "+390612345678"},
+		{"+225 01 23 45 67 89", "+2250123456789"},
+		{"+39 (0)6 1234 5678", "(0)"},
+		{"+44 20 (0) 7946 0101", "(0)"},
+		{"+44 (0xx11) 95555-0101", "unexpected character 'x'"},
+	};
+
+	(void) state;
+	expect(NULL, fields, COUNT(fields));
+}
+
+static void test_nothing_is_glued_on(void **state)
+{
+	static const Expected fields[] = {
+		{"+5511955550101\t42", "columns"},
+		{"42\t5511955550101", "columns"},
+		{"+55\t11955550101", "columns"},
+		{"5511955550101   42", "columns"},
+		{"5  5511955550101", "columns"},
+		{"51  95555-0101", "columns"},
+		{"+49 30 1234567  42", "columns"},
+		{"+1 212 555 0101 (12)", "extension"},
+		{"+49 30 1234567 (12)", "extension"},
+		{"+49 30 1234567/12", "extension"},
+		{"+1 (212) 555-0102 - 345", "extension"},
+		{"+55 11 3555-0101/02", "extension"},
+		{"+5511955550101x12", "extension"},
+		{"+5511955550101 ext. 12", "extension"},
+		{"+55 11 3555-0101 ramal 12", "extension"},
+		{"tel:+5511955550101;ext=12", "extension"},
+		{"+5511955550101, +5511955550102", "one number a line"},
+		{"+5511955550101;5511955550102", "one number a line"},
+		{"+5511955550101 +5511955550102", "one number a line"},
+		{"5511955550101 5511955550102", "one number a line"},
+		{"+5511955550101 / +5511955550102", "one number a line"},
+		{"+5511955550101/5511955550102", "one number a line"},
+		{"55.11.95555.0101.0", ".0"},
+		{"5511955550101 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3",
+		 "one number a line"},
+		{"5511955550101-1612345678@g.us", "unexpected character '@'"},
+		{"+49 30/1234567", "+49301234567"},
+	};
+
+	(void) state;
+	expect(NULL, fields, COUNT(fields));
+	expect("BR", fields, 4);
+}
+
+static void test_other_columns_are_named(void **state)
+{
+	static const Expected fields[] = {
+		{"123.456.789-09", "CPF"},	  {"12.345.678/0001-95", "CNPJ"},
+		{"12345678000195", "CNPJ"},	  {"01310-100", "CEP"},
+		{"01.310-100", "CEP"},		  {"26/11/2026", "date"},
+		{"2026-11-26", "date"},		  {"26.11.26", "date"},
+		{"11/26/2026 10:30", "date"}, {"2026-11-26T10:30:00Z", "date"},
+		{"5.51196E+12", "rounded"},	  {"5,51196e+12", "rounded"},
+	};
+	static const Expected bare[] = {
+		{"12345678909", "CPF"},
+		{"123.456.789-09", "CPF"},
+		{"12345678000195", "CNPJ"},
+	};
+	static const Expected numbers[] = {
+		{"+45 20-12-2026", "+4520122026"},
+		{"+47 12345-678", "+4712345678"},
+	};
+
+	(void) state;
+	expect(NULL, fields, COUNT(fields));
+	expect("BR", fields, COUNT(fields));
+	expect("BR", bare, COUNT(bare));
+	expect(NULL, numbers, COUNT(numbers));
+}
+
+static void test_possible_numbers_only(void **state)
+{
+	static const Expected fields[] = {
+		{"+99955550101", "not possible: no country code begins with 999"},
+		{"+55119555501019999", "too long"},
+		{"+551195555010199", "not possible: +55 has 8, 9, 10 or 11 digits behind it, not 13"},
+		{"+1 212 555 010", "not possible: +1 has 10 digits behind it, not 9"},
+		{"123456789", "not possible"},
+		{"11955550101", "not possible: +1 has no area code 195"},
+		{"+290 8123", "too short: 7 digits"},
+		{"+290 51234", "+29051234"},
+		{"+870 123456789", "+870123456789"},
+	};
+
+	(void) state;
+	expect(NULL, fields, COUNT(fields));
+}
+
+static void test_national_numbers_are_completed(void **state)
+{
+	static const Expected brazil[] = {
+		{"51 95555-0101", "+5551955550101"},
+		{"(81) 95555-0103", "+5581955550103"},
+		{"11955550104", "+5511955550104"},
+		{"1195550104", "+551195550104"}, /* the old eight digits stay */
+		{"011 95555-0104", "+5511955550104"},
+		{"(0xx11) 95555-0104", "+5511955550104"},
+		{"0 15 11 95555-0104", "+5511955550104"},
+		{"55 95555-0101", "+5555955550101"}, /* an area code, not the calling code */
+		{"5511955550101", "+5511955550101"},
+		{"+351 912 345 678", "+351912345678"},
+		{"00351912345678", "+351912345678"},
+		{"351912345678", "not possible in BR"},
+		{"95555-0101", "area code"},
+		{"5555-0101", "area code"},
+		{"11 85555-0101", "not possible in BR"},
+		{"10 95555-0101", "not possible in BR"},
+		{"(1) 212 555 0101", "not possible in BR"},
+	};
+	static const Expected germany[] = {
+		{"0151 12345678", "+4915112345678"},	 {"15112345678", "+4915112345678"},
+		{"4915112345678", "+4915112345678"},	 {"030/5550 0103", "+493055500103"},
+		{"5511955550101", "not possible in DE"}, {"0 12345", "not possible"},
+		{"0 123456789012345", "not possible"}, /* fifteen digits and +49 are too many */
+		{"0 1234567890123", "+491234567890123"},
+	};
+	static const Expected america[] = {
+		{"(212) 555-0101", "+12125550101"},			{"1-212-555-0101", "+12125550101"},
+		{"011 55 11 95555 0101", "+5511955550101"}, {"(195) 555-0101", "no area code 195"},
+		{"555-0101", "not possible in US"},
+	};
+	static const Expected russia[] = {
+		{"8 912 345-67-89", "+79123456789"},
+		{"7 912 345-67-89", "+79123456789"},
+		{"912 345-67-89", "+79123456789"},
+	};
+	static const Expected italy[] = {
+		{"06 1234 5678", "+390612345678"},
+		{"347 123 4567", "+393471234567"},
+		{"39 347 123 4567", "+393471234567"},
+	};
+
+	(void) state;
+	expect("BR", brazil, COUNT(brazil));
+	expect("55", brazil, COUNT(brazil));
+	expect("DE", germany, COUNT(germany));
+	expect("us", america, COUNT(america));
+	expect("RU", russia, COUNT(russia));
+	expect("IT", italy, COUNT(italy));
+}
+
+static void test_national_numbers_need_a_country(void **state)
+{
+	static const Expected fields[] = {
+		{"011 95555-0104", "needs its country"},
+		{"(11) 95555-0104", "needs its country"},
+		{"(0xx11) 95555-0104", "needs its country"},
+	};
+
+	(void) state;
+	expect(NULL, fields, COUNT(fields));
+	expect("none", fields, COUNT(fields));
+}
+
+static void expect_country(const char *rules_country, const char *field, const char *country,
+						   bool assumed)
+{
+	NumberRules rules;
+	Number number;
+
+	assert_true(number_rules_set(&rules, rules_country));
+	assert_int_equal(read_copy(&rules, field, &number), NUMBER_VALID);
+	assert_string_equal(number.country == COUNTRY_NONE ? "" : countries[number.country].name,
+						country);
+	assert_int_equal(number.assumed, assumed);
+}
+
+static void test_whose_number_it_is(void **state)
+{
+	(void) state;
+	expect_country(NULL, "+5511955550101", "BR", false);
+	expect_country(NULL, "005511955550101", "BR", false);
+	expect_country(NULL, "5511955550101@c.us", "BR", false);
+	expect_country(NULL, "5511955550101", "BR", true);
+	expect_country(NULL, "55 11 95555-0101", "BR", true);
+	expect_country("BR", "11955550101", "BR", false);
+	expect_country("BR", "5511955550101", "BR", false);
+	expect_country("BR", "+12125550101", "US", false);
+	expect_country(NULL, "+14165550101", "CA", false);
+	expect_country(NULL, "+17875550101", "PR", false);
+	expect_country(NULL, "+15555550101", "", false);
+	expect_country("CA", "212 555 0101", "US", false);
+	expect_country(NULL, "+77012345678", "KZ", false);
+	expect_country(NULL, "+79123456789", "RU", false);
+	expect_country(NULL, "+441481960194", "GG", false);
+	expect_country(NULL, "+870123456789", "+870", false);
+}
+
+static void test_names_of_countries(void **state)
+{
+	NumberRules rules;
+	Number number;
+
+	(void) state;
+	assert_true(number_rules_set(&rules, "+55"));
+	assert_string_equal(countries[rules.country].name, "BR");
+	assert_true(number_rules_set(&rules, "1"));
+	assert_string_equal(countries[rules.country].name, "US");
+	assert_true(number_rules_set(&rules, ""));
+	assert_int_equal(rules.country, COUNTRY_NONE);
+	assert_false(number_rules_set(&rules, "XX"));
+	assert_int_equal(rules.country, COUNTRY_NONE);
+	assert_false(number_rules_set(&rules, "999"));
+	assert_false(number_rules_set(&rules, "Brazil"));
+	assert_int_equal(read_copy(&rules, "5511955550101", &number), NUMBER_VALID);
+}
+
+/* A number of this length in each country that has one, in every dress, in a list out of order. */
+static const char *const dresses[] = {
+	"+%s",		"\"+%s\"",			 "'+%s",
+	"=\"+%s\"", "tel:+%s",			 "sms:+%s",
+	"00%s",		"%s@c.us",			 "\xE2\x80\xAA+%s\xE2\x80\xAC",
+	" +%s ;;",	"\t00 %s",			 "+%s.0",
+	"+ %s,",	"%s@s.whatsapp.net", "=+%s",
+	"(+)%s",
+};
+
+static uint32_t chance_state;
+
+static uint32_t chance(uint32_t below)
+{
+	chance_state = chance_state * 1664525 + 1013904223;
+	return (chance_state >> 8) % below;
+}
+
+/* Random digits behind the calling code of `code`, of a length that is possible there. */
+static bool random_number(const CountryCode *code, char *out)
+{
+	size_t length = 1 + chance(15);
+
+	if (!country_length_is_possible(code->possible, length) ||
+		code->digits + length < NUMBER_DIGITS_MIN || code->digits + length > NUMBER_DIGITS_MAX)
+		return false;
+	out += sprintf(out, "%u", (unsigned int) code->calling);
+	for (size_t i = 0; i < length; i++)
+		*out++ = (char) ('0' + (i == 0 ? 1 + chance(9) : chance(10)));
+	*out = '\0';
+	return true;
+}
+
+/* Blanks, dashes and dots between some digits; never two groups that could be two things. */
+static void punctuate(const char *digits, char *out)
+{
+	const char *separator =
+		(const char *const[]){" ", "-", ".", "\xC2\xA0", "\xE2\x80\x93"}[chance(5)];
+	size_t at = 2 + chance(3);
+
+	out += sprintf(out, "%.*s%s", (int) at, digits, separator);
+	strcpy(out, digits + at);
+}
+
+static void test_any_dress_gives_the_number(void **state)
+{
+	NumberRules rules[2];
+
+	(void) state;
+	chance_state = 20261127;
+	assert_true(number_rules_set(&rules[0], NULL));
+	assert_true(number_rules_set(&rules[1], "BR"));
+	for (size_t round = 0; round < 100000; round++)
+	{
+		const char *dress = dresses[chance(COUNT(dresses))];
+		char digits[32];
+		char punctuated[64];
+		char field[128];
+		Number number;
+
+		if (!random_number(&country_codes[chance((uint32_t) country_codes_count)], digits))
+			continue;
+		punctuate(digits, punctuated);
+		(void) snprintf(field, sizeof(field), dress,
+						strstr(dress, ".0") != NULL || chance(2) ? digits : punctuated);
+		if (read_copy(&rules[chance(2)], field, &number) != NUMBER_VALID)
+			fail_msg("'%s': %s", field, number.reason);
+		assert_string_equal(number.text + 1, digits);
+		assert_true(number.digits == strtoull(digits, NULL, 10));
+		assert_false(number.assumed);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_dress_is_taken_off),
+		cmocka_unit_test(test_blank_fields),
+		cmocka_unit_test(test_trunk_zero_behind_a_country_code),
+		cmocka_unit_test(test_nothing_is_glued_on),
+		cmocka_unit_test(test_other_columns_are_named),
+		cmocka_unit_test(test_possible_numbers_only),
+		cmocka_unit_test(test_national_numbers_are_completed),
+		cmocka_unit_test(test_national_numbers_need_a_country),
+		cmocka_unit_test(test_whose_number_it_is),
+		cmocka_unit_test(test_names_of_countries),
+		cmocka_unit_test(test_any_dress_gives_the_number),
+	};
+
+	return cmocka_run_group_tests_name("number (R6)", tests, NULL, NULL);
+}

@@ -1,0 +1,238 @@
+/*
+ * test_table.c - numbers files with columns: their format, the column of the numbers,
+ * and the attributes of their rows (R6.4).
+ *
+ * links: src/upload/table.c src/upload/columns.c src/upload/look.c src/upload/headings.c
+ * links: src/upload/csv.c src/upload/ndjson.c src/upload/json_text.c
+ * links: src/upload/number.c src/upload/field.c src/upload/groups.c src/upload/lookalike.c
+ * links: src/upload/resolve.c src/upload/countries.c src/upload/country_table.c
+ * links: src/upload/characters.c lib/contract/attributes.c lib/contract/message.c
+ * links: lib/contract/utf8.c libcrypto
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "src/upload/table.h"
+
+static Table table;
+static TableRow row;
+static ColumnsWanted wanted = {.rules = {COUNTRY_NONE}};
+
+static FileFormat look(const char *file)
+{
+	CsvRow room;
+
+	return look_format(file, strlen(file), &wanted, &room);
+}
+
+/* Reads a file in the format that it looks like; rows as "LINE NUMBER CLASS JSON", problems as
+ * "LINE!". */
+static const char *read_all(const char *file)
+{
+	static char shown[4096];
+	/* A copy of exactly its size: reading beyond its end is seen. */
+	size_t length = strlen(file);
+	char *copy = memcpy(malloc(length + 1), file, length);
+	size_t used = 0;
+	TableResult result;
+
+	shown[0] = '\0';
+	copy = realloc(copy, length > 0 ? length : 1);
+	if (!table_begin(&table, copy, length, look(file), &wanted))
+	{
+		free(copy);
+		return table.columns.problem;
+	}
+	while ((result = table_next(&table, &row)) != TABLE_END)
+	{
+		if (result == TABLE_VALID)
+			used += (size_t) snprintf(shown + used, sizeof(shown) - used, "%d %s %d %.*s\n",
+									  (int) row.number.line, row.number.text, (int) row.class,
+									  (int) row.json_length, row.json);
+		else
+			used += (size_t) snprintf(shown + used, sizeof(shown) - used, "%d! %s\n",
+									  (int) row.number.line, row.number.reason);
+	}
+	free(copy);
+	return shown;
+}
+
+static void knows_formats(void **state)
+{
+	FileFormat format;
+
+	(void) state;
+	assert_true(format_of_name("NDJSON", &format) && format == FORMAT_NDJSON);
+	assert_false(format_of_name("xlsx", &format));
+	assert_int_equal(look("Nome,Telefone\nAna,x\n"), FORMAT_CSV);
+	assert_int_equal(look("Nome;Telefone, celular\nAna;x\n"), FORMAT_SEMICOLON);
+	assert_int_equal(look("1\t5511955550101\n"), FORMAT_TSV);
+	assert_int_equal(look("\xEF\xBB\xBF \n{\"a\":1}"), FORMAT_NDJSON);
+}
+
+/* Whatever is not certainly a table goes to the parser of plain lists, which refuses it. */
+static void takes_nothing_else_for_a_table(void **state)
+{
+	static const char *const lists[] = {"",
+										"\n",
+										"5511955550101\n5511955550102",
+										"+5511955550101, +5511955550102\n",
+										"5511955550101;\n5511955550102;\n;\n",
+										"+55 11\t95555-0101\n",
+										"+55 11, 95555-0101\n",
+										"'; DROP TABLE campaign.users; --",
+										"phone\n5511955550101\n",
+										"a,b\nc,d\n",
+										"5511955550101,Ana\n5511955550102\n",
+										"=\"5511955550101\"\n",
+										"\"5511955550101\"\n"};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+		assert_int_equal(look(lists[i]), FORMAT_LIST);
+}
+
+static void reads_rows(void **state)
+{
+	(void) state;
+	assert_string_equal(read_all("Nome,Telefone,Tier\n\"Ana \"\"B\"\"\nC\",+55 11 95555-0101,Vip\n"
+								 "Bia,5511955550102,gold\n,5511955550103,\n"),
+						"2 +5511955550101 1 {\"Nome\":\"Ana \\\"B\\\"\\nC\",\"Tier\":\"Vip\"}\n"
+						"4 +5511955550102 2 {\"Nome\":\"Bia\",\"Tier\":\"gold\"}\n"
+						"5 +5511955550103 0 \n");
+	assert_string_equal(read_all("Fone;Nome\n=\"5511955550101\";'x\n\"=\"\"5511955550102\"\"\";\n"),
+						"2 +5511955550101 0 {\"Nome\":\"'x\"}\n3 +5511955550102 0 \n");
+	assert_string_equal(
+		read_all("{\"phone\":\"+5511955550101\",\"a\" : [1, \"b c\"],\"n\":null}\n"
+				 "{\"tier\":\"DIAMANTE\",\"phone\":5511955550102}\n"),
+		"1 +5511955550101 0 {\"a\":[1,\"b c\"]}\n2 +5511955550102 1 {\"tier\":\"DIAMANTE\"}\n");
+}
+
+static void refuses_rows(void **state)
+{
+	(void) state;
+	assert_string_equal(
+		read_all(
+			"Nome,Telefone\nAna,\nBia,5511955550101,x\n\xFF,5511955550102\nEva,\"5511955550103\n"
+			"5511955550104\"\nLia,5511955550105\n"),
+		"2! no number in \"Telefone\"\n3! 3 cells in a table of 2 columns\n"
+		"4! not UTF-8; save the file as UTF-8, or say in which encoding it is\n"
+		"5! unexpected character U+000A at column 14\n7 +5511955550105 0 {\"Nome\":\"Lia\"}\n");
+	assert_string_equal(
+		read_all("{\"phone\":\"5511955550101\",\"phone\":\"5511955550102\"}\n{\"a\":1}\n[]\n"
+				 "{\"phone\":\"5511955550103\",\"n\":1e5}\n{\"phone\":\"5511955550104\"} x\n"),
+		"1! the key of the number is there twice\n2! no number in \"phone\"\n"
+		"3! no JSON object; one a line (byte 1)\n"
+		"4! a number with an exponent; write it as a text (byte 31)\n"
+		"5! something behind the object; one a line (byte 27)\n");
+}
+
+static void chooses_the_column(void **state)
+{
+	(void) state;
+	(void) read_all("id,Número de Telefone\n5511955550909,5511955550101\n");
+	assert_int_equal(table.columns.number, 1);
+	(void) read_all("NOMBRE;Teléfono móvil\nx;5511955550101\n");
+	assert_int_equal(table.columns.number, 1);
+	/* An accent of its own, as in file names of macOS. */
+	(void) read_all("Nome;Nu\xCC\x81mero de telefone\nx;5511955550101\n");
+	assert_int_equal(table.columns.number, 1);
+	(void) read_all("x;y\na;5511955550101\nb;5511955550102\n");
+	assert_int_equal(table.columns.number, 1);
+	assert_true(table.columns.header);
+	(void) read_all("a;5511955550101\nb;5511955550102\n");
+	assert_int_equal(table.columns.number, 1);
+	assert_false(table.columns.header);
+}
+
+static void names_what_it_cannot_choose(void **state)
+{
+	(void) state;
+	assert_string_equal(read_all("Telefone;Celular\n5511955550101;5511955550102\n"),
+						"more than one column may hold the numbers: \"Telefone\", \"Celular\"");
+	assert_string_equal(read_all("DDD;Telefone\n11;955550101\n"),
+						"numbers in parts; put them together in one column: \"DDD\"");
+	assert_string_equal(read_all("{\"a\":\"5511955550101\",\"b\":\"5511955550102\"}\n"),
+						"more than one column may hold the numbers: \"a\", \"b\"");
+	assert_string_equal(read_all("{}\n"), "it is empty");
+	assert_string_equal(read_all("id,Nome\n5511955550101,Ana\n"),
+						"no column holds phone numbers; there are \"id\", \"Nome\"");
+}
+
+static void makes_names_that_can_be_kept(void **state)
+{
+	(void) state;
+	assert_string_equal(
+		read_all("Phone, $a.b ,Cód.,Cód,,x\n5511955550101,1,2,3,4,5\n"),
+		"2 +5511955550101 0 "
+		"{\"a_b\":\"1\",\"Cód\":\"2\",\"Cód 2\":\"3\",\"column_5\":\"4\",\"x\":\"5\"}\n");
+}
+
+/* The largest attributes that can travel, and one byte more. */
+static void keeps_within_the_limit(void **state)
+{
+	char file[MESSAGE_ATTRIBUTES_MAX + 64];
+	int room = MESSAGE_ATTRIBUTES_MAX - (int) strlen("{\"n\":\"\"}");
+
+	(void) state;
+	(void) snprintf(file, sizeof(file), "Fone,n\n5511955550101,%0*d\n", room, 0);
+	(void) read_all(file);
+	assert_int_equal(row.json_length, MESSAGE_ATTRIBUTES_MAX);
+	(void) snprintf(file, sizeof(file), "Fone,n\n5511955550101,%0*d\n", room + 1, 0);
+	assert_string_equal(read_all(file), "2! attributes take more than 4096 bytes as JSON\n");
+	(void) snprintf(file, sizeof(file), "{\"phone\":5511955550101,\"n\":\"%0*d\"}\n", room, 0);
+	assert_string_not_equal(read_all(file), "1! attributes take more than 4096 bytes as JSON\n");
+	(void) snprintf(file, sizeof(file), "{\"phone\":5511955550101,\"n\":\"%0*d\"}\n", room + 1, 0);
+	assert_string_equal(read_all(file), "1! attributes take more than 4096 bytes as JSON\n");
+}
+
+static void reads_attributes_again(void **state)
+{
+	static const char *const files[] = {
+		"Fone,n\n5511955550101,a\n5511955550102,\"b\n\"\"c\"\n5511955550103,\n",
+		"{\"phone\":5511955550101,\"n\":\"a\"}\n\n{\"phone\":5511955550102,\"n\":\"b\\n\\\"c\"}\n"
+		"{\"phone\":5511955550103}\n"};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+	{
+		size_t places[3];
+		char json[TABLE_JSON_SIZE];
+
+		assert_true(table_begin(&table, files[i], strlen(files[i]), look(files[i]), &wanted));
+		for (int j = 0; j < 3; j++)
+		{
+			assert_int_equal(table_next(&table, &row), TABLE_VALID);
+			places[j] = row.place;
+		}
+		assert_int_equal(table_attributes(&table, places[1], json),
+						 strlen("{\"n\":\"b\\n\\\"c\"}"));
+		assert_memory_equal(json, "{\"n\":\"b\\n\\\"c\"}", strlen("{\"n\":\"b\\n\\\"c\"}"));
+		assert_int_equal(table_attributes(&table, places[2], json), 0);
+		assert_int_equal(table_attributes(&table, places[0], json), strlen("{\"n\":\"a\"}"));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(knows_formats),
+		cmocka_unit_test(takes_nothing_else_for_a_table),
+		cmocka_unit_test(reads_rows),
+		cmocka_unit_test(refuses_rows),
+		cmocka_unit_test(chooses_the_column),
+		cmocka_unit_test(names_what_it_cannot_choose),
+		cmocka_unit_test(makes_names_that_can_be_kept),
+		cmocka_unit_test(keeps_within_the_limit),
+		cmocka_unit_test(reads_attributes_again),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
