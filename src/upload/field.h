@@ -4,7 +4,7 @@
 #ifndef CAMPAIGN_FIELD_H
 #define CAMPAIGN_FIELD_H
 
-#include "number.h"
+#include "number_types.h"
 
 typedef struct Field
 {

@@ -4,7 +4,7 @@
 #ifndef CAMPAIGN_RESOLVE_H
 #define CAMPAIGN_RESOLVE_H
 
-#include "number.h"
+#include "number_types.h"
 
 /* Digits looked at; with more of them, it is certain that no number is meant. */
 #define RESOLVE_DIGITS_MAX 64
