@@ -22,7 +22,7 @@ SEED = int(os.environ.get("FAULT_SEED") or 12)
 ALL = int(os.environ.get("FAULT_ROUNDS") or 0) >= 20
 SAMPLE = 40
 
-FILES = ["+99900000001\n+99900000002\n", "+99900000002\n+99900000003\n"]
+FILES = ["+88800000000001\n+88800000000002\n", "+88800000000002\n+88800000000003\n"]
 SERIALIZATION = "40001"
 VERBS = {
     "look": "SELECT campaign_status(%s)",
