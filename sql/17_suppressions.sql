@@ -1,5 +1,5 @@
 -- Whom not to send to: the suppression lists, the words that opt somebody out or in again, and what an
--- incoming SMS does to them. The worker asks outbox_suppressed() (39_suppression.sql) about each batch.
+-- incoming SMS does to them. The worker asks outbox_suppressed() (43_suppression.sql) about each batch.
 
 CREATE TABLE campaign.suppressions (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

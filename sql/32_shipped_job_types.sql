@@ -147,22 +147,31 @@ $$;
 COMMENT ON FUNCTION campaign.job_dispatch_prepare(jsonb) IS 'Metadata of dispatch: {"campaign_id"}.';
 
 CREATE FUNCTION campaign.job_campaign_check(job_id text, campaign_id text) RETURNS void
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    owner_id text;
 BEGIN
+    SELECT c.company_id INTO owner_id FROM campaign.campaigns c WHERE c.id = job_campaign_check.campaign_id;
+    -- Waits for a deletion of the company that is under way, and keeps it from being deleted.
+    PERFORM FROM campaign.companies o WHERE o.id = owner_id FOR KEY SHARE;
+    IF EXISTS (SELECT FROM campaign.companies o WHERE o.id = owner_id AND o.deleted) THEN
+        RAISE EXCEPTION 'the company of campaign "%" is deleted', campaign_id
+            USING ERRCODE = 'insufficient_privilege';
+    END IF;
     IF EXISTS (
         SELECT FROM campaign.jobs j
         JOIN campaign.campaigns c ON c.id = job_campaign_check.campaign_id
-        LEFT JOIN campaign.companies o ON o.id = c.company_id AND NOT o.deleted
         WHERE j.id = job_campaign_check.job_id
           AND (j.user_id IS NOT NULL AND NOT EXISTS (
                    SELECT FROM campaign.company_members m
                    JOIN campaign.users u ON u.id = m.user_id AND NOT u.deleted
-                   WHERE m.company_id = o.id AND m.user_id = j.user_id AND NOT m.deleted)
+                   WHERE m.company_id = c.company_id AND m.user_id = j.user_id AND NOT m.deleted)
                OR j.application_id IS NOT NULL AND NOT EXISTS (
                    SELECT FROM campaign.applications a
-                   WHERE a.id = j.application_id AND a.company_id = o.id AND NOT a.deleted)))
+                   WHERE a.id = j.application_id AND a.company_id = c.company_id
+                     AND campaign.application_live(a.id))))
     THEN
         RAISE EXCEPTION 'whoever created this job may not dispatch campaign "%"', campaign_id
             USING ERRCODE = 'insufficient_privilege';
@@ -170,7 +179,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_campaign_check(text, text) IS
-'An error if the campaign does not, or no longer, belong to a company of the user or the application that owns the job.';
+'An error if the campaign''s company is deleted, or is not, or no longer, one of the user or the application that owns the job.';
 
 CREATE FUNCTION campaign.job_dispatch(job_id text, meta jsonb) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE

@@ -58,7 +58,7 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT m.user_id FROM campaign.company_members m
-    WHERE m.company_id IN (SELECT campaign.request_companies()) AND NOT m.deleted
+    WHERE m.company_id = ANY (ARRAY(SELECT campaign.request_companies())) AND NOT m.deleted
     UNION SELECT campaign.request_user()
 $$;
 COMMENT ON FUNCTION campaign.request_people() IS
@@ -69,7 +69,7 @@ LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT c.id FROM campaign.campaigns c
-    WHERE c.company_id IN (SELECT campaign.request_companies()) AND NOT c.deleted
+    WHERE c.company_id = ANY (ARRAY(SELECT campaign.request_companies())) AND NOT c.deleted
 $$;
 COMMENT ON FUNCTION campaign.request_campaigns() IS
 'The campaigns of the companies of the user of the request.';
@@ -159,7 +159,7 @@ BEGIN
     END IF;
     IF NOT api_company_check.company_id IN (SELECT campaign.request_companies()) THEN
         PERFORM campaign.api_raise('PT403', 'you are not a member of this company', NULL,
-            'A member can add you with POST /rpc/company_member_add.');
+            'A member can invite you with POST /rpc/company_member_invite.');
     END IF;
 END
 $$;

@@ -105,6 +105,19 @@ $$;
 COMMENT ON FUNCTION campaign.token_valid(jsonb) IS
 'Whether the token of a user, whose signature PostgREST has verified, is still valid: not expired, not revoked, of a user who exists.';
 
+-- The planner does not know what somebody owns. With "LIMIT 1", or with the rows of few owners in a table, it
+-- expects theirs among the first that it comes across, and for somebody who has none it would read everybody's.
+CREATE FUNCTION campaign.lists_by_index() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true);
+END
+$$;
+COMMENT ON FUNCTION campaign.lists_by_index() IS
+'Makes the statements of this transaction find rows by index wherever there is one: what belongs to somebody who owns little costs little, whatever others own.';
+
 CREATE FUNCTION campaign.api_check() RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -128,6 +141,7 @@ BEGIN
                     'Log in again with POST /rpc/login.');
             END IF;
     END CASE;
+    PERFORM campaign.lists_by_index();
     -- Estimates are made from everybody's rows.
     IF campaign.request_header('Prefer') ~* 'count=(planned|estimated)' THEN
         PERFORM campaign.api_raise('PT400', 'counts are exact or none', NULL, 'Send "Prefer: count=exact".');
@@ -369,3 +383,23 @@ $$Who am I
 The user of the token, with their companies.
 
 200.$$;
+
+CREATE FUNCTION campaign_api.me_update(email text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    person_id text := campaign.api_user();
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.me_update');
+    UPDATE campaign_api.users u SET email = me_update.email WHERE u.id = person_id;
+    RETURN campaign_api.me();
+END
+$$;
+COMMENT ON FUNCTION campaign_api.me_update(text) IS
+$$Change yourself
+As PATCH of /users, without your id.
+
+email: your new address.
+
+200 with the user, as /rpc/me; 409 if somebody has this address; 422 if it is not valid.$$;

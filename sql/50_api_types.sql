@@ -91,7 +91,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF current_setting('request.path', true) ~ '/campaign_(upload|upload_json|send)$' THEN
+    IF current_setting('request.path', true) ~ '/(campaign_(upload|upload_json|preview|preview_json|form|send)|suppression_import)$' THEN
         PERFORM set_config('statement_timeout',
             (3000 * extract(epoch FROM current_setting('statement_timeout')::interval))::bigint::text, true);
     END IF;

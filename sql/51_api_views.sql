@@ -17,7 +17,7 @@ SELECT c.id, c.name, c.document, c.country, c.created_at, c.updated_at
 FROM campaign.companies c WHERE NOT c.deleted;
 COMMENT ON VIEW campaign_api.companies IS
 $$Your companies
-Whoever creates a company is its first member; members add others with POST /rpc/company_member_add. DELETE hides it and its campaigns.$$;
+Whoever creates a company is its first member; members invite others with POST /rpc/company_member_invite. DELETE hides it and its campaigns.$$;
 COMMENT ON COLUMN campaign_api.companies.id IS 'cuid2';
 COMMENT ON COLUMN campaign_api.companies.name IS 'Name, 1 to 200 characters.';
 COMMENT ON COLUMN campaign_api.companies.document IS 'Registration document, unique; kept as its letters and digits in upper case.';
@@ -30,7 +30,7 @@ SELECT m.company_id, m.user_id, m.created_at
 FROM campaign.company_members m WHERE NOT m.deleted;
 COMMENT ON VIEW campaign_api.company_members IS
 $$Members of your companies
-Read only: POST /rpc/company_member_add and /rpc/company_member_remove change it. It joins companies and users: /companies?select=*,users(*).$$;
+Read only: whoever accepts an invitation becomes a member, POST /rpc/company_member_remove ends that. It joins companies and users: /companies?select=*,users(*).$$;
 COMMENT ON COLUMN campaign_api.company_members.company_id IS 'Company.';
 COMMENT ON COLUMN campaign_api.company_members.user_id IS 'Member.';
 COMMENT ON COLUMN campaign_api.company_members.created_at IS 'When the user first became a member.';

@@ -34,6 +34,31 @@ $$;
 COMMENT ON FUNCTION campaign.api_filter_required() IS
 'Refuses a PATCH or DELETE of every row that one can see.';
 
+CREATE FUNCTION campaign.api_user_delete(user_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    company_id text;
+BEGIN
+    FOR company_id IN
+        SELECT m.company_id FROM campaign.company_members m
+        JOIN campaign.companies c ON c.id = m.company_id AND NOT c.deleted
+        WHERE m.user_id = api_user_delete.user_id AND NOT m.deleted ORDER BY 1
+    LOOP
+        PERFORM campaign.company_members_lock(company_id);
+        IF NOT EXISTS (SELECT FROM campaign.company_members_live(company_id) AS m (id)
+                       WHERE m.id <> api_user_delete.user_id) THEN
+            PERFORM campaign.api_company_delete(company_id);
+        END IF;
+    END LOOP;
+    UPDATE campaign.users u SET deleted = true, updated_at = clock_timestamp()
+    WHERE u.id = api_user_delete.user_id AND NOT u.deleted;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_user_delete(text) IS
+'Soft delete of a user, and of the companies of which they are the last member.';
+
 CREATE FUNCTION campaign.api_users_write() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -45,8 +70,7 @@ BEGIN
         PERFORM campaign.api_raise('PT403', 'you can change only yourself');
     END IF;
     IF TG_OP = 'DELETE' THEN
-        UPDATE campaign.users u SET deleted = true, updated_at = clock_timestamp()
-        WHERE u.id = OLD.id AND NOT u.deleted;
+        PERFORM campaign.api_user_delete(OLD.id);
         RETURN OLD;
     END IF;
     UPDATE campaign.users u
@@ -92,12 +116,19 @@ BEGIN
         PERFORM campaign.api_raise('PT409', 'a campaign of this company is not finished', NULL,
             'Wait for it, or end it with POST /rpc/campaign_cancel.');
     END IF;
+    -- One that is just being run is locked, waits for us in campaign.job_campaign_check(), and is refused.
+    PERFORM @extschema@.job_cancel(w.id) FROM (
+        SELECT j.id FROM campaign.jobs j
+        WHERE j.type = 'dispatch' AND j.status IN ('waiting', 'scheduled')
+          AND j.meta ->> 'campaign_id' IN (SELECT c.id FROM campaign.campaigns c
+                                           WHERE c.company_id = api_company_delete.company_id)
+        FOR NO KEY UPDATE SKIP LOCKED) AS w;
     UPDATE campaign.companies c SET deleted = true, updated_at = clock_timestamp()
     WHERE c.id = api_company_delete.company_id AND NOT c.deleted;
 END
 $$;
 COMMENT ON FUNCTION campaign.api_company_delete(text) IS
-'Soft delete of a company; its campaigns are hidden with it.';
+'Soft delete of a company; its campaigns are hidden with it, and jobs that would dispatch them are cancelled.';
 
 CREATE FUNCTION campaign.api_companies_write() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -164,7 +164,10 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.logout(),
     campaign_api.password_change(text, text),
     campaign_api.me(),
-    campaign_api.company_member_add(text, text),
+    campaign_api.me_update(text),
+    campaign_api.company_member_invite(text, text),
+    campaign_api.invitation_accept(text),
+    campaign_api.invitation_decline(text),
     campaign_api.company_member_remove(text, text),
     campaign_api.campaign_upload(bytea),
     campaign_api.campaign_upload(text),
@@ -215,6 +218,8 @@ TO campaign_user, campaign_app;
 GRANT SELECT (id, email, created_at, updated_at, deleted) ON campaign.users TO campaign_user;
 GRANT SELECT (id, name, document, country, created_at, updated_at, deleted) ON campaign.companies TO campaign_user;
 GRANT SELECT (company_id, user_id, created_at, deleted) ON campaign.company_members TO campaign_user;
+GRANT SELECT (id, company_id, company_name, user_id, email, invited_by, created_at, expires_at, answer)
+ON campaign.invitations TO campaign_user;
 GRANT SELECT (id, name, company_id, user_id, message, ordered, test_of, status, total, error, scheduled_at,
     queued_at, started_at, published_at, sent_at, created_at, updated_at, deleted)
 ON campaign.campaigns TO campaign_user;
@@ -227,7 +232,8 @@ GRANT EXECUTE ON FUNCTION
     campaign.request_user(),
     campaign.request_companies(),
     campaign.request_people(),
-    campaign.request_campaigns()
+    campaign.request_campaigns(),
+    campaign.request_invitations()
 TO campaign_user;
 GRANT SELECT (id, type, status, priority, run_at, attempts, max_attempts, interruptions, progress,
     result, error, created_at, started_at, finished_at)
@@ -246,6 +252,7 @@ ON campaign_api.companies TO campaign_user;
 GRANT SELECT, DELETE, INSERT (name, message, company_id, user_id, ordered), UPDATE (name, message, ordered)
 ON campaign_api.campaigns TO campaign_user;
 GRANT SELECT ON campaign_api.company_members, campaign_api.recipients, campaign_api.campaign_tests TO campaign_user;
+GRANT SELECT, DELETE ON campaign_api.invitations TO campaign_user;
 GRANT SELECT, DELETE, UPDATE (name) ON campaign_api.applications TO campaign_user;
 GRANT SELECT, DELETE ON campaign_api.tokens TO campaign_user, campaign_app;
 -- Every write to jobs is refused by a trigger, which says so better than a missing privilege.

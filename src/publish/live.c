@@ -17,7 +17,7 @@
 #include "live.h"
 #include "wake.h"
 
-#define LIVE_ROUND_MS 100
+#define LIVE_ROUND_MS 101  /* of a clock that counts whole ones: never less than 100 */
 #define LIVE_PAGE	  500  /* campaigns in a turn */
 #define LIVE_ASIDE_MS 1000 /* after a failure */
 

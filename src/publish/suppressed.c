@@ -15,7 +15,6 @@
 #include "session.h"
 #include "suppressed.h"
 
-
 static SessionQuery opt_outs_query =
 	SESSION_QUERY("SELECT left_out, numbers, horizon "
 				  "FROM campaign.outbox_opt_outs($1, $2, $3, $4, $5)",

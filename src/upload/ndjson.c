@@ -39,7 +39,7 @@ void ndjson_open(NdjsonReader *reader, const char *data, size_t length)
 	reader->paused_at = reader->data;
 	if (length >= 3 && memcmp(reader->data, BYTE_ORDER_MARK, 3) == 0)
 		reader->offset = 3;
-	if (length > 0 && data[length - 1] == END_OF_FILE)
+	if (length > 0 && reader->data[length - 1] == END_OF_FILE)
 		reader->length--;
 	if (reader->offset > reader->length)
 		reader->offset = reader->length;

@@ -81,7 +81,7 @@ def alarm(stack, *setting):
 
 @contextlib.contextmanager
 def other_arguments(stack):
-    """A queue as somebody else would have declared it; without a consumer, which would be faster."""
+    """A queue as somebody else would have declared it; a consumer would be faster."""
     queue = campaigns.QUEUES[0]
     with away(stack, "consumer"):
         with stack.channel() as channel:
@@ -163,7 +163,7 @@ def full(stack, queue):
 
 
 def test_stalls_side_by_side(stack):
-    """R3.7: without a consumer, whatever campaign.stall_timeout is: each campaign has its own reason."""
+    """R3.7: without a consumer, whatever campaign.stall_timeout is: each has its own reason."""
     numbers = campaigns.make_numbers(50)
     waiting, accepted, barrier, paused = (draft_in(stack, queue, numbers)
                                           for queue in campaigns.QUEUES[:4])

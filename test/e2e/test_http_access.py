@@ -203,14 +203,14 @@ def test_own_rows_only_are_listed(eve, ana, target):
 
 
 def test_members_share_a_company(stack):
-    """R0.8: a member adds another, who then sees it all and can add others."""
+    """R0.8: a member invites another, who then sees it all and can invite others."""
     url = stack.env["HTTP_URL"]
     owner, guest = logged_in(url, company=True), logged_in(url)
     campaign_id = owner.api.create_campaign(owner.company_id)
     members = f"/companies/{owner.company_id}/members"
     guest.api.post(members, {"email": guest.email}).refused(403, 404)
     guest.api.get(f"/campaigns/{campaign_id}").refused(404)
-    owner.api.post(members, {"email": guest.email}).expect(200, 201, 204)
+    owner.api.invite(owner.company_id, guest)
 
     guest.api.get(f"/campaigns/{campaign_id}").expect(200)
     guest.api.upload(campaign_id, NUMBERS).expect(200)

@@ -18,12 +18,14 @@ TOOLS = pathlib.Path(os.environ.get("CAMPAIGN_TOOLS", REPOSITORY / ".tools"))
 ID = "00000000"
 VARIABLE = re.compile(r"\{\{(?!base_url)\w+\}\}")
 # Everything that docker/nginx.conf maps.
-ROUTES = {"POST /signup", "POST /login", "POST /logout", "GET /me", "POST /me/password", "GET /",
+ROUTES = {"POST /signup", "POST /login", "POST /logout", "GET /me", "PATCH /me", "POST /me/password", "GET /",
           "GET /users", "POST /users", f"GET /users/{ID}", f"PATCH /users/{ID}", f"DELETE /users/{ID}",
           "GET /companies", "POST /companies", f"GET /companies/{ID}", f"PATCH /companies/{ID}",
           f"DELETE /companies/{ID}", f"GET /companies/{ID}/members",
           f"POST /companies/{ID}/members",
-          f"DELETE /companies/{ID}/members/{ID}",
+          f"DELETE /companies/{ID}/members/{ID}", f"GET /companies/{ID}/invitations",
+          "GET /invitations", f"GET /invitations/{ID}", f"DELETE /invitations/{ID}",
+          f"POST /invitations/{ID}/accept", f"POST /invitations/{ID}/decline",
           "GET /campaigns", "POST /campaigns", "POST /campaigns/send", f"GET /campaigns/{ID}",
           f"PATCH /campaigns/{ID}", f"DELETE /campaigns/{ID}", f"PUT /campaigns/{ID}/numbers",
           f"POST /campaigns/{ID}/numbers", f"DELETE /campaigns/{ID}/numbers",
@@ -139,7 +141,7 @@ def test_routes_are_those_of_nginx(nobody):
     public = re.compile(r"^\s+location (?!@|= /(?:errors|numbers|allowed|form|rpc/)|~ \^/rpc/)(.*) \{", re.MULTILINE)
     for location in public.findall(text):
         names = set(re.findall(r"[a-z]{2,}", re.sub(r"\(\?<\w+>", "", location)))
-        assert names <= words | {"rpc", "company", "campaign", "create", "async"}, (location, names - words)
+        assert names <= words | {"rpc", "company", "campaign", "create", "update", "async"}, (location, names - words)
 
 
 def test_openapi_has_every_function_and_view(openapi):
@@ -150,7 +152,8 @@ def test_openapi_has_every_function_and_view(openapi):
         assert openapi["definitions"][name]["description"], name
         for column, described in openapi["definitions"][name]["properties"].items():
             assert described["description"], (name, column)
-    for name in ("signup", "login", "logout", "me", "company_member_add", "company_member_remove",
+    for name in ("signup", "login", "logout", "me", "company_member_invite", "company_member_remove",
+                 "invitation_accept", "invitation_decline",
                  "password_change", "campaign_upload", "campaign_upload_json", "campaign_dispatch",
                  "campaign_send", "campaign_status", "campaign_pause", "campaign_resume",
                  "campaign_cancel", "campaign_texts", "campaign_test", "message_segments",

@@ -230,7 +230,7 @@ def test_no_header_comes_from_a_value(ana, postgrest, stored_nothing):
     for api in (ana.api, ana.api.at(postgrest)):
         answers = [api.post(f"/rpc/{name}", {"campaign_id": value})
                    for name in ("campaign_status", "campaign_dispatch", "campaign_verify")]
-        answers += [api.post("/rpc/company_member_add", {"company_id": value, "email": value}),
+        answers += [api.post("/rpc/company_member_invite", {"company_id": value, "email": value}),
                     api.post("/rpc/company_member_remove", {"company_id": value, "user_id": value}),
                     api.post("/rpc/campaign_upload_json",
                              {"campaign_id": value, "numbers": [], "class": value}),

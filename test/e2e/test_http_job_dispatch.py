@@ -27,7 +27,7 @@ def test_a_job_outlives_no_membership(stack, ana, nobody):
     """R0.8: what somebody has scheduled who left the company since is not dispatched."""
     guest = logged_in(stack.env["HTTP_URL"])
     members = f"/companies/{ana.company_id}/members"
-    ana.api.post(members, {"email": guest.email}).expect(200)
+    ana.api.invite(ana.company_id, guest)
     campaign_id = ana.api.create_campaign(ana.company_id)
     ana.api.upload(campaign_id, b"+5511955500101\n", TEXT).expect(200)
     job_id = guest.api.create_job("dispatch", {"campaign_id": campaign_id}, run_at=LATER)

@@ -100,7 +100,7 @@ def test_no_body_from_strangers(ana, app, target, stored_nothing, kind):
     """R7.2: a token is looked at before a large body is read, on every route that takes one."""
     sent = {"Content-Type": kind}
     for path in (f"/campaigns/{target}/numbers", "/campaigns/send", "/rpc/campaign_send",
-                 "/rpc/campaign_upload", "/rpc/campaign_upload_json"):
+                 "/rpc/campaign_upload", "/rpc/campaign_form", "/rpc/campaign_upload_json"):
         for stranger in ({}, {"Authorization": "Bearer x.y.z"}, {"Authorization": "Basic eDp5"},
                          basic("a.b.c")):
             assert " 401 " in first_line(ana.api, path, {**sent, **stranger}), (path, stranger)

@@ -47,6 +47,21 @@ def test_a_person_changes_themselves(stack, nobody):
     assert stored.startswith("$argon2id$")
 
 
+def test_a_person_changes_themselves_without_their_id(ana, nobody):
+    """R7.1: PATCH /me is checked as PATCH /users/:id is."""
+    email = f"{unique()}@example.com"
+    before = ana.api.get("/me").json
+    changed = ana.api.patch("/me", {"email": email}).expect(200).json
+    assert {**before, "email": email, "updated_at": changed["updated_at"]} == changed
+    assert ana.api.get("/me").json == changed
+    ana.api.patch("/me", {"email": before["email"]}).expect(200)
+    for body, status in (({"email": "nobody"}, 422), ({"email": 7}, 422), ({"email": None}, 422),
+                         ({}, 404), ({"password": "x"}, 404)):
+        ana.api.patch("/me", body).refused(status)
+    nobody.patch("/me", {"email": email}).refused(401)
+    ana.api.get("/rpc/me_update").refused(405)
+
+
 def test_tokens_of_the_same_second(stack, nobody):
     """R0.8: a token that is a moment older than the new password is refused, and one that is a
     moment younger is not."""

@@ -81,7 +81,9 @@ SELECT pg_temp.person('ana') AS ana, pg_temp.person('bea') AS bea, pg_temp.perso
 SET LOCAL ROLE campaign_user;
 SELECT pg_temp.become(:'ana');
 INSERT INTO campaign_api.companies (name, document) VALUES ('Padaria', '1') RETURNING id AS padaria \gset
-SELECT campaign_api.company_member_add(:'padaria', 'bea@example.com');
+SELECT campaign_api.company_member_invite(:'padaria', 'bea@example.com') ->> 'id' AS invitation \gset
+SELECT pg_temp.become(:'bea');
+SELECT campaign_api.invitation_accept(:'invitation');
 SELECT pg_temp.become(:'ana');
 SELECT campaign_api.application_create('biller') AS biller \gset
 SELECT is(current_setting('response.status') || current_setting('response.headers'),

@@ -14,7 +14,7 @@ SELECT c.* FROM pg_class c JOIN owned o ON o.classid = 'pg_class'::regclass AND 
 SELECT is(
     (SELECT string_agg(relname, ' ' ORDER BY relname) FROM pg_class
      WHERE relnamespace = 'campaign_api'::regnamespace AND relkind = 'v'),
-    'applications campaign_tests campaigns companies company_members jobs recipients tokens users', 'the views of the API');
+    'applications campaign_tests campaigns companies company_members invitations jobs recipients tokens users', 'the views of the API');
 SELECT is_empty(
     $$ SELECT relname FROM pg_class WHERE relnamespace = 'campaign_api'::regnamespace AND relkind NOT IN ('v', 'c') $$,
     'the API has views and no tables');
@@ -23,8 +23,8 @@ SELECT is(
     'application_create application_rotate campaign_cancel campaign_clear campaign_dispatch campaign_events campaign_form campaign_generate '
     'campaign_health campaign_logs campaign_pause campaign_preview campaign_preview_json campaign_receipt campaign_recipients campaign_reset campaign_resume '
     'campaign_run_control campaign_run_status campaign_runs campaign_schedule campaign_send '
-    'campaign_status campaign_test campaign_texts campaign_upload campaign_upload_json campaign_verify company_member_add '
-    'company_member_remove inbound_message job_cancel job_create job_get job_retry job_stats login logout me '
+    'campaign_status campaign_test campaign_texts campaign_upload campaign_upload_json campaign_verify company_member_invite '
+    'company_member_remove inbound_message invitation_accept invitation_decline job_cancel job_create job_get job_retry job_stats login logout me me_update '
     'message_segments password_change ready signup signup_async suppression_add suppression_import suppression_list '
     'suppression_remove token', 'the functions of the API');
 SELECT is_empty(
@@ -103,7 +103,7 @@ SELECT is(
     (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
      WHERE pronamespace <> 'campaign_api'::regnamespace AND proname NOT IN ('cuid2', 'job_progress')
        AND has_function_privilege('campaign_user', oid, 'execute')),
-    'api_check request_applications request_campaigns request_companies request_job_meta request_job_slot request_owner '
+    'api_check request_applications request_campaigns request_companies request_invitations request_job_meta request_job_slot request_owner '
     'request_people request_user',
     'a user executes what the policies need beside the API, and nothing else');
 SELECT is(
@@ -147,7 +147,7 @@ SELECT is(
        AND NOT has_column_privilege('campaign_user', c.oid, a.attnum, 'SELECT')
        AND has_any_column_privilege('campaign_user', c.oid, 'SELECT')),
     'application_tokens.hash applications.secret_hash campaigns.message_version campaigns.generated campaigns.placeholders campaigns.own_texts campaigns.segments campaigns.identifier_time campaigns.identifier_entropy campaigns.identifier_fingerprint '
-    'company_members.updated_at jobs.seq jobs.external jobs.meta jobs.error_code jobs.user_id jobs.application_id '
+    'company_members.updated_at invitations.answered_at jobs.seq jobs.external jobs.meta jobs.error_code jobs.user_id jobs.application_id '
     'jobs.worker_pid jobs.worker_start jobs.claimed_at jobs.updated_at recipients.text recipients.attributes users.password',
     'R0.8: passwords and the secrets of identifiers are not readable');
 SELECT is(

@@ -27,14 +27,16 @@ SELECT pg_temp.become(:'ana');
 INSERT INTO campaign_api.companies (name, document) VALUES ('Padaria', '1') RETURNING id AS padaria \gset
 INSERT INTO campaign_api.campaigns (name, message) VALUES ('pao', 'hello') RETURNING id AS pao \gset
 SELECT campaign_api.campaign_upload_json(:'pao', '["5511987654321", "5511987654322"]');
-SELECT campaign_api.company_member_add(:'padaria', 'BEA@example.com') ->> 'added' AS bea_added \gset
+SELECT campaign_api.company_member_invite(:'padaria', 'BEA@example.com') ->> 'id' AS invitation \gset
+SELECT pg_temp.become(:'bea');
+SELECT campaign_api.invitation_accept(:'invitation') ->> 'status' AS bea_added \gset
 SELECT pg_temp.become(:'eva');
 INSERT INTO campaign_api.companies (name, document) VALUES ('Estudio', '2') RETURNING id AS estudio \gset
 INSERT INTO campaign_api.campaigns (name, message) VALUES ('foto', 'secret of Eva') RETURNING id AS foto \gset
 SELECT campaign_api.campaign_upload_json(:'foto', '"5511900000001\n5511900000002"');
 
 -- Reading
-SELECT ok(:'bea_added' = 'true', 'R0.8: a member adds another');
+SELECT ok(:'bea_added' = 'accepted', 'R0.8: a member invites another');
 SELECT pg_temp.become(:'bea');
 SELECT set_eq('SELECT id FROM campaign_api.companies', ARRAY[:'padaria'], 'R0.8: who sees the company');
 SELECT set_eq('SELECT id FROM campaign_api.campaigns', ARRAY[:'pao'], 'R0.8: its campaigns');

@@ -27,7 +27,10 @@ SELECT pg_temp.person('ana') AS ana, pg_temp.person('bea') AS bea, pg_temp.perso
 SELECT pg_temp.as_user(:'ana');
 INSERT INTO campaign_api.companies (name, document) VALUES ('Padaria', '1') RETURNING id AS padaria \gset
 INSERT INTO campaign_api.campaigns (name, message) VALUES ('pao', 'hello') RETURNING id AS pao \gset
-SELECT campaign_api.company_member_add(:'padaria', 'bea@example.com');
+SELECT campaign_api.company_member_invite(:'padaria', 'bea@example.com') ->> 'id' AS invitation \gset
+SELECT pg_temp.as_user(:'bea');
+SELECT campaign_api.invitation_accept(:'invitation');
+SELECT pg_temp.as_user(:'ana');
 SELECT campaign_api.application_create('biller') ->> 'id' AS biller \gset
 SELECT pg_temp.as_user(:'eva');
 INSERT INTO campaign_api.companies (name, document) VALUES ('Estudio', '2');

@@ -101,7 +101,7 @@ SELECT is(pg_temp.attempt(statement, :'claims'), 'ran', 'not by: ' || statement)
 FROM unnest(ARRAY['SELECT campaign.api_check()', 'SELECT campaign_api.me()',
     'INSERT INTO campaign_api.companies (name, document) VALUES (''Padaria'', ''1'')',
     'INSERT INTO campaign_api.campaigns (name, message) VALUES (''pao'', ''hello'')',
-    'SELECT campaign_api.company_member_add((SELECT id FROM campaign_api.companies), ''ana@example.com'')',
+    'SELECT campaign_api.company_member_invite((SELECT id FROM campaign_api.companies), ''ana@example.com'')',
     'SELECT * FROM campaign_api.users', 'SELECT * FROM campaign_api.campaigns', 'SELECT * FROM campaign_api.recipients']) AS statement;
 SELECT set_config('test.campaign', id, true) FROM campaign.campaigns WHERE name OPERATOR(pg_catalog.=) 'pao';
 SELECT is(pg_temp.attempt(statement, :'claims'), 'ran', 'not by: ' || statement)

@@ -1,6 +1,6 @@
 -- How long requests over HTTP may take.
 BEGIN;
-SELECT plan(5);
+SELECT plan(6);
 
 SELECT is_empty(
     $$ SELECT r, setting
@@ -18,6 +18,10 @@ SELECT is(current_setting('statement_timeout'), '30s', 'R7.2: a request has the 
 SELECT set_config('request.path', '/rpc/campaign_upload', true);
 SELECT campaign.api_more_time();
 SELECT is(current_setting('statement_timeout'), '90s', 'one with numbers has three times as much');
+SELECT set_config('statement_timeout', '30s', true);
+SELECT set_config('request.path', '/rpc/campaign_form', true);
+SELECT campaign.api_more_time();
+SELECT is(current_setting('statement_timeout'), '90s', 'and so has a form');
 SELECT set_config('statement_timeout', '0', true);
 SELECT campaign.api_more_time();
 SELECT is(current_setting('statement_timeout'), '0', 'none stays none');

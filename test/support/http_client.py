@@ -110,6 +110,12 @@ class Api:
         body = {"name": "Padaria Central", "document": unique()}
         return self.post("/companies", body).expect(201).json["id"]
 
+    def invite(self, company_id, guest):
+        """Somebody becomes a member of our company: invited, and accepted by them."""
+        members = f"/companies/{company_id}/members"
+        invitation = self.post(members, {"email": guest.email}).expect(201).json
+        guest.api.post(f"/invitations/{invitation['id']}/accept").expect(200)
+
     def create_campaign(self, company_id, **fields):
         """A new draft; its id."""
         body = {"name": "Spring sale", "message": "Olá!", "company_id": company_id, **fields}

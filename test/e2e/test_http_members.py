@@ -1,0 +1,119 @@
+"""test_http_members.py - who joins and leaves a company at the same moment. test/sql/63 has the rest."""
+import concurrent.futures
+import contextlib
+import json
+
+import psycopg2
+import pytest
+
+import jobs
+from http_client import logged_in, unique
+from stack import execute
+from waiting import wait_until
+
+pytest_plugins = ["http_fixtures"]
+
+WAITS = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
+
+
+@pytest.fixture(name="two")
+def fixture_two(stack):
+    """Two members of a company, which has nobody else."""
+    owner, guest = (logged_in(stack.env["HTTP_URL"], company=company) for company in (True, False))
+    owner.api.invite(owner.company_id, guest)
+    guest.company_id = owner.company_id
+    return owner, guest
+
+
+@contextlib.contextmanager
+def request(stack, person):
+    """A connection in a transaction of a request of that person's, as PostgREST begins one."""
+    with contextlib.closing(stack.connect(autocommit=False)) as connection:
+        claims = {"role": "campaign_user", "user_id": person.user_id}
+        execute(connection, "SELECT set_config('request.jwt.claims', %s, true)", json.dumps(claims))
+        yield connection
+
+
+def in_turn(stack, first, second, commit=True):
+    """Runs a statement of two connections, the second one inside of the first, which then ends."""
+    with concurrent.futures.ThreadPoolExecutor() as threads:
+        execute(*first)
+        later = threads.submit(execute, *second)
+        wait_until("the second waits", lambda: later.done()
+                   or stack.one(WAITS, second[0].info.backend_pid))
+        if commit:
+            first[0].commit()
+        else:
+            first[0].rollback()
+        try:
+            return later.result()
+        finally:
+            second[0].commit()
+
+
+@pytest.mark.parametrize("leave", [
+    "SELECT campaign_api.company_member_remove(%(company)s, %(member)s)",
+    "DELETE FROM campaign_api.users WHERE id = %(member)s RETURNING 1"])
+def test_two_last_members_leave_at_once(stack, two, leave):
+    """R7.1: one of them stays; if they delete their account, the company ends with it."""
+    owner, guest = two
+    with request(stack, owner) as one, request(stack, guest) as other:
+        first, second = ((connection, leave.replace("%(company)s", f"'{owner.company_id}'")
+                          .replace("%(member)s", f"'{person.user_id}'"))
+                         for connection, person in ((one, owner), (other, guest)))
+        if "company_member_remove" in leave:
+            with pytest.raises(psycopg2.Error, match="the last member of a company cannot leave"):
+                in_turn(stack, first, second)
+        else:
+            in_turn(stack, first, second)
+    members, deleted = stack.sql(
+        "SELECT (SELECT count(*) FROM campaign.company_members_live(c.id)), c.deleted"
+        " FROM campaign.companies c WHERE c.id = %s", owner.company_id)[0]
+    assert (members == 0) == deleted
+
+
+def test_an_invitation_to_a_company_that_is_being_deleted(stack, two):
+    """R7.1: nobody becomes a member of it."""
+    owner, guest = two
+    third = logged_in(stack.env["HTTP_URL"])
+    answer = owner.api.post(f"/companies/{owner.company_id}/members", {"email": third.email})
+    invitation = answer.expect(201).json["id"]
+    with request(stack, guest) as deleting, request(stack, third) as accepting:
+        with pytest.raises(psycopg2.Error, match="you have no such invitation"):
+            in_turn(stack, (deleting, "DELETE FROM campaign_api.companies WHERE id = %s RETURNING 1",
+                            owner.company_id),
+                    (accepting, "SELECT campaign_api.invitation_accept(%s)", invitation))
+    assert third.api.get("/me").json["companies"] == []
+
+
+def test_a_dispatch_of_a_company_that_is_being_deleted(stack, two):
+    """R7.1: a job that runs at that moment waits, and is refused."""
+    owner, _ = two
+    campaign_id = owner.api.create_campaign(owner.company_id)
+    owner.api.upload(campaign_id, b"+5511955500101\n").expect(200)
+    with request(stack, owner) as deleting:
+        execute(deleting, "DELETE FROM campaign_api.companies WHERE id = %s RETURNING 1",
+                owner.company_id)
+        job_id = stack.one("SELECT job_create('dispatch', %s::jsonb)",
+                           json.dumps({"campaign_id": campaign_id}))
+        wait_until("the job waits for the deletion or is over", lambda: stack.one(
+            "SELECT count(*) FROM pg_stat_activity a WHERE cardinality(pg_blocking_pids(a.pid)) > 0"
+            " AND a.backend_type LIKE 'campaign job%%'")
+            or jobs.get(stack, job_id)["status"] not in ("waiting", "running"))
+        deleting.commit()
+    wait_until("it was tried", lambda: jobs.get(stack, job_id)["error"]
+               or jobs.get(stack, job_id)["status"] == "finished")
+    stack.one("SELECT job_cancel(%s)", job_id)
+    assert "is deleted" in jobs.get(stack, job_id)["error"]
+    assert stack.one("SELECT status FROM campaign.campaigns WHERE id = %s", campaign_id) == "draft"
+
+
+def test_a_stranger_takes_no_campaign(stack, eve):
+    """R7.1: what somebody creates who was invited and has not answered goes nowhere."""
+    person = logged_in(stack.env["HTTP_URL"])
+    eve.api.post(f"/companies/{eve.company_id}/members", {"email": person.email}).expect(201)
+    body = {"name": unique(), "message": "mine", "numbers": ["+5511955500101"]}
+    person.api.post("/campaigns/send", body).refused(422)
+    application = person.api.post("/applications", {"name": "my own"}).expect(201).json
+    assert eve.api.get("/campaigns").json == [] == eve.api.get("/applications").json
+    assert person.api.get(f"/applications/{application['id']}").json["company_id"] is None
