@@ -168,7 +168,7 @@ def test_stalls_side_by_side(stack):
     waiting, accepted, barrier, paused = (draft_in(stack, queue, numbers)
                                           for queue in campaigns.QUEUES[:4])
     refused = [draft_in(stack, campaigns.QUEUES[1], numbers) for _ in range(2)]
-    stack.one("SELECT campaign_upload(%s, %s, class => 'VIP')", barrier, "+88800099999999\n")
+    stack.one("SELECT campaign_upload(%s, %s, class => 'VIP')", barrier, "+88899999999999\n")
     with stack.settings(campaign__stall_timeout="1h"), away(stack, "consumer"), \
             full(stack, campaigns.QUEUES[1]):
         for campaign_id in (waiting, accepted, barrier, paused):

@@ -166,7 +166,7 @@ def test_message_whose_headers_fill_a_frame(stack):
 
 @contextlib.contextmanager
 def unique_numbers(stack):
-    """Somebody's unique index on phone_number, as far as it concerns +998: the documents of other
+    """Somebody's unique index on phone_number, as far as it concerns +883: the documents of other
     tests repeat numbers."""
     collection = stack.mongo["campaign"]["messages"]
     # Of an earlier run on a stack that stays.

@@ -14,10 +14,10 @@ from waiting import wait_until
 pytest_plugins = ["http_fixtures"]
 
 MESSAGE = "Olá {Nome completo|cliente}, \\{{valor}\\} até {dia}! \\\\"
-PEOPLE = [("NORMAL", "+99900000001", None, {"Nome completo": "José \"Zé\" \\ {dia}", "valor": 10.50, "dia": "3/5"}),
-          ("VIP", "+99900000002", None, {"valor": True, "dia": "hoje 🚀", "x": {"valor": 9}}),
-          ("NORMAL", "+99900000003", "as it is: {valor} \\{", {"valor": 1, "dia": 2}),
-          ("NORMAL", "+99900000004", None, {"Nome completo": " ", "valor": -7, "dia": "a\tb\n\u0001c"})]
+PEOPLE = [("NORMAL", "+88800000000001", None, {"Nome completo": "José \"Zé\" \\ {dia}", "valor": 10.50, "dia": "3/5"}),
+          ("VIP", "+88800000000002", None, {"valor": True, "dia": "hoje 🚀", "x": {"valor": 9}}),
+          ("NORMAL", "+88800000000003", "as it is: {valor} \\{", {"valor": 1, "dia": 2}),
+          ("NORMAL", "+88800000000004", None, {"Nome completo": " ", "valor": -7, "dia": "a\tb\n\u0001c"})]
 TEXTS = ["Olá cliente, {true} até hoje 🚀! \\\\", "Olá José \"Zé\" \\ {dia}, {10.5} até 3/5! \\\\",
          "as it is: {valor} \\{", "Olá cliente, {-7} até a\tb\n\u0001c! \\\\"]
 
@@ -34,7 +34,7 @@ def _draft(stack):
 def _sent(stack, draft):
     """The draft, dispatched and stored, with the answers of both."""
     asked = stack.one("SELECT campaign_texts(%s, 10)", draft)
-    test = stack.one("SELECT campaign_test(%s, E'+99900000007\n+99900000008')", draft)
+    test = stack.one("SELECT campaign_test(%s, E'+88800000000007\n+88800000000008')", draft)
     dispatched = campaigns.dispatch(stack, draft)
     campaigns.wait_for_status(stack, draft, "sent")
     campaigns.wait_for_status(stack, test["id"], "sent")
@@ -66,7 +66,7 @@ def test_filled_texts_are_proved(stack, draft, sent, tmp_path):
     """R5.1: digest, difference and receipts are those of what each of them got."""
     answer = verify(stack, draft)
     assert answer["ok"] is True and answer["digest"] == digest_of(campaigns.documents_of(stack, draft)).hex()
-    for seq, (number, text) in enumerate(zip(("+99900000002", "+99900000001"), TEXTS), 1):
+    for seq, (number, text) in enumerate(zip(("+88800000000002", "+88800000000001"), TEXTS), 1):
         receipt = receipt_of(stack, draft, number)
         assert receipt["text"] == text and check(tmp_path, receipt)[0] == 0, seq
     query = {"_id": campaigns.document_id(draft, 1)}
@@ -80,10 +80,10 @@ def test_filled_texts_are_proved(stack, draft, sent, tmp_path):
 def test_a_test_is_a_campaign_of_its_own(stack, draft, sent):
     """R6.8: the first recipient's text, to the numbers of the test; nothing else changes."""
     test = sent[1]
-    assert (test["text"], test["sample"]["phone_number"], test["test_of"]) == (TEXTS[0], "+99900000002", draft)
+    assert (test["text"], test["sample"]["phone_number"], test["test_of"]) == (TEXTS[0], "+88800000000002", draft)
     documents = campaigns.documents_of(stack, test["id"])
     assert [(one["phone_number"], one["message"], one["attributes"]) for one in documents] == [
-        (f"+9990000000{digit}", TEXTS[0], {"test_of": draft}) for digit in (7, 8)]
+        (f"+8880000000000{digit}", TEXTS[0], {"test_of": draft}) for digit in (7, 8)]
     assert verify(stack, test["id"])["ok"] is True
     assert campaigns.status(stack, draft)["total"] == campaigns.count_documents(stack, draft) == len(PEOPLE)
     runs = [one[0]["campaignId"] for one in stack.sql("SELECT campaign_runs(rows => 10000)")]
@@ -103,8 +103,8 @@ def test_tests_that_are_refused(stack, draft, sent):
     eleven = campaigns.numbers_file(campaigns.make_numbers(11))
     assert refused(stack, "SELECT campaign_test(%s, %s)", draft, eleven) == "a test goes to 1 to 10 numbers, not to 11"
     assert "holds no valid number" in refused(stack, "SELECT campaign_test(%s, '')", draft)
-    assert "has no recipient" in refused(stack, "SELECT campaign_test(%s, '+99900000007', '+99900000099')", draft)
-    assert "is a test itself" in refused(stack, "SELECT campaign_test(%s, '+99900000007')", sent[1]["id"])
+    assert "has no recipient" in refused(stack, "SELECT campaign_test(%s, '+88800000000007', '+88800000000099')", draft)
+    assert "is a test itself" in refused(stack, "SELECT campaign_test(%s, '+88800000000007')", sent[1]["id"])
     assert "cannot be reset" in refused(stack, "SELECT campaign_reset(%s)", sent[1]["id"])
     assert stack.one("SELECT count(*) FROM campaign.campaigns") == before
 
@@ -113,10 +113,10 @@ def test_tests_that_are_refused(stack, draft, sent):
 def test_gaps_are_refused_before_anything_is_sent(stack, how):
     """R6.8: a missing value stops the dispatch, and names whose it is."""
     campaign_id = stack.one("SELECT campaign_create('gap', 'Olá {name}')")
-    campaigns.add_recipients(stack, campaign_id, [("NORMAL", "+99900000001", None, {"name": "Ana"}),
-                                                  ("NORMAL", "+99900000002", None, {"name": ""})])
+    campaigns.add_recipients(stack, campaign_id, [("NORMAL", "+88800000000001", None, {"name": "Ana"}),
+                                                  ("NORMAL", "+88800000000002", None, {"name": ""})])
     call = {"dispatch": "campaign_dispatch(%s)", "schedule": "campaign_schedule(%s, now())"}[how]
-    assert "the first is NORMAL 2 (+99900000002): {name} has no value" in refused(stack, f"SELECT {call}", campaign_id)
+    assert "the first is NORMAL 2 (+88800000000002): {name} has no value" in refused(stack, f"SELECT {call}", campaign_id)
     assert campaigns.status(stack, campaign_id)["status"] == "draft"
     stack.one("UPDATE campaign.campaigns SET message = 'Olá {name|você}' WHERE id = %s RETURNING id", campaign_id)
     stack.one(f"SELECT {call}", campaign_id)
@@ -127,7 +127,7 @@ def test_gaps_are_refused_before_anything_is_sent(stack, how):
 def test_a_text_that_cannot_be_filled_stops_its_campaign(stack):
     """R6.8: attributes that somebody has damaged since the check: no gap is sent, and others go on."""
     damaged = stack.one("SELECT campaign_create('damaged', 'Olá {name}!')")
-    campaigns.add_recipients(stack, damaged, [("NORMAL", "+99900000001", None, {"name": "Ana"})])
+    campaigns.add_recipients(stack, damaged, [("NORMAL", "+88800000000001", None, {"name": "Ana"})])
     mark = stack.log_mark("postgres")
     stack.one("""WITH sent AS MATERIALIZED (SELECT campaign_dispatch(%s) AS status)
                  UPDATE campaign.recipients SET attributes = '{}' FROM sent
@@ -163,18 +163,18 @@ def test_texts_over_http(stack, ana):
     assert "\\{" in answer.json["hint"]
     campaign_id = api.create_campaign(ana.company_id, name=unique(), message="Olá {name}!")
     api.patch(f"/campaigns/{campaign_id}", {"message": "Olá {name"}).refused(422)
-    campaigns.add_recipients(stack, campaign_id, [("NORMAL", "+99900000001", None, {"name": "Ana"}),
-                                                  ("NORMAL", "+99900000002", None, {})])
+    campaigns.add_recipients(stack, campaign_id, [("NORMAL", "+88800000000001", None, {"name": "Ana"}),
+                                                  ("NORMAL", "+88800000000002", None, {})])
     texts = api.get(f"/campaigns/{campaign_id}/texts?rows=1").expect(200).json
     assert texts["problem_count"] == 1 and texts["samples"][0]["text"] == "Olá Ana!"
     assert "{name} has no value" in api.post(f"/campaigns/{campaign_id}/dispatch").refused(409).json["details"]
-    body = {"numbers": ["+99900000007"], "sample": "+99900000001"}
+    body = {"numbers": ["+88800000000007"], "sample": "+88800000000001"}
     test = api.post(f"/campaigns/{campaign_id}/test", body).expect(202)
     test_id = test.json["id"]
     assert test.headers["Location"] == f"/campaign_tests?id=eq.{test_id}" and test.json["text"] == "Olá Ana!"
     api.wait_for_status(test_id, "sent")
     api.post(f"/campaigns/{campaign_id}/test", {"numbers": []}).refused(422)
-    api.post(f"/campaigns/{campaign_id}/test", {**body, "sample": "+99900000002"}).refused(409)
+    api.post(f"/campaigns/{campaign_id}/test", {**body, "sample": "+88800000000002"}).refused(409)
     assert [one["id"] for one in api.get(f"/campaigns/{campaign_id}/tests").expect(200).json] == [test_id]
     listed = [one["id"] for one in api.get("/campaigns?select=id").expect(200).json]
     assert campaign_id in listed and test_id not in listed
@@ -184,7 +184,7 @@ def test_texts_of_others(ana, eve, nobody, target):
     """R0.8: neither seen nor sent by anybody else."""
     for api, status in ((eve.api, 403), (nobody, 401)):
         api.get(f"/campaigns/{target}/texts").refused(status)
-        api.post(f"/campaigns/{target}/test", {"numbers": ["+99900000007"]}).refused(status)
+        api.post(f"/campaigns/{target}/test", {"numbers": ["+88800000000007"]}).refused(status)
     assert eve.api.get(f"/campaigns/{target}/tests").expect(200).json == []
     nobody.post("/segments", {"text": "x"}).refused(401)
-    ana.api.post("/campaigns/nobody/test", {"numbers": ["+99900000007"]}).refused(404)
+    ana.api.post("/campaigns/nobody/test", {"numbers": ["+88800000000007"]}).refused(404)

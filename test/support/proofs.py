@@ -12,7 +12,7 @@ from consumers import consumer_output, environment
 from stack import REPOSITORY
 
 CHECKER = pathlib.Path(REPOSITORY) / "docs" / "contract" / "check_receipt.py"
-VIPS = [f"+996{number:08d}" for number in range(700)]
+VIPS = [f"+8836{number:08d}" for number in range(700)]
 NORMAL = make_numbers(2_400, seed=401)
 CLASS_NAMES = ("VIP", "NORMAL")
 
