@@ -8,7 +8,7 @@ from stack import execute
 
 REPORTS = {"report_open(text)", "report_halted(text[])",
            "report_stored(text[],text[],bigint[],bigint[])",
-           "report_checked(text[],text[],bigint[],bigint[],text[])",
+           "report_checked(text[],text[],bigint[],bigint[],text[],boolean[])",
            "report_waiting(text,text,bigint)",
            "report_gap(text,text,bigint)", "report_conflict(text,text,bigint,text)"}
 PROOFS = {"proof_begin(text)", "proof_next(timestamp with time zone)", "proof_give_up(text)",
@@ -17,7 +17,9 @@ PROOFS = {"proof_begin(text)", "proof_next(timestamp with time zone)", "proof_gi
           "proof_report(text,timestamp with time zone,timestamp with time zone,text,bigint,text,jsonb)"}
 OUTBOX = {"outbox_page(text,text,integer)", "outbox_active(text[])", "outbox_template(text,text)",
           "outbox_mark(text,text,integer,bigint)", "outbox_rewind(text,text,bigint)", "outbox_finish(text[])",
-          "outbox_due()", "outbox_trouble(text,text)", "attributes_canonical(jsonb)"}
+          "outbox_due()", "outbox_trouble(text,text)", "outbox_tell(text[],boolean)",
+          "outbox_suppressed(text,bigint[])", "outbox_suppressions(bigint,integer)",
+          "outbox_opt_outs(text,text,bigint,bigint,xid8)", "attributes_canonical(jsonb)"}
 QUEUE = {"job_session_started_at()", "job_take_over(boolean)", "job_next(boolean)",
          "job_claim(boolean,timestamp with time zone,text[],integer,integer,bigint,boolean)",
          "job_begin(text,timestamp with time zone)",
@@ -94,7 +96,7 @@ def test_without_a_token_there_is_sign_up_and_login(stack):
     """R0.8 R2.5: the only anonymous calls; test/sql/08 lists the rest."""
     assert executable(stack, "campaign_anon") == {
         "api_check()", "campaign_api.signup(text,text)", "campaign_api.signup_async(text,text)",
-        "campaign_api.login(text,text)", "campaign_api.token(text)"}
+        "campaign_api.login(text,text)", "campaign_api.token(text)", "campaign_api.ready()"}
     assert relations(stack, "campaign_anon") == set()
 
 
@@ -105,7 +107,7 @@ def test_an_application_has_jobs_and_tokens(stack):
         "request_job_slot(text)", "campaign_api.signup_async(text,text)",
         "campaign_api.job_create(text,json,timestamp with time zone,integer)",
         "campaign_api.job_get(text)", "campaign_api.job_cancel(text)",
-        "campaign_api.job_retry(text)", "campaign_api.job_stats()"}
+        "campaign_api.job_retry(text)", "campaign_api.job_stats()", "campaign_api.ready()"}
     assert relations(stack, "campaign_app") == {
         "campaign.application_tokens", "campaign.jobs", "campaign_api.tokens", "campaign_api.jobs"}
 
