@@ -12,7 +12,7 @@ from stack import QUEUES
 PROFILE_BYTES = 64 * 1024 * 1024
 # MongoDB rounds the end of an operation and its length to milliseconds.
 ROUNDING = datetime.timedelta(milliseconds=2)
-EACH = 2000
+EACH = 4000
 
 
 @pytest.fixture(name="profile")
@@ -41,9 +41,10 @@ def one_for_each_queue(stack):
 
 
 def at_once(profile):
-    """The most inserts that were under way at the same time."""
+    """The most inserts that were under way at the same time, and how many there were."""
     moments = []
-    for one in profile.find({"op": "insert", "ninserted": {"$gt": 0}}):
+    inserts = list(profile.find({"op": "insert", "ninserted": {"$gt": 0}}))
+    for one in inserts:
         begun = one["ts"] - datetime.timedelta(milliseconds=one["millis"])
         if one["ts"] - begun > ROUNDING:
             moments += [(begun + ROUNDING, 1), (one["ts"], -1)]
@@ -51,7 +52,7 @@ def at_once(profile):
     for _, change in sorted(moments):
         under_way += change
         most = max(most, under_way)
-    return most, len(moments) // 2
+    return most, len(inserts)
 
 
 def test_one_insert_at_a_time(stack, profile):
@@ -60,13 +61,12 @@ def test_one_insert_at_a_time(stack, profile):
     with without_the_stacks(stack):
         for campaign_id, _ in drafts:
             campaigns.dispatch(stack, campaign_id)
-        with Consumer(environment(stack, CAMPAIGN_CONCURRENCY="1",
-                                  CAMPAIGN_BATCH_DOCUMENTS="250")):
+        with Consumer(environment(stack, CAMPAIGN_CONCURRENCY="1")):
             for campaign_id, numbers in drafts:
                 wait_for_status(stack, campaign_id, "sent")
                 assert_delivered(stack, campaign_id, numbers)
     most, inserts = at_once(profile)
-    assert most == 1, f"{most} of {inserts} inserts at once"
+    assert inserts >= len(QUEUES) and most <= 1, f"{most} of {inserts} inserts at once"
 
 
 @contextlib.contextmanager
