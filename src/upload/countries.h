@@ -34,12 +34,12 @@ typedef struct Country
 typedef struct CountryCode
 {
 	uint16_t calling;
-	uint8_t digits;
 	uint16_t first_country; /* the main one, whose rules hold for all of them */
-	uint8_t country_count;
-	uint16_t possible; /* bit n: n digits are possible behind the code */
+	uint16_t possible;		/* bit n: n digits are possible behind the code */
 	uint16_t first_prefix;
 	uint16_t prefix_count;
+	uint8_t digits; /* of the code */
+	uint8_t country_count;
 } CountryCode;
 
 /* Leading digits behind a shared calling code that belong to another country than the main one. */

@@ -160,7 +160,7 @@ def write(out):
         if len(regions) > 1:
             prefixes += [(prefix, names[region]) for prefix, region in prefixes_of(code, regions)]
         possible = mask(metadata(code, regions[0]).general_desc.possible_length)
-        rows.append((code, len(str(code)), start, len(regions), possible, first, len(prefixes) - first))
+        rows.append((code, start, possible, first, len(prefixes) - first, len(str(code)), len(regions)))
         for value in range(1000):
             if f"{value:03d}".startswith(str(code)):
                 first_three[value] = place
@@ -171,10 +171,10 @@ def write(out):
     for name, place, trunk, prefix, lengths, mobile in countries:
         out.write(f'\t{{"{name}", {place}, "{trunk}", "{prefix}", 0x{lengths:04X}, 0x{mobile:04X}}},\n')
     out.write(f"}};\nconst int countries_count = {len(countries)};\n")
-    out.write("\n/* Code, its digits, first country, countries, lengths, first prefix, prefixes. */\n")
+    out.write("\n/* Code, first country, lengths, first prefix, prefixes, digits, countries. */\n")
     out.write("const CountryCode country_codes[] = {\n")
     for row in rows:
-        out.write("\t{{{}, {}, {}, {}, 0x{:04X}, {}, {}}},\n".format(*row))
+        out.write("\t{{{}, {}, 0x{:04X}, {}, {}, {}, {}}},\n".format(*row))
     out.write(f"}};\nconst int country_codes_count = {len(rows)};\n")
     out.write("\n/* Leading digits behind a shared code, in their order, and whose they are. */\n")
     out.write("const CountryPrefix country_prefixes[] = {\n")

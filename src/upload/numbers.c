@@ -22,7 +22,7 @@ void numbers_open(NumbersParser *parser, const NumberRules *rules, const char *d
 	memset(parser, 0, sizeof(*parser));
 	parser->rules = *rules;
 	parser->data = data != NULL ? data : ""; /* NULL + 0 is undefined in C */
-	while (length > 0 && data[length - 1] == END_OF_FILE_MARK)
+	while (length > 0 && parser->data[length - 1] == END_OF_FILE_MARK)
 		length--;
 	parser->length = length;
 	parser->paused_at = parser->data;
