@@ -53,7 +53,7 @@ static void require_own(const DecodedBatch *batch, const DecodedRecipient *recip
 {
 	uint32_t length;
 
-	require(batch->version == MESSAGE_VERSION_OWN ||
+	require(batch->version != MESSAGE_VERSION ||
 				(recipient->text == NULL && recipient->attributes == NULL),
 			"nothing of its own in version 1");
 	if (recipient->text != NULL)
@@ -85,6 +85,11 @@ static void require_limits(const DecodedBatch *batch, const char *body, size_t s
 	{
 		const DecodedRecipient *recipient = &batch->recipients[i];
 
+		if (recipient->identifier == NULL)
+		{
+			require(batch->version == MESSAGE_VERSION_SUPPRESSED, "nobody left out before version 3");
+			continue;
+		}
 		require_inside(body, size, recipient->identifier, recipient->identifier_length);
 		require_inside(body, size, recipient->phone_number, recipient->phone_length);
 		require(recipient->identifier_length >= 2 && recipient->identifier_length <= MESSAGE_ID_MAX,
