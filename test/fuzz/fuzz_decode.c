@@ -87,7 +87,8 @@ static void require_limits(const DecodedBatch *batch, const char *body, size_t s
 
 		if (recipient->identifier == NULL)
 		{
-			require(batch->version == MESSAGE_VERSION_SUPPRESSED, "nobody left out before version 3");
+			require(batch->version == MESSAGE_VERSION_SUPPRESSED,
+					"nobody left out before version 3");
 			continue;
 		}
 		require_inside(body, size, recipient->identifier, recipient->identifier_length);
