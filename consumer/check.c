@@ -111,7 +111,7 @@ static bool check_postgresql(const Config *config, char *detail, Error *error)
 {
 	static const char *const signatures[] = {
 		"campaign.report_open(text)",
-		"campaign.report_checked(text[],text[],bigint[],bigint[],text[])",
+		"campaign.report_checked(text[],text[],bigint[],bigint[],text[],boolean[])",
 		"campaign.report_gap(text,text,bigint)", "campaign.report_conflict(text,text,bigint,text)",
 		"campaign.proof_next(timestamptz)"};
 	PgConnection postgres = report_pgconn(config);

@@ -12,7 +12,7 @@ CREATE TABLE campaign.campaigns (
     placeholders boolean NOT NULL DEFAULT false,
     own_texts boolean NOT NULL DEFAULT false,
     segments jsonb,
-    test_of text COLLATE "C" REFERENCES campaign.campaigns (id),
+    test_of text COLLATE "C",
     status text NOT NULL DEFAULT 'draft',
     total bigint NOT NULL DEFAULT 0,
     error text,

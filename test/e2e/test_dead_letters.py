@@ -227,6 +227,7 @@ def test_conflict_is_parked_once(stack):
     assert len(campaigns.wait_for_dead_letters(stack, 1)) == 1
     stack.part("kill", "consumer")
     stack.sql("UPDATE campaign.progress SET stored = '{}' WHERE campaign_id = %s", campaign_id)
+    stack.sql("UPDATE campaign.campaigns SET status = 'published' WHERE id = %s", campaign_id)
     campaigns.publish(stack, messages)
     stack.part("start", "consumer")
     wait_until("the batch is reported again", lambda: stack.one(
