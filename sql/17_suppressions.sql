@@ -66,20 +66,35 @@ SELECT pg_catalog.pg_extension_config_dump('campaign.suppression_words', '');
 
 -- Numbers and owners -------------------------------------------------------------------------
 
-CREATE FUNCTION campaign.numbers_read(numbers bytea, skip_invalid boolean, OUT digits bigint[], OUT answer jsonb)
+CREATE FUNCTION campaign.numbers_read(
+    numbers bytea, skip_invalid boolean, country text, OUT digits bigint[], OUT answer jsonb
+)
 LANGUAGE C STABLE STRICT
 AS 'MODULE_PATHNAME', 'campaign_numbers_read';
-COMMENT ON FUNCTION campaign.numbers_read(bytea, boolean) IS
-'Reads a numbers file as campaign_upload() does, each number once, and stores nothing; national numbers are those of campaign.country; answer: {"accepted", "duplicates", "invalid", "errors"}. An error if the file is to be refused.';
+COMMENT ON FUNCTION campaign.numbers_read(bytea, boolean, text) IS
+'Reads a numbers file as campaign_upload() does, each number once, and stores nothing; country: that of national numbers, empty for none; answer: {"accepted", "duplicates", "invalid", "errors"}. An error if the file is to be refused.';
 
-CREATE FUNCTION campaign.number_read(phone_number text) RETURNS bigint
+CREATE FUNCTION campaign.owner_country(company_id text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce(nullif(coalesce(
+        (SELECT c.country FROM campaign.companies c WHERE c.id = company_id), campaign.country_default()), 'none'), '');
+END
+$$;
+COMMENT ON FUNCTION campaign.owner_country(text) IS
+'The country of national numbers on a list, as in the uploads of the same owner: that of the company, else campaign.country; empty for none.';
+
+CREATE FUNCTION campaign.number_read(phone_number text, company_id text) RETURNS bigint
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     read record;
 BEGIN
-    SELECT * INTO read FROM campaign.numbers_read(convert_to(coalesce(phone_number, ''), 'UTF8'), true);
+    SELECT * INTO read FROM campaign.numbers_read(convert_to(coalesce(phone_number, ''), 'UTF8'), true,
+        campaign.owner_country(company_id));
     IF cardinality(read.digits) <> 1 OR read.answer -> 'invalid' <> '0' OR read.answer -> 'duplicates' <> '0' THEN
         RAISE EXCEPTION 'not a phone number: %', coalesce(read.answer -> 'errors' -> 0 ->> 'reason', 'one number is expected')
             USING ERRCODE = 'invalid_parameter_value';
@@ -87,8 +102,8 @@ BEGIN
     RETURN read.digits[1];
 END
 $$;
-COMMENT ON FUNCTION campaign.number_read(text) IS
-'The digits of one phone number, understood as in a numbers file; an error if it is none.';
+COMMENT ON FUNCTION campaign.number_read(text, text) IS
+'The digits of one phone number, understood as in a numbers file of the company (NULL: of none); an error if it is none.';
 
 CREATE FUNCTION campaign.suppression_owner(company_id text, user_id text) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -200,7 +215,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN campaign.suppressions_add(ARRAY[campaign.number_read(phone_number)],
+    RETURN campaign.suppressions_add(ARRAY[campaign.number_read(phone_number, company_id)],
         campaign.suppression_owner(company_id, user_id), reason) > 0;
 END
 $$;
@@ -214,7 +229,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN campaign.suppressions_lift(ARRAY[campaign.number_read(phone_number)],
+    RETURN campaign.suppressions_lift(ARRAY[campaign.number_read(phone_number, company_id)],
         campaign.suppression_owner(company_id, user_id), reason) > 0;
 END
 $$;
@@ -236,7 +251,8 @@ BEGIN
     IF numbers IS NULL THEN
         RAISE EXCEPTION 'numbers file is missing' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    SELECT * INTO read FROM campaign.numbers_read(numbers, coalesce(skip_invalid, false));
+    SELECT * INTO read FROM campaign.numbers_read(numbers, coalesce(skip_invalid, false),
+        campaign.owner_country(company_id));
     added := campaign.suppressions_add(read.digits, owner, reason);
     RETURN read.answer || jsonb_build_object('accepted', added,
         'duplicates', (read.answer ->> 'duplicates')::bigint + cardinality(read.digits) - added);
@@ -258,13 +274,11 @@ COMMENT ON FUNCTION @extschema@.suppression_import(text, text, text, text, boole
 'As suppression_import(bytea, ...), for numbers given as text.';
 
 CREATE FUNCTION campaign.suppressions_read(
-    owners text[], phone_number text, rows integer, after_id bigint
+    owners text[], digits bigint, rows integer, after_id bigint
 ) RETURNS SETOF jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    digits bigint := CASE WHEN phone_number IS NOT NULL THEN campaign.number_read(phone_number) END;
 BEGIN
     IF rows IS NULL OR rows NOT BETWEEN 0 AND 10000 THEN
         RAISE EXCEPTION 'rows must be 0 to 10000' USING ERRCODE = 'invalid_parameter_value';
@@ -282,8 +296,8 @@ BEGIN
     ORDER BY s.id LIMIT suppressions_read.rows;
 END
 $$;
-COMMENT ON FUNCTION campaign.suppressions_read(text[], text, integer, bigint) IS
-'The entries of these lists that hold, oldest first; with a phone number all of it, those that were lifted, too.';
+COMMENT ON FUNCTION campaign.suppressions_read(text[], bigint, integer, bigint) IS
+'The entries of these lists that hold, oldest first; with a number all of it, those that were lifted, too.';
 
 CREATE FUNCTION @extschema@.suppression_list(
     company_id text DEFAULT NULL, user_id text DEFAULT NULL, phone_number text DEFAULT NULL,
@@ -294,7 +308,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN QUERY SELECT * FROM campaign.suppressions_read(
-        ARRAY[campaign.suppression_owner(company_id, user_id)], phone_number, rows, after_id);
+        ARRAY[campaign.suppression_owner(company_id, user_id)],
+        CASE WHEN phone_number IS NOT NULL THEN campaign.number_read(phone_number, company_id) END, rows, after_id);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.suppression_list(text, text, text, integer, bigint) IS
@@ -388,7 +403,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     owner text := campaign.suppression_owner(company_id, user_id);
-    digits bigint := campaign.number_read("from");
+    digits bigint := campaign.number_read("from", company_id);
     action text := nullif(campaign.suppression_word_action(text, owner), 'none');
     reason text := 'incoming message: ' || left(btrim(text), 100);
     changed bigint := 0;

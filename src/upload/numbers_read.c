@@ -16,7 +16,6 @@
 #endif
 
 #include "file.h"
-#include "settings.h"
 
 PG_FUNCTION_INFO_V1(campaign_numbers_read);
 
@@ -44,7 +43,7 @@ Datum campaign_numbers_read(PG_FUNCTION_ARGS)
 
 	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "a row was expected as the result");
-	(void) number_rules_set(&file.rules, settings_country);
+	(void) number_rules_set(&file.rules, text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	file_read(&file, VARDATA_ANY(numbers), VARSIZE_ANY_EXHDR(numbers));
 	file_require(&file);
 	json = psprintf("{\"accepted\": " UINT64_FORMAT ", \"duplicates\": " INT64_FORMAT

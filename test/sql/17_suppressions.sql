@@ -1,6 +1,6 @@
 -- R6.10: suppression lists, the words that opt out and in again, and what campaigns make of them.
 BEGIN;
-SELECT plan(48);
+SELECT plan(52);
 
 SELECT company_create('Padaria', '1') AS padaria, company_create('Banca', '2') AS banca,
     user_create('ana@example.com', 'secret') AS ana \gset
@@ -65,6 +65,15 @@ SELECT is(suppression_word_set('END', 'none'), 'END', 'a shipped word can be swi
 SELECT is(inbound_message('+5521900000003', 'end', :'banca') ->> 'action', NULL, 'for everybody');
 SELECT is(suppression_word_set('end', NULL), 'END', 'and on again');
 SELECT is(inbound_message('+5521900000003', 'end', :'banca') ->> 'action', 'stop', 'as it was');
+
+-- National numbers are those of the company, as in its uploads.
+SELECT company_create('abroad', 'abroad-1') AS abroad \gset
+SELECT company_country_set(:'abroad', 'BR') AS country \gset
+SELECT ok(suppression_add('51 95555-0101', company_id => :'abroad'), 'R6.10: a national number goes on the list of a company');
+SELECT is(s ->> 'phone_number', '+5551955550101', 'it is one of the company''s country')
+FROM suppression_list(:'abroad', phone_number => '(51) 95555-0101') AS s;
+SELECT is(suppression_import('0xx51 95555-0102', company_id => :'abroad') -> 'accepted', '1', 'so are those of a file');
+SELECT is(inbound_message('51955550101', 'VOLTAR', company_id => :'abroad') -> 'action', '"start"', 'and the sender of an answer');
 
 SELECT * FROM finish();
 ROLLBACK;
