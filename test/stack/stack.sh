@@ -17,6 +17,8 @@ unset PGHOST PGHOSTADDR PGPORT PGDATABASE PGUSER PGPASSWORD PGPASSFILE PGSERVICE
 
 # shellcheck source=test/stack/process.sh
 . "$STACK_HOME/process.sh"
+# shellcheck source=test/stack/ports.sh
+. "$STACK_HOME/ports.sh"
 # shellcheck source=test/stack/pgroot.sh
 . "$STACK_HOME/pgroot.sh"
 # shellcheck source=test/stack/postgres.sh
