@@ -174,7 +174,8 @@ def stored_at_the_cut(stack, campaign_id, proxy):
 
 def test_rights_that_are_missing(stack):
     """One that may not report does not subscribe, so that nothing is delivered in vain."""
-    signature = "campaign.report_checked(text[], text[], bigint[], bigint[], text[])"
+    signature = ("campaign.report_checked(text[], text[], bigint[], bigint[], text[],"
+                 " boolean[])")
     stack.sql(f"REVOKE EXECUTE ON FUNCTION {signature} FROM campaign_consumer")
     try:
         with no_consumer(stack), Consumer(environment(stack, **HOLD)) as consumer:
