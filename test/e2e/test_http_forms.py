@@ -35,7 +35,7 @@ def curl(api, path, *arguments):
 
 @pytest.mark.parametrize("method", ["PUT", "POST"])
 def test_numbers_from_a_form(ana, target, method):
-    """R7.5: the file is added, and the boundary is not; fields are the options."""
+    """R6.6 R7.5: the file is added, and the boundary is not; fields are the options."""
     answer = send(ana.api, f"/campaigns/{target}/numbers", part("class", "VIP"),
                   part("skip_invalid", "on"), part("allow_duplicates", ""),
                   part("file", NUMBERS + "nonsense\n", "n.txt"), method=method).expect(200).json
@@ -45,7 +45,7 @@ def test_numbers_from_a_form(ana, target, method):
 
 
 def test_create_with_numbers(ana):
-    """R7.5: one request makes a draft with its recipients."""
+    """R6.6 R7.5: one request makes a draft with its recipients."""
     answer = send(ana.api, "/campaigns", part("name", "Café"), part("message", "Olá!"), FILE,
                   part("company_id", ana.company_id), part("ordered", "false")).expect(201)
     campaign = answer.json
@@ -55,14 +55,14 @@ def test_create_with_numbers(ana):
 
 
 def test_create_without_numbers(ana):
-    """R7.5: as a browser sends it when no file was chosen."""
+    """R6.6 R7.5: as a browser sends it when no file was chosen."""
     campaign = send(ana.api, "/campaigns/", part("name", "n"), part("message", "m"),
                     part("file", "", "")).expect(201).json
     assert campaign["total"] == 0 and "upload" not in campaign
 
 
 def test_send_with_numbers(ana):
-    """R7.5: and everything is sent."""
+    """R6.6 R7.5: and everything is sent."""
     answer = send(ana.api, "/campaigns/send", part("name", "n"), part("message", "m"), FILE)
     campaign = answer.expect(202).json
     assert campaign["upload"]["accepted"] == 2
@@ -70,7 +70,7 @@ def test_send_with_numbers(ana):
 
 
 def test_curl_sends_forms(ana, target, tmp_path):
-    """R7.5: curl -F, with a file of more than it sends without asking."""
+    """R6.6 R7.5: curl -F, with a file of more than it sends without asking."""
     file = tmp_path / 'num"be;rs.txt'
     file.write_text("".join(f"+55119{n:08}\n" for n in range(100_000)), encoding="utf-8")
     name = str(file).replace("\\", "\\\\").replace('"', '\\"')
@@ -101,7 +101,7 @@ def test_curl_sends_forms(ana, target, tmp_path):
     ([FILE[:-30]], 400),
     ([FILE.replace("form-data;", "attachment;")], 400)])
 def test_only_the_file_is_numbers(ana, target, stored_nothing, parts, status):
-    """R7.5: with skip_invalid a field of 14 digits was a recipient once."""
+    """R6.6 R7.5: with skip_invalid a field of 14 digits was a recipient once."""
     send(ana.api, f"/campaigns/{target}/numbers", *parts).refused(status)
 
 
@@ -111,13 +111,13 @@ def test_only_the_file_is_numbers(ana, target, stored_nothing, parts, status):
     ([part("name", "n"), part("message", "m"), part("ordered", "7"), FILE], 422),
     ([part("name", "n"), part("message", "m"), part("file", "x\n", "n.txt")], 422)])
 def test_all_or_nothing(ana, stored_nothing, parts, status):
-    """R7.5: no draft stays of a form that is refused."""
+    """R6.6 R7.5: no draft stays of a form that is refused."""
     for path in ("/campaigns", "/campaigns/send"):
         send(ana.api, path, *parts).refused(status)
 
 
 def test_forms_of_others(ana, eve, nobody, app, target, stored_nothing):
-    """R7.5: the same rights as without a form."""
+    """R6.6 R7.5: the same rights as without a form."""
     path = f"/campaigns/{target}/numbers"
     send(eve.api, path, FILE).refused(403)
     send(nobody, path, FILE).refused(401)
@@ -129,7 +129,7 @@ def test_forms_of_others(ana, eve, nobody, app, target, stored_nothing):
 
 
 def test_without_nginx(ana, target, postgrest):
-    """R7.5: in PostgREST's own spelling."""
+    """R6.6 R7.5: in PostgREST's own spelling."""
     api = ana.api.at(postgrest)
     headers = {"Content-Type": "application/octet-stream", "X-Form-Verb": "upload",
                "X-Form-Type": "multipart/form-data; boundary=b0", "X-Campaign-Id": target}
