@@ -11,8 +11,7 @@
 
 #include <string.h>
 
-#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
-#define END_OF_FILE		'\x1A' /* Ctrl-Z: the end mark of DOS */
+#include "text_ends.h"
 
 static bool is_blank(char c)
 {
@@ -28,14 +27,11 @@ void csv_open(CsvReader *reader, const char *data, size_t length, char delimiter
 {
 	memset(reader, 0, sizeof(*reader));
 	reader->data = data != NULL ? data : ""; /* NULL + 0 is undefined in C */
-	reader->length = length;
+	reader->length = text_length(reader->data, length);
 	reader->line = 1;
 	reader->delimiter = delimiter;
 	reader->paused_at = reader->data;
-	if (length >= 3 && memcmp(reader->data, BYTE_ORDER_MARK, 3) == 0)
-		reader->offset = 3;
-	if (length > 0 && reader->data[length - 1] == END_OF_FILE)
-		reader->length--;
+	reader->offset = text_start(reader->data, length);
 	if (reader->offset > reader->length)
 		reader->offset = reader->length;
 }

@@ -13,11 +13,10 @@
 #include "contract/message.h"
 #include "contract/utf8.h"
 #include "json_text.h"
+#include "text_ends.h"
 
-#define BYTE_ORDER_MARK "\xEF\xBB\xBF"
-#define END_OF_FILE		'\x1A' /* Ctrl-Z: the end mark of DOS */
-#define KEY_MAX			256	   /* bytes of a key without its escapes */
-#define NUMBER_MAX		40	   /* bytes of a number */
+#define KEY_MAX	   256 /* bytes of a key without its escapes */
+#define NUMBER_MAX 40  /* bytes of a number */
 
 typedef struct Scan
 {
@@ -34,13 +33,10 @@ void ndjson_open(NdjsonReader *reader, const char *data, size_t length)
 {
 	memset(reader, 0, sizeof(*reader));
 	reader->data = data != NULL ? data : ""; /* NULL + 0 is undefined in C */
-	reader->length = length;
+	reader->length = text_length(reader->data, length);
 	reader->line = 1;
 	reader->paused_at = reader->data;
-	if (length >= 3 && memcmp(reader->data, BYTE_ORDER_MARK, 3) == 0)
-		reader->offset = 3;
-	if (length > 0 && reader->data[length - 1] == END_OF_FILE)
-		reader->length--;
+	reader->offset = text_start(reader->data, length);
 	if (reader->offset > reader->length)
 		reader->offset = reader->length;
 }

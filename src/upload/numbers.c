@@ -11,10 +11,9 @@
 
 #include "file_kind.h"
 #include "resolve.h"
+#include "text_ends.h"
 
-#define BYTE_ORDER_MARK	  "\xEF\xBB\xBF"
-#define END_OF_FILE_MARK  0x1A /* Ctrl-Z, of DOS */
-#define HEADER_DIGITS_MAX 2	   /* "Phone 1" is a heading */
+#define HEADER_DIGITS_MAX 2 /* "Phone 1" is a heading */
 #define REASON_HEADER	  " (a header row? remove it)"
 
 void numbers_open(NumbersParser *parser, const NumberRules *rules, const char *data, size_t length)
@@ -22,12 +21,11 @@ void numbers_open(NumbersParser *parser, const NumberRules *rules, const char *d
 	memset(parser, 0, sizeof(*parser));
 	parser->rules = *rules;
 	parser->data = data != NULL ? data : ""; /* NULL + 0 is undefined in C */
-	while (length > 0 && parser->data[length - 1] == END_OF_FILE_MARK)
+	while (text_length(parser->data, length) < length)
 		length--;
 	parser->length = length;
 	parser->paused_at = parser->data;
-	if (length >= 3 && memcmp(parser->data, BYTE_ORDER_MARK, 3) == 0)
-		parser->offset = 3;
+	parser->offset = text_start(parser->data, length);
 }
 
 /* Lets the caller answer interrupts in a file that may have a gigabyte; `at`: the parser's place.
