@@ -14,8 +14,9 @@ FIVE = make_numbers(5, seed=170)
 
 
 @pytest.fixture(scope="module", name="clock")
-def _clock(tmp_path_factory):
-    return WallClock(tmp_path_factory.mktemp("clock"))
+def _clock():
+    with WallClock() as clock:
+        yield clock
 
 
 @pytest.fixture(scope="module", name="server")
