@@ -6,7 +6,7 @@ monotonic clock goes on.
 import pytest
 
 import jobs
-from stack import Stack
+from stack import Stack, open_folder
 from waiting import assert_stays, wait_until
 from wall_clock import WallClock
 
@@ -16,8 +16,8 @@ PATIENCE_S = 40     # much less than two minutes
 
 @pytest.fixture(scope="module", name="clock")
 def _clock():
-    with WallClock() as clock:
-        yield clock
+    with open_folder() as folder:
+        yield WallClock(folder)
 
 
 @pytest.fixture(autouse=True)

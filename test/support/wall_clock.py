@@ -4,22 +4,15 @@ import os
 import pathlib
 import struct
 import subprocess
-import tempfile
 
 BACK_S = 120
 
 
 class WallClock:
-    """Made before the stack, which is started with its environment; ended after it.
+    """Made before the stack, which is started with its environment."""
 
-    In a folder of its own: other runs of pytest lock the one that they share against other users,
-    and the server is one.
-    """
-
-    def __init__(self):
-        self._folder = tempfile.TemporaryDirectory(prefix="wall_clock.")
-        directory = pathlib.Path(self._folder.name)
-        directory.chmod(0o755)
+    def __init__(self, directory):
+        """`directory` is empty, for all users, and stays as long as the stack."""
         library, file = directory / "wall_clock.so", directory / "offset"
         subprocess.run([os.environ.get("CC", "cc"), "-shared", "-fPIC", "-O2", "-o", library,
                         pathlib.Path(__file__).with_suffix(".c")], check=True)
@@ -28,12 +21,6 @@ class WallClock:
             self._memory = mmap.mmap(opened.fileno(), 8)
         self._offset_s = 0
         self.environment = {"CAMPAIGN_POSTGRES_PRELOAD": str(library), "WALL_CLOCK_FILE": str(file)}
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._folder.cleanup()
 
     def set_back(self, server):
         """By two minutes."""
