@@ -116,7 +116,7 @@ objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
 CONSUMER_OBJECTS := $(call objects,consumer lib/contract lib/program)
 CONSUMER_PACKAGES := libmongoc-1.0 libpq
-CONSUMER_LIBS := -lrabbitmq -lssl -lcrypto -lpthread
+CONSUMER_LIBS := -lrabbitmq -lssl -lcrypto -lm -lpthread
 
 # The mailer speaks no AMQP: of the contract it links only the errors, and what they need.
 MAILER_OBJECTS := $(call objects,mailer lib/program) \

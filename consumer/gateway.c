@@ -1,0 +1,34 @@
+/*
+ * gateway.c - the table of the gateways; see gateway.h.
+ */
+#include "gateway.h"
+
+#include <stddef.h>
+#include <string.h>
+
+/* Stores, and sends nothing: whoever reads the collection does. */
+static const Gateway GATEWAY_STORE = {.name = "store"};
+
+static const Gateway *const GATEWAYS[] = {&GATEWAY_STORE, &GATEWAY_SIMULATE};
+
+/* In the same order. */
+const char *const GATEWAY_NAMES[] = {"store", "simulate", NULL};
+
+_Static_assert(sizeof(GATEWAY_NAMES) / sizeof(*GATEWAY_NAMES) ==
+				   sizeof(GATEWAYS) / sizeof(*GATEWAYS) + 1,
+			   "each gateway has a name");
+
+const Gateway *gateway_at(int number)
+{
+	return GATEWAYS[number];
+}
+
+const Gateway *gateway_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof(GATEWAYS) / sizeof(*GATEWAYS); i++)
+	{
+		if (strcmp(GATEWAYS[i]->name, name) == 0)
+			return GATEWAYS[i];
+	}
+	return NULL;
+}
