@@ -115,7 +115,7 @@ PROGRAM_CPPFLAGS := -D_GNU_SOURCE -DCAMPAIGN_VERSION='"$(VERSION)"' $(MARKS) -Il
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
 CONSUMER_OBJECTS := $(call objects,consumer lib/contract lib/program)
-CONSUMER_PACKAGES := libmongoc-1.0 libpq
+CONSUMER_PACKAGES := libmongoc-1.0 libcurl libpq
 CONSUMER_LIBS := -lrabbitmq -lssl -lcrypto -lm -lpthread
 
 # The mailer speaks no AMQP: of the contract it links only the errors, and what they need.

@@ -9,10 +9,10 @@
 /* Stores, and sends nothing: whoever reads the collection does. */
 static const Gateway GATEWAY_STORE = {.name = "store"};
 
-static const Gateway *const GATEWAYS[] = {&GATEWAY_STORE, &GATEWAY_SIMULATE};
+static const Gateway *const GATEWAYS[] = {&GATEWAY_STORE, &GATEWAY_SIMULATE, &GATEWAY_HTTP};
 
 /* In the same order. */
-const char *const GATEWAY_NAMES[] = {"store", "simulate", NULL};
+const char *const GATEWAY_NAMES[] = {"store", "simulate", "http", NULL};
 
 _Static_assert(sizeof(GATEWAY_NAMES) / sizeof(*GATEWAY_NAMES) ==
 				   sizeof(GATEWAYS) / sizeof(*GATEWAYS) + 1,

@@ -24,6 +24,8 @@ typedef struct GatewaySettings
 	int deviation_ms;
 	char failure_rate[16]; /* 0 to 1 */
 	int seed;			   /* 0: another one each time */
+	/* http */
+	char template[2048]; /* a file: docs/gateways.md */
 } GatewaySettings;
 
 /* What the gateway is told about one message. Strings belong to the caller until the result is
@@ -92,5 +94,8 @@ const Gateway *gateway_at(int number);
 /* gateway_simulate.c */
 extern const Gateway GATEWAY_SIMULATE;
 extern const char *const GATEWAY_DISTRIBUTIONS[];
+
+/* gateway_http.c */
+extern const Gateway GATEWAY_HTTP;
 
 #endif /* CAMPAIGN_CONSUMER_GATEWAY_H */
