@@ -99,6 +99,8 @@ install: all
 	install -m 755 $(BUILD)/campaign-mailer "$(DESTDIR)$(PREFIX)/bin/campaign-mailer"
 	install -d "$(DESTDIR)$(PREFIX)/share/campaign/templates"
 	install -m 644 $(MAILER_TEMPLATES) "$(DESTDIR)$(PREFIX)/share/campaign/templates"
+	install -d "$(DESTDIR)$(PREFIX)/share/campaign/gateways"
+	install -m 644 consumer/gateways/*.json "$(DESTDIR)$(PREFIX)/share/campaign/gateways"
 
 else
 

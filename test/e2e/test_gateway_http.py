@@ -9,15 +9,10 @@ import urllib.parse
 
 import pytest
 
-from provider import CLOSE, DRIP, HANG, RESET, Answer, Driver, Provider, message
+from provider import CLOSE, DRIP, HANG, RESET, Answer, Provider, message
 
 LIMITS = {"attempts": 3, "backoff_ms": 10, "backoff_max_ms": 40, "answer_max_bytes": 4096}
 SENT = Answer(200, {"status": "queued", "id": "p-1"})
-
-
-@pytest.fixture(scope="module", name="driver")
-def _driver(tmp_path_factory):
-    return Driver(tmp_path_factory.mktemp("gateway"))
 
 
 @pytest.fixture(name="template")

@@ -13,6 +13,8 @@ import socket
 import subprocess
 import threading
 
+import pytest
+
 TOP = pathlib.Path(__file__).resolve().parents[2]
 
 HANG = "hang"              # no answer, until the server ends
@@ -180,3 +182,8 @@ class Driver:
     def abandon(self, process, messages):
         process.send_signal(signal.SIGTERM)
         return self.finish(process, messages)
+
+
+@pytest.fixture(scope="session", name="driver")
+def gateway_driver(tmp_path_factory):
+    return Driver(tmp_path_factory.mktemp("gateway"))
