@@ -321,9 +321,12 @@ static int http_poll(void *self, int timeout_ms, GatewayResult *results, int roo
 
 	for (;;)
 	{
-		int64_t next_ms = begin_due(http);
+		int64_t next_ms;
 
 		perform(http);
+		/* Afterwards: what has just ended may be due again soon. libcurl does not wait for what
+		 * begins. */
+		next_ms = begin_due(http);
 		if (http->ending_ms != 0 && clock_ms() >= http->ending_ms)
 			give_up(http);
 		if (!TAILQ_EMPTY(&http->ended) || clock_ms() >= until_ms)
