@@ -143,7 +143,7 @@ static bool add_part(HttpFill *fill, HttpPart part)
 		last->length += part.length;
 		return true;
 	}
-	if (fill->count == fill->room)
+	if (fill->parts == NULL || fill->count == fill->room)
 	{
 		size_t room = fill->room == 0 ? PARTS_FIRST : 2 * fill->room;
 		HttpPart *grown = reallocarray(fill->parts, room, sizeof(*grown));

@@ -83,13 +83,13 @@ static bool read_at(HttpReader *reader)
 static bool read_one_value(HttpReader *reader)
 {
 	HttpRule *rule = rule_of(reader);
-	char *out = rule->values[rule->value_count];
 	JsonString text;
+	char *out;
 	bool word;
 
 	if (rule->value_count == HTTP_RULE_VALUES)
 		return http_reader_fail(reader, "more than %d values", HTTP_RULE_VALUES);
-	rule->value_count++;
+	out = rule->values[rule->value_count++];
 	switch (json_peek(&reader->json))
 	{
 		case '"':
