@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
+#include <sys/resource.h>
 #include <time.h>
 
 #include "gateway.h"
@@ -78,8 +79,16 @@ static void http_close(void *self)
 	free(http);
 }
 
+/* Each request has a connection of its own, and the shell's limit may be a thousand. */
 static void start_libcurl(void)
 {
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max)
+	{
+		files.rlim_cur = files.rlim_max;
+		(void) setrlimit(RLIMIT_NOFILE, &files);
+	}
 	(void) curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
@@ -181,6 +190,7 @@ static int64_t wait_ms(Http *http, const Slot *slot)
 		return backoff_ms;
 	if (asked_ms > limits->retry_after_max_ms)
 		asked_ms = limits->retry_after_max_ms;
+	asked_ms++; /* our clock rounds down */
 	if (clock_ms() + asked_ms > http->held_ms)
 		http->held_ms = clock_ms() + asked_ms;
 	return asked_ms + backoff_ms / 2;

@@ -10,6 +10,7 @@ import urllib.parse
 import pytest
 
 from provider import CLOSE, DRIP, HANG, RESET, Answer, Provider, message
+from smtp_server import Certificate
 
 LIMITS = {"attempts": 3, "backoff_ms": 10, "backoff_max_ms": 40, "answer_max_bytes": 4096}
 SENT = Answer(200, {"status": "queued", "id": "p-1"})
@@ -172,6 +173,18 @@ def test_an_unreachable_provider_was_sent_nothing(driver, template):
     results = driver.run(file, [message("a"), message("b")])
     assert {(result.state, result.code, result.attempts) for result in results} == \
         {("failed", "unreachable", 3)}
+
+
+def test_only_the_providers_own_certificate_will_do(driver, template, tmp_path):
+    certificate = Certificate(tmp_path)
+    messages = [message(f"m{place}") for place in range(3)]
+    with Provider(lambda _request, _nth: SENT, certificate.context()) as provider:
+        results = driver.run(template(provider), messages)
+        assert {(result.state, result.code) for result in results} == {("failed", "unreachable")}
+        assert "certificate" in results[0].text
+        assert not provider.requests
+        results = driver.run(template(provider, ca_file="ca.pem"), messages)
+        assert {result.state for result in results} == {"sent"}
 
 
 def test_at_the_end_what_was_not_begun_says_so(driver, template):

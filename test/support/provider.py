@@ -45,10 +45,12 @@ Request = collections.namedtuple("Request", "method target headers body connecti
 class Provider:
     """A running server. `respond(request, nth)` gives an Answer, bytes that are sent as they are, or
     one of the words above; nth counts the requests with the same Idempotency-Key, from 1 on.
+    `context` for HTTPS.
     """
 
-    def __init__(self, respond):
+    def __init__(self, respond, context=None):
         self.respond = respond
+        self.context = context
         self.requests = []
         self.connections = 0
         self._counts = collections.Counter()
@@ -56,7 +58,7 @@ class Provider:
         self._released = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.port = self._listener.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'http' if context is None else 'https'}://127.0.0.1:{self.port}"
         threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self):
@@ -77,7 +79,9 @@ class Provider:
                                  daemon=True).start()
 
     def _serve(self, connection, number):
-        with connection, contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError), connection:
+            if self.context is not None:
+                connection = self.context.wrap_socket(connection, server_side=True)
             reader = connection.makefile("rb")
             while True:
                 request = self._read(reader, number)
