@@ -49,6 +49,7 @@ typedef struct Http
 	struct Slots ended;
 	int64_t held_ms;   /* the provider wants nothing before that */
 	int64_t ending_ms; /* abandoned: answers are taken until then; 0: not abandoned */
+	int busy;		   /* slots with a message */
 	uint32_t random;
 	int count;
 	Slot slots[];
@@ -288,17 +289,18 @@ static bool http_submit(void *self, const GatewayMessage *message)
 	Slot *slot = TAILQ_FIRST(&http->idle);
 	Error error = {0};
 
-	if (slot == NULL)
+	/* What was abandoned has to come back before anything else is begun. */
+	if (slot == NULL || (http->ending_ms != 0 && http->busy > 0))
 		return false;
+	http->ending_ms = 0;
+	http->busy++;
 	TAILQ_REMOVE(&http->idle, slot, link);
 	memset(&slot->result, 0, sizeof(slot->result));
 	slot->tag = message->tag;
 	slot->attempts = 0;
 	slot->in_doubt = false;
 	slot->due_ms = 0;
-	if (http->ending_ms != 0)
-		end(http, slot, GATEWAY_NOT_BEGUN);
-	else if (http_request_fill(&slot->request, message, &error))
+	if (http_request_fill(&slot->request, message, &error))
 	{
 		move(NULL, &http->waiting, slot);
 		(void) begin_due(http);
@@ -320,6 +322,7 @@ static int take_results(Http *http, GatewayResult *results, int room)
 
 		results[taken++] = slot->result;
 		move(&http->ended, &http->idle, slot);
+		http->busy--;
 	}
 	return taken;
 }

@@ -5,7 +5,7 @@
  *
  * A message is five texts that end with NUL: campaign_id, id, number, text, attributes (empty:
  * none). A line for each result: place of the message, state, attempts, microseconds, code, text,
- * with tabs between. SIGTERM abandons. Exit code 78 for a template that is wrong.
+ * with tabs between. SIGTERM abandons what is under way. Exit code 78 for a template that is wrong.
  *
  * links: consumer/gateway_http.c consumer/http_answer.c consumer/http_attribute.c
  * links: consumer/http_backoff.c consumer/http_fill.c consumer/http_outcome.c consumer/http_reader.c
