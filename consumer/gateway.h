@@ -10,6 +10,7 @@
 #define CAMPAIGN_CONSUMER_GATEWAY_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "contract/error.h"
@@ -48,14 +49,17 @@ typedef enum GatewayState
 	GATEWAY_NOT_BEGUN /* taken back by abandon() before anything of it was sent */
 } GatewayState;
 
+#define GATEWAY_CODE_SIZE 32
+#define GATEWAY_TEXT_SIZE 200
+
 typedef struct GatewayResult
 {
 	void *tag;
 	GatewayState state;
 	int attempts;
-	int64_t took_us; /* sending alone: from the first request to the answer */
-	char code[32];	 /* "" when sent */
-	char text[200];	 /* valid UTF-8 */
+	int64_t took_us;			  /* sending alone: from the first request to the answer */
+	char code[GATEWAY_CODE_SIZE]; /* "" when sent */
+	char text[GATEWAY_TEXT_SIZE]; /* valid UTF-8 */
 } GatewayResult;
 
 typedef struct Gateway
@@ -82,6 +86,9 @@ typedef struct Gateway
 	void (*abandon)(void *self);
 
 	void (*close)(void *self);
+
+	/* The settings of its own that others may see, as members of a JSON object; NULL: none. */
+	void (*describe)(const GatewaySettings *settings, char *json, size_t size);
 } Gateway;
 
 /* NULL if there is none with this name. */

@@ -184,10 +184,20 @@ static void simulate_close(void *self)
 	free(self);
 }
 
+static void simulate_describe(const GatewaySettings *settings, char *json, size_t size)
+{
+	snprintf(json, size,
+			 "\"mean_ms\": %d, \"distribution\": \"%s\", \"deviation_ms\": %d, "
+			 "\"failure_rate\": %g, \"seed\": %d",
+			 settings->mean_ms, GATEWAY_DISTRIBUTIONS[settings->distribution],
+			 settings->deviation_ms, strtod(settings->failure_rate, NULL), settings->seed);
+}
+
 const Gateway GATEWAY_SIMULATE = {.name = "simulate",
 								  .sends = true,
 								  .open = simulate_open,
 								  .submit = simulate_submit,
 								  .poll = simulate_poll,
 								  .abandon = simulate_abandon,
-								  .close = simulate_close};
+								  .close = simulate_close,
+								  .describe = simulate_describe};
