@@ -32,3 +32,22 @@ const Gateway *gateway_find(const char *name)
 	}
 	return NULL;
 }
+
+bool gateway_check(const Gateway *gateway, const GatewaySettings *settings, bool resends,
+				   Error *error)
+{
+	void *self;
+	bool idempotent;
+
+	if (!gateway->sends)
+		return true;
+	self = gateway->open(settings, error);
+	if (self == NULL)
+		return false;
+	idempotent = gateway->is_idempotent == NULL || gateway->is_idempotent(self);
+	gateway->close(self);
+	return idempotent || !resends ||
+		   error_set(error, ERROR_CONFIG,
+					 "CAMPAIGN_IN_DOUBT=resend would send twice: the provider does not know an "
+					 "identifier when it sees it again (\"idempotent\")");
+}

@@ -89,7 +89,17 @@ typedef struct Gateway
 
 	/* The settings of its own that others may see, as members of a JSON object; NULL: none. */
 	void (*describe)(const GatewaySettings *settings, char *json, size_t size);
+
+	/* Whether an identifier that comes twice is sent once. NULL: it does not matter. */
+	bool (*is_idempotent)(void *self);
 } Gateway;
+
+/*
+ * Whether it can be opened with these settings, and may be given a message again, if that is to be
+ * done. Touches no server. False and *error (ERROR_CONFIG).
+ */
+bool gateway_check(const Gateway *gateway, const GatewaySettings *settings, bool resends,
+				   Error *error);
 
 /* NULL if there is none with this name. */
 const Gateway *gateway_find(const char *name);

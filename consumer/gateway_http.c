@@ -25,6 +25,8 @@
 /* How long what is under way may still be answered at the end. */
 #define ABANDON_MS 2000
 
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
+
 typedef struct Slot
 {
 	HttpRequest request; /* first: libcurl gives back its address */
@@ -114,8 +116,14 @@ static void *http_open(const GatewaySettings *settings, Error *error)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	size_t count = (size_t) settings->in_flight;
-	Http *http = calloc(1, sizeof(*http) + count * sizeof(*http->slots));
+	Http *http;
 
+	if (*settings->template == '\0')
+	{
+		error_set(error, ERROR_CONFIG, "CAMPAIGN_GATEWAY=http needs CAMPAIGN_GATEWAY_TEMPLATE");
+		return NULL;
+	}
+	http = calloc(1, sizeof(*http) + count * sizeof(*http->slots));
 	(void) pthread_once(&once, start_libcurl);
 	if (http == NULL)
 	{
@@ -368,10 +376,29 @@ static void http_abandon(void *self)
 	}
 }
 
+static bool http_is_idempotent(void *self)
+{
+	const Http *http = self;
+
+	return http->template->idempotent;
+}
+
+/* The template's name without its folder, if it has one that needs no escapes. */
+static void http_describe(const GatewaySettings *settings, char *json, size_t size)
+{
+	const char *slash = strrchr(settings->template, '/');
+	const char *name = slash == NULL ? settings->template : slash + 1;
+
+	if (strspn(name, NAME_CHARACTERS) == strlen(name))
+		snprintf(json, size, "\"template\": \"%.255s\"", name);
+}
+
 const Gateway GATEWAY_HTTP = {.name = "http",
 							  .sends = true,
 							  .open = http_open,
 							  .submit = http_submit,
 							  .poll = http_poll,
 							  .abandon = http_abandon,
-							  .close = http_close};
+							  .close = http_close,
+							  .describe = http_describe,
+							  .is_idempotent = http_is_idempotent};
