@@ -99,6 +99,8 @@ install: all
 	install -m 755 $(BUILD)/campaign-mailer "$(DESTDIR)$(PREFIX)/bin/campaign-mailer"
 	install -d "$(DESTDIR)$(PREFIX)/share/campaign/templates"
 	install -m 644 $(MAILER_TEMPLATES) "$(DESTDIR)$(PREFIX)/share/campaign/templates"
+	install -d "$(DESTDIR)$(PREFIX)/share/campaign/gateways"
+	install -m 644 consumer/gateways/*.json "$(DESTDIR)$(PREFIX)/share/campaign/gateways"
 
 else
 
@@ -115,8 +117,8 @@ PROGRAM_CPPFLAGS := -D_GNU_SOURCE -DCAMPAIGN_VERSION='"$(VERSION)"' $(MARKS) -Il
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
 CONSUMER_OBJECTS := $(call objects,consumer lib/contract lib/program)
-CONSUMER_PACKAGES := libmongoc-1.0 libpq
-CONSUMER_LIBS := -lrabbitmq -lssl -lcrypto -lpthread
+CONSUMER_PACKAGES := libmongoc-1.0 libcurl libpq
+CONSUMER_LIBS := -lrabbitmq -lssl -lcrypto -lm -lpthread
 
 # The mailer speaks no AMQP: of the contract it links only the errors, and what they need.
 MAILER_OBJECTS := $(call objects,mailer lib/program) \

@@ -7,6 +7,7 @@ leaves out of the clock and why is said here and in docs/performance.md.
 import time
 
 import campaigns
+import gateway
 import jobs
 import pause
 import proof
@@ -363,4 +364,5 @@ ALL = {
     "mail-snapshot": signup.mail_snapshot,
     "texts": texts.measure,
     "suppression": suppression.measure,
+    "gateway": gateway.measure,
 }
