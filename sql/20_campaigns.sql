@@ -173,43 +173,6 @@ END
 $$;
 COMMENT ON FUNCTION campaign.stored_count(int8multirange) IS 'How many seqs a multirange holds.';
 
-CREATE FUNCTION campaign.samples_add(samples bigint[], at timestamptz, stored bigint) RETURNS bigint[]
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    kept CONSTANT integer := 8;
-    at_ms bigint := (extract(epoch FROM at) * 1000)::bigint;
-    count integer := cardinality(samples);
-BEGIN
-    -- The clock was set back, or MongoDB was: what was before says nothing any more.
-    IF count > 0 AND (samples[count - 1] >= at_ms OR samples[count] > stored) THEN
-        RETURN ARRAY[at_ms, stored];
-    END IF;
-    RETURN samples[greatest(count - 2 * kept + 3, 1):] || ARRAY[at_ms, stored];
-END
-$$;
-COMMENT ON FUNCTION campaign.samples_add(bigint[], timestamptz, bigint) IS
-'The last 7 samples of a class and a new one.';
-
-CREATE FUNCTION campaign.samples_rate(samples bigint[]) RETURNS double precision
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    -- Without the gaps: a pause, a server that was away.
-    RETURN (
-        WITH steps AS (
-            SELECT samples[i + 2] - samples[i] AS ms, samples[i + 3] - samples[i + 1] AS stored
-            FROM generate_series(1, cardinality(samples) - 3, 2) AS i),
-        usual AS (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY s.ms) AS ms FROM steps s)
-        SELECT CASE WHEN count(*) >= 2 THEN 1000.0 * sum(s.stored) / nullif(sum(s.ms), 0) END
-        FROM steps s, usual u WHERE s.ms <= 4 * u.ms);
-END
-$$;
-COMMENT ON FUNCTION campaign.samples_rate(bigint[]) IS
-'How many of a class were stored a second, while they were; NULL until there are three samples.';
-
 -- Every allowed change of status, and no other. docs/campaigns.md has the same table.
 CREATE FUNCTION campaign.transition_allowed(source text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
