@@ -262,8 +262,9 @@ BEGIN
     END IF;
     PERFORM campaign.api_job_type_check(job_name);
     given := campaign.api_job_meta(meta);
-    IF job_create.priority NOT BETWEEN -1000 AND 1000 THEN
-        PERFORM campaign.api_raise('PT422', 'priority must be a number from -1000 to 1000');
+    PERFORM campaign.api_job_quota_check();
+    IF job_create.priority NOT BETWEEN -1000 AND 0 THEN
+        PERFORM campaign.api_raise('PT422', 'priority must be a number from -1000 to 0');
     ELSIF job_name = 'dispatch' AND jsonb_typeof(given -> 'campaign_id') = 'string' THEN
         PERFORM campaign.api_job_campaign_check(given ->> 'campaign_id', owner.application_id);
     END IF;
@@ -284,9 +285,9 @@ It runs in the background, survives every crash, and is kept for ever. Types: co
 job_name: type of the job.
 meta: what the type takes, up to 256 kB.
 run_at: not before this time.
-priority: -1000 to 1000; higher runs first.
+priority: -1000 to 0; higher runs first.
 
-201 with {"id", "message"} and its Location; 403, 404 for a campaign that is not yours or not there; 413; 422 for an unknown type, one that is not open to HTTP, or metadata that it does not take.$$;
+201 with {"id", "message"} and its Location; 403, 404 for a campaign that is not yours or not there; 413; 422 for an unknown type, one that is not open to HTTP, or metadata that it does not take; 429 if too many jobs of yours wait.$$;
 
 CREATE FUNCTION campaign_api.signup_async(email text, password text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -362,6 +363,7 @@ DECLARE
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.job_retry');
     PERFORM campaign.api_job_check(job_id);
+    PERFORM campaign.api_job_quota_check();
     answer := @extschema@.job_retry(job_id);
     PERFORM campaign.api_respond(202);
     RETURN answer;
@@ -373,7 +375,7 @@ END
 $$;
 COMMENT ON FUNCTION campaign_api.job_retry(text) IS
 $$Try a job again
-One that has failed or was cancelled waits again, with as many attempts as at first.
+One that has failed or was cancelled waits again, with as many attempts as at first. 429 if too many jobs of yours wait.
 
 job_id: one of your jobs.
 
