@@ -77,6 +77,9 @@ BEGIN
                 USING ERRCODE = 'invalid_parameter_value';
         END IF;
     END IF;
+    IF job_type.handler IS NULL OR job_type.name = 'user_create' THEN
+        PERFORM campaign.mail_permit(stored ->> 'email');
+    END IF;
     IF job_create.application_id IS NOT NULL AND account IS NULL THEN
         account := campaign.application_account(job_create.application_id);
     END IF;
