@@ -108,6 +108,7 @@ COMMENT ON FUNCTION campaign.job_accounts_busy() IS
 -- What was claimed stays in the index, and has to be read past, as long as any transaction that began
 -- before is open, that of a long job for example. A busy worker therefore goes on behind the last job
 -- that it got, and looks from the beginning only now and then, or when it finds nothing.
+-- The plan is kept: one for the very accounts that are busy would be made anew for each claim.
 CREATE FUNCTION campaign.job_claim(
     external boolean,
     session_start timestamptz,
@@ -122,6 +123,7 @@ CREATE FUNCTION campaign.job_claim(
 ) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 10
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -170,6 +172,7 @@ COMMENT ON FUNCTION campaign.job_claim(boolean, timestamptz, text[], integer, in
 CREATE FUNCTION campaign.job_next(external boolean) RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     seconds double precision;
