@@ -40,7 +40,9 @@ DECLARE
     wrong_name text;
     wanted text;
 BEGIN
-    -- A body that is neither an object nor an array of objects gets PostgREST's own error.
+    IF json_typeof(body) IN ('null', 'string', 'number', 'boolean') OR body::text ~ '^\s*\[\s*\]\s*$' THEN
+        PERFORM campaign.api_raise('PT422', 'the body must be a JSON object');
+    END IF;
     SELECT field.key, expected.wanted INTO wrong_name, wanted
     FROM (SELECT body AS fields WHERE json_typeof(body) = 'object'
           UNION ALL

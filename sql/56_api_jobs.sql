@@ -305,7 +305,10 @@ BEGIN
     job_id := @extschema@.job_create('user_create'::text, jsonb_build_object(
             'email', campaign.email_check(signup_async.email), 'password', signup_async.password),
         now(), NULL::integer, owner.user_id, owner.application_id);
-    PERFORM campaign.api_respond(202, 'Location', '/jobs?id=eq.' || job_id);
+    PERFORM campaign.api_respond(202);
+    IF owner.user_id IS NOT NULL OR owner.application_id IS NOT NULL THEN
+        PERFORM campaign.api_respond(202, 'Location', '/jobs?id=eq.' || job_id);
+    END IF;
     RETURN jsonb_build_object('id', job_id, 'message', 'the user will be created');
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
@@ -320,7 +323,7 @@ Creates a job that creates the user. Needs no token; whoever sends one owns the 
 email: address, unique among users whatever its case.
 password: 1 to 1024 bytes; only its Argon2id hash is kept, in the job too.
 
-202 with {"id", "message"} and the Location of the job; 422 if the address or the password is not valid.$$;
+202 with {"id", "message"} and, for whoever sends a token, the Location of the job; 422 if the address or the password is not valid.$$;
 
 -- Verbs --------------------------------------------------------------------------------------
 

@@ -1,7 +1,7 @@
 -- The JSON types of a request's values. The parameter of a prepared statement is what PostgREST
 -- makes of a body.
 BEGIN;
-SELECT plan(28);
+SELECT plan(29);
 
 SELECT is(campaign.json_type_wanted(type), wanted, 'R0.7: ' || type || ' takes ' || coalesce(wanted, 'anything'))
 FROM (VALUES ('text'::regtype, 'string'), ('timestamptz', 'string'), ('campaign.recipient_class', 'string'),
@@ -34,7 +34,8 @@ EXECUTE refused('{"b": "true"}', 'b must be true or false');
 EXECUTE refused('{"c": "7"}', 'c must be a number');
 EXECUTE refused('[{"a": "x"}, {"a": []}]', 'a must be a string');
 EXECUTE refused('[7, "x", null, ["a"]]', NULL);
-EXECUTE refused('7', NULL);
+EXECUTE refused('7', 'the body must be a JSON object');
+EXECUTE refused(' [ ] ', 'the body must be a JSON object');
 
 -- Without types of their own, values are strings, and still no numbers for a text.
 SELECT set_config('request.method', 'GET', true);
