@@ -133,3 +133,21 @@ def test_a_body_that_is_no_object(ana, body, stored_nothing):
     for path in ("/campaigns", "/companies"):
         answer = ana.api.post(path, body, headers={"Content-Type": JSON}).refused(422)
         assert answer.json["message"] == "the body must be a JSON object"
+
+
+@pytest.mark.parametrize("path", ["/segments", "/job", "/campaigns/send", "/companies/x/members",
+                                  "/campaigns/{}/pause", "/campaigns/{}/schedule", "/rpc/me", "/suppressions"])
+def test_a_field_that_is_not_taken(ana, target, path, stored_nothing):
+    """R7.4: 400 that names it; and one that names what is missing."""
+    answer = ana.api.post(path.format(target), {"bogus": 1}).refused(400)
+    assert answer.json["message"] == 'there is no field "bogus" here'
+
+
+def test_fields_of_a_row(ana, target, stored_nothing):
+    """R7.4: 400 that names it, for lists, too; whatever follows the body is 400."""
+    for method, path in (("POST", "/campaigns"), ("PATCH", f"/campaigns/{target}"), ("POST", "/companies")):
+        assert "'bogus'" in ana.api.request(method, path, {"bogus": 1}).refused(400).json["message"]
+    for path in ("/campaigns", "/job", "/campaigns/send", f"/campaigns/{target}/pause"):
+        ana.api.post(path, b'{"name": "x"} {}', headers={"Content-Type": JSON}).refused(400)
+    for path, name in (("/job", "job_name"), ("/segments", "text"), ("/campaigns/send", "name")):
+        assert ana.api.post(path, {}).refused(400).json["message"] == f'the field "{name}" is missing'
