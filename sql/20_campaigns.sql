@@ -289,6 +289,18 @@ $$;
 COMMENT ON FUNCTION campaign.campaign_name_check(text) IS
 'The name of a campaign as it is stored; an error if it is not valid.';
 
+-- The list of blanks does not depend on the locale of the database.
+CREATE FUNCTION campaign.text_is_blank(value text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT octet_length(value) <= 16384 AND CASE getdatabaseencoding() WHEN 'UTF8'
+        THEN value ~ '^[\s\u00A0\u00AD\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u2064\u3000\uFEFF]*$'
+        ELSE value ~ '^\s*$' END
+$$;
+COMMENT ON FUNCTION campaign.text_is_blank(text) IS
+'Whether there is nothing to see: spaces, line breaks, and what has no width.';
+
 CREATE FUNCTION campaign.campaign_message_check(message text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -297,6 +309,9 @@ BEGIN
     IF coalesce(message, '') = '' OR length(message) > 4096 THEN
         RAISE EXCEPTION 'campaign message is missing or longer than 4096 characters'
             USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF campaign.text_is_blank(message) THEN
+        RAISE EXCEPTION 'campaign message has only blanks' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     -- In a database that does not check texts (SQL_ASCII): the worker could not send an invalid one.
     PERFORM convert_to(message, 'UTF8');

@@ -129,12 +129,13 @@ BEGIN
     -- token of one kind is valid for the role of its kind only.
     CASE current_setting('role')
         WHEN 'campaign_anon' THEN
-            NULL;
+            PERFORM campaign.api_target_check('campaign_anon');
         WHEN 'campaign_app' THEN
             IF NOT campaign.application_token_valid(claims) THEN
                 PERFORM campaign.api_raise('PT401', 'this token is no longer valid', NULL,
                     'Get a new one with the id and the secret of the application.');
             END IF;
+            PERFORM campaign.api_target_check('campaign_app');
         ELSE
             IF NOT campaign.token_valid(claims) THEN
                 PERFORM campaign.api_raise('PT401', 'this token is no longer valid', NULL,
@@ -142,10 +143,12 @@ BEGIN
             END IF;
     END CASE;
     PERFORM campaign.lists_by_index();
+    PERFORM campaign.api_body_check();
     -- Estimates are made from everybody's rows.
     IF campaign.request_header('Prefer') ~* 'count=(planned|estimated)' THEN
         PERFORM campaign.api_raise('PT400', 'counts are exact or none', NULL, 'Send "Prefer: count=exact".');
     END IF;
+    PERFORM campaign.api_page_link();
     PERFORM campaign.api_more_time();
 END
 $$;
@@ -253,7 +256,7 @@ DECLARE
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.signup');
     new_id := @extschema@.user_create(signup.email, signup.password);
-    PERFORM campaign.api_respond(201, 'Location', '/users?id=eq.' || new_id);
+    PERFORM campaign.api_respond(201);
     RETURN (SELECT to_jsonb(u) FROM campaign_api.users u WHERE u.id = new_id);
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
@@ -268,7 +271,7 @@ Creates a user. Needs no token.
 email: address, unique among users whatever its case.
 password: 1 to 1024 bytes; only its Argon2id hash is kept.
 
-201 with the user and its Location; 409 if somebody has this address; 422 if the address or the password is not valid.$$;
+201 with the user; 409 if somebody has this address; 422 if the address or the password is not valid.$$;
 
 CREATE FUNCTION campaign_api.login(email text, password text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

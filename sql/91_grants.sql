@@ -1,5 +1,8 @@
 -- Who may do what. Nothing here is PUBLIC.
 
+-- Every function of the API is there by now; these are granted at the end of this file.
+SELECT campaign.api_fields_guard();
+
 -- What somebody has set with ALTER DEFAULT PRIVILEGES has been granted by now, on each object. Functions and types
 -- are PUBLIC's by default, which is dealt with below.
 DO $defaults$
@@ -263,6 +266,8 @@ GRANT SELECT, DELETE, UPDATE (name) ON campaign_api.applications TO campaign_use
 GRANT SELECT, DELETE ON campaign_api.tokens TO campaign_user, campaign_app;
 -- Every write to jobs is refused by a trigger, which says so better than a missing privilege.
 GRANT SELECT, INSERT, UPDATE, DELETE ON campaign_api.jobs TO campaign_user, campaign_app;
+
+SELECT campaign.api_fields_grant();
 
 -- Workers that were started before the extension was created sleep until now.
 SELECT campaign.worker_wake();

@@ -50,7 +50,9 @@ RELATIONS = """
 
 
 def executable(stack, role):
-    return {row[0] for row in stack.sql(EXECUTABLE, role, role)} - HARMLESS
+    """But for those that refuse other fields, whose rights test/sql/72_api_fields.sql compares."""
+    found = {row[0] for row in stack.sql(EXECUTABLE, role, role)} - HARMLESS
+    return {name for name in found if not (name.startswith("campaign_api.") and name.endswith("(json)"))}
 
 
 def relations(stack, role):
