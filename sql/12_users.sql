@@ -20,25 +20,6 @@ CREATE UNIQUE INDEX users_email_key ON campaign.users (lower(email)) WHERE NOT d
 ALTER TABLE campaign.users ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.users', '');
 
-CREATE FUNCTION campaign.email_check(email text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    address text := btrim(email_check.email);
-BEGIN
-    IF address IS NULL OR length(address) > 254
-       OR address !~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+\.[^@[:space:][:cntrl:].]+$' THEN
-        RAISE EXCEPTION 'e-mail address is not valid'
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'Give an address such as name@example.com, of at most 254 characters.';
-    END IF;
-    RETURN address;
-END
-$$;
-COMMENT ON FUNCTION campaign.email_check(text) IS
-'The address as it is stored; an error if it is not valid.';
-
 CREATE FUNCTION campaign.user_insert(email text, password_hash text) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp

@@ -275,7 +275,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    address text := lower(btrim(coalesce(login.email, '')));
+    address text := lower(coalesce(campaign.email_clean(login.email), ''));
     account_key bytea := sha256(convert_to(address, 'UTF8'));
     wait integer;
     person_id text;

@@ -13,7 +13,7 @@ BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.company_member_invite');
     PERFORM campaign.api_company_lock(company_id);
     SELECT * INTO person FROM campaign.users u
-    WHERE lower(u.email) = lower(btrim(company_member_invite.email)) AND NOT u.deleted;
+    WHERE lower(u.email) = lower(campaign.email_clean(company_member_invite.email)) AND NOT u.deleted;
     IF NOT FOUND THEN
         PERFORM campaign.api_raise('PT404', 'nobody with this e-mail address has signed up', NULL,
             'They sign up with POST /rpc/signup first.');
