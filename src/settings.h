@@ -28,6 +28,7 @@ extern int settings_upload_max_bytes; /* bytes */
 extern int settings_job_workers;
 extern int settings_generate_max;
 extern bool settings_welcome_email;
+extern bool settings_require_verified_email;
 extern bool settings_notify;
 extern char *settings_country; /* of national numbers; empty: none */
 
