@@ -165,6 +165,8 @@ TO campaign_anon, campaign_user, campaign_app;
 GRANT EXECUTE ON FUNCTION
     campaign_api.signup(text, text),
     campaign_api.login(text, text),
+    campaign_api.password_forgotten(text),
+    campaign_api.password_reset(text, text),
     campaign_api.token(text)
 TO campaign_anon, campaign_user;
 
@@ -173,7 +175,10 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.logout(),
     campaign_api.password_change(text, text),
     campaign_api.me(),
-    campaign_api.me_update(text),
+    campaign_api.me_code(),
+    campaign_api.me_confirm(text),
+    campaign_api.me_update(text, text, text),
+    campaign_api.me_delete(text, text),
     campaign_api.company_member_invite(text, text),
     campaign_api.invitation_accept(text),
     campaign_api.invitation_decline(text),

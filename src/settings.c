@@ -46,6 +46,7 @@ int settings_mails_per_address;
 int settings_mails_per_account;
 int settings_generate_max;
 bool settings_welcome_email;
+bool settings_require_verified_email;
 bool settings_notify;
 char *settings_country;
 
@@ -188,6 +189,11 @@ void settings_define(void)
 	DefineCustomBoolVariable("campaign.welcome_email", "Whether a new user gets a welcome e-mail.",
 							 "It is queued with the user and sent by campaign-mailer.",
 							 &settings_welcome_email, true, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+		"campaign.require_verified_email", "Whether users prove that their address is theirs.",
+		"With a code from a mail; until then they can neither invite nor be "
+		"invited. Off: every address is believed.",
+		&settings_require_verified_email, true, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("campaign.notify", "Whether the progress of campaigns is notified.",
 							 "On the channel campaign_progress, by the worker.", &settings_notify,
 							 true, PGC_SIGHUP, 0, NULL, NULL, NULL);

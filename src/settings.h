@@ -32,6 +32,7 @@ extern int settings_mails_per_address;
 extern int settings_mails_per_account;
 extern int settings_generate_max;
 extern bool settings_welcome_email;
+extern bool settings_require_verified_email;
 extern bool settings_notify;
 extern char *settings_country; /* of national numbers; empty: none */
 

@@ -122,6 +122,7 @@ postgres_configure()
 		campaign.database = 'campaign'
 		campaign.amqp_url = '$AMQP_URL'
 		campaign.jwt_secret = '$JWT_SECRET'
+		campaign.require_verified_email = off
 	END
 	if [ "$STACK_EXTENSION" = yes ]
 	then
