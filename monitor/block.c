@@ -27,25 +27,14 @@ static bool is(const char *text, const char *word)
 	return strcmp(text, word) == 0;
 }
 
-static ViewStyle style_of(const ModelCampaign *campaign)
+static PageStyle style_of(const ModelCampaign *campaign)
 {
 	if (is(campaign->status, "failed") || is(campaign->health, "error"))
-		return VIEW_BAD;
+		return PAGE_BAD;
 	if (is(campaign->health, "degraded") || is(campaign->status, "paused") ||
 		is(campaign->status, "cancelled"))
-		return VIEW_WARN;
-	return is(campaign->status, "sent") ? VIEW_GOOD : VIEW_PLAIN;
-}
-
-static void append(View *view, const Cells *cells, ViewStyle style)
-{
-	ViewLine *line;
-
-	if (view->count == VIEW_LINES_MAX)
-		return;
-	line = &view->lines[view->count++];
-	line->style = style;
-	memcpy(line->text, cells->text, cells->length + 1);
+		return PAGE_WARN;
+	return is(campaign->status, "sent") ? PAGE_GOOD : PAGE_PLAIN;
 }
 
 static void put_right_field(Cells *cells, const char *text, int width)
@@ -58,7 +47,7 @@ static void put_right_field(Cells *cells, const char *text, int width)
 
 /* Its name, where it stands, how far it is, how fast, how long it takes. */
 static void draw_line(const ModelCampaign *campaign, bool selected, int width, bool utf8,
-					  View *view)
+					  Page *page)
 {
 	const Figures *figures = &campaign->figures;
 	bool bars = width >= WIDTH_OF_BARS;
@@ -90,10 +79,10 @@ static void draw_line(const ModelCampaign *campaign, bool selected, int width, b
 			put_right_field(&cells, left, LEFT_WIDTH);
 		}
 	}
-	append(view, &cells, selected ? VIEW_SELECTED : VIEW_PLAIN);
+	page_append(page, &cells, selected ? PAGE_SELECTED : PAGE_PLAIN);
 }
 
-static void draw_class(const ModelClass *class, int width, bool utf8, View *view)
+static void draw_class(const ModelClass *class, int width, bool utf8, Page *page)
 {
 	const Figures *figures = &class->figures;
 	char count[2 * FIGURE_SIZE + 8];
@@ -109,10 +98,10 @@ static void draw_class(const ModelClass *class, int width, bool utf8, View *view
 	cells_put_bar(&cells, model_done(figures), figures->total, room);
 	cells_put(&cells, " ");
 	cells_put(&cells, count);
-	append(view, &cells, VIEW_PLAIN);
+	page_append(page, &cells, PAGE_PLAIN);
 }
 
-static void draw_counts(const ModelCampaign *campaign, int width, bool utf8, View *view)
+static void draw_counts(const ModelCampaign *campaign, int width, bool utf8, Page *page)
 {
 	const Figures *figures = &campaign->figures;
 	Cells cells;
@@ -127,11 +116,11 @@ static void draw_counts(const ModelCampaign *campaign, int width, bool utf8, Vie
 		cells_print(&cells, "  mean %s", figure_mean(figures->mean_ms).text);
 	if (!isnan(figures->sending_mean_ms))
 		cells_print(&cells, ", sending %s", figure_mean(figures->sending_mean_ms).text);
-	append(view, &cells, figures->failed > 0 ? VIEW_BAD : VIEW_PLAIN);
+	page_append(page, &cells, figures->failed > 0 ? PAGE_BAD : PAGE_PLAIN);
 }
 
 /* Draws the sentence, or only counts its lines. The last line is cut if it is too long. */
-static int draw_sentence(const ModelCampaign *campaign, int most, int width, bool utf8, View *view)
+static int draw_sentence(const ModelCampaign *campaign, int most, int width, bool utf8, Page *page)
 {
 	const char *sentence = campaign->reason;
 	int lines = 0;
@@ -147,8 +136,8 @@ static int draw_sentence(const ModelCampaign *campaign, int most, int width, boo
 		cells_start(&cells, width, utf8);
 		cells_fill(&cells, INDENT);
 		cells_put_field(&cells, part, width - INDENT);
-		if (view != NULL)
-			append(view, &cells, style_of(campaign));
+		if (page != NULL)
+			page_append(page, &cells, style_of(campaign));
 		sentence += length;
 		sentence += strspn(sentence, " ");
 	}
@@ -158,7 +147,7 @@ static int draw_sentence(const ModelCampaign *campaign, int most, int width, boo
 /* Of the campaigns that get on, the line says enough. */
 static bool is_hindered(const ModelCampaign *campaign)
 {
-	return style_of(campaign) == VIEW_BAD || style_of(campaign) == VIEW_WARN;
+	return style_of(campaign) == PAGE_BAD || style_of(campaign) == PAGE_WARN;
 }
 
 int block_height(const ModelCampaign *campaign, BlockDetail detail, int width, bool utf8)
@@ -172,15 +161,15 @@ int block_height(const ModelCampaign *campaign, BlockDetail detail, int width, b
 }
 
 void block_draw(const ModelCampaign *campaign, BlockDetail detail, bool selected, int width,
-				bool utf8, View *view)
+				bool utf8, Page *page)
 {
-	draw_line(campaign, selected, width, utf8, view);
+	draw_line(campaign, selected, width, utf8, page);
 	if (detail == BLOCK_SENTENCE && is_hindered(campaign))
-		(void) draw_sentence(campaign, 1, width, utf8, view);
+		(void) draw_sentence(campaign, 1, width, utf8, page);
 	if (detail != BLOCK_FULL)
 		return;
 	for (int i = 0; i < campaign->class_count; i++)
-		draw_class(&campaign->classes[i], width, utf8, view);
-	draw_counts(campaign, width, utf8, view);
-	(void) draw_sentence(campaign, SENTENCE_LINES_MAX, width, utf8, view);
+		draw_class(&campaign->classes[i], width, utf8, page);
+	draw_counts(campaign, width, utf8, page);
+	(void) draw_sentence(campaign, SENTENCE_LINES_MAX, width, utf8, page);
 }

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "model.h"
-#include "view.h"
+#include "page.h"
 
 typedef enum BlockDetail
 {
@@ -21,8 +21,8 @@ typedef enum BlockDetail
 /* How many lines it takes. */
 int block_height(const ModelCampaign *campaign, BlockDetail detail, int width, bool utf8);
 
-/* Appends its lines to the view. */
+/* Appends its lines to the page. */
 void block_draw(const ModelCampaign *campaign, BlockDetail detail, bool selected, int width,
-				bool utf8, View *view);
+				bool utf8, Page *page);
 
 #endif /* CAMPAIGN_MONITOR_BLOCK_H */

@@ -36,24 +36,24 @@ typedef struct Screen
 	int64_t notice_until_ms;
 	bool colours;
 	bool utf8;
-	View view;
+	Page page;
 } Screen;
 
-static attr_t attributes_of(const Screen *screen, ViewStyle style)
+static attr_t attributes_of(const Screen *screen, PageStyle style)
 {
 	switch (style)
 	{
-		case VIEW_TITLE:
+		case PAGE_TITLE:
 			return A_REVERSE;
-		case VIEW_SELECTED:
+		case PAGE_SELECTED:
 			return A_BOLD;
-		case VIEW_QUIET:
+		case PAGE_QUIET:
 			return A_DIM;
-		case VIEW_GOOD:
-		case VIEW_WARN:
-		case VIEW_BAD:
+		case PAGE_GOOD:
+		case PAGE_WARN:
+		case PAGE_BAD:
 			/* Pairs have the numbers of the styles. */
-			return screen->colours ? COLOR_PAIR(style) : (style == VIEW_GOOD ? A_NORMAL : A_BOLD);
+			return screen->colours ? COLOR_PAIR(style) : (style == PAGE_GOOD ? A_NORMAL : A_BOLD);
 		default:
 			return A_NORMAL;
 	}
@@ -75,13 +75,13 @@ static void draw(Screen *screen)
 					   .height = LINES,
 					   .utf8 = screen->utf8};
 
-	view_draw(&input, &screen->view);
+	view_draw(&input, &screen->page);
 	erase();
-	for (int i = 0; i < screen->view.count; i++)
+	for (int i = 0; i < screen->page.count; i++)
 	{
-		attrset(attributes_of(screen, screen->view.lines[i].style));
+		attrset(attributes_of(screen, screen->page.lines[i].style));
 		/* Writing the last place of the last line fails when it would scroll, which it need not. */
-		(void) mvaddstr(i, 0, screen->view.lines[i].text);
+		(void) mvaddstr(i, 0, screen->page.lines[i].text);
 	}
 	attrset(A_NORMAL);
 	refresh();
@@ -197,9 +197,9 @@ static bool start_colours(void)
 	if ((refused != NULL && *refused != '\0') || !has_colors() || start_color() == ERR)
 		return false;
 	(void) use_default_colors();
-	(void) init_pair(VIEW_GOOD, COLOR_GREEN, -1);
-	(void) init_pair(VIEW_WARN, COLOR_YELLOW, -1);
-	(void) init_pair(VIEW_BAD, COLOR_RED, -1);
+	(void) init_pair(PAGE_GOOD, COLOR_GREEN, -1);
+	(void) init_pair(PAGE_WARN, COLOR_YELLOW, -1);
+	(void) init_pair(PAGE_BAD, COLOR_RED, -1);
 	return true;
 }
 

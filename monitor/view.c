@@ -24,24 +24,13 @@
 
 #define BOTTOM_LINES_MAX 3
 
-static void append(View *view, const Cells *cells, ViewStyle style)
-{
-	ViewLine *line;
-
-	if (view->count == VIEW_LINES_MAX)
-		return;
-	line = &view->lines[view->count++];
-	line->style = style;
-	memcpy(line->text, cells->text, cells->length + 1);
-}
-
-static void append_text(View *view, const ViewInput *input, const char *text, ViewStyle style)
+static void append_text(Page *page, const ViewInput *input, const char *text, PageStyle style)
 {
 	Cells cells;
 
 	cells_start(&cells, input->width, input->utf8);
 	cells_put_field(&cells, text, *text != '\0' ? input->width : 0);
-	append(view, &cells, style);
+	page_append(page, &cells, style);
 }
 
 /* 12:34:56 of the time when the figures were read. */
@@ -50,7 +39,7 @@ static void time_of(const Model *model, char *out, size_t size)
 	snprintf(out, size, "%.8s UTC", strlen(model->at) > 19 ? model->at + 11 : "");
 }
 
-static void draw_title(const ViewInput *input, View *view)
+static void draw_title(const ViewInput *input, Page *page)
 {
 	char clock[20] = "";
 	Cells cells;
@@ -67,11 +56,11 @@ static void draw_title(const ViewInput *input, View *view)
 		cells_put(&cells, "campaign-monitor");
 	}
 	cells_put_right(&cells, clock);
-	append(view, &cells, VIEW_TITLE);
+	page_append(page, &cells, PAGE_TITLE);
 }
 
 /* A line of sums of what is shown, or why nothing newer can be shown. */
-static void draw_sums(const ViewInput *input, View *view)
+static void draw_sums(const ViewInput *input, Page *page)
 {
 	Figures sum = {0};
 	double rate = 0;
@@ -82,7 +71,7 @@ static void draw_sums(const ViewInput *input, View *view)
 	{
 		cells_print(&cells, "no PostgreSQL since %s: %s", figure_duration(input->trouble_ms).text,
 					input->trouble);
-		append(view, &cells, VIEW_BAD);
+		page_append(page, &cells, PAGE_BAD);
 		return;
 	}
 	for (size_t i = 0; input->model != NULL && i < input->model->count; i++)
@@ -98,7 +87,7 @@ static void draw_sums(const ViewInput *input, View *view)
 		cells_print(&cells, "sent %s of %s, failed %s, %s", figure_count(sum.sent).text,
 					figure_count(sum.total).text, figure_count(sum.failed).text,
 					figure_rate(rate).text);
-	append(view, &cells, sum.failed > 0 ? VIEW_BAD : VIEW_PLAIN);
+	page_append(page, &cells, sum.failed > 0 ? PAGE_BAD : PAGE_PLAIN);
 }
 
 static bool is_selected(const ViewInput *input, size_t place)
@@ -156,7 +145,7 @@ static const char *why_nothing(const ViewInput *input)
 	return "no campaign is running, paused or scheduled";
 }
 
-static void draw_more(const ViewInput *input, size_t shown, View *view)
+static void draw_more(const ViewInput *input, size_t shown, Page *page)
 {
 	char text[64];
 	int64_t all = input->model->total > (int64_t) input->model->count
@@ -164,10 +153,10 @@ static void draw_more(const ViewInput *input, size_t shown, View *view)
 					  : (int64_t) input->model->count;
 
 	snprintf(text, sizeof(text), "  %s more", figure_count(all - (int64_t) shown).text);
-	append_text(view, input, text, VIEW_QUIET);
+	append_text(page, input, text, PAGE_QUIET);
 }
 
-static void draw_campaigns(const ViewInput *input, int room, View *view)
+static void draw_campaigns(const ViewInput *input, int room, Page *page)
 {
 	const Model *model = input->model;
 	BlockDetail detail;
@@ -178,30 +167,30 @@ static void draw_campaigns(const ViewInput *input, int room, View *view)
 
 	if (model == NULL || model->count == 0)
 	{
-		append_text(view, input, why_nothing(input), VIEW_QUIET);
+		append_text(page, input, why_nothing(input), PAGE_QUIET);
 		return;
 	}
 	all = model->total <= (int64_t) model->count && height_of_all(input, BLOCK_LINE) <= room;
 	/* Else the last line says how many more there are. */
 	room -= all ? 0 : 1;
-	end = view->count + room;
+	end = page->count + room;
 	detail = choose_detail(input, room);
 	first = choose_first(input, detail, room);
 	for (next = first; next < model->count; next++)
 	{
-		if (next > first && view->count + height_of(input, next, detail) > end)
+		if (next > first && page->count + height_of(input, next, detail) > end)
 			break;
 		block_draw(&model->campaigns[next], is_selected(input, next) ? BLOCK_FULL : detail,
-				   is_selected(input, next), input->width, input->utf8, view);
+				   is_selected(input, next), input->width, input->utf8, page);
 	}
 	/* A single one that is higher than the screen. */
-	if (view->count > end)
-		view->count = end;
+	if (page->count > end)
+		page->count = end;
 	if (!all)
-		draw_more(input, next - first, view);
+		draw_more(input, next - first, page);
 }
 
-static void draw_sender(const ViewInput *input, const ModelSender *sender, View *view)
+static void draw_sender(const ViewInput *input, const ModelSender *sender, Page *page)
 {
 	Cells cells;
 	int name = input->width - WIDTH_OF_SENDERS;
@@ -215,7 +204,7 @@ static void draw_sender(const ViewInput *input, const ModelSender *sender, View 
 	cells_print(&cells, "held %s  done %s  failed %s  mean %s", figure_count(sender->held).text,
 				figure_count(sender->processed).text, figure_count(sender->failed).text,
 				figure_mean(sender->mean_ms).text);
-	append(view, &cells, sender->failed > 0 ? VIEW_WARN : VIEW_PLAIN);
+	page_append(page, &cells, sender->failed > 0 ? PAGE_WARN : PAGE_PLAIN);
 }
 
 /* How many lines the senders get: at most a third of the screen. */
@@ -229,7 +218,7 @@ static int room_of_senders(const ViewInput *input)
 	return wanted + 1 < most ? wanted + 1 : most;
 }
 
-static void draw_senders(const ViewInput *input, int room, View *view)
+static void draw_senders(const ViewInput *input, int room, Page *page)
 {
 	char title[64];
 	size_t shown = 0;
@@ -237,13 +226,13 @@ static void draw_senders(const ViewInput *input, int room, View *view)
 	if (room == 0)
 		return;
 	snprintf(title, sizeof(title), "senders: %zu", input->model->sender_count);
-	append_text(view, input, title, VIEW_TITLE);
+	append_text(page, input, title, PAGE_TITLE);
 	while (shown < input->model->sender_count && (int) shown + 1 < room)
-		draw_sender(input, &input->model->senders[shown++], view);
+		draw_sender(input, &input->model->senders[shown++], page);
 }
 
 /* What stands at the bottom: a question, what became of the last key, or what keys there are. */
-static ViewStyle bottom_of(const ViewInput *input, char *text, size_t size)
+static PageStyle bottom_of(const ViewInput *input, char *text, size_t size)
 {
 	const ModelCampaign *asked =
 		*input->keys->asked != '\0' ? model_find(input->model, input->keys->asked) : NULL;
@@ -251,23 +240,23 @@ static ViewStyle bottom_of(const ViewInput *input, char *text, size_t size)
 	if (asked != NULL)
 	{
 		snprintf(text, size, "cancel \"%s\" for good? y: yes, any other key: no", asked->name);
-		return VIEW_WARN;
+		return PAGE_WARN;
 	}
 	if (*input->notice != '\0')
 	{
 		snprintf(text, size, "%s", input->notice);
-		return input->refused ? VIEW_BAD : VIEW_GOOD;
+		return input->refused ? PAGE_BAD : PAGE_GOOD;
 	}
 	snprintf(text, size, "up/down select  p pause  r resume  c cancel  q quit");
-	return VIEW_QUIET;
+	return PAGE_QUIET;
 }
 
 /* Draws it, or only counts its lines; the keys have one. The last line is cut if it is too long. */
-static int draw_bottom(const ViewInput *input, View *view)
+static int draw_bottom(const ViewInput *input, Page *page)
 {
 	char text[CELLS_SIZE];
-	ViewStyle style = bottom_of(input, text, sizeof(text));
-	int most = style == VIEW_QUIET || input->height < HEIGHT_OF_AIR ? 1 : BOTTOM_LINES_MAX;
+	PageStyle style = bottom_of(input, text, sizeof(text));
+	int most = style == PAGE_QUIET || input->height < HEIGHT_OF_AIR ? 1 : BOTTOM_LINES_MAX;
 	const char *rest = text;
 	int lines = 0;
 
@@ -278,36 +267,36 @@ static int draw_bottom(const ViewInput *input, View *view)
 		char line[CELLS_SIZE];
 
 		snprintf(line, sizeof(line), "%.*s", (int) length, rest);
-		if (view != NULL)
-			append_text(view, input, line, style);
+		if (page != NULL)
+			append_text(page, input, line, style);
 		rest += length;
 		rest += strspn(rest, " ");
 	} while (*rest != '\0' && lines < most);
 	return lines;
 }
 
-void view_draw(const ViewInput *input, View *view)
+void view_draw(const ViewInput *input, Page *page)
 {
-	int height = input->height < VIEW_LINES_MAX ? input->height : VIEW_LINES_MAX;
+	int height = input->height < PAGE_LINES_MAX ? input->height : PAGE_LINES_MAX;
 	int senders = room_of_senders(input);
 	int body;
 
-	view->count = 0;
+	page->count = 0;
 	if (height < 1 || input->width < 1)
 		return;
 	body = height - draw_bottom(input, NULL);
 	if (height >= HEIGHT_OF_FIGURES)
 	{
-		draw_title(input, view);
-		draw_sums(input, view);
+		draw_title(input, page);
+		draw_sums(input, page);
 		if (height >= HEIGHT_OF_AIR)
-			append_text(view, input, "", VIEW_PLAIN);
-		draw_campaigns(input, body - senders - view->count, view);
-		while (view->count < body - senders)
-			append_text(view, input, "", VIEW_PLAIN);
-		draw_senders(input, senders, view);
+			append_text(page, input, "", PAGE_PLAIN);
+		draw_campaigns(input, body - senders - page->count, page);
+		while (page->count < body - senders)
+			append_text(page, input, "", PAGE_PLAIN);
+		draw_senders(input, senders, page);
 	}
-	while (view->count < body)
-		append_text(view, input, "", VIEW_PLAIN);
-	(void) draw_bottom(input, view);
+	while (page->count < body)
+		append_text(page, input, "", PAGE_PLAIN);
+	(void) draw_bottom(input, page);
 }

@@ -9,34 +9,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "cells.h"
 #include "keys.h"
 #include "model.h"
-
-typedef enum ViewStyle
-{
-	VIEW_PLAIN,
-	VIEW_TITLE,
-	VIEW_SELECTED,
-	VIEW_GOOD, /* it is done */
-	VIEW_WARN, /* it does not get on */
-	VIEW_BAD,  /* it has failed, or there is no server */
-	VIEW_QUIET /* help */
-} ViewStyle;
-
-typedef struct ViewLine
-{
-	ViewStyle style;
-	char text[CELLS_SIZE];
-} ViewLine;
-
-#define VIEW_LINES_MAX 300
-
-typedef struct View
-{
-	int count;
-	ViewLine lines[VIEW_LINES_MAX];
-} View;
+#include "page.h"
 
 typedef struct ViewInput
 {
@@ -53,7 +28,7 @@ typedef struct ViewInput
 	bool utf8;
 } ViewInput;
 
-/* Draws into `view` as many lines as the screen has, or VIEW_LINES_MAX. */
-void view_draw(const ViewInput *input, View *view);
+/* Draws into `page` as many lines as the screen has, or PAGE_LINES_MAX. */
+void view_draw(const ViewInput *input, Page *page);
 
 #endif /* CAMPAIGN_MONITOR_VIEW_H */

@@ -1,6 +1,6 @@
 -- What campaign-monitor is told: which campaigns, in which order, and the same figures as the tables.
 BEGIN;
-SELECT plan(27);
+SELECT plan(28);
 
 CREATE FUNCTION pg_temp.draft(name text, vip int, normal int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create(name, 'hello');
@@ -88,6 +88,13 @@ SELECT is((campaign.monitor_health('nosuchcampaign')).reason, 'it is deleted', '
 SELECT is(campaign.monitor_control(pg_temp.id('running'), 'pause') || ' ' || campaign.monitor_control(pg_temp.id('running'), 'resume') || ' '
     || campaign.monitor_control(pg_temp.id('running'), 'cancel'), 'paused queued cancelled', 'three verbs');
 SELECT throws_ok($$ SELECT campaign.monitor_control(pg_temp.id('running'), 'pause') $$, '55000', NULL, 'with their errors');
+SELECT pg_temp.id('paused') AS paused \gset
+CREATE ROLE somebody_at_a_monitor LOGIN IN ROLE campaign_monitor;
+SET SESSION AUTHORIZATION somebody_at_a_monitor;
+SELECT campaign.monitor_control(:'paused', 'resume');
+RESET SESSION AUTHORIZATION;
+SELECT is((SELECT e.role FROM campaign_events(:'paused') e ORDER BY e.number DESC LIMIT 1), 'somebody_at_a_monitor',
+    'R1.3: a member of the role is named as who did it');
 SELECT throws_ok($$ SELECT campaign.monitor_control(pg_temp.id('paused'), 'reset') $$, '22023', NULL, 'and no other');
 
 -- Senders --------------------------------------------------------------------------------------------

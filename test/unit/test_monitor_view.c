@@ -1,7 +1,7 @@
 /*
  * test_monitor_view.c - what campaign-monitor shows, line by line, at different sizes (R1.3).
  *
- * links: monitor/view.c monitor/block.c monitor/cells.c monitor/figures.c monitor/keys.c
+ * links: monitor/view.c monitor/block.c monitor/page.c monitor/cells.c monitor/figures.c monitor/keys.c
  * links: monitor/model.c lib/contract/utf8.c lib/contract/error.c libpq -lm
  */
 #include <locale.h>
@@ -18,8 +18,8 @@
 
 #include "monitor/view.h"
 
-static View view;
-static char shown[VIEW_LINES_MAX * CELLS_SIZE];
+static Page page;
+static char shown[PAGE_LINES_MAX * CELLS_SIZE];
 
 static const ModelCampaign RUNNING = {
 	.id = "running1",
@@ -66,16 +66,16 @@ static const char *draw(const ViewInput *input)
 {
 	size_t used = 0;
 
-	view_draw(input, &view);
-	assert_int_equal(view.count, input->height);
-	for (int i = 0; i < view.count; i++)
+	view_draw(input, &page);
+	assert_int_equal(page.count, input->height);
+	for (int i = 0; i < page.count; i++)
 	{
-		size_t length = strlen(view.lines[i].text);
+		size_t length = strlen(page.lines[i].text);
 
-		assert_true(cells_measure(view.lines[i].text, input->utf8) <= input->width);
-		while (length > 0 && view.lines[i].text[length - 1] == ' ')
+		assert_true(cells_measure(page.lines[i].text, input->utf8) <= input->width);
+		while (length > 0 && page.lines[i].text[length - 1] == ' ')
 			length--;
-		memcpy(shown + used, view.lines[i].text, length);
+		memcpy(shown + used, page.lines[i].text, length);
 		used += length;
 		shown[used++] = '\n';
 	}
@@ -149,16 +149,16 @@ static void test_styles(void **state)
 	ModelCampaign campaigns[] = {RUNNING, STUCK, PAUSED};
 	Model model = model_of(campaigns, 3);
 	ViewInput input = input_for(&model, 80, 24);
-	static const ViewStyle expected[] = {VIEW_TITLE, VIEW_BAD,	 VIEW_PLAIN, VIEW_SELECTED,
-										 VIEW_PLAIN, VIEW_PLAIN, VIEW_PLAIN, VIEW_PLAIN,
-										 VIEW_PLAIN, VIEW_PLAIN, VIEW_BAD,	 VIEW_WARN,
-										 VIEW_WARN,	 VIEW_PLAIN, VIEW_PLAIN, VIEW_WARN};
+	static const PageStyle expected[] = {PAGE_TITLE, PAGE_BAD,	 PAGE_PLAIN, PAGE_SELECTED,
+										 PAGE_PLAIN, PAGE_PLAIN, PAGE_PLAIN, PAGE_PLAIN,
+										 PAGE_PLAIN, PAGE_PLAIN, PAGE_BAD,	 PAGE_WARN,
+										 PAGE_WARN,	 PAGE_PLAIN, PAGE_PLAIN, PAGE_WARN};
 
 	(void) state;
 	(void) draw(&input);
 	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
-		assert_int_equal(view.lines[i].style, expected[i]);
-	assert_int_equal(view.lines[23].style, VIEW_QUIET);
+		assert_int_equal(page.lines[i].style, expected[i]);
+	assert_int_equal(page.lines[23].style, PAGE_QUIET);
 }
 
 static void test_40_by_10(void **state)
@@ -203,7 +203,7 @@ static void test_200_by_60(void **state)
 					 "mean 2.50 ms\n"
 					 "  two                      http     dead  held 0  done 5  failed 1  mean -\n"
 					 "up/down"));
-	assert_string_equal(view.lines[56].text,
+	assert_string_equal(page.lines[56].text,
 						"senders: 2                                            "
 						"                                                      "
 						"                                                      "
@@ -296,7 +296,7 @@ static void test_many(void **state)
 	}
 	snprintf(keys.selected, sizeof(keys.selected), "c0");
 	assert_non_null(strstr(draw(&input), "\n  1,219 more\n"));
-	assert_int_equal(view.count, 24);
+	assert_int_equal(page.count, 24);
 }
 
 static void test_questions_and_answers(void **state)
@@ -310,17 +310,17 @@ static void test_questions_and_answers(void **state)
 	input.keys = &keys;
 	assert_non_null(
 		strstr(draw(&input), "\ncancel \"Spring sale\" for good? y: yes, any other key: no\n"));
-	assert_int_equal(view.lines[23].style, VIEW_WARN);
+	assert_int_equal(page.lines[23].style, PAGE_WARN);
 	input.keys = &FIRST;
 	input.notice = "pause: it is paused now";
 	assert_non_null(strstr(draw(&input), "\npause: it is paused now\n"));
-	assert_int_equal(view.lines[23].style, VIEW_GOOD);
+	assert_int_equal(page.lines[23].style, PAGE_GOOD);
 	input.notice = "not done: campaign \"tz4a98xxat96iws9zmbrgj3a\" is sent: it cannot become "
 				   "paused (SQLSTATE 55000)";
 	input.refused = true;
 	assert_non_null(strstr(draw(&input), "\nnot done: campaign \"tz4a98xxat96iws9zmbrgj3a\" is "
 										 "sent: it cannot become paused\n(SQLSTATE 55000)\n"));
-	assert_int_equal(view.lines[22].style, VIEW_BAD);
+	assert_int_equal(page.lines[22].style, PAGE_BAD);
 	input.trouble = "cannot connect: connection refused";
 	input.trouble_ms = 12345;
 	assert_non_null(
