@@ -154,17 +154,25 @@ static bool know_senders(Reader *reader, Error *error)
 	return result != NULL;
 }
 
-static bool connect_reader(Reader *reader, Error *error)
+/* Behind a pooler somebody else would have the session next. */
+static bool listen_to(Reader *reader, Error *error)
 {
 	PGresult *result;
 
+	if (reader->postgres.pooled)
+		return true;
+	result = pgconn_execute(&reader->postgres, "listen", SESSION, error);
+	PQclear(result);
+	return result != NULL;
+}
+
+static bool connect_reader(Reader *reader, Error *error)
+{
 	if (pgconn_is_open(&reader->postgres))
 		return true;
 	if (!pgconn_open(&reader->postgres, error) ||
-		!pgconn_may_execute(&reader->postgres, SIGNATURE, error) ||
-		(result = pgconn_execute(&reader->postgres, "listen", SESSION, error)) == NULL)
+		!pgconn_may_execute(&reader->postgres, SIGNATURE, error) || !listen_to(reader, error))
 		return false;
-	PQclear(result);
 	/* What has ended since is not known. */
 	reader->ended_ms = 0;
 	name_server(reader);
