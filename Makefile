@@ -1,6 +1,6 @@
 # campaign: the extension (PGXS), the consumer, the mailer, and everything around them.
 #
-#   make            extension, consumer and mailer into build/
+#   make            extension, consumer, mailer and monitor into build/
 #   make demo       sets up a bare machine and runs a campaign
 #   make test       sets up a bare machine and runs every test
 #   make SOMETIMES=yes    the same as make, into build/sometimes: with the marks of sometimes.h
@@ -24,10 +24,10 @@ PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
 MARKS := $(if $(SOMETIMES),-DCAMPAIGN_SOMETIMES)
 
 .DEFAULT_GOAL := all
-.PHONY: all countries extension consumer mailer install setup demo test unit fuzz sql e2e fault model bench mutants \
+.PHONY: all countries extension consumer mailer monitor install setup demo test unit fuzz sql e2e fault model bench mutants \
 	test-debian12 test-debian13 portability sanitize lint clean
 
-all: extension consumer mailer
+all: extension consumer mailer monitor
 
 setup:
 	@test/stack/install
@@ -69,10 +69,11 @@ portability: setup
 # The programs with AddressSanitizer and UBSan, through the end-to-end tests.
 sanitize: setup
 	@$(MAKE) --no-print-directory -s extension
-	@$(MAKE) --no-print-directory -s consumer mailer SOMETIMES=yes BUILD=build/sanitize \
+	@$(MAKE) --no-print-directory -s consumer mailer monitor SOMETIMES=yes BUILD=build/sanitize \
 		SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer"
 	@CAMPAIGN_CONSUMER=$(CURDIR)/build/sanitize/campaign-consumer \
-		CAMPAIGN_MAILER=$(CURDIR)/build/sanitize/campaign-mailer test/run e2e
+		CAMPAIGN_MAILER=$(CURDIR)/build/sanitize/campaign-mailer \
+		CAMPAIGN_MONITOR=$(CURDIR)/build/sanitize/campaign-monitor test/run e2e
 
 lint:
 	@test/stack/install lint
@@ -97,6 +98,7 @@ install: all
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -m 755 $(BUILD)/campaign-consumer "$(DESTDIR)$(PREFIX)/bin/campaign-consumer"
 	install -m 755 $(BUILD)/campaign-mailer "$(DESTDIR)$(PREFIX)/bin/campaign-mailer"
+	install -m 755 $(BUILD)/campaign-monitor "$(DESTDIR)$(PREFIX)/bin/campaign-monitor"
 	install -d "$(DESTDIR)$(PREFIX)/share/campaign/templates"
 	install -m 644 $(MAILER_TEMPLATES) "$(DESTDIR)$(PREFIX)/share/campaign/templates"
 	install -d "$(DESTDIR)$(PREFIX)/share/campaign/gateways"
@@ -127,12 +129,20 @@ MAILER_PACKAGES := libcurl libpq
 MAILER_LIBS := -lm -lpthread
 MAILER_TEMPLATES := $(wildcard mailer/templates/*)
 
+# The monitor, too, and cuts texts by characters.
+MONITOR_OBJECTS := $(call objects,monitor lib/program) \
+	$(addprefix $(BUILD)/lib/contract/,error.o utf8.o)
+MONITOR_PACKAGES := ncursesw libpq
+MONITOR_LIBS := -lm -lpthread
+
 consumer: $(BUILD)/campaign-consumer
 mailer: $(BUILD)/campaign-mailer
+monitor: $(BUILD)/campaign-monitor
 
 $(BUILD)/lib/%.o: PACKAGES := libpq
 $(BUILD)/consumer/%.o: PACKAGES := $(CONSUMER_PACKAGES)
 $(BUILD)/mailer/%.o: PACKAGES := $(MAILER_PACKAGES)
+$(BUILD)/monitor/%.o: PACKAGES := $(MONITOR_PACKAGES)
 
 $(BUILD)/%.o: %.c Makefile campaign.control
 	@mkdir -p $(@D)
@@ -146,4 +156,7 @@ $(BUILD)/campaign-mailer: $(MAILER_OBJECTS) $(MAILER_TEMPLATES)
 	cp $(MAILER_TEMPLATES) $(BUILD)/templates
 	$(CC) $(SANITIZE) -o $@ $(MAILER_OBJECTS) $$(pkg-config --libs $(MAILER_PACKAGES)) $(MAILER_LIBS)
 
--include $(sort $(CONSUMER_OBJECTS:.o=.d) $(MAILER_OBJECTS:.o=.d))
+$(BUILD)/campaign-monitor: $(MONITOR_OBJECTS)
+	$(CC) $(SANITIZE) -o $@ $^ $$(pkg-config --libs $(MONITOR_PACKAGES)) $(MONITOR_LIBS)
+
+-include $(sort $(CONSUMER_OBJECTS:.o=.d) $(MAILER_OBJECTS:.o=.d) $(MONITOR_OBJECTS:.o=.d))

@@ -133,6 +133,14 @@ GRANT EXECUTE ON FUNCTION
     campaign.mail_next()
 TO campaign_mailer;
 
+-- The monitor sees how far campaigns are, and stops them; it sees no recipient and no text.
+GRANT USAGE ON SCHEMA campaign TO campaign_monitor;
+GRANT EXECUTE ON FUNCTION
+    campaign.monitor(integer, integer, text[], text),
+    campaign.monitor_senders(),
+    campaign.monitor_control(text, text)
+TO campaign_monitor;
+
 -- The consumer reports, and proves what is there, and nothing else: it learns hashes, no message.
 GRANT EXECUTE ON FUNCTION
     campaign.report_open(text),

@@ -29,6 +29,8 @@ QUEUE = {"job_session_started_at()", "job_take_over(boolean)", "job_next(boolean
          "job_shorten_waits()"}
 MAILS = {"mail_claim(integer,bigint,boolean)", "mail_begin(text)", "mail_sent(text,text)", "mail_failed(text,text,boolean)",
          "mail_release(text)", "mail_next()"}
+MONITOR = {"monitor(integer,integer,text[],text)", "monitor_senders()",
+           "monitor_control(text,text)"}
 # Of the public functions, those that give nothing away and change nothing.
 HARMLESS = {"cuid2(integer)", "job_progress(text,double precision)"}
 
@@ -66,7 +68,7 @@ def consumer(stack):
     connection.close()
 
 
-@pytest.mark.parametrize("role", ["campaign_worker", "campaign_consumer", "campaign_mailer", "campaign_anon",
+@pytest.mark.parametrize("role", ["campaign_worker", "campaign_consumer", "campaign_mailer", "campaign_monitor", "campaign_anon",
                                   "campaign_user", "campaign_app"])
 def test_no_role_is_special(stack, role):
     """R0.15 R0.16: not a superuser, nothing that goes beyond a plain login."""
@@ -84,6 +86,12 @@ def test_mailer_may_take_mails_and_nothing_else(stack):
     """R4.1: six functions; no table, no sequence, no other function."""
     assert executable(stack, "campaign_mailer") == MAILS
     assert relations(stack, "campaign_mailer") == set()
+
+
+def test_monitor_may_look_and_stop_and_nothing_else(stack):
+    """R1.3: its figures, and pause, resume and cancel; no table, no sequence, no other function."""
+    assert executable(stack, "campaign_monitor") == MONITOR
+    assert relations(stack, "campaign_monitor") == set()
 
 
 def test_worker_may_read_recipients_and_mark(stack):
