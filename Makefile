@@ -64,6 +64,21 @@ countries:
 test-debian12 test-debian13:
 	@test/debian $(@:test-debian%=%) make test WERROR="$(WERROR)"
 
+# Consumers in other languages, from docs/contract alone. Their tools are not needed for anything else.
+consumers: consumer-go consumer-rust
+
+consumer-go:
+	cd consumer/go && go build -trimpath -o $(CURDIR)/$(BUILD)/campaign-consumer-go .
+
+consumer-rust:
+	cd consumer/rust && CARGO_TARGET_DIR=$(CURDIR)/$(BUILD)/rust cargo build --quiet --locked --release
+	cp $(BUILD)/rust/release/campaign-consumer $(BUILD)/campaign-consumer-rust
+
+conformance-go conformance-rust: conformance-%:
+	@test/stack/install
+	@$(MAKE) --no-print-directory -s extension
+	@test/conformance/other $*
+
 # What may differ from one Debian to the other; CI runs it on the other one.
 portability: setup
 	@$(MAKE) --no-print-directory -s all

@@ -161,3 +161,35 @@ def test_what_was_stored_but_not_reported_is_met_again(stack, consumer):
     found = documents(stack, campaign_id)
     assert found[:len(stored)] == stored
     assert len(found) == AHEAD
+
+
+@pytest.fixture
+def refusing(stack):
+    """MongoDB refuses one number for good, by a rule and by a unique index."""
+    other, taken = campaigns.make_numbers(2, seed=19)
+    stack.messages.insert_one({"_id": b"other", "phone_number": taken})
+    index = {"key": {"phone_number": 1}, "name": "test", "unique": True,
+             "partialFilterExpression": {"phone_number": taken}}
+    stack.messages.database.command("collMod", "messages", validator={"phone_number": {"$ne": other}})
+    stack.messages.database.command("createIndexes", "messages", indexes=[index])
+    yield [other, taken]
+    stack.messages.drop_index("test")
+    stack.messages.database.command("collMod", "messages", validator={})
+    stack.messages.delete_one({"_id": b"other"})
+
+
+@pytest.mark.parametrize("ordered", [True, False], ids=["ordered", "parallel"])
+def test_what_mongodb_refuses_for_good_is_a_conflict(stack, consumer, refusing, ordered):
+    """Duplicates and conflicts: a document that breaks a rule or a unique index is a dead letter,
+    and those behind it are stored."""
+    numbers = campaigns.make_numbers(300, seed=20)
+    numbers[100], numbers[260] = refusing
+    campaign_id = campaigns.send(stack, numbers, ordered=ordered)
+    consumer.start()
+    campaigns.wait_for_status(stack, campaign_id, "failed")
+    letters = campaigns.wait_for_dead_letters(stack, 2)
+    assert [contract.parse(one)["first_seq"] for one in letters] == [101, 261]
+    campaigns.wait_for_stored(stack, campaign_id, 298)
+    assert [one["phone_number"] for one in documents(stack, campaign_id)] == \
+        [one for one in numbers if one not in refusing]
+    assert campaigns.status(stack, campaign_id)["failed"] == 2

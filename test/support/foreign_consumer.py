@@ -32,7 +32,7 @@ PREFETCH = 32
 COMPARED = ("identifier", "phone_number", "message", "campaign_id", "attributes")
 TRUST_S = 2.0
 CONNECT_S = 3
-DUPLICATE_KEY = 11000
+REFUSALS = (11000, 121)  # a duplicate key, a validation rule
 COLLECTION_EXISTS = 48
 URLS = ("AMQP_URL", "MONGODB_URI", "DATABASE_URL")
 
@@ -269,9 +269,9 @@ class Session:
                 break
             except pymongo.errors.BulkWriteError as error:
                 first = error.details["writeErrors"][0]
-                if first["code"] != DUPLICATE_KEY or error.details["writeConcernErrors"]:
+                if first["code"] not in REFUSALS or error.details["writeConcernErrors"]:
                     raise
-                self.compare(queue, batch, documents[first["index"]])
+                self.refused(queue, batch, documents[first["index"]], first)
                 documents = documents[first["index"] + 1:]
         left_out = set(left_out_of(batch))
         if left_out:
@@ -279,15 +279,17 @@ class Session:
         self.report(batch["campaign_id"], batch["class"],
                     runs(batch["first_seq"], last_of(batch), left_out))
 
-    def compare(self, queue, batch, ours):
-        """A duplicate key: fine if the document says the same, parked if not."""
-        theirs = self.messages.find_one({"_id": ours["_id"]})
-        if theirs is None:
-            raise ConnectionError("a duplicate key that no majority shows")
-        if all(ours.get(name) == theirs.get(name) for name in COMPARED):
-            return
+    def refused(self, queue, batch, ours, error):
+        """A duplicate key: fine if the document says the same, parked if not; other rules: parked."""
+        reason = error["errmsg"][:200]
+        if "_id" in error.get("keyPattern", {}):
+            theirs = self.messages.find_one({"_id": ours["_id"]})
+            if theirs is None:
+                raise ConnectionError("a duplicate key that no majority shows")
+            if all(ours.get(name) == theirs.get(name) for name in COMPARED):
+                return
+            reason = "conflict: stored with other content"
         parked = alone(batch, int(ours["seq"]))
-        reason = "conflict: stored with other content"
         properties = pika.BasicProperties(content_type="application/json", type="campaign.batch",
                                           headers=headers_of(parked))
         self.bury(queue, properties, json.dumps(parked).encode(), reason)
