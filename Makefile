@@ -4,6 +4,8 @@
 #   make demo       sets up a bare machine and runs a campaign
 #   make test       sets up a bare machine and runs every test
 #   make SOMETIMES=yes    the same as make, into build/sometimes: with the marks of sometimes.h
+#   make conformance      tries campaign-consumer and a consumer in Python against docs/contract
+#   make consumers  the consumers in Go and in Rust, into build/; make conformance-go, conformance-rust
 #   make mutants    shows that the tests notice mistakes
 #   make countries  writes the numbering plans anew, from the Python package phonenumbers
 #   make test-debian12, test-debian13    the same on that Debian, in a folder of its own
@@ -24,7 +26,8 @@ PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
 MARKS := $(if $(SOMETIMES),-DCAMPAIGN_SOMETIMES)
 
 .DEFAULT_GOAL := all
-.PHONY: all countries extension consumer mailer monitor install setup demo test unit fuzz sql e2e fault model bench mutants \
+.PHONY: all countries extension consumer mailer monitor install setup demo test unit fuzz sql e2e conformance fault model bench mutants \
+	consumers consumer-go consumer-rust conformance-go conformance-rust \
 	test-debian12 test-debian13 portability sanitize lint clean
 
 all: extension consumer mailer monitor
@@ -41,7 +44,7 @@ test:
 	@$(MAKE) --no-print-directory -s all
 	@test/run
 
-unit fuzz sql e2e fault model bench:
+unit fuzz sql e2e conformance fault model bench:
 	@test/stack/install fuzz model
 	@$(MAKE) --no-print-directory -s all
 	@test/run $@
@@ -61,10 +64,25 @@ countries:
 test-debian12 test-debian13:
 	@test/debian $(@:test-debian%=%) make test WERROR="$(WERROR)"
 
+# Consumers in other languages, from docs/contract alone. Their tools are not needed for anything else.
+consumers: consumer-go consumer-rust
+
+consumer-go:
+	cd consumer/go && go build -trimpath -o $(CURDIR)/$(BUILD)/campaign-consumer-go .
+
+consumer-rust:
+	cd consumer/rust && CARGO_TARGET_DIR=$(CURDIR)/$(BUILD)/rust cargo build --quiet --locked --release
+	cp $(BUILD)/rust/release/campaign-consumer $(BUILD)/campaign-consumer-rust
+
+conformance-go conformance-rust: conformance-%:
+	@test/stack/install
+	@$(MAKE) --no-print-directory -s extension
+	@test/conformance/other $*
+
 # What may differ from one Debian to the other; CI runs it on the other one.
 portability: setup
 	@$(MAKE) --no-print-directory -s all
-	@SQL_VERSIONS=own E2E_TESTS="contract flow recovery redelivery" test/run demo sql e2e
+	@SQL_VERSIONS=own E2E_TESTS="contract flow recovery redelivery" test/run demo sql e2e conformance
 
 # The programs with AddressSanitizer and UBSan, through the end-to-end tests.
 sanitize: setup
