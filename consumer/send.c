@@ -173,6 +173,7 @@ static bool begin(Pipeline *pipeline, int place)
 	if (!sending->gateway->submit(sending->self, &message))
 		return false;
 	item->state = SEND_BEGUN;
+	log_line(LOG_DEBUG, "begun", {"queue", pipeline->queue, 0}, {"identifier", message.id, 0});
 	return true;
 }
 
