@@ -89,7 +89,8 @@ Outcome fate_write(Pipeline *pipeline)
 	if (outcome == OUTCOME_RELEASE)
 	{
 		SOMETIMES("consumer.results_without_the_queue");
-		error_set(&error, ERROR_UNREACHABLE, "given back: MongoDB does not take the results");
+		error_set(&error, ERROR_UNREACHABLE, "without the queue: results wait for MongoDB");
+		log_line(LOG_WARNING, error.text, {"queue", pipeline->queue, 0});
 		receive_close(pipeline->receive);
 		settle_broker_lost(pipeline, &error);
 		outcome = attempt(pipeline, SERVER_MONGODB, step_write, changes);

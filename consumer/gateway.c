@@ -9,14 +9,8 @@
 /* Stores, and sends nothing: whoever reads the collection does. */
 static const Gateway GATEWAY_STORE = {.name = "store"};
 
+/* In the order of GATEWAY_NAMES. */
 static const Gateway *const GATEWAYS[] = {&GATEWAY_STORE, &GATEWAY_SIMULATE, &GATEWAY_HTTP};
-
-/* In the same order. */
-const char *const GATEWAY_NAMES[] = {"store", "simulate", "http", NULL};
-
-_Static_assert(sizeof(GATEWAY_NAMES) / sizeof(*GATEWAY_NAMES) ==
-				   sizeof(GATEWAYS) / sizeof(*GATEWAYS) + 1,
-			   "each gateway has a name");
 
 const Gateway *gateway_at(int number)
 {

@@ -90,6 +90,13 @@ typedef struct Gateway
 	/* The settings of its own that others may see, as members of a JSON object; NULL: none. */
 	void (*describe)(const GatewaySettings *settings, char *json, size_t size);
 
+	/*
+	 * Makes no further attempt for what it has: what waits for one comes back at once, as
+	 * GATEWAY_NOT_BEGUN if nothing of it can have been sent, what is under way when it is answered.
+	 * submit() works again when all of it has come back. NULL: there is one attempt.
+	 */
+	void (*settle)(void *self);
+
 	/* Whether an identifier that comes twice is sent once. NULL: it does not matter. */
 	bool (*is_idempotent)(void *self);
 } Gateway;
@@ -108,9 +115,10 @@ const Gateway *gateway_find(const char *name);
 extern const char *const GATEWAY_NAMES[];
 const Gateway *gateway_at(int number);
 
+extern const char *const GATEWAY_DISTRIBUTIONS[];
+
 /* gateway_simulate.c */
 extern const Gateway GATEWAY_SIMULATE;
-extern const char *const GATEWAY_DISTRIBUTIONS[];
 
 /* gateway_http.c */
 extern const Gateway GATEWAY_HTTP;

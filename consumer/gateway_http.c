@@ -7,12 +7,10 @@
  * an identifier when it sees it twice.
  */
 #include <curl/curl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include "gateway.h"
@@ -50,6 +48,7 @@ typedef struct Http
 	struct Slots waiting; /* for their first attempt, in order, or for the next one */
 	struct Slots ended;
 	int64_t held_ms;   /* the provider wants nothing before that */
+	bool settling;	   /* no further attempts */
 	int64_t ending_ms; /* abandoned: answers are taken until then; 0: not abandoned */
 	int busy;		   /* slots with a message */
 	uint32_t random;
@@ -82,19 +81,6 @@ static void http_close(void *self)
 	free(http);
 }
 
-/* Each request has a connection of its own, and the shell's limit may be a thousand. */
-static void start_libcurl(void)
-{
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max)
-	{
-		files.rlim_cur = files.rlim_max;
-		(void) setrlimit(RLIMIT_NOFILE, &files);
-	}
-	(void) curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 static bool open_slots(Http *http, int count, Error *error)
 {
 	http->multi = curl_multi_init();
@@ -114,7 +100,6 @@ static bool open_slots(Http *http, int count, Error *error)
 
 static void *http_open(const GatewaySettings *settings, Error *error)
 {
-	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	size_t count = (size_t) settings->in_flight;
 	Http *http;
 
@@ -124,7 +109,6 @@ static void *http_open(const GatewaySettings *settings, Error *error)
 		return NULL;
 	}
 	http = calloc(1, sizeof(*http) + count * sizeof(*http->slots));
-	(void) pthread_once(&once, start_libcurl);
 	if (http == NULL)
 	{
 		error_set(error, ERROR_MEMORY, "out of memory");
@@ -216,7 +200,7 @@ static void decide(Http *http, Slot *slot, CURLcode code)
 		end(http, slot, GATEWAY_SENT);
 	else if (verdict == HTTP_FAILED)
 		end(http, slot, GATEWAY_FAILED);
-	else if (http->ending_ms != 0)
+	else if (http->settling)
 		end(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_NOT_BEGUN);
 	else if (again && slot->attempts < http->template->limits.attempts)
 	{
@@ -297,9 +281,10 @@ static bool http_submit(void *self, const GatewayMessage *message)
 	Slot *slot = TAILQ_FIRST(&http->idle);
 	Error error = {0};
 
-	/* What was abandoned has to come back before anything else is begun. */
-	if (slot == NULL || (http->ending_ms != 0 && http->busy > 0))
+	/* What is under way has to come back before anything else is begun. */
+	if (slot == NULL || (http->settling && http->busy > 0))
 		return false;
+	http->settling = false;
 	http->ending_ms = 0;
 	http->busy++;
 	TAILQ_REMOVE(&http->idle, slot, link);
@@ -360,20 +345,27 @@ static int http_poll(void *self, int timeout_ms, GatewayResult *results, int roo
 	}
 }
 
-static void http_abandon(void *self)
+static void http_settle(void *self)
 {
 	Http *http = self;
 	Slot *slot;
 
-	if (http->ending_ms != 0)
-		return;
-	http->ending_ms = clock_ms() + ABANDON_MS;
+	http->settling = true;
 	while ((slot = TAILQ_FIRST(&http->waiting)) != NULL)
 	{
 		TAILQ_REMOVE(&http->waiting, slot, link);
 		end_with_reason(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_NOT_BEGUN,
 						"abandoned", "the sender stopped before the next attempt");
 	}
+}
+
+static void http_abandon(void *self)
+{
+	Http *http = self;
+
+	http_settle(self);
+	if (http->ending_ms == 0)
+		http->ending_ms = clock_ms() + ABANDON_MS;
 }
 
 static bool http_is_idempotent(void *self)
@@ -399,6 +391,7 @@ const Gateway GATEWAY_HTTP = {.name = "http",
 							  .submit = http_submit,
 							  .poll = http_poll,
 							  .abandon = http_abandon,
+							  .settle = http_settle,
 							  .close = http_close,
 							  .describe = http_describe,
 							  .is_idempotent = http_is_idempotent};

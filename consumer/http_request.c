@@ -3,10 +3,12 @@
  */
 #include "http_request.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/resource.h>
 
 #ifndef CAMPAIGN_VERSION
 #define CAMPAIGN_VERSION "development"
@@ -123,8 +125,24 @@ static bool set_callbacks(HttpRequest *request)
 		   SET(CURLOPT_PREREQFUNCTION, before_sending) && SET(CURLOPT_PREREQDATA, request);
 }
 
+/* Each request has a connection of its own, and the shell's limit may be a thousand. */
+static void start_libcurl(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max)
+	{
+		files.rlim_cur = files.rlim_max;
+		(void) setrlimit(RLIMIT_NOFILE, &files);
+	}
+	(void) curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
 bool http_request_open(HttpRequest *request, const HttpTemplate *template, Error *error)
 {
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	(void) pthread_once(&once, start_libcurl);
 	*request = (HttpRequest){.template = template};
 	request->curl = curl_easy_init();
 	if (request->curl != NULL && set_connection(request) && set_request(request) &&

@@ -310,7 +310,8 @@ static bool goes_on(Pipeline *pipeline, Outcome outcome)
 	if (pipeline->sending == NULL || outcome != OUTCOME_RELEASE)
 		return false;
 	SOMETIMES("consumer.claims_without_the_queue");
-	error_set(&error, ERROR_UNREACHABLE, "given back: a store does not answer");
+	error_set(&error, ERROR_UNREACHABLE, "without the queue: claims wait for a store");
+	log_line(LOG_WARNING, error.text, {"queue", pipeline->queue, 0});
 	receive_close(pipeline->receive);
 	settle_broker_lost(pipeline, &error);
 	return true;

@@ -4,6 +4,7 @@ sent again unless the provider knows an identifier when it sees it twice.
 """
 import email.utils
 import json
+import threading
 import time
 import urllib.parse
 
@@ -203,6 +204,29 @@ def test_what_is_abandoned_says_whether_it_was_begun(driver, template):
         assert [(result.state, result.attempts) for result in results] == \
             [("unknown", 1), ("not begun", 1), ("sent", 1), ("sent", 1)]
         assert len(provider.requests) == 4
+
+
+def test_what_is_settled_is_not_tried_again(driver, template):
+    """As after the loss of a claim: answers are waited for, and no further attempt is made."""
+    released = threading.Event()
+
+    def respond(request, _nth):
+        key = request.headers["idempotency-key"]
+        if key == "slow":
+            assert released.wait(30)
+        return Answer(503) if key == "again" else SENT
+
+    messages = [message("slow"), message("again"), message("third")]
+    limits = {"backoff_ms": 20000, "backoff_max_ms": 20000}
+    with Provider(respond) as provider:
+        process = driver.start(template(provider, limits=limits), messages, 2)
+        provider.wait_for_requests(2)
+        driver.settle(process)
+        released.set()
+        results = driver.finish(process, messages)
+        assert [(result.state, result.attempts) for result in results] == \
+            [("sent", 1), ("not begun", 1), ("sent", 1)]
+        assert len(provider.requests) == 3
 
 
 NASTY = [

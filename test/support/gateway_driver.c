@@ -5,7 +5,8 @@
  *
  * A message is five texts that end with NUL: campaign_id, id, number, text, attributes (empty:
  * none). A line for each result: place of the message, state, attempts, microseconds, code, text,
- * with tabs between. SIGTERM abandons what is under way. Exit code 78 for a template that is wrong.
+ * with tabs between. SIGTERM abandons what is under way, SIGUSR1 settles it. Exit code 78 for a
+ * template that is wrong.
  *
  * links: consumer/gateway_http.c consumer/http_answer.c consumer/http_attribute.c
  * links: consumer/http_backoff.c consumer/http_fill.c consumer/http_outcome.c consumer/http_reader.c
@@ -27,12 +28,11 @@
 
 static const char *const STATES[] = {"sent", "failed", "unknown", "not begun"};
 
-static volatile sig_atomic_t stopped;
+static volatile sig_atomic_t signalled;
 
-static void stop(int number)
+static void remember(int number)
 {
-	(void) number;
-	stopped = 1;
+	signalled = number;
 }
 
 /* All of standard input, and where the next text of it begins. */
@@ -91,16 +91,15 @@ static void run(void *self)
 	GatewayMessage message;
 	long submitted = 0;
 	long taken = 0;
-	bool abandoned = false;
 	bool more = take_message(&message, submitted);
 
 	while (more || taken < submitted)
 	{
-		if (stopped && !abandoned)
-		{
+		if (signalled == SIGTERM)
 			GATEWAY_HTTP.abandon(self);
-			abandoned = true;
-		}
+		else if (signalled == SIGUSR1)
+			GATEWAY_HTTP.settle(self);
+		signalled = 0;
 		while (more && GATEWAY_HTTP.submit(self, &message))
 			more = take_message(&message, ++submitted);
 		taken += take_results(self);
@@ -115,7 +114,8 @@ int main(int argc, char **argv)
 
 	if (argc != 3 || !read_input())
 		return 2;
-	(void) signal(SIGTERM, stop);
+	(void) signal(SIGTERM, remember);
+	(void) signal(SIGUSR1, remember);
 	snprintf(settings.template, sizeof(settings.template), "%s", argv[1]);
 	settings.in_flight = atoi(argv[2]);
 	self = GATEWAY_HTTP.open(&settings, &error);

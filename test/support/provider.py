@@ -187,6 +187,10 @@ class Driver:
         process.send_signal(signal.SIGTERM)
         return self.finish(process, messages)
 
+    @staticmethod
+    def settle(process):
+        process.send_signal(signal.SIGUSR1)
+
 
 @pytest.fixture(scope="session", name="driver")
 def gateway_driver(tmp_path_factory):
