@@ -2,6 +2,7 @@
 #
 #   make            extension, consumer, mailer and monitor into build/
 #   make demo       sets up a bare machine and runs a campaign
+#   make simulate   sets up a bare machine and runs several simulated senders
 #   make test       sets up a bare machine and runs every test
 #   make SOMETIMES=yes    the same as make, into build/sometimes: with the marks of sometimes.h
 #   make conformance      tries campaign-consumer and a consumer in Python against docs/contract
@@ -26,7 +27,7 @@ PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
 MARKS := $(if $(SOMETIMES),-DCAMPAIGN_SOMETIMES)
 
 .DEFAULT_GOAL := all
-.PHONY: all countries extension consumer mailer monitor install setup demo test unit fuzz sql e2e conformance fault model bench mutants \
+.PHONY: all countries extension consumer mailer monitor install setup demo simulate test unit fuzz sql e2e conformance fault model bench mutants \
 	consumers consumer-go consumer-rust conformance-go conformance-rust \
 	test-debian12 test-debian13 portability sanitize lint clean
 
@@ -38,6 +39,10 @@ setup:
 demo: setup
 	@$(MAKE) --no-print-directory -s all
 	@test/demo
+
+simulate: setup
+	@$(MAKE) --no-print-directory -s all
+	@test/simulate
 
 test:
 	@test/stack/install fuzz model pg16 pg18

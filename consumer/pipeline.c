@@ -347,10 +347,11 @@ static Outcome store_chunk(Pipeline *pipeline)
 
 	if (outcome == OUTCOME_OK)
 		outcome = insert_chunk(pipeline);
-	if (outcome == OUTCOME_OK)
-		mark_stored(pipeline);
 	if (outcome == OUTCOME_OK && pipeline->sending != NULL)
 		outcome = send_chunk(pipeline);
+	/* A sender may have taken back the last of them. */
+	if (outcome == OUTCOME_OK)
+		mark_stored(pipeline);
 	if (outcome == OUTCOME_OK && chunk->parked > 0)
 		outcome = park_chunk(pipeline);
 	if (outcome != OUTCOME_OK)

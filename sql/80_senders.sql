@@ -150,8 +150,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN (
-        SELECT coalesce(sum(campaign.stored_count(
-            int8multirange(int8range(h.first_seq, h.last_seq, '[]')) - target.stored)), 0)::bigint
+        SELECT coalesce(campaign.stored_count(
+            range_agg(int8range(h.first_seq, h.last_seq, '[]')) - target.stored), 0)
         FROM campaign.senders s
         CROSS JOIN LATERAL unnest(s.held_campaigns, s.held_classes, s.held_firsts, s.held_lasts)
             AS h (campaign_id, class, first_seq, last_seq)
@@ -160,7 +160,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.sending_count(campaign.progress) IS
-'How many messages of a class senders hold that live.';
+'How many messages of a class senders hold that live; one that waits for another holds the same.';
 
 CREATE FUNCTION @extschema@.campaign_senders()
 RETURNS TABLE (instance text, name text, gateway text, settings jsonb, host text, alive boolean,

@@ -9,6 +9,7 @@ CREATE TABLE campaign.fates (
     text text NOT NULL,
     attempts integer NOT NULL,
     resolved boolean NOT NULL DEFAULT false,
+    retried_in text COLLATE "C",
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     updated_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (campaign_id, class, seq),
@@ -23,6 +24,7 @@ COMMENT ON COLUMN campaign.fates.code IS 'Why, in a word.';
 COMMENT ON COLUMN campaign.fates.text IS 'Why, in a sentence.';
 COMMENT ON COLUMN campaign.fates.attempts IS 'How often the gateway tried.';
 COMMENT ON COLUMN campaign.fates.resolved IS 'A person has decided: no report changes it any more.';
+COMMENT ON COLUMN campaign.fates.retried_in IS 'The campaign that sends to them again.';
 COMMENT ON COLUMN campaign.fates.created_at IS 'When it was first reported.';
 COMMENT ON COLUMN campaign.fates.updated_at IS 'When it last changed.';
 ALTER TABLE campaign.fates ENABLE ROW LEVEL SECURITY;
@@ -51,7 +53,8 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF (SELECT coalesce(sum(p.undelivered), 0) = 0 OR sum(p.undelivered)
+    IF NOT EXISTS (SELECT FROM campaign.progress p WHERE p.campaign_id = fates_problem.campaign_id AND p.undelivered > 0)
+        OR (SELECT sum(p.undelivered)
             < sum(campaign.stored_count(int8multirange(int8range(1, p.total + 1)) - p.failed - p.suppressed))
         FROM campaign.progress p WHERE p.campaign_id = fates_problem.campaign_id) THEN
         RETURN NULL;
@@ -92,7 +95,7 @@ BEGIN
     ON CONFLICT ON CONSTRAINT fates_pkey DO UPDATE
     SET state = excluded.state, code = excluded.code, text = excluded.text, attempts = excluded.attempts,
         updated_at = clock_timestamp()
-    WHERE kept.state = 'unknown' AND NOT kept.resolved;
+    WHERE kept.state = 'unknown';
     after := campaign.fates_count(campaign_id, class, first_seq, last_seq);
     UPDATE campaign.progress p
     SET undelivered = p.undelivered + after.failed - before.failed, unknown = p.unknown + after.unknown - before.unknown

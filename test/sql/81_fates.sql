@@ -1,6 +1,6 @@
 -- 81_fates.sql - senders, what they hold, and the fates that they report.
 BEGIN;
-SELECT plan(34);
+SELECT plan(35);
 
 -- A dispatched campaign of `count` numbers.
 CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
@@ -26,6 +26,9 @@ SELECT pg_temp.campaign(10) AS id \gset
 SELECT is(pg_temp.counts(:'id'), 'queued 10 0 0 0 0', 'R5.3: at first everybody is pending');
 SELECT is_empty(format('SELECT campaign.sender_hold(%L, %L, %L, %L, %L)', :'sender', ARRAY[:'id'], '{NORMAL}', '{1}', '{4}'), 'nothing of what is claimed first was decided');
 SELECT is(pg_temp.counts(:'id'), 'queued 6 4 0 0 0', 'R1.4: what a living sender holds is being sent');
+SELECT campaign.sender_begin('host:3:3', 'three', 'simulate', '{}', 'host', 'campaign.parallel') AS waiting \gset
+SELECT campaign.sender_hold(:'waiting', ARRAY[:'id'], '{NORMAL}', '{3}', '{4}');
+SELECT is(pg_temp.counts(:'id'), 'queued 6 4 0 0 0', 'R5.3: who waits for it holds nothing more');
 SELECT ok(campaign.sender_holds(:'id', 'NORMAL'), 'and is known to be held');
 SELECT is(campaign.outbox_rewind(:'id', 'NORMAL'), NULL, 'R1.4: it has not stalled, and is not published again');
 SELECT isnt(campaign.outbox_rewind(:'id', 'NORMAL', 1), NULL, 'unless a consumer says that something is missing');
