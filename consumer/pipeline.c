@@ -21,6 +21,7 @@
 #include "program/sometimes.h"
 #include "program/stop.h"
 #include "settle.h"
+#include "turn.h"
 
 #define IDLE_WAIT_MS  1000 /* a stop wakes earlier; heartbeats want to be sent */
 #define CAMPAIGNS_MIN 1024
@@ -34,8 +35,6 @@
 #define INSERT_LONG_MS		 400
 #define INSERT_SHORT_MS		 100
 #define INSERT_DOCUMENTS_MIN 100
-
-#define GATE_WAIT_MS 100 /* for other lanes' inserts; then it is asked again whether to store */
 
 /*
  * Where bodies are small, an insert for each handful of them would spend more on journal, report
@@ -218,6 +217,7 @@ static bool insert(Pipeline *pipeline, bool *retried, Error *error)
 	bool done =
 		store_insert(pipeline->store, pipeline->chunk, pipeline->insert_documents, retried, error);
 
+	mark_stored(pipeline, before);
 	if (done)
 		fit_insert(pipeline, pipeline->chunk->stored - before, clock_ms() - begun_ms);
 	return done;
@@ -228,6 +228,8 @@ static bool store_some(Pipeline *pipeline, Storing *storing, Error *error)
 	bool retried = false;
 	bool done;
 
+	/* Not before: the lane may have waited for its turn, or for PostgreSQL, for long. */
+	storing->look |= mark_is_due(pipeline);
 	if (storing->look && !mark_look(pipeline, &storing->set_back, error))
 		return false;
 	if (storing->set_back)
@@ -257,24 +259,13 @@ static bool store_some(Pipeline *pipeline, Storing *storing, Error *error)
 	return done;
 }
 
-/* After take_turn(). A lane that waits for another attempt leaves its place to the others. */
+/* After turn_take(). A lane that waits for another attempt leaves its place to the others. */
 static bool step_store(Pipeline *pipeline, void *storing, Error *error)
 {
 	bool done = store_some(pipeline, storing, error);
 
-	gate_leave();
+	gate_leave(done);
 	return done;
-}
-
-/* Whether the chunk may be stored, asked again until fewer than CAMPAIGN_CONCURRENCY lanes store.
- */
-static Outcome take_turn(Pipeline *pipeline)
-{
-	Outcome outcome;
-
-	while ((outcome = halt_check(pipeline)) == OUTCOME_OK && !gate_enter(GATE_WAIT_MS))
-		receive_heartbeat(pipeline->receive);
-	return outcome;
 }
 
 /* How many of each class are left out: look.c compares it with what PostgreSQL knows. */
@@ -298,15 +289,15 @@ static void note_suppressed(Pipeline *pipeline)
 
 static Outcome store_chunk(Pipeline *pipeline)
 {
-	Storing storing = {.look = mark_is_due(pipeline)};
+	Storing storing = {.look = false};
 	Chunk *chunk = pipeline->chunk;
 	Outcome outcome;
 
 	do
 	{
-		outcome = take_turn(pipeline);
+		outcome = turn_take(pipeline);
 		if (outcome == OUTCOME_OK)
-			outcome = attempt_guarded(pipeline, SERVER_MONGODB, step_store, &storing, take_turn);
+			outcome = attempt_guarded(pipeline, SERVER_MONGODB, step_store, &storing, turn_take);
 	} while (outcome == OUTCOME_OK && !storing.set_back && chunk->stored < chunk->count);
 	if (outcome == OUTCOME_OK && storing.set_back)
 	{
@@ -314,8 +305,6 @@ static Outcome store_chunk(Pipeline *pipeline)
 				 {"queue", pipeline->queue, 0});
 		return OUTCOME_RELEASE;
 	}
-	if (outcome == OUTCOME_OK)
-		mark_stored(pipeline);
 	if (outcome == OUTCOME_OK && chunk->parked > 0)
 		outcome = park_chunk(pipeline);
 	if (outcome != OUTCOME_OK)
