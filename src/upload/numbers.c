@@ -66,7 +66,7 @@ static const char *read_plain(const NumberRules *rules, const char *start, const
 	uint64_t digits = 0;
 	size_t count;
 
-	if (at == end || *at == '0' || (!plus && rules->country != COUNTRY_NONE))
+	if (at == end || *at == '0' || (!plus && rules->home != NULL))
 		return NULL;
 	*text++ = '+';
 	for (; at < stop; at++)

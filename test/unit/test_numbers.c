@@ -16,7 +16,7 @@
 
 #include "src/upload/numbers.h"
 
-static const NumberRules no_country = {.country = COUNTRY_NONE};
+static const NumberRules no_country;
 
 /* sizeof, not strlen: some inputs hold NULs. */
 #define OPEN(parser, literal) numbers_open(parser, &no_country, literal, sizeof(literal) - 1)
