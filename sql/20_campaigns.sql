@@ -44,7 +44,7 @@ COMMENT ON COLUMN campaign.campaigns.ordered IS 'Stored strictly in file order (
 COMMENT ON COLUMN campaign.campaigns.message_version IS 'Version of the queue contract that its batches need: 2 once a recipient has brought a text or attributes.';
 COMMENT ON COLUMN campaign.campaigns.generated IS 'Its recipients are generated records: their attributes say whether they were processed (campaign.attributes_outcome()). Set before they are added.';
 COMMENT ON COLUMN campaign.campaigns.placeholders IS 'The message is filled for each recipient; false: its braces, if any, are text.';
-COMMENT ON COLUMN campaign.campaigns.own_texts IS 'A recipient may have a text of its own.';
+COMMENT ON COLUMN campaign.campaigns.own_texts IS 'A recipient may have a text of its own: set by whoever writes one.';
 COMMENT ON COLUMN campaign.campaigns.segments IS 'What its texts cost as SMS, once they have been counted (campaign.texts_measure()).';
 COMMENT ON COLUMN campaign.campaigns.test_of IS 'The campaign that this one is a test of.';
 COMMENT ON COLUMN campaign.campaigns.status IS 'draft, scheduled, queued, publishing, published, sent, paused, cancelled or failed.';
