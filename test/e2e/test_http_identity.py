@@ -57,6 +57,12 @@ def proved(stack, company=False):
     return person
 
 
+def first_refusal(request):
+    """The first 429 of many requests."""
+    return wait_until("it has to wait", lambda: (
+        lambda answer: answer.refused(429) if answer.status == 429 else None)(request()))
+
+
 def test_from_sign_up_to_a_membership(stack):
     """R7.2: the code of the mail proves an address; who has proved theirs is invited, by mail."""
     owner, guest = proved(stack, company=True), logged_in(stack.env["HTTP_URL"])
@@ -129,7 +135,7 @@ def test_two_who_prove_one_address_at_once(stack):
     own = code_to(stack, holder.email)
     other.api.patch("/me", {"email": holder.email, "password": PASSWORD}).expect(202)
     wait_until("the mail is the other's", lambda: stack.one(
-        "SELECT count(*) FROM campaign.address_codes WHERE email = %s", holder.email) == 2)
+        "SELECT count(*) FROM campaign.address_codes WHERE user_id = %s", other.user_id))
     theirs = code_to(stack, holder.email)
     assert theirs != own
     with concurrent.futures.ThreadPoolExecutor() as threads:
@@ -171,16 +177,18 @@ def test_a_stranger_locks_nobody_out(stack, nobody):
     person = logged_in(stack.env["HTTP_URL"])
     wrong = {"email": person.email, "password": "wrong"}
     stranger = {"source": ("127.0.0.66", 0)}
-    refused = wait_until("the stranger has to wait", lambda: (
-        lambda answer: answer if answer.status == 429 else None)(
-            nobody.patient("POST", "/login", wrong, **stranger)))
-    assert int(refused.refused(429).headers["Retry-After"]) >= 1
+    refused = first_refusal(lambda: nobody.patient("POST", "/login", wrong, **stranger))
+    assert int(refused.headers["Retry-After"]) >= 1
+    # So long that it is not over below.
+    assert stack.sql("UPDATE campaign.login_attempts SET next_at = now() + interval '5 minutes'"
+                     " WHERE account = sha256(lower(%s)::bytea) AND client = '127.0.0.66'"
+                     " RETURNING client", person.email)
     # Whatever the stranger says that their address is.
     forged = {"X-Forwarded-For": "127.0.0.77", "X-Real-IP": "127.0.0.77"}
     nobody.patient("POST", "/login", {**wrong, "password": PASSWORD}, headers=forged, **stranger).refused(429)
     nobody.login(person.email).expect(200)
-    answers = [person.api.request("POST", "/me/password", {"old_password": "wrong", "new_password": NEW},
-                                  source=("127.0.0.67", 0)) for _ in range(6)]
-    assert [answer.status for answer in answers] == [403] * 5 + [429]
-    assert answers[-1].headers["Retry-After"]
+    change = {"old_password": "wrong", "new_password": NEW}
+    refused = first_refusal(lambda: person.api.patient("POST", "/me/password", change,
+                                                       source=("127.0.0.67", 0)).expect(403, 429))
+    assert int(refused.headers["Retry-After"]) >= 1
     person.api.post("/me/password", {"old_password": PASSWORD, "new_password": NEW}).expect(200)

@@ -106,7 +106,8 @@ def test_without_a_token_there_is_sign_up_and_login(stack):
     """R0.8 R2.5: the only anonymous calls; test/sql/08 lists the rest."""
     assert executable(stack, "campaign_anon") == {
         "api_check()", "campaign_api.signup(text,text)", "campaign_api.signup_async(text,text)",
-        "campaign_api.login(text,text)", "campaign_api.token(text)", "campaign_api.ready()"}
+        "campaign_api.login(text,text)", "campaign_api.token(text)", "campaign_api.ready()",
+        "campaign_api.password_forgotten(text)", "campaign_api.password_reset(text,text)"}
     assert relations(stack, "campaign_anon") == set()
 
 
