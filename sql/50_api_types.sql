@@ -40,7 +40,7 @@ DECLARE
     wrong_name text;
     wanted text;
 BEGIN
-    IF json_typeof(body) IN ('null', 'string', 'number', 'boolean') OR body::text ~ '^\s*\[\s*\]\s*$' THEN
+    IF json_typeof(body) IN ('null', 'string', 'number', 'boolean') OR json_typeof(body) = 'array' AND json_array_length(body) = 0 THEN
         PERFORM campaign.api_raise('PT422', 'the body must be a JSON object');
     END IF;
     SELECT field.key, expected.wanted INTO wrong_name, wanted
