@@ -76,7 +76,6 @@ consumer-rust:
 
 conformance-go conformance-rust: conformance-%:
 	@test/stack/install
-	@$(MAKE) --no-print-directory -s extension
 	@test/conformance/other $*
 
 # What may differ from one Debian to the other; CI runs it on the other one.
