@@ -185,6 +185,29 @@ static bool escape(Json *json, char **out)
 	return true;
 }
 
+/* Neither an end, nor an escape, nor a control character, and ASCII. */
+static bool is_plain(char c)
+{
+	return (signed char) c >= 0x20 && c != '"' && c != '\\';
+}
+
+/* Most of all strings. Before the first escape, it stands where it belongs. */
+static void take_plain(Json *json, JsonString *string, char **out)
+{
+	char *from = json->at;
+	char *at = from;
+	size_t length;
+
+	while (at < json->end && is_plain(*at))
+		at++;
+	length = (size_t) (at - from);
+	if (*out != from)
+		memmove(*out, from, length);
+	*out += length;
+	string->characters += length;
+	json->at = at;
+}
+
 bool json_string(Json *json, JsonString *string)
 {
 	char *out;
@@ -194,10 +217,14 @@ bool json_string(Json *json, JsonString *string)
 	out = json->at;
 	string->bytes = out;
 	string->characters = 0;
-	while (json->at < json->end)
+	for (;;)
 	{
-		unsigned char c = (unsigned char) *json->at;
+		unsigned char c;
 
+		take_plain(json, string, &out);
+		if (json->at == json->end)
+			return json_fail(json, "string without an end");
+		c = (unsigned char) *json->at;
 		if (c == '"')
 		{
 			json->at++;
@@ -213,11 +240,6 @@ bool json_string(Json *json, JsonString *string)
 		}
 		else if (c < 0x20)
 			return json_fail(json, "control character in a string");
-		else if (c < 0x80)
-		{
-			*out++ = (char) c;
-			json->at++;
-		}
 		else
 		{
 			size_t length =
@@ -230,7 +252,6 @@ bool json_string(Json *json, JsonString *string)
 			json->at += length;
 		}
 	}
-	return json_fail(json, "string without an end");
 }
 
 static bool is_digit(const Json *json)

@@ -40,6 +40,20 @@ COMMENT ON FUNCTION campaign.suppressed_answer(campaign.campaigns, campaign.reci
 -- The worker looks at each batch, in a snapshot of its own: first at what has been put on a list since
 -- its filter knows them, then at the numbers that the filter does not rule out.
 
+CREATE FUNCTION campaign.outbox_unlisted(campaign_id text, class text) RETURNS boolean
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN NOT EXISTS (SELECT FROM campaign.suppressions s WHERE s.lifted_at IS NULL)
+       AND NOT EXISTS (SELECT FROM campaign.progress p
+                       WHERE p.campaign_id = outbox_unlisted.campaign_id
+                         AND p.class = outbox_unlisted.class::campaign.recipient_class AND NOT isempty(p.suppressed));
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_unlisted(text, text) IS
+'Whether nobody is on any list, and nobody of this class was left out before: most campaigns have no more to ask.';
+
 CREATE FUNCTION campaign.outbox_opt_outs(
     campaign_id text, class text, first_seq bigint, last_seq bigint, since xid8,
     OUT left_out bigint[], OUT numbers bigint[], OUT horizon xid8

@@ -200,7 +200,6 @@ int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limi
 	int count = 0;
 	int rows;
 
-	session_begin();
 	session_execute(&read_query,
 					(Datum[]){CStringGetTextDatum(campaign_id),
 							  CStringGetTextDatum(message_class_name(class)), Int64GetDatum(seq),
@@ -209,7 +208,6 @@ int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limi
 	rows = (int) Min(SPI_processed, limit);
 	while (count < rows && take_recipient(count, seq + 1 + count, &recipients[count]))
 		count++;
-	session_finish();
 	return count;
 }
 
@@ -226,8 +224,8 @@ static const char *utf8_column(int row, int number)
 	return pg_server_to_any(bytes, strlen(bytes), PG_UTF8);
 }
 
-/* What the recipient in a row of the result brings, into the caller's context. */
-static MessageOwn take_own(int row, const Placeholders *placeholders, MemoryContext caller)
+/* What the recipient in a row of the result brings, into `memory`. */
+static MessageOwn take_own(int row, const Placeholders *placeholders, MemoryContext memory)
 {
 	static PlaceholdersText filled;
 	const char *text = utf8_column(row, 3);
@@ -243,29 +241,27 @@ static MessageOwn take_own(int row, const Placeholders *placeholders, MemoryCont
 	{
 		size_t length = strlen(text);
 		size_t capacity = 6 * length + 2; /* \u00XX for each byte, quotes */
-		char *escaped = MemoryContextAlloc(caller, capacity);
+		char *escaped = MemoryContextAlloc(memory, capacity);
 
 		own.text = escaped;
 		own.text_length = message_escape(text, length, escaped, capacity);
 	}
 	if (attributes != NULL)
 	{
-		own.attributes = MemoryContextStrdup(caller, attributes);
+		own.attributes = MemoryContextStrdup(memory, attributes);
 		own.attributes_length = strlen(attributes);
 	}
 	return own;
 }
 
 int outbox_read_own(const char *campaign_id, MessageClass class, int64 seq, int limit,
-					const char *outcome, const Placeholders *placeholders,
+					const char *outcome, const Placeholders *placeholders, MemoryContext memory,
 					OutboxRecipient *recipients, MessageOwn *owns)
 {
-	MemoryContext caller = CurrentMemoryContext;
 	size_t bytes = 0;
 	int count = 0;
 	int rows;
 
-	session_begin();
 	session_execute(&read_own_query,
 					(Datum[]){CStringGetTextDatum(campaign_id),
 							  CStringGetTextDatum(message_class_name(class)), Int64GetDatum(seq),
@@ -275,11 +271,10 @@ int outbox_read_own(const char *campaign_id, MessageClass class, int64 seq, int 
 	while (count < rows && bytes < OUTBOX_BYTES_MAX &&
 		   take_recipient(count, seq + 1 + count, &recipients[count]))
 	{
-		owns[count] = take_own(count, placeholders, caller);
+		owns[count] = take_own(count, placeholders, memory);
 		bytes += owns[count].text_length + owns[count].attributes_length;
 		count++;
 	}
-	session_finish();
 	return count;
 }
 

@@ -1,7 +1,7 @@
 /*
  * outbox.h - what the worker reads from and writes to the tables, each call in
- * a short transaction of its own: none is open while the worker waits for the
- * broker.
+ * a short transaction of its own, unless it says otherwise: none is open while
+ * the worker waits for the broker.
  *
  * SPI only. Errors are PostgreSQL's: the worker dies and is started again.
  */
@@ -82,18 +82,19 @@ bool outbox_template(const char *campaign_id, MessageClass class, OutboxTemplate
 
 /*
  * Phones of the recipients after `seq`, at most `limit`, in order; returns how
- * many, which ends before the first one that is missing.
+ * many, which ends before the first one that is missing. To be called between
+ * session_begin() and session_finish().
  */
 int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limit,
 				OutboxRecipient *recipients);
 
 /*
- * The same for a campaign of MESSAGE_VERSION_OWN, with what each brings, palloc'd in the caller's
- * context, its attributes with the fields of `outcome`, and with `placeholders` the message that it
- * gets. Ends after OUTBOX_BYTES_MAX of that, too.
+ * The same for a campaign of MESSAGE_VERSION_OWN, with what each brings, palloc'd in
+ * `memory`, its attributes with the fields of `outcome`, and with `placeholders` the message that
+ * it gets. Ends after OUTBOX_BYTES_MAX of that, too.
  */
 int outbox_read_own(const char *campaign_id, MessageClass class, int64 seq, int limit,
-					const char *outcome, const Placeholders *placeholders,
+					const char *outcome, const Placeholders *placeholders, MemoryContext memory,
 					OutboxRecipient *recipients, MessageOwn *owns);
 
 /*

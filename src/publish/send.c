@@ -15,6 +15,7 @@
 #include "link.h"
 #include "program/sometimes.h"
 #include "send.h"
+#include "session.h"
 #include "settings.h"
 #include "suppressed.h"
 
@@ -153,13 +154,23 @@ static void prepare(Stream *stream)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("its message makes no sense")));
 }
 
+/* The next recipients, and who of them has opted out by now: in one transaction. */
 static int read_recipients(Worker *worker, const Stream *stream, int limit)
 {
+	MemoryContext memory = CurrentMemoryContext;
+	int count;
+
+	session_begin();
 	if (stream->version == MESSAGE_VERSION)
-		return outbox_read(stream->campaign_id, stream->class, stream->next - 1, limit,
-						   worker->recipients);
-	return outbox_read_own(stream->campaign_id, stream->class, stream->next - 1, limit,
-						   stream->outcome, stream->placeholders, worker->recipients, worker->owns);
+		count = outbox_read(stream->campaign_id, stream->class, stream->next - 1, limit,
+							worker->recipients);
+	else
+		count = outbox_read_own(stream->campaign_id, stream->class, stream->next - 1, limit,
+								stream->outcome, stream->placeholders, memory, worker->recipients,
+								worker->owns);
+	suppressed_look(stream->campaign_id, stream->class, stream->next, worker->recipients, count);
+	session_finish();
+	return count;
 }
 
 /* Many streams may have their turn before the memory of it is given back. */
@@ -191,7 +202,6 @@ static bool publish_stream(Worker *worker, Stream *stream)
 	if (limit == 0)
 		return false;
 	count = read_recipients(worker, stream, limit);
-	suppressed_look(stream->campaign_id, stream->class, stream->next, worker->recipients, count);
 	/* A restore that is not finished, or damage. */
 	if (count == 0)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),

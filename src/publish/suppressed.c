@@ -15,6 +15,8 @@
 #include "session.h"
 #include "suppressed.h"
 
+static SessionQuery unlisted_query =
+	SESSION_QUERY("SELECT campaign.outbox_unlisted($1, $2)", TEXTOID, TEXTOID);
 static SessionQuery opt_outs_query =
 	SESSION_QUERY("SELECT left_out, numbers, horizon "
 				  "FROM campaign.outbox_opt_outs($1, $2, $3, $4, $5)",
@@ -55,16 +57,24 @@ static int take_items(Datum array, Datum **items)
 	return count;
 }
 
-/* What was left out before, and what the filter does not know yet. */
-static void catch_up(Look *look)
+/* Most have no list: then one small question is all that a turn costs. */
+static bool unlisted(const Look *look)
 {
-	Datum since = (Datum) 0;
+	session_execute(&unlisted_query,
+					(Datum[]){CStringGetTextDatum(look->campaign_id),
+							  CStringGetTextDatum(message_class_name(look->class))},
+					NULL);
+	return DatumGetBool(session_column(0, 1));
+}
+
+/* What was left out before, and what the filter does not know yet. */
+static void catch_up(Look *look, Datum since)
+{
 	Datum numbers;
 	Datum *seqs;
 	int count;
 	bool unknown;
 
-	look->filtered = listed_ready(&since);
 	session_execute(&opt_outs_query,
 					(Datum[]){CStringGetTextDatum(look->campaign_id),
 							  CStringGetTextDatum(message_class_name(look->class)),
@@ -128,14 +138,16 @@ void suppressed_look(const char *campaign_id, MessageClass class, int64 first_se
 				 .first_seq = first_seq,
 				 .recipients = recipients,
 				 .count = count};
+	Datum since = (Datum) 0;
 
 	if (count == 0)
 		return;
-	session_begin();
-	catch_up(&look);
+	look.filtered = listed_ready(&since);
+	if (!look.filtered && unlisted(&look))
+		return;
+	catch_up(&look, since);
 	choose_possible(&look);
 	look_up(&look);
 	if (!look.filtered)
 		listed_missed(count);
-	session_finish();
 }

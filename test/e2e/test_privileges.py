@@ -19,7 +19,7 @@ OUTBOX = {"outbox_page(text,text,integer)", "outbox_active(text[])", "outbox_tem
           "outbox_mark(text,text,integer,bigint)", "outbox_rewind(text,text,bigint)", "outbox_finish(text[])",
           "outbox_due()", "outbox_trouble(text,text)", "outbox_tell(text[],boolean)",
           "outbox_suppressed(text,bigint[])", "outbox_suppressions(bigint,integer)",
-          "outbox_opt_outs(text,text,bigint,bigint,xid8)", "attributes_canonical(jsonb)"}
+          "outbox_opt_outs(text,text,bigint,bigint,xid8)", "outbox_unlisted(text,text)", "attributes_canonical(jsonb)"}
 QUEUE = {"job_session_started_at()", "job_take_over(boolean)", "job_next(boolean)",
          "job_claim(boolean,timestamp with time zone,text[],integer,integer,bigint,boolean)",
          "job_begin(text,timestamp with time zone)",

@@ -1,12 +1,14 @@
 -- R6.10: what reports, status and proofs make of recipients who were left out.
 BEGIN;
-SELECT plan(24);
+SELECT plan(27);
 
 SELECT campaign_create('c', 'm') AS id \gset
+SELECT ok(campaign.outbox_unlisted(:'id', 'NORMAL'), 'without any list, the worker asks no more than this');
 SELECT suppression_import(E'+5511987654321\n+5511987654324') AS imported \gset
 SELECT is(campaign_upload(:'id', E'+5511987654321\n+5511987654322\n+5511987654323\n+5511987654324\n+5511987654325'),
     '{"accepted": 5, "duplicates": 0, "invalid": 0, "errors": [], "assumed": 0, "countries": {"BR": 5}, "suppressed": 2}',
     'an upload says how many are on a list');
+SELECT ok(NOT campaign.outbox_unlisted(:'id', 'NORMAL'), 'with one it does');
 UPDATE campaign.campaigns SET status = 'publishing' WHERE id = :'id';
 SELECT is(campaign.outbox_suppressed(:'id', '{5511987654325,5511987654321,5511987654324}'), '{2,3}', 'the worker learns which');
 SELECT is(left_out, '{}', 'nobody was left out before') FROM campaign.outbox_opt_outs(:'id', 'NORMAL', 1, 5, NULL);
@@ -25,6 +27,10 @@ SELECT concat_ws(E'\n', is(s -> 'stored', '2', 'the others are stored'), is(s ->
 SELECT concat_ws(E'\n', is(stored_through, 3::bigint, 'the consumer goes on behind them'),
     is(failed, '{[1,2)}', 'and does not expect them'))
 FROM campaign.report_open(:'id');
+SAVEPOINT lifted;
+UPDATE campaign.suppressions SET lifted_at = now();
+SELECT ok(NOT campaign.outbox_unlisted(:'id', 'NORMAL'), 'nor is it enough when all lists are empty, but somebody was left out');
+ROLLBACK TO lifted;
 SELECT is(left_out, '{1}', 'the worker leaves them out again') FROM campaign.outbox_opt_outs(:'id', 'NORMAL', 1, 5, NULL);
 SELECT is(class || total || failed, 'NORMAL52', 'before the end the consumer counts without them')
 FROM campaign.report_checked(ARRAY[:'id', :'id'], '{NORMAL,NORMAL}', '{4,5}', '{4,5}', '{}', '{t,f}');
