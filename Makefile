@@ -89,7 +89,7 @@ sanitize: setup
 	@$(MAKE) --no-print-directory -s consumer mailer SOMETIMES=yes BUILD=build/sanitize \
 		SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer"
 	@CAMPAIGN_CONSUMER=$(CURDIR)/build/sanitize/campaign-consumer \
-		CAMPAIGN_MAILER=$(CURDIR)/build/sanitize/campaign-mailer test/run e2e
+		CAMPAIGN_MAILER=$(CURDIR)/build/sanitize/campaign-mailer test/run e2e conformance
 
 lint:
 	@test/stack/install lint
