@@ -81,7 +81,6 @@ consumer-rust:
 
 conformance-go conformance-rust: conformance-%:
 	@test/stack/install
-	@$(MAKE) --no-print-directory -s extension
 	@test/conformance/other $*
 
 # What may differ from one Debian to the other; CI runs it on the other one.
@@ -96,7 +95,7 @@ sanitize: setup
 		SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer"
 	@CAMPAIGN_CONSUMER=$(CURDIR)/build/sanitize/campaign-consumer \
 		CAMPAIGN_MAILER=$(CURDIR)/build/sanitize/campaign-mailer \
-		CAMPAIGN_MONITOR=$(CURDIR)/build/sanitize/campaign-monitor test/run e2e
+		CAMPAIGN_MONITOR=$(CURDIR)/build/sanitize/campaign-monitor test/run e2e conformance
 
 lint:
 	@test/stack/install lint

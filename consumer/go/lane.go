@@ -14,6 +14,7 @@ import (
 const (
 	chunkDocuments = 2000                   // of an insert
 	chunkWait      = 2 * time.Millisecond   // for one more message
+	stepTimeout    = time.Minute            // for all that is done with a chunk
 	trust          = 2 * time.Second        // in what is known of a campaign
 	haltTrust      = 250 * time.Millisecond // in its not being halted
 )
@@ -107,6 +108,8 @@ func (l *Lane) chunk(ctx context.Context, one amqp.Delivery, deliveries <-chan a
 }
 
 func (l *Lane) settle(ctx context.Context, received []Received) error {
+	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	defer cancel()
 	halted, err := l.halted(ctx, received)
 	if err != nil {
 		return err

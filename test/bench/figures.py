@@ -7,6 +7,7 @@ leaves out of the clock and why is said here and in docs/performance.md.
 import time
 
 import campaigns
+import consumers
 import gateway
 import jobs
 import pause
@@ -342,6 +343,10 @@ def verify(stack, count, rounds):
     yield from proof.measure(stack, count, rounds, run_campaign)
 
 
+def in_other_languages(stack, count, rounds):
+    yield from consumers.measure(stack, count, rounds, run_campaign, WARM_UP)
+
+
 ALL = {
     "import": importing,
     "import-table": importing_table,
@@ -365,4 +370,5 @@ ALL = {
     "texts": texts.measure,
     "suppression": suppression.measure,
     "gateway": gateway.measure,
+    "consumers": in_other_languages,
 }

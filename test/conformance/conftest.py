@@ -28,6 +28,8 @@ PYTHON = ["/usr/bin/python3", "-B", str(REPOSITORY / "test" / "support" / "forei
 GIVEN = shlex.split(os.environ.get("CONFORMANCE_COMMAND", ""))
 COMMANDS = {os.path.basename(GIVEN[0]): GIVEN} if GIVEN else {
     "campaign-consumer": [str(PROGRAM)], "python": PYTHON}
+# As one suite of all: the consumer in Python, which is for the tests only, is not killed.
+SHORT = bool(os.environ.get("CONFORMANCE_SHORT"))
 END_S = 15
 HEADINGS = set(re.findall(r"^#+ (.+)$", contract.README, re.MULTILINE))
 
@@ -141,6 +143,9 @@ def pytest_collection_modifyitems(items):
         said = item.function.__doc__
         if not any(said.startswith(f"{heading}: ") for heading in HEADINGS):
             raise pytest.UsageError(f"{item.name}: no heading of docs/contract/README.md: {said}")
+    if SHORT:
+        items[:] = [item for item in items if item.callspec.params["consumer"] is not PYTHON
+                    or item.path.stem != "test_crashes"]
     # All lines of one command, then those of the next.
     items.sort(key=lambda item: list(COMMANDS.values()).index(item.callspec.params["consumer"]))
 
