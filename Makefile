@@ -6,6 +6,7 @@
 #   make SOMETIMES=yes    the same as make, into build/sometimes: with the marks of sometimes.h
 #   make mutants    shows that the tests notice mistakes
 #   make countries  writes the numbering plans anew, from the Python package phonenumbers
+#   make test-containers    builds the images of docker/, runs them with podman and kills them
 #   make test-debian12, test-debian13    the same on that Debian, in a folder of its own
 #   make install    the extension into the PostgreSQL of PG_CONFIG, the programs into PREFIX
 #
@@ -25,7 +26,7 @@ MARKS := $(if $(SOMETIMES),-DCAMPAIGN_SOMETIMES)
 
 .DEFAULT_GOAL := all
 .PHONY: all countries extension consumer mailer install setup demo test unit fuzz sql e2e fault model bench mutants \
-	test-debian12 test-debian13 portability sanitize lint clean
+	test-containers test-debian12 test-debian13 portability sanitize lint clean
 
 all: extension consumer mailer
 
@@ -60,6 +61,10 @@ countries:
 
 test-debian12 test-debian13:
 	@test/debian $(@:test-debian%=%) make test WERROR="$(WERROR)"
+
+# A target of its own: it takes minutes, and needs root.
+test-containers: setup
+	@test/containers/run
 
 # What may differ from one Debian to the other; CI runs it on the other one.
 portability: setup
