@@ -17,6 +17,8 @@ import urllib.request
 
 import pytest
 import yaml
+from aiosmtpd.controller import Controller
+from aiosmtpd.handlers import Message
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 
@@ -181,6 +183,59 @@ def test_new_containers_find_what_the_old_ones_kept(http_url):
     assert_whole(finished, len(COMPANY_NUMBERS))
     assert json.loads(psql(f"SELECT campaign_verify('{finished}', interval '30 s')"))["digest"] == digest
     run(str(DOCKER / "try"), http_url)
+
+
+def test_a_database_made_halfway_is_made_again(http_url):
+    """As if the first start had been killed: the volume holds what initdb began, under its other name."""
+    del http_url
+    mounts = ["--volume", "campaign_halfway:/var/lib/postgresql"]
+    for secret in (DOCKER / "secrets").iterdir():
+        mounts += ["--volume", f"{secret}:/run/secrets/{secret.name}:ro"]
+    try:
+        run("podman", "run", "--rm", *mounts, "--entrypoint", "bash", "campaign-postgres", "-c",
+            "mkdir -m 700 17.partial && echo 17 >17.partial/PG_VERSION && touch 17.partial/halfway")
+        run("podman", "run", "--detach", "--name", "campaign_halfway", *mounts, "campaign-postgres")
+        question = ["podman", "exec", "campaign_halfway", "psql", "-h", "/tmp", "-XAtq", "-d", "campaign", "-c",
+                    "SELECT count(*) FROM pg_extension WHERE extname = 'campaign'"]
+        ready = ["podman", "exec", "campaign_halfway", "pg_isready", "--quiet", "--host", "127.0.0.1"]
+        wait_until("the database is made", lambda: subprocess.run(ready, check=False).returncode == 0, timeout=120)
+        assert run(*question).strip() == "1"
+        assert run("podman", "exec", "campaign_halfway", "ls", "/var/lib/postgresql").split() == ["17"]
+    finally:
+        subprocess.run(["podman", "rm", "--force", "campaign_halfway"], check=False, stdout=subprocess.DEVNULL)
+        subprocess.run(["podman", "volume", "rm", "campaign_halfway"], check=False, stdout=subprocess.DEVNULL)
+
+
+class Mailbox(Message):
+    """Keeps the mails that its server takes."""
+
+    def __init__(self):
+        super().__init__()
+        self.mails = []
+
+    def handle_message(self, message):
+        self.mails.append(message)
+
+
+def test_the_mailer_sends_a_welcome(http_url):
+    """The last one: it adds a container. Its SMTP server is outside, where only this network leads."""
+    gateway = json.loads(run("podman", "network", "inspect", "campaign_outside"))[0]["subnets"][0]["gateway"]
+    mailbox = Mailbox()
+    server = Controller(mailbox, hostname=gateway, port=free_port())
+    server.start()
+    try:
+        secret = DOCKER / "secrets" / "smtp_url"
+        secret.unlink()
+        secret.write_text(f"smtp://{gateway}:{server.port}\n", encoding="utf-8")
+        secret.chmod(0o444)
+        run(str(DOCKER / "up"), env=os.environ | {"COMPOSE": f"{COMPOSE[0]} --profile mail", "SMTP_TLS": "optional"})
+        wait_until("the mailer is well", lambda: is_well("mailer"), timeout=STARTED_S)
+        run(str(DOCKER / "try"), http_url)
+        newest = psql("SELECT email FROM campaign.users ORDER BY created_at DESC LIMIT 1")
+        wait_until(f"the welcome to {newest}",
+                   lambda: newest in [mail["X-RcptTo"] for mail in mailbox.mails], timeout=60)
+    finally:
+        server.stop()
 
 
 def test_what_compose_says_has_health_checks():
