@@ -9,6 +9,7 @@
 #   make consumers  the consumers in Go and in Rust, into build/; make conformance-go, conformance-rust
 #   make mutants    shows that the tests notice mistakes
 #   make countries  writes the numbering plans anew, from the Python package phonenumbers
+#   make test-containers    builds the images of docker/, runs them with podman and kills them
 #   make test-debian12, test-debian13    the same on that Debian, in a folder of its own
 #   make install    the extension into the PostgreSQL of PG_CONFIG, the programs into PREFIX
 #
@@ -29,7 +30,7 @@ MARKS := $(if $(SOMETIMES),-DCAMPAIGN_SOMETIMES)
 .DEFAULT_GOAL := all
 .PHONY: all countries extension consumer mailer monitor install setup demo simulate test unit fuzz sql e2e conformance fault model bench mutants \
 	consumers consumer-go consumer-rust conformance-go conformance-rust \
-	test-debian12 test-debian13 portability sanitize lint clean
+	test-containers test-debian12 test-debian13 portability sanitize lint clean
 
 all: extension consumer mailer monitor
 
@@ -82,6 +83,10 @@ consumer-rust:
 conformance-go conformance-rust: conformance-%:
 	@test/stack/install
 	@test/conformance/other $*
+
+# A target of its own: it takes minutes, and needs root.
+test-containers: setup
+	@test/containers/run
 
 # What may differ from one Debian to the other; CI runs it on the other one.
 portability: setup
