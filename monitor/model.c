@@ -13,18 +13,16 @@
 	"m.name, "                                                                                     \
 	"m.status, m.class, m.total, m.published, m.sent, m.failed, m.suppressed, m.rate, m.mean_ms, " \
 	"m.sending_mean_ms, m.left_ms, m.health, m.reason "
-#define CAMPAIGN_ROWS                                                                              \
-	"SELECT " CAMPAIGN_COLUMNS                                                                     \
-	"FROM campaign.monitor($1::integer, $2::integer, $3::text[], $4::text) m"
 
-const char MODEL_SQL[] = CAMPAIGN_ROWS;
 /* One statement: the senders are of the same snapshot. */
-const char MODEL_SENDERS_SQL[] = CAMPAIGN_ROWS
+const char MODEL_SQL[] =
+	"SELECT " CAMPAIGN_COLUMNS
+	"FROM campaign.monitor($1::integer, $2::integer, $3::text[], $4::text) m"
 	" UNION ALL "
 	"SELECT 'sender', NULL, s.name, s.gateway, s.state, s.host, s.held, NULL, s.processed, "
 	"s.failed, NULL, NULL, s.mean_ms, NULL, NULL, NULL, NULL FROM campaign.monitor_senders() s";
 
-/* In the order of the statements; of a sender, what the second one has in that place. */
+/* In the order of the statement; of a sender, what its second half has in that place. */
 typedef enum Column
 {
 	COLUMN_KIND,

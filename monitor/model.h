@@ -70,13 +70,11 @@ typedef struct Model
 	size_t sender_count;
 } Model;
 
-/* What has to be asked: without senders and with them. The parameters are those of
- * campaign.monitor(). */
+/* What has to be asked. The parameters are those of campaign.monitor(). */
 extern const char MODEL_SQL[];
-extern const char MODEL_SENDERS_SQL[];
 
 /*
- * Takes the rows of MODEL_SQL or MODEL_SENDERS_SQL, and clears them with the model. NULL and
+ * Takes the rows of MODEL_SQL, and clears them with the model. NULL and
  * *error: ERROR_PROTOCOL, they are not those rows, or ERROR_MEMORY; then they are cleared.
  */
 Model *model_read(PGresult *rows, Error *error);

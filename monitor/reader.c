@@ -32,7 +32,6 @@
 
 static const char SESSION[] = "SET search_path = pg_catalog, pg_temp; LISTEN campaign_progress";
 static const PgStatement LOOK = {"monitor", MODEL_SQL, 4};
-static const PgStatement LOOK_SENDERS = {"monitor", MODEL_SENDERS_SQL, 4};
 /* Its errors are shown with the name in front. */
 static const PgStatement CONTROL = {"not done",
 									"SELECT campaign.monitor_control($1::text, $2::text)", 2};
@@ -42,7 +41,6 @@ struct Reader
 {
 	const Config *config;
 	PgConnection postgres;
-	const PgStatement *look;
 	Watched watched;
 	int64_t ended_ms; /* when to look for the last ended campaigns again */
 	Retry retry;
@@ -141,19 +139,6 @@ static void name_server(Reader *reader)
 	pthread_mutex_unlock(&reader->mutex);
 }
 
-/* Whatever knows senders has them in this view. */
-static bool know_senders(Reader *reader, Error *error)
-{
-	PGresult *result =
-		pgconn_execute(&reader->postgres, "senders",
-					   "SELECT pg_catalog.to_regclass('campaign.senders') IS NOT NULL", error);
-
-	reader->look =
-		result != NULL && strcmp(PQgetvalue(result, 0, 0), "t") == 0 ? &LOOK_SENDERS : &LOOK;
-	PQclear(result);
-	return result != NULL;
-}
-
 /* Behind a pooler somebody else would have the session next. */
 static bool listen_to(Reader *reader, Error *error)
 {
@@ -176,7 +161,7 @@ static bool connect_reader(Reader *reader, Error *error)
 	/* What has ended since is not known. */
 	reader->ended_ms = 0;
 	name_server(reader);
-	return know_senders(reader, error) && pgconn_prepare(&reader->postgres, reader->look, error) &&
+	return pgconn_prepare(&reader->postgres, &LOOK, error) &&
 		   pgconn_prepare(&reader->postgres, &CONTROL, error);
 }
 
@@ -218,7 +203,7 @@ static bool look(Reader *reader, Error *error)
 	snprintf(rows, sizeof(rows), "%d", config->rows);
 	snprintf(count, sizeof(count), "%d", ended ? config->ended : 0);
 	watched_array(&reader->watched, watched);
-	result = ask(reader, reader->look, values, error);
+	result = ask(reader, &LOOK, values, error);
 	if (result == NULL || (model = model_read(result, error)) == NULL)
 		return false;
 	if (ended)

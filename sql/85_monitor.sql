@@ -126,23 +126,17 @@ COMMENT ON FUNCTION campaign.monitor(integer, integer, text[], text) IS
 CREATE FUNCTION campaign.monitor_senders()
 RETURNS TABLE (name text, gateway text, host text, state text, held bigint, processed bigint, failed bigint,
     mean_ms double precision)
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-BEGIN
-    IF to_regclass('campaign.senders') IS NULL THEN
-        RETURN;
-    END IF;
-    RETURN QUERY EXECUTE $senders$
-        SELECT s.row ->> 'name', s.row ->> 'gateway', s.row ->> 'host', s.row ->> 'state',
-            (s.row ->> 'held')::bigint, (s.row ->> 'processed')::bigint, (s.row ->> 'failed')::bigint,
-            (s.row ->> 'mean_ms')::double precision
-        FROM (SELECT to_jsonb(v) AS row FROM campaign.senders v) AS s
-        ORDER BY 1, 3 $senders$;
-END
+    SELECT s.name, s.gateway, s.host, CASE WHEN s.alive THEN 'alive' ELSE 'ended' END, s.held, s.processed, s.failed,
+        s.mean_ms::double precision
+    FROM @extschema@.campaign_senders() AS s
+    WHERE s.alive OR s.held > 0 OR s.ended_at > statement_timestamp() - interval '1 minute'
+    ORDER BY 1, 3
 $$;
 COMMENT ON FUNCTION campaign.monitor_senders() IS
-'The senders that the view campaign.senders knows; none without such a view. A column that the view does not have is NULL.';
+'The senders that live, and for a minute those that have ended.';
 
 CREATE FUNCTION campaign.monitor_control(campaign_id text, verb text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
