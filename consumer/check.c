@@ -109,15 +109,15 @@ static bool check_mongodb(const Config *config, char *detail, Error *error)
 
 static bool check_postgresql(const Config *config, char *detail, Error *error)
 {
+	static const char fates[] = "campaign.report_fates(text[],text[],bigint[],bigint[],text[],"
+								"boolean[],text,jsonb,bigint,bigint,bigint)";
 	static const char *const signatures[] = {
 		"campaign.report_open(text)",
 		"campaign.report_checked(text[],text[],bigint[],bigint[],text[],boolean[])",
 		"campaign.report_gap(text,text,bigint)", "campaign.report_conflict(text,text,bigint,text)",
 		"campaign.proof_next(timestamptz)",
 		/* Only senders need these. */
-		"campaign.sender_begin(text,text,text,jsonb,text,text)",
-		"campaign.report_fates(text[],text[],bigint[],bigint[],text[],boolean[],text,jsonb,bigint,"
-		"bigint,bigint)"};
+		"campaign.sender_begin(text,text,text,jsonb,text,text)", fates};
 	size_t count = sizeof(signatures) / sizeof(*signatures);
 	PgConnection postgres = report_pgconn(config);
 	bool done = pgconn_open(&postgres, error);
