@@ -20,7 +20,9 @@
 #include "program/log.h"
 #include "program/sometimes.h"
 #include "program/stop.h"
+#include "send.h"
 #include "settle.h"
+#include "turn.h"
 
 #define IDLE_WAIT_MS  1000 /* a stop wakes earlier; heartbeats want to be sent */
 #define CAMPAIGNS_MIN 1024
@@ -34,8 +36,6 @@
 #define INSERT_LONG_MS		 400
 #define INSERT_SHORT_MS		 100
 #define INSERT_DOCUMENTS_MIN 100
-
-#define GATE_WAIT_MS 100 /* for other lanes' inserts; then it is asked again whether to store */
 
 /*
  * Where bodies are small, an insert for each handful of them would spend more on journal, report
@@ -83,7 +83,7 @@ Pipeline *pipeline_new(const Config *config, const BrokerUrl *url, int lane, Err
 		return NULL;
 	}
 	pipeline->store = store_new(config, error);
-	if (pipeline->store != NULL)
+	if (pipeline->store != NULL && send_setup(pipeline, error))
 		return pipeline;
 	pipeline_free(pipeline);
 	return NULL;
@@ -93,6 +93,7 @@ void pipeline_free(Pipeline *pipeline)
 {
 	if (pipeline == NULL)
 		return;
+	send_free(pipeline->sending);
 	receive_free(pipeline->receive);
 	deadletter_free(pipeline->dead);
 	store_free(pipeline->store);
@@ -131,6 +132,7 @@ static bool step_prove(Pipeline *pipeline, void *unused, Error *error)
 /* Nothing to do for a while. */
 static void idle(Pipeline *pipeline)
 {
+	send_idle(pipeline);
 	deadletter_disconnect(pipeline->dead);
 	admit_log_suppressed(pipeline);
 }
@@ -218,6 +220,8 @@ static bool insert(Pipeline *pipeline, bool *retried, Error *error)
 	bool done =
 		store_insert(pipeline->store, pipeline->chunk, pipeline->insert_documents, retried, error);
 
+	if (pipeline->sending == NULL)
+		mark_stored(pipeline, before);
 	if (done)
 		fit_insert(pipeline, pipeline->chunk->stored - before, clock_ms() - begun_ms);
 	return done;
@@ -228,6 +232,8 @@ static bool store_some(Pipeline *pipeline, Storing *storing, Error *error)
 	bool retried = false;
 	bool done;
 
+	/* Not before: the lane may have waited for its turn, or for PostgreSQL, for long. */
+	storing->look |= mark_is_due(pipeline);
 	if (storing->look && !mark_look(pipeline, &storing->set_back, error))
 		return false;
 	if (storing->set_back)
@@ -257,24 +263,13 @@ static bool store_some(Pipeline *pipeline, Storing *storing, Error *error)
 	return done;
 }
 
-/* After take_turn(). A lane that waits for another attempt leaves its place to the others. */
+/* After turn_take(). A lane that waits for another attempt leaves its place to the others. */
 static bool step_store(Pipeline *pipeline, void *storing, Error *error)
 {
 	bool done = store_some(pipeline, storing, error);
 
-	gate_leave();
+	gate_leave(done);
 	return done;
-}
-
-/* Whether the chunk may be stored, asked again until fewer than CAMPAIGN_CONCURRENCY lanes store.
- */
-static Outcome take_turn(Pipeline *pipeline)
-{
-	Outcome outcome;
-
-	while ((outcome = halt_check(pipeline)) == OUTCOME_OK && !gate_enter(GATE_WAIT_MS))
-		receive_heartbeat(pipeline->receive);
-	return outcome;
 }
 
 /* How many of each class are left out: look.c compares it with what PostgreSQL knows. */
@@ -296,32 +291,65 @@ static void note_suppressed(Pipeline *pipeline)
 	}
 }
 
-static Outcome store_chunk(Pipeline *pipeline)
+/*
+ * A sender goes on until it knows what it has claimed, without the queue: what is claimed and not
+ * known is in doubt.
+ */
+static bool goes_on(Pipeline *pipeline, Outcome outcome)
 {
-	Storing storing = {.look = mark_is_due(pipeline)};
-	Chunk *chunk = pipeline->chunk;
+	Error error = {0};
+
+	if (pipeline->sending == NULL || outcome != OUTCOME_RELEASE)
+		return false;
+	SOMETIMES("consumer.claims_without_the_queue");
+	error_set(&error, ERROR_UNREACHABLE, "without the queue: claims wait for a store");
+	log_line(LOG_WARNING, error.text, {"queue", pipeline->queue, 0});
+	receive_close(pipeline->receive);
+	settle_broker_lost(pipeline, &error);
+	return true;
+}
+
+/* Inserts the chunk; OUTCOME_RELEASE if MongoDB was set back. */
+static Outcome insert_chunk(Pipeline *pipeline)
+{
+	Storing storing = {.look = false};
+	const Chunk *chunk = pipeline->chunk;
 	Outcome outcome;
 
 	do
 	{
-		outcome = take_turn(pipeline);
+		outcome = turn_take(pipeline);
 		if (outcome == OUTCOME_OK)
-			outcome = attempt_guarded(pipeline, SERVER_MONGODB, step_store, &storing, take_turn);
-	} while (outcome == OUTCOME_OK && !storing.set_back && chunk->stored < chunk->count);
-	if (outcome == OUTCOME_OK && storing.set_back)
-	{
-		log_line(LOG_WARNING, "MongoDB was set back: it lacks what was stored last",
-				 {"queue", pipeline->queue, 0});
-		return OUTCOME_RELEASE;
-	}
+			outcome = attempt_guarded(pipeline, SERVER_MONGODB, step_store, &storing, turn_take);
+	} while (goes_on(pipeline, outcome) ||
+			 (outcome == OUTCOME_OK && !storing.set_back && chunk->stored < chunk->count));
+	if (outcome != OUTCOME_OK || !storing.set_back)
+		return outcome;
+	log_line(LOG_WARNING, "MongoDB was set back: it lacks what was stored last",
+			 {"queue", pipeline->queue, 0});
+	if (pipeline->sending != NULL)
+		outcome = send_take_back(pipeline);
+	return outcome == OUTCOME_OK ? OUTCOME_RELEASE : outcome;
+}
+
+static Outcome store_chunk(Pipeline *pipeline)
+{
+	Chunk *chunk = pipeline->chunk;
+	Outcome outcome = pipeline->sending != NULL ? send_claim(pipeline) : OUTCOME_OK;
+
 	if (outcome == OUTCOME_OK)
-		mark_stored(pipeline);
+		outcome = insert_chunk(pipeline);
+	if (outcome == OUTCOME_OK && pipeline->sending != NULL)
+		outcome = send_chunk(pipeline);
+	/* Not at the insert: a sender may have taken back the last of them. */
+	if (outcome == OUTCOME_OK && pipeline->sending != NULL)
+		mark_stored(pipeline, 0);
 	if (outcome == OUTCOME_OK && chunk->parked > 0)
 		outcome = park_chunk(pipeline);
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	counters.documents += chunk->count - chunk->parked - chunk->halted - chunk->suppressed;
-	if (chunk->halted > 0)
+	if (chunk->halted > 0 && !stop_requested())
 		log_line(LOG_INFO, "left out: the campaign is paused or cancelled",
 				 {"queue", pipeline->queue, 0}, {"documents", NULL, chunk->halted});
 	chunk_leave_out_halted(chunk);

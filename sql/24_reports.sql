@@ -17,6 +17,10 @@ BEGIN
     SELECT p.error INTO problem FROM campaign.progress p
     WHERE p.campaign_id = target.id AND p.failed <> '{}' ORDER BY p.class LIMIT 1;
     outcome := CASE WHEN FOUND THEN 'failed' ELSE 'sent' END;
+    IF outcome = 'sent' THEN
+        problem := campaign.fates_problem(target.id);
+        outcome := CASE WHEN problem IS NULL THEN 'sent' ELSE 'failed' END;
+    END IF;
     IF target.id IS NULL OR NOT campaign.transition_allowed(target.status, outcome) OR EXISTS (
         SELECT FROM campaign.progress p
         WHERE p.campaign_id = target.id AND NOT p.stored @> int8range(1, p.total + 1)) THEN
@@ -32,7 +36,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.campaign_complete(text) IS
-'Ends a campaign that is stored completely: sent, or failed after a conflict. False if it is not complete, or if somebody holds its lock: then outbox_finish() ends it later.';
+'Ends a campaign that is stored completely: sent, or failed after a conflict, or if a sender reached nobody. False if it is not complete, or if somebody holds its lock: then outbox_finish() ends it later.';
 
 CREATE FUNCTION campaign.report_primary_check() RETURNS void
 LANGUAGE plpgsql STABLE
@@ -119,22 +123,6 @@ END
 $$;
 COMMENT ON FUNCTION campaign.report_ends(text, campaign.recipient_class, int8multirange) IS
 'Whether a campaign ends once these ranges of a class are reported. Locks its progress.';
-
--- A class of 100 is over before anybody asks how long it will take.
-CREATE FUNCTION campaign.sample_take(campaign_id text, class campaign.recipient_class) RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    UPDATE campaign.progress p
-    SET samples = campaign.samples_add(p.samples, clock_timestamp(), campaign.stored_count(p.stored)),
-        sample_after = clock_timestamp() + least(greatest((clock_timestamp() - p.started_at) / 100,
-                                                          interval '250 milliseconds'), interval '5 seconds')
-    WHERE p.campaign_id = sample_take.campaign_id AND p.class = sample_take.class;
-END
-$$;
-COMMENT ON FUNCTION campaign.sample_take(text, campaign.recipient_class) IS
-'Notes how much of a class is stored at this moment: every 250 ms, in a long run less often.';
 
 CREATE FUNCTION campaign.report_checked(
     campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[], checked text[],
