@@ -113,11 +113,18 @@ static bool check_postgresql(const Config *config, char *detail, Error *error)
 		"campaign.report_open(text)",
 		"campaign.report_checked(text[],text[],bigint[],bigint[],text[],boolean[])",
 		"campaign.report_gap(text,text,bigint)", "campaign.report_conflict(text,text,bigint,text)",
-		"campaign.proof_next(timestamptz)"};
+		"campaign.proof_next(timestamptz)",
+		/* Only senders need these. */
+		"campaign.sender_begin(text,text,text,jsonb,text,text)",
+		"campaign.report_fates(text[],text[],bigint[],bigint[],text[],boolean[],text,jsonb,bigint,"
+		"bigint,bigint)"};
+	size_t count = sizeof(signatures) / sizeof(*signatures);
 	PgConnection postgres = report_pgconn(config);
 	bool done = pgconn_open(&postgres, error);
 
-	for (size_t i = 0; done && i < sizeof(signatures) / sizeof(*signatures); i++)
+	if (!gateway_at(config->gateway)->sends)
+		count -= 2;
+	for (size_t i = 0; done && i < count; i++)
 		done = pgconn_may_execute(&postgres, signatures[i], error);
 	if (done)
 	{

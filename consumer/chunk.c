@@ -16,7 +16,7 @@
 #define DOCUMENT_FIXED 128
 #define SHARED_SIZE	   (MESSAGE_TEXT_MAX_BYTES + 256)
 #define DOCUMENT_MAX                                                                               \
-	(SHARED_SIZE + DOCUMENT_FIXED + MESSAGE_ID_MAX + MESSAGE_PHONE_MAX + ATTRIBUTES_BSON_MAX + 64)
+	(SHARED_SIZE + DOCUMENT_FIXED + MESSAGE_ID_MAX + MESSAGE_PHONE_MAX + ATTRIBUTES_BSON_MAX + 192)
 
 Chunk *chunk_new(int capacity)
 {
@@ -77,6 +77,16 @@ bool chunk_is_full(const Chunk *chunk)
 	return chunk->count == chunk->capacity || chunk->used >= CHUNK_BYTES_MAX;
 }
 
+static uint8_t *add_claim(Chunk *chunk, uint8_t *at)
+{
+	static const char nobody[CLAIM_LENGTH];
+
+	at = document_text(at, CHUNK_FIELD_STATUS, CHUNK_SENDING, strlen(CHUNK_SENDING));
+	at = document_text(at, CHUNK_FIELD_CLAIM, nobody, CLAIM_LENGTH);
+	chunk->claim_at = (size_t) (at - chunk->dates) - CLAIM_LENGTH - 1;
+	return at;
+}
+
 void chunk_use(Chunk *chunk, const DecodedBatch *batch)
 {
 	uint8_t *at = chunk->shared;
@@ -94,6 +104,8 @@ void chunk_use(Chunk *chunk, const DecodedBatch *batch)
 	at = document_date(at, "created_at", 0);
 	at = document_date(at, "updated_at", 0);
 	at = document_bool(at, "deleted", false);
+	if (chunk->claims)
+		at = add_claim(chunk, at);
 	*at++ = 0;
 	chunk->dates_length = (size_t) (at - chunk->dates);
 }
@@ -216,6 +228,19 @@ void chunk_stamp(Chunk *chunk)
 
 		(void) document_int64_bytes(dates + first, now_ms);
 		(void) document_int64_bytes(dates + second, now_ms);
+	}
+}
+
+void chunk_claim(Chunk *chunk, const char *claim)
+{
+	for (int place = 0; place < chunk->count; place++)
+	{
+		const bson_t *document = &chunk->documents[place];
+		/* In chunk->bytes, which is ours to write. */
+		uint8_t *dates =
+			(uint8_t *) (uintptr_t) bson_get_data(document) + document->len - chunk->dates_length;
+
+		memcpy(dates + chunk->claim_at, claim, CLAIM_LENGTH);
 	}
 }
 

@@ -21,6 +21,15 @@
  */
 #define CHUNK_BYTES_MAX (2 * 1024 * 1024)
 
+/* A document that is to be sent says by whom: `status` sending, `claim`. */
+#define CHUNK_FIELD_STATUS "status"
+#define CHUNK_FIELD_CLAIM  "claim"
+#define CHUNK_SENDING	   "sending"
+
+/* The id of a sender's session, a dash, and what it counts: so many characters. */
+#define CLAIM_SENDER_LENGTH 24
+#define CLAIM_LENGTH		(CLAIM_SENDER_LENGTH + 1 + 16)
+
 /* Neighbouring seqs of one campaign and class. */
 typedef struct Range
 {
@@ -75,8 +84,10 @@ typedef struct Chunk
 	uint8_t *shared;	/* the fields that a batch's documents share */
 	size_t text_length; /* of the first of them, the campaign's text */
 	size_t shared_length;
-	uint8_t dates[64]; /* created_at, updated_at, deleted and the end; chunk_stamp() sets them */
+	bool claims;		/* its documents say who sends them: chunk_claim() */
+	uint8_t dates[192]; /* created_at, updated_at, deleted, the claim and the end; chunk_stamp() */
 	size_t dates_length;
+	size_t claim_at; /* place of the claim's text in `dates` */
 	const DecodedBatch *batch;
 	uint8_t prefix[MESSAGE_DOCUMENT_PREFIX_SIZE];
 } Chunk;
@@ -114,6 +125,9 @@ static inline int range_documents(const Range *range)
 
 /* All documents are being stored now: their dates say so. */
 void chunk_stamp(Chunk *chunk);
+
+/* Who sends them, on documents of a chunk with `claims`: CLAIM_LENGTH characters. */
+void chunk_claim(Chunk *chunk, const char *claim);
 
 bool chunk_is_full(const Chunk *chunk);
 

@@ -4,6 +4,9 @@
 #include "config.h"
 
 #include <string.h>
+#include <time.h>
+
+static const char *const IN_DOUBT[] = {"hold", "resend", NULL};
 
 static const Option OPTIONS[] = {
 	{"AMQP_URL", "amqp-url", "URL", NULL, "RabbitMQ: amqp:// or amqps://", OPTION_URL,
@@ -43,6 +46,32 @@ static const Option OPTIONS[] = {
 	{"CAMPAIGN_VERIFY_SENT", "verify-sent", "no|yes", "no",
 	 "compare each campaign once it is sent, when there is nothing else to do", OPTION_SWITCH,
 	 OPTION_PLACE(verify_sent), .words = OPTION_NO_YES},
+	{"CAMPAIGN_GATEWAY", "gateway", "store|simulate|http", "store",
+	 "what becomes of a message besides being stored", OPTION_WORD, OPTION_PLACE(gateway),
+	 .words = GATEWAY_NAMES},
+	{"CAMPAIGN_IN_FLIGHT", "in-flight", "N", "1",
+	 "messages being sent at the same time from one queue, 1 to 2000", OPTION_NUMBER,
+	 OPTION_PLACE(gateways.in_flight), 1, 2000},
+	{"CAMPAIGN_GATEWAY_TEMPLATE", "gateway-template", "FILE", "",
+	 "http: what a request to the provider looks like, and what its answer means", OPTION_TEXT,
+	 OPTION_PLACE(gateways.template)},
+	{"CAMPAIGN_IN_DOUBT", "in-doubt", "hold|resend", "hold",
+	 "messages that a sender has begun and that may have been sent", OPTION_WORD,
+	 OPTION_PLACE(in_doubt), .words = IN_DOUBT},
+	{"CAMPAIGN_SENDER_NAME", "sender-name", "NAME", "",
+	 "of this sender, in lists; empty: the host's", OPTION_TEXT, OPTION_PLACE(sender_name)},
+	{"CAMPAIGN_MEAN", "mean", "MS", "100", "simulate: mean time of a message, 0 to 600000",
+	 OPTION_NUMBER, OPTION_PLACE(gateways.mean_ms), 0, 600000},
+	{"CAMPAIGN_DISTRIBUTION", "distribution", "normal|exponential|uniform", "normal",
+	 "simulate: distribution of the time", OPTION_WORD, OPTION_PLACE(gateways.distribution),
+	 .words = GATEWAY_DISTRIBUTIONS},
+	{"CAMPAIGN_DEVIATION", "deviation", "MS", "20",
+	 "simulate: standard deviation of the time, 0 to 600000; not for exponential", OPTION_NUMBER,
+	 OPTION_PLACE(gateways.deviation_ms), 0, 600000},
+	{"CAMPAIGN_FAILURE_RATE", "failure-rate", "RATE", "0", "simulate: share that fails, 0 to 1",
+	 OPTION_TEXT, OPTION_PLACE(gateways.failure_rate)},
+	{"CAMPAIGN_SEED", "seed", "N", "0", "simulate: seed of the series; 0: another one each time",
+	 OPTION_NUMBER, OPTION_PLACE(gateways.seed), 0, 2147483647},
 	OPTION_LOG_FORMAT,
 	OPTION_LOG_LEVEL,
 };
@@ -60,7 +89,11 @@ const OptionTable CONFIG_TABLE = {
 SettingsAction config_load(int argc, char *const argv[], char *const environment[], Config *config,
 						   Error *error)
 {
+	struct timespec now;
+
 	memset(config, 0, sizeof(*config));
+	clock_gettime(CLOCK_REALTIME, &now);
+	config->started_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	return settings_load(&CONFIG_TABLE, argc, argv, environment, config, config->unknown, error);
 }
 

@@ -6,10 +6,19 @@
 #define CAMPAIGN_CONSUMER_CONFIG_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "contract/error.h"
+#include "gateway.h"
 #include "program/log.h"
 #include "program/settings.h"
+
+/* What is done with a message that a sender has claimed and that may have been sent. */
+typedef enum ConfigInDoubt
+{
+	IN_DOUBT_HOLD,	/* nothing: a person decides */
+	IN_DOUBT_RESEND /* it is sent again, with the same identifier */
+} ConfigInDoubt;
 
 typedef struct Config
 {
@@ -26,6 +35,11 @@ typedef struct Config
 	int timeout_s;	 /* to connect, and for an answer of the broker */
 	char verify[64]; /* a campaign to prove, instead of running; "": none */
 	int verify_sent; /* 1: proves each campaign once it is sent */
+	int gateway;	 /* a place in GATEWAY_NAMES */
+	int in_doubt;	 /* a ConfigInDoubt */
+	char sender_name[64];
+	GatewaySettings gateways;
+	int64_t started_ms; /* no setting: when the program read them, since 1970 */
 	LogFormat log_format;
 	LogLevel log_level;
 	char unknown[LAYERS_UNKNOWN_SIZE]; /* a CAMPAIGN_* in the environment that is no setting; "":

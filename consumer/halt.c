@@ -111,6 +111,29 @@ Outcome halt_check(Pipeline *pipeline)
 	return OUTCOME_OK;
 }
 
+Outcome halt_look(Pipeline *pipeline, int64_t *asked_ms)
+{
+	RangeList *ranges = &pipeline->chunk->ranges;
+	int64_t now_ms = clock_ms();
+	Outcome outcome;
+
+	if (now_ms - *asked_ms < ANSWER_MS)
+		return OUTCOME_OK;
+	outcome = attempt_once(pipeline, SERVER_POSTGRESQL, step_ask, NULL);
+	if (outcome != OUTCOME_OK)
+		return outcome;
+	*asked_ms = now_ms;
+	for (int i = 0; i < ranges->count; i++)
+	{
+		Range *range = &ranges->items[i];
+		bool halted = report_is_halted(pipeline->report, range->campaign_id);
+
+		remember(pipeline, range->campaign_id, halted, now_ms);
+		range->halted |= halted;
+	}
+	return OUTCOME_OK;
+}
+
 static Outcome ask_again(Pipeline *pipeline, const Range *range)
 {
 	const PositionCampaign *campaign;

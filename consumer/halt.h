@@ -20,4 +20,10 @@ Outcome halt_check(Pipeline *pipeline);
  */
 Outcome halt_ask_for_dropped(Pipeline *pipeline);
 
+/*
+ * While the chunk is being sent: asks, once, if the last answer is not fresh, and marks the ranges
+ * of campaigns that are halted. Not OK if PostgreSQL did not answer.
+ */
+Outcome halt_look(Pipeline *pipeline, int64_t *asked_ms);
+
 #endif /* CAMPAIGN_CONSUMER_HALT_H */

@@ -63,6 +63,7 @@ typedef struct Pipeline
 	DeadLetter *dead;
 	Store *store;
 	Report *report;
+	struct Sending *sending; /* NULL: the gateway only stores */
 	PositionTable *positions;
 	Chunk *chunk;
 	Mark mark;

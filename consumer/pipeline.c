@@ -20,6 +20,7 @@
 #include "program/log.h"
 #include "program/sometimes.h"
 #include "program/stop.h"
+#include "send.h"
 #include "settle.h"
 #include "turn.h"
 
@@ -82,7 +83,7 @@ Pipeline *pipeline_new(const Config *config, const BrokerUrl *url, int lane, Err
 		return NULL;
 	}
 	pipeline->store = store_new(config, error);
-	if (pipeline->store != NULL)
+	if (pipeline->store != NULL && send_setup(pipeline, error))
 		return pipeline;
 	pipeline_free(pipeline);
 	return NULL;
@@ -92,6 +93,7 @@ void pipeline_free(Pipeline *pipeline)
 {
 	if (pipeline == NULL)
 		return;
+	send_free(pipeline->sending);
 	receive_free(pipeline->receive);
 	deadletter_free(pipeline->dead);
 	store_free(pipeline->store);
@@ -130,6 +132,7 @@ static bool step_prove(Pipeline *pipeline, void *unused, Error *error)
 /* Nothing to do for a while. */
 static void idle(Pipeline *pipeline)
 {
+	send_idle(pipeline);
 	deadletter_disconnect(pipeline->dead);
 	admit_log_suppressed(pipeline);
 }
@@ -217,7 +220,8 @@ static bool insert(Pipeline *pipeline, bool *retried, Error *error)
 	bool done =
 		store_insert(pipeline->store, pipeline->chunk, pipeline->insert_documents, retried, error);
 
-	mark_stored(pipeline, before);
+	if (pipeline->sending == NULL)
+		mark_stored(pipeline, before);
 	if (done)
 		fit_insert(pipeline, pipeline->chunk->stored - before, clock_ms() - begun_ms);
 	return done;
@@ -287,10 +291,29 @@ static void note_suppressed(Pipeline *pipeline)
 	}
 }
 
-static Outcome store_chunk(Pipeline *pipeline)
+/*
+ * A sender goes on until it knows what it has claimed, without the queue: what is claimed and not
+ * known is in doubt.
+ */
+static bool goes_on(Pipeline *pipeline, Outcome outcome)
+{
+	Error error = {0};
+
+	if (pipeline->sending == NULL || outcome != OUTCOME_RELEASE)
+		return false;
+	SOMETIMES("consumer.claims_without_the_queue");
+	error_set(&error, ERROR_UNREACHABLE, "without the queue: claims wait for a store");
+	log_line(LOG_WARNING, error.text, {"queue", pipeline->queue, 0});
+	receive_close(pipeline->receive);
+	settle_broker_lost(pipeline, &error);
+	return true;
+}
+
+/* Inserts the chunk; OUTCOME_RELEASE if MongoDB was set back. */
+static Outcome insert_chunk(Pipeline *pipeline)
 {
 	Storing storing = {.look = false};
-	Chunk *chunk = pipeline->chunk;
+	const Chunk *chunk = pipeline->chunk;
 	Outcome outcome;
 
 	do
@@ -298,19 +321,35 @@ static Outcome store_chunk(Pipeline *pipeline)
 		outcome = turn_take(pipeline);
 		if (outcome == OUTCOME_OK)
 			outcome = attempt_guarded(pipeline, SERVER_MONGODB, step_store, &storing, turn_take);
-	} while (outcome == OUTCOME_OK && !storing.set_back && chunk->stored < chunk->count);
-	if (outcome == OUTCOME_OK && storing.set_back)
-	{
-		log_line(LOG_WARNING, "MongoDB was set back: it lacks what was stored last",
-				 {"queue", pipeline->queue, 0});
-		return OUTCOME_RELEASE;
-	}
+	} while (goes_on(pipeline, outcome) ||
+			 (outcome == OUTCOME_OK && !storing.set_back && chunk->stored < chunk->count));
+	if (outcome != OUTCOME_OK || !storing.set_back)
+		return outcome;
+	log_line(LOG_WARNING, "MongoDB was set back: it lacks what was stored last",
+			 {"queue", pipeline->queue, 0});
+	if (pipeline->sending != NULL)
+		outcome = send_take_back(pipeline);
+	return outcome == OUTCOME_OK ? OUTCOME_RELEASE : outcome;
+}
+
+static Outcome store_chunk(Pipeline *pipeline)
+{
+	Chunk *chunk = pipeline->chunk;
+	Outcome outcome = pipeline->sending != NULL ? send_claim(pipeline) : OUTCOME_OK;
+
+	if (outcome == OUTCOME_OK)
+		outcome = insert_chunk(pipeline);
+	if (outcome == OUTCOME_OK && pipeline->sending != NULL)
+		outcome = send_chunk(pipeline);
+	/* Not at the insert: a sender may have taken back the last of them. */
+	if (outcome == OUTCOME_OK && pipeline->sending != NULL)
+		mark_stored(pipeline, 0);
 	if (outcome == OUTCOME_OK && chunk->parked > 0)
 		outcome = park_chunk(pipeline);
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	counters.documents += chunk->count - chunk->parked - chunk->halted - chunk->suppressed;
-	if (chunk->halted > 0)
+	if (chunk->halted > 0 && !stop_requested())
 		log_line(LOG_INFO, "left out: the campaign is paused or cancelled",
 				 {"queue", pipeline->queue, 0}, {"documents", NULL, chunk->halted});
 	chunk_leave_out_halted(chunk);

@@ -124,10 +124,15 @@ static void warn_of_limit(const char *without)
 static bool consume(Receive *receive, Error *error)
 {
 	amqp_connection_state_t connection = receive->connection;
+	const Config *config = receive->config;
+	int prefetch = config->prefetch;
 	char what[MESSAGE_QUEUE_NAME_MAX + 32];
 
+	/* What waits here for a sender could be sent by another one. */
+	if (gateway_at(config->gateway)->sends && prefetch > config->gateways.in_flight)
+		prefetch = config->gateways.in_flight;
 	snprintf(what, sizeof(what), "cannot consume %s", receive->queue);
-	if (amqp_basic_qos(connection, CHANNEL, 0, (uint16_t) receive->config->prefetch, false) == NULL)
+	if (amqp_basic_qos(connection, CHANNEL, 0, (uint16_t) prefetch, false) == NULL)
 		return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
 	if (amqp_basic_consume(connection, CHANNEL, amqp_cstring_bytes(receive->queue),
 						   amqp_empty_bytes, false, false, false, amqp_empty_table) == NULL)

@@ -41,9 +41,10 @@ struct Report
 	PgConnection postgres;
 	bool pending;
 	Array arrays[ARRAYS];
-	PGresult *position;	 /* the answer of report_position() */
-	PGresult *halted;	 /* the answer of report_halted() */
-	PGresult *unchecked; /* the answer in which classes to look at stand; NULL: none */
+	const ReportExtra *extra; /* NULL: not a sender's */
+	PGresult *position;		  /* the answer of report_position() */
+	PGresult *halted;		  /* the answer of report_halted() */
+	PGresult *unchecked;	  /* the answer in which classes to look at stand; NULL: none */
 };
 
 /* Bytes one range takes in the longest array: an id or a number, and a comma. */
@@ -92,6 +93,20 @@ void report_free(Report *report)
 	free(report);
 }
 
+/* What a sender needs besides. */
+static bool extend(Report *report, Error *error)
+{
+	const ReportExtra *extra = report->extra;
+
+	return extra == NULL || (pgconn_prepare(&report->postgres, &extra->statement, error) &&
+							 extra->opened(&report->postgres, extra->argument, error));
+}
+
+void report_extend(Report *report, const ReportExtra *extra)
+{
+	report->extra = extra;
+}
+
 /* Connects if that is not done. */
 static bool ready(Report *report, Error *error)
 {
@@ -101,15 +116,15 @@ static bool ready(Report *report, Error *error)
 		return true;
 	if (pgconn_open(postgres, error) && pgconn_prepare(postgres, &POSITION, error) &&
 		pgconn_prepare(postgres, &HALTED, error) && pgconn_prepare(postgres, &STORED, error) &&
-		pgconn_prepare(postgres, &GAP, error) && pgconn_prepare(postgres, &CONFLICT, error))
+		pgconn_prepare(postgres, &GAP, error) && pgconn_prepare(postgres, &CONFLICT, error) &&
+		extend(report, error))
 		return true;
 	/* Half prepared is not ready: start over next time. */
 	pgconn_close(postgres);
 	return false;
 }
 
-/* One query and its answer. */
-static PGresult *query(Report *report, const PgStatement *statement, const char *const *values,
+PGresult *report_query(Report *report, const PgStatement *statement, const char *const *values,
 					   Error *error)
 {
 	if (!ready(report, error) || !pgconn_send(&report->postgres, statement, values, error))
@@ -127,11 +142,11 @@ bool report_prove(Report *report, Error *error)
 	if (report_is_pending(report))
 		return true;
 	/* A server that is read-only says so here. */
-	result = query(report, &POSITION, nobody, error);
+	result = report_query(report, &POSITION, nobody, error);
 	PQclear(result);
 	if (result == NULL)
 		return false;
-	result = query(report, &STORED, nothing, error);
+	result = report_query(report, &STORED, nothing, error);
 	PQclear(result);
 	return result != NULL;
 }
@@ -140,7 +155,7 @@ bool report_position(Report *report, const char *campaign_id, ReportClass classe
 					 Error *error)
 {
 	const char *values[] = {campaign_id};
-	PGresult *result = query(report, &POSITION, values, error);
+	PGresult *result = report_query(report, &POSITION, values, error);
 
 	if (result == NULL)
 		return false;
@@ -209,7 +224,7 @@ bool report_halted(Report *report, const RangeList *ranges, Error *error)
 			array_add_text(&report->arrays[0], ranges->items[i].campaign_id);
 	}
 	values[0] = array_end(&report->arrays[0]);
-	result = query(report, &HALTED, values, error);
+	result = report_query(report, &HALTED, values, error);
 	if (result == NULL)
 		return false;
 	PQclear(report->halted);
@@ -229,7 +244,8 @@ bool report_is_halted(const Report *report, const char *campaign_id)
 
 bool report_send(Report *report, const RangeList *ranges, const CampaignList *checked, Error *error)
 {
-	const char *values[ARRAYS];
+	const char *values[ARRAYS + REPORT_EXTRA_VALUES];
+	const PgStatement *statement = &STORED;
 
 	PQclear(report->unchecked);
 	report->unchecked = NULL;
@@ -248,8 +264,16 @@ bool report_send(Report *report, const RangeList *ranges, const CampaignList *ch
 		array_add_text(&report->arrays[4], checked->ids[i]);
 	for (int i = 0; i < ARRAYS; i++)
 		values[i] = array_end(&report->arrays[i]);
-	report->pending =
-		ready(report, error) && pgconn_send(&report->postgres, &STORED, values, error);
+	report->pending = false;
+	if (!ready(report, error))
+		return false;
+	/* A new session has new ones. */
+	if (report->extra != NULL)
+	{
+		statement = &report->extra->statement;
+		memcpy(values + ARRAYS, report->extra->values, sizeof(report->extra->values));
+	}
+	report->pending = pgconn_send(&report->postgres, statement, values, error);
 	return report->pending;
 }
 
@@ -307,7 +331,7 @@ bool report_gap(Report *report, const char *campaign_id, MessageClass class, int
 	PGresult *result;
 
 	snprintf(digits, sizeof(digits), "%" PRId64, next);
-	result = query(report, &GAP, values, error);
+	result = report_query(report, &GAP, values, error);
 	PQclear(result);
 	return result != NULL;
 }
@@ -320,7 +344,7 @@ bool report_conflict(Report *report, const char *campaign_id, MessageClass class
 	PGresult *result;
 
 	snprintf(digits, sizeof(digits), "%" PRId64, seq);
-	result = query(report, &CONFLICT, values, error);
+	result = report_query(report, &CONFLICT, values, error);
 	PQclear(result);
 	return result != NULL;
 }

@@ -100,4 +100,28 @@ bool report_gap(Report *report, const char *campaign_id, MessageClass class, int
 bool report_conflict(Report *report, const char *campaign_id, MessageClass class, int64_t seq,
 					 const char *reason, Error *error);
 
+/*
+ * What a sender adds (sender.c): `opened` is called with each new session, and reports take its
+ * statement, with so many values behind those of an ordinary one.
+ */
+#define REPORT_EXTRA_VALUES 5
+
+typedef struct ReportExtra
+{
+	bool (*opened)(PgConnection *postgres, void *argument, Error *error);
+	void *argument;
+	PgStatement statement;
+	const char *values[REPORT_EXTRA_VALUES];
+} ReportExtra;
+
+/* Before the first use; `extra` must outlive the report, and may change between two reports. */
+void report_extend(Report *report, const ReportExtra *extra);
+
+/*
+ * A query of a sender and its answer, in the same session, which is opened if it is not; no report
+ * may be on its way. NULL and *error on failure.
+ */
+PGresult *report_query(Report *report, const PgStatement *statement, const char *const *values,
+					   Error *error);
+
 #endif /* CAMPAIGN_CONSUMER_REPORT_H */

@@ -43,7 +43,7 @@ struct Store
 	int64_t majority_until_ms; /* until then a majority is taken to have what was inserted before */
 };
 
-static bool failed(Error *error, const char *what, const bson_error_t *reason)
+bool store_failed(Error *error, const char *what, const bson_error_t *reason)
 {
 	bool refused =
 		reason->code == CODE_UNAUTHORIZED || reason->code == CODE_AUTHENTICATION_FAILED ||
@@ -168,7 +168,7 @@ static bool knows_clustered(Store *store, bool *clustered, Error *error)
 	*clustered = version >= 503;
 	bson_destroy(command);
 	bson_destroy(&reply);
-	return done || failed(error, "cannot ask the version", &reason);
+	return done || store_failed(error, "cannot ask the version", &reason);
 }
 
 bool store_prepare(Store *store, Error *error)
@@ -194,7 +194,7 @@ bool store_prepare(Store *store, Error *error)
 										&reason) ||
 		   reason.code == CODE_NAMESPACE_EXISTS;
 	bson_destroy(&command);
-	return done || failed(error, "cannot create the collection", &reason);
+	return done || store_failed(error, "cannot create the collection", &reason);
 }
 
 /* No server takes an array for an _id, but before it says so it looks at the user's rights. */
@@ -208,7 +208,7 @@ static bool may_insert(Store *store, Error *error)
 	bson_destroy(options);
 	bson_destroy(document);
 	return done || reason.code == CODE_INVALID_ID || reason.code == CODE_BAD_VALUE ||
-		   failed(error, "cannot insert", &reason);
+		   store_failed(error, "cannot insert", &reason);
 }
 
 /* A linearizable read waits until a majority has confirmed a write of the server's own. */
@@ -226,11 +226,16 @@ static bool has_majority(Store *store, Error *error)
 	(void) mongoc_cursor_next(cursor, &document);
 	/* A server without a replica set has no majority to ask. */
 	done = !mongoc_cursor_error(cursor, &reason) || reason.code == CODE_NOT_A_REPLICA_SET ||
-		   failed(error, "no majority", &reason);
+		   store_failed(error, "no majority", &reason);
 	mongoc_cursor_destroy(cursor);
 	bson_destroy(options);
 	bson_destroy(filter);
 	return done;
+}
+
+mongoc_collection_t *store_collection(Store *store)
+{
+	return store->collection;
 }
 
 bool store_prove(Store *store, Error *error)
@@ -255,7 +260,7 @@ bool store_highest(Store *store, const char *campaign_id, MessageClass class, in
 
 	if (store_read_highest(store->collection, campaign_id, class, highest, &reason))
 		return true;
-	return failed(error, "cannot read what is stored", &reason);
+	return store_failed(error, "cannot read what is stored", &reason);
 }
 
 bool store_count(Store *store, const char *campaign_id, MessageClass class, int64_t first_seq,
@@ -266,7 +271,7 @@ bool store_count(Store *store, const char *campaign_id, MessageClass class, int6
 	if (store_read_count(store->collection, campaign_id, class, first_seq, last_seq, count,
 						 &reason))
 		return true;
-	return failed(error, "cannot count what is stored", &reason);
+	return store_failed(error, "cannot count what is stored", &reason);
 }
 
 bool store_has(Store *store, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE], bool *present,
@@ -276,7 +281,7 @@ bool store_has(Store *store, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE], bool *p
 
 	if (store_read_has(store->collection, id, present, &reason))
 		return true;
-	return failed(error, "cannot read what is stored", &reason);
+	return store_failed(error, "cannot read what is stored", &reason);
 }
 
 /* Collects what is still missing, up to a limit; returns how many. *end: the place behind them. */
@@ -344,7 +349,7 @@ static bool skip_existing(Store *store, Chunk *chunk, Error *error)
 	bson_error_t reason;
 
 	if (!store_read_compare(store->collection, chunk, chunk->stored, false, &reason))
-		return failed(error, "cannot read what is stored", &reason);
+		return store_failed(error, "cannot read what is stored", &reason);
 	/* A write of somebody else that no majority has yet: it will, or it goes away. */
 	if (chunk->states[chunk->stored] == CHUNK_MISSING)
 		return error_set(error, ERROR_UNREACHABLE,
@@ -368,7 +373,7 @@ bool store_look(Store *store, Chunk *chunk, Error *error)
 	}
 	if (store_read_compare(store->collection, chunk, chunk->stored, true, &reason))
 		return true;
-	return failed(error, "cannot read what is stored", &reason);
+	return store_failed(error, "cannot read what is stored", &reason);
 }
 
 bool store_look_for_suppressed(Store *store, Chunk *chunk, Error *error)
@@ -382,7 +387,7 @@ bool store_look_for_suppressed(Store *store, Chunk *chunk, Error *error)
 		store->majority_until_ms = clock_ms() + MAJORITY_MS;
 	}
 	if (!store_read_suppressed(store->collection, chunk, &reason))
-		return failed(error, "cannot read what is stored", &reason);
+		return store_failed(error, "cannot read what is stored", &reason);
 	chunk->doubt = false;
 	return true;
 }
@@ -413,7 +418,7 @@ bool store_insert(Store *store, Chunk *chunk, int limit, bool *retried, Error *e
 		{
 			*retried = true;
 			store->majority_until_ms = 0;
-			return failed(error, "cannot insert", &reason);
+			return store_failed(error, "cannot insert", &reason);
 		}
 		chunk->stored = store->places[index];
 		if (refusal == REFUSAL_FOR_EVER)

@@ -74,4 +74,10 @@ bool store_look_for_suppressed(Store *store, Chunk *chunk, Error *error);
  */
 bool store_insert(Store *store, Chunk *chunk, int limit, bool *retried, Error *error);
 
+/* For claim.c: until store_prepare() or store_wait_longer(). */
+mongoc_collection_t *store_collection(Store *store);
+
+/* Sets *error from the driver's; returns false. */
+bool store_failed(Error *error, const char *what, const bson_error_t *reason);
+
 #endif /* CAMPAIGN_CONSUMER_STORE_H */

@@ -33,9 +33,9 @@ static void put_bounds(bson_t *filter, const char *campaign_id, MessageClass cla
 	bson_append_document_end(filter, &bounds);
 }
 
-static mongoc_cursor_t *find_range(mongoc_collection_t *collection, const char *campaign_id,
-								   MessageClass class, int64_t first_seq, int64_t last_seq,
-								   const bson_t *options)
+mongoc_cursor_t *store_read_range(mongoc_collection_t *collection, const char *campaign_id,
+								  MessageClass class, int64_t first_seq, int64_t last_seq,
+								  const bson_t *options)
 {
 	bson_t filter = BSON_INITIALIZER;
 	mongoc_cursor_t *cursor;
@@ -46,8 +46,7 @@ static mongoc_cursor_t *find_range(mongoc_collection_t *collection, const char *
 	return cursor;
 }
 
-/* The seq in the last five bytes of a document's _id; 0 if it is none of ours. */
-static int64_t document_seq(const bson_t *document)
+int64_t store_read_seq(const bson_t *document)
 {
 	bson_iter_t iter;
 	bson_subtype_t subtype;
@@ -71,13 +70,13 @@ bool store_read_highest(mongoc_collection_t *collection, const char *campaign_id
 	bson_t *options = BCON_NEW("sort", "{", "_id", BCON_INT32(-1), "}", "limit", BCON_INT64(1),
 							   "projection", "{", "_id", BCON_INT32(1), "}");
 	mongoc_cursor_t *cursor =
-		find_range(collection, campaign_id, class, 0, MESSAGE_SEQ_MAX, options);
+		store_read_range(collection, campaign_id, class, 0, MESSAGE_SEQ_MAX, options);
 	const bson_t *document;
 	bool failed;
 
 	*highest = 0;
 	if (mongoc_cursor_next(cursor, &document))
-		*highest = document_seq(document);
+		*highest = store_read_seq(document);
 	failed = mongoc_cursor_error(cursor, reason);
 	mongoc_cursor_destroy(cursor);
 	bson_destroy(options);
@@ -165,7 +164,7 @@ const char *store_read_difference(const bson_t *ours, const bson_t *theirs)
 
 static void mark(Chunk *chunk, const Range *range, const bson_t *document)
 {
-	int64_t seq = document_seq(document);
+	int64_t seq = store_read_seq(document);
 	int place;
 
 	if (seq < range->first_seq || seq > range->last_seq)
@@ -188,7 +187,7 @@ static void mark(Chunk *chunk, const Range *range, const bson_t *document)
 
 static void mark_suppressed(Chunk *chunk, const Range *ranges, int count, const bson_t *document)
 {
-	int64_t seq = document_seq(document);
+	int64_t seq = store_read_seq(document);
 
 	for (int i = 0; i < count; i++)
 	{
@@ -234,7 +233,7 @@ static bool find_suppressed(mongoc_collection_t *collection, Chunk *chunk, const
 	}
 	if (last == 0)
 		return true;
-	cursor = find_range(collection, ranges->campaign_id, ranges->class, first, last, options);
+	cursor = store_read_range(collection, ranges->campaign_id, ranges->class, first, last, options);
 	while (mongoc_cursor_next(cursor, &document))
 		mark_suppressed(chunk, ranges, count, document);
 	failed = mongoc_cursor_error(cursor, reason);
@@ -267,8 +266,8 @@ static bool compare_range(mongoc_collection_t *collection, Chunk *chunk, const R
 
 	if (from > range->first_document)
 		first += from - range->first_document;
-	cursor =
-		find_range(collection, range->campaign_id, range->class, first, range->last_seq, options);
+	cursor = store_read_range(collection, range->campaign_id, range->class, first, range->last_seq,
+							  options);
 	while (mongoc_cursor_next(cursor, &document))
 		mark(chunk, range, document);
 	failed = mongoc_cursor_error(cursor, reason);

@@ -13,6 +13,14 @@
 
 #include "chunk.h"
 
+/* The documents of seqs first_seq … last_seq; the caller destroys the cursor. */
+mongoc_cursor_t *store_read_range(mongoc_collection_t *collection, const char *campaign_id,
+								  MessageClass class, int64_t first_seq, int64_t last_seq,
+								  const bson_t *options);
+
+/* The seq in the last five bytes of a document's _id; 0 if it is none of ours. */
+int64_t store_read_seq(const bson_t *document);
+
 /* Highest seq of a campaign and class; 0 if none. */
 bool store_read_highest(mongoc_collection_t *collection, const char *campaign_id,
 						MessageClass class, int64_t *highest, bson_error_t *reason);

@@ -110,6 +110,9 @@ CREATE TABLE campaign.progress (
     stored int8multirange NOT NULL DEFAULT '{}',
     failed int8multirange NOT NULL DEFAULT '{}',
     suppressed int8multirange NOT NULL DEFAULT '{}',
+    decided int8multirange NOT NULL DEFAULT '{}',
+    undelivered bigint NOT NULL DEFAULT 0,
+    unknown bigint NOT NULL DEFAULT 0,
     error text,
     rewinds integer NOT NULL DEFAULT 0,
     resumes integer NOT NULL DEFAULT 0,
@@ -130,6 +133,9 @@ COMMENT ON COLUMN campaign.progress.published IS 'Highest seq up to which the br
 COMMENT ON COLUMN campaign.progress.stored IS 'The seqs that the consumer has reported: MongoDB holds them, except those in failed. The class is complete when this is {[1,total+1)}.';
 COMMENT ON COLUMN campaign.progress.failed IS 'The seqs that MongoDB refused, or in whose place it holds another message.';
 COMMENT ON COLUMN campaign.progress.suppressed IS 'The seqs that were left out because their numbers are on a suppression list, as the consumer has reported them: MongoDB holds none of them.';
+COMMENT ON COLUMN campaign.progress.decided IS 'The seqs whose fate senders have reported: never sent again, whatever MongoDB loses.';
+COMMENT ON COLUMN campaign.progress.undelivered IS 'How many of them a gateway could not deliver (campaign.fates).';
+COMMENT ON COLUMN campaign.progress.unknown IS 'How many of them a sender began and did not say how it ended (campaign.fates).';
 COMMENT ON COLUMN campaign.progress.error IS 'Why the first of them failed.';
 COMMENT ON COLUMN campaign.progress.rewinds IS 'How often publishing was set back, to what MongoDB holds; a mark from before does not count.';
 COMMENT ON COLUMN campaign.progress.resumes IS 'How many of the rewinds are campaign_resume(); the others mean that confirmed messages were lost.';
@@ -283,6 +289,18 @@ $$;
 COMMENT ON FUNCTION campaign.campaign_name_check(text) IS
 'The name of a campaign as it is stored; an error if it is not valid.';
 
+-- The list of blanks does not depend on the locale of the database.
+CREATE FUNCTION campaign.text_is_blank(value text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT octet_length(value) <= 16384 AND CASE getdatabaseencoding() WHEN 'UTF8'
+        THEN value ~ '^[\s\u00A0\u00AD\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u2064\u3000\uFEFF]*$'
+        ELSE value ~ '^\s*$' END
+$$;
+COMMENT ON FUNCTION campaign.text_is_blank(text) IS
+'Whether there is nothing to see: spaces, line breaks, and what has no width.';
+
 CREATE FUNCTION campaign.campaign_message_check(message text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -291,6 +309,9 @@ BEGIN
     IF coalesce(message, '') = '' OR length(message) > 4096 THEN
         RAISE EXCEPTION 'campaign message is missing or longer than 4096 characters'
             USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF campaign.text_is_blank(message) THEN
+        RAISE EXCEPTION 'campaign message has only blanks' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     -- In a database that does not check texts (SQL_ASCII): the worker could not send an invalid one.
     PERFORM convert_to(message, 'UTF8');

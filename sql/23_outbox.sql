@@ -39,7 +39,8 @@ BEGIN
     RETURN QUERY
     SELECT c.id, p.class::text, CASE p.class WHEN 'VIP' THEN 0 ELSE 1 END, c.ordered, c.status,
         p.total, p.published,
-        CASE WHEN p.stored = '{}' THEN 0 ELSE campaign.stored_through(p.stored) END, p.rewinds,
+        CASE WHEN p.stored = '{}' THEN 0 WHEN c.ordered THEN campaign.stored_through(p.stored)
+             ELSE campaign.stored_count(p.stored) END, p.rewinds,
         p.class > 'VIP' AND EXISTS (
             SELECT FROM campaign.progress earlier
             WHERE earlier.campaign_id = c.id AND earlier.class < p.class
@@ -52,7 +53,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_active(text[]) IS
-'Of these campaigns, what the worker has to publish, or what is published and not stored: a row per class of an unfinished campaign. blocked: an earlier class is not stored completely.';
+'Of these campaigns, what the worker has to publish, or what is published and not stored: a row per class of an unfinished campaign. stored_through: how much is stored, without a gap if it is ordered. blocked: an earlier class is not stored completely.';
 
 CREATE FUNCTION campaign.outbox_template(campaign_id text, class text)
 RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text,
@@ -137,6 +138,8 @@ BEGIN
     WHERE p.campaign_id = outbox_rewind.campaign_id AND p.class = target_class
       AND EXISTS (SELECT FROM campaign.campaigns c WHERE c.id = p.campaign_id
                   AND c.status IN ('queued', 'publishing', 'published', 'paused'))
+      -- What a sender is busy with has not stalled; a second delivery would only wait for it.
+      AND (next_seq IS NOT NULL OR NOT campaign.sender_holds(p.campaign_id, outbox_rewind.class))
     RETURNING p.published INTO restart;
     -- SOMETIMES(worker.rewind_of_what_has_ended): NOT FOUND
     PERFORM campaign.campaign_changed(campaign_id);
@@ -151,7 +154,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_rewind(text, text, bigint) IS
-'Publishes a class again from next_seq, or from the end of what is stored; returns the last seq that stays published, NULL if the campaign is not running. Safe, because storing is idempotent.';
+'Publishes a class again from next_seq, or from the end of what is stored; returns the last seq that stays published, NULL if the campaign is not running, or, without next_seq, if a sender holds some of it. Safe, because storing is idempotent.';
 
 CREATE FUNCTION campaign.outbox_due() RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

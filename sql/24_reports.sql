@@ -17,6 +17,10 @@ BEGIN
     SELECT p.error INTO problem FROM campaign.progress p
     WHERE p.campaign_id = target.id AND p.failed <> '{}' ORDER BY p.class LIMIT 1;
     outcome := CASE WHEN FOUND THEN 'failed' ELSE 'sent' END;
+    IF outcome = 'sent' THEN
+        problem := campaign.fates_problem(target.id);
+        outcome := CASE WHEN problem IS NULL THEN 'sent' ELSE 'failed' END;
+    END IF;
     IF target.id IS NULL OR NOT campaign.transition_allowed(target.status, outcome) OR EXISTS (
         SELECT FROM campaign.progress p
         WHERE p.campaign_id = target.id AND NOT p.stored @> int8range(1, p.total + 1)) THEN
@@ -32,7 +36,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.campaign_complete(text) IS
-'Ends a campaign that is stored completely: sent, or failed after a conflict. False if it is not complete, or if somebody holds its lock: then outbox_finish() ends it later.';
+'Ends a campaign that is stored completely: sent, or failed after a conflict, or if a sender reached nobody. False if it is not complete, or if somebody holds its lock: then outbox_finish() ends it later.';
 
 CREATE FUNCTION campaign.report_primary_check() RETURNS void
 LANGUAGE plpgsql STABLE

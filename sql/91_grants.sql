@@ -1,5 +1,8 @@
 -- Who may do what. Nothing here is PUBLIC.
 
+-- Every function of the API is there by now; these are granted at the end of this file.
+SELECT campaign.api_fields_guard();
+
 -- What somebody has set with ALTER DEFAULT PRIVILEGES has been granted by now, on each object. Functions and types
 -- are PUBLIC's by default, which is dealt with below.
 DO $defaults$
@@ -60,6 +63,12 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_health(text),
     @extschema@.campaign_logs(text, integer),
     @extschema@.campaign_recipients(text, text[], integer),
+    @extschema@.campaign_senders(),
+    @extschema@.campaign_simulate(bigint, bigint, boolean, text, text),
+    @extschema@.campaign_fates(text, text[], text[], integer, text, bigint),
+    @extschema@.campaign_reasons(text),
+    @extschema@.campaign_resolve(text, text, text, text, bigint[]),
+    @extschema@.campaign_retry_failed(text, text[], text),
     @extschema@.campaign_generate(text, bigint, bigint, double precision, boolean, text),
     @extschema@.suppression_add(text, text, text, text),
     @extschema@.suppression_remove(text, text, text, text),
@@ -129,12 +138,24 @@ GRANT EXECUTE ON FUNCTION
     campaign.mail_next()
 TO campaign_mailer;
 
+-- The monitor sees how far campaigns are, and stops them; it sees no recipient and no text.
+GRANT USAGE ON SCHEMA campaign TO campaign_monitor;
+GRANT EXECUTE ON FUNCTION
+    campaign.monitor(integer, integer, text[], text),
+    campaign.monitor_senders(),
+    campaign.monitor_control(text, text)
+TO campaign_monitor;
+
 -- The consumer reports, and proves what is there, and nothing else: it learns hashes, no message.
 GRANT EXECUTE ON FUNCTION
     campaign.report_open(text),
     campaign.report_halted(text[]),
     campaign.report_stored(text[], text[], bigint[], bigint[]),
     campaign.report_checked(text[], text[], bigint[], bigint[], text[], boolean[]),
+    campaign.report_fates(text[], text[], bigint[], bigint[], text[], boolean[], text, jsonb, bigint, bigint, bigint),
+    campaign.sender_begin(text, text, text, jsonb, text, text),
+    campaign.sender_hold(text, text[], text[], bigint[], bigint[]),
+    campaign.sender_living(text[]),
     campaign.report_gap(text, text, bigint),
     campaign.report_waiting(text, text, bigint),
     campaign.report_conflict(text, text, bigint, text),
@@ -157,6 +178,8 @@ TO campaign_anon, campaign_user, campaign_app;
 GRANT EXECUTE ON FUNCTION
     campaign_api.signup(text, text),
     campaign_api.login(text, text),
+    campaign_api.password_forgotten(text),
+    campaign_api.password_reset(text, text),
     campaign_api.token(text)
 TO campaign_anon, campaign_user;
 
@@ -165,7 +188,10 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.logout(),
     campaign_api.password_change(text, text),
     campaign_api.me(),
-    campaign_api.me_update(text),
+    campaign_api.me_code(),
+    campaign_api.me_confirm(text),
+    campaign_api.me_update(text, text, text),
+    campaign_api.me_delete(text, text),
     campaign_api.company_member_invite(text, text),
     campaign_api.invitation_accept(text),
     campaign_api.invitation_decline(text),
@@ -258,6 +284,8 @@ GRANT SELECT, DELETE, UPDATE (name) ON campaign_api.applications TO campaign_use
 GRANT SELECT, DELETE ON campaign_api.tokens TO campaign_user, campaign_app;
 -- Every write to jobs is refused by a trigger, which says so better than a missing privilege.
 GRANT SELECT, INSERT, UPDATE, DELETE ON campaign_api.jobs TO campaign_user, campaign_app;
+
+SELECT campaign.api_fields_grant();
 
 -- Workers that were started before the extension was created sleep until now.
 SELECT campaign.worker_wake();

@@ -13,7 +13,7 @@
 #define OPTION_FILE_SUFFIX		"_FILE"
 #define OPTION_FILE_FLAG_SUFFIX "-file"
 
-#define OPTIONS_MAX 24
+#define OPTIONS_MAX 48
 
 typedef enum OptionKind
 {

@@ -23,6 +23,8 @@ class Proxy:
         self._thawed = threading.Event()
         self._thawed.set()
         self._rate = None
+        self.refused = threading.Event()    # somebody wanted to connect while it was cut
+        self._word = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._listen, daemon=True).start()
@@ -55,6 +57,14 @@ class Proxy:
         """Passes on so many bytes a second of each connection."""
         self._rate = rate
 
+    def swallow_answer(self, word):
+        """The next request with these bytes reaches the server; its answer ends the connection instead of coming
+        back: nobody knows whether it was done."""
+        self._word = word
+
+    def swallowed(self):
+        return self._word is None
+
     def mend(self):
         self._rate = None
         with self._lock:
@@ -70,6 +80,7 @@ class Proxy:
             with self._lock:
                 if not self._open:
                     client.close()
+                    self.refused.set()
                     continue
                 self._sockets.append(client)
             threading.Thread(target=self._connect, args=(client,), daemon=True).start()
@@ -93,6 +104,7 @@ class Proxy:
 
     def _pass_on(self, client, server):
         """Both ways in one thread: a TLS connection is not for two."""
+        deaf = False
         while True:
             ready = [client]
             if self._context is None or not client.pending():
@@ -102,6 +114,10 @@ class Proxy:
                 if not piece:
                     return
                 self._thawed.wait()
+                if source is client and self._word is not None and self._word in piece:
+                    deaf, self._word = True, None
+                elif source is server and deaf:
+                    return
                 if self._rate is not None:
                     threading.Event().wait(len(piece) / self._rate)
                 (server if source is client else client).sendall(piece)

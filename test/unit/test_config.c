@@ -3,7 +3,7 @@
  * what is refused and how it is said (R0.16).
  *
  * links: consumer/config.c lib/program/settings.c lib/program/option.c
- * links: lib/program/dotenv.c lib/contract/error.c lib/contract/utf8.c
+ * links: lib/program/dotenv.c lib/contract/error.c lib/contract/utf8.c consumer/gateway_names.c
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -22,6 +22,10 @@
 #define URLS                                                                                       \
 	"AMQP_URL=amqp://u:secret@h/\nMONGODB_URI=mongodb://u:secret@h\n"                              \
 	"DATABASE_URL=postgresql://u:secret@h/d\n"
+
+/* The gateways themselves are not linked: the table of settings needs their words only. */
+const char *const GATEWAY_NAMES[] = {"store", "simulate", NULL};
+const char *const GATEWAY_DISTRIBUTIONS[] = {"normal", "exponential", "uniform", NULL};
 
 static Config config;
 static Error error;

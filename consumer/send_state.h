@@ -1,0 +1,50 @@
+/*
+ * send_state.h - what a sending lane has in hand besides its chunk, for the
+ * files that work on it: send.c, doubt.c, fate.c.
+ */
+#ifndef CAMPAIGN_CONSUMER_SEND_STATE_H
+#define CAMPAIGN_CONSUMER_SEND_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "claim.h"
+#include "gateway.h"
+#include "sender.h"
+
+typedef enum SendState
+{
+	SEND_NOTHING, /* not to be sent, and nothing to be said of it */
+	SEND_OURS,	  /* claimed by this attempt, and not begun */
+	SEND_BEGUN,	  /* the gateway has it */
+	SEND_ENDED,	  /* there is a result, which MongoDB does not have yet */
+	SEND_KNOWN	  /* MongoDB had the result when it was looked at */
+} SendState;
+
+/* A document of the chunk on its way. */
+typedef struct SendItem
+{
+	SendState state;
+	bool taken; /* its claim was another's: found.claim */
+	Claim found;
+	GatewayResult result;
+	int64_t ended_ms; /* since 1970 */
+	char *attributes; /* what the gateway was given; NULL: none */
+} SendItem;
+
+typedef struct Sending
+{
+	const Gateway *gateway;
+	void *self;
+	Sender *sender;
+	int most;							   /* documents that there is room for */
+	SendItem *items;					   /* by their place in the chunk */
+	uint8_t *decided;					   /* by their place: PostgreSQL knows their fate already */
+	int64_t claims;						   /* how many there were */
+	bool holding;						   /* PostgreSQL thinks that the lane holds something */
+	int64_t halt_ms;					   /* when PostgreSQL was last asked who is halted */
+	char claimer[CLAIM_SENDER_LENGTH + 1]; /* the session that has made the claim */
+	char claim[CLAIM_LENGTH + 1];
+} Sending;
+
+#endif /* CAMPAIGN_CONSUMER_SEND_STATE_H */

@@ -1,0 +1,259 @@
+"""test_senders.py - consumers whose gateway sends: claims, results, fates, and who is thought dead."""
+import contextlib
+import urllib.parse
+
+import pytest
+
+import campaigns
+from campaigns import documents_of, make_numbers, wait_for_status
+from consumers import Consumer, environment
+from proxy import Proxy
+from waiting import wait_until
+
+COUNT = 300
+
+
+@pytest.fixture(name="no_store", autouse=True, scope="module")
+def fixture_no_store(stack):
+    """Instead of the stack's consumer, which only stores."""
+    stack.part("stop", "consumer")
+    try:
+        yield
+    finally:
+        stack.part("start", "consumer")
+
+
+def sender(stack, **changes):
+    """A simulated gateway that takes a moment for each message."""
+    settings = dict(CAMPAIGN_GATEWAY="simulate", CAMPAIGN_MEAN="1", CAMPAIGN_DEVIATION="0", CAMPAIGN_IN_FLIGHT="10",
+                    CAMPAIGN_SEED="7")
+    return Consumer(environment(stack, **{**settings, **changes}))
+
+
+def fates(stack, campaign_id):
+    """state of each seq that is not simply sent"""
+    return dict(stack.sql("SELECT seq, state FROM campaign.fates WHERE campaign_id = %s", campaign_id))
+
+
+def assert_fates_agree(stack, campaign_id, count):
+    """PostgreSQL and MongoDB say the same of each recipient; nobody is missing, nobody twice."""
+    documents = documents_of(stack, campaign_id)
+    assert [one["seq"] for one in documents] == list(range(1, count + 1))
+    known = fates(stack, campaign_id)
+    for one in documents:
+        assert one["status"] == known.get(one["seq"], "sent"), one
+        assert ("sent_at" in one) == (one["status"] == "sent"), one
+        assert one["status"] == "unknown" or ("error" in one) == (one["status"] == "failed"), one
+    answer = campaigns.status(stack, campaign_id)
+    for state in ("sent", "failed", "unknown"):
+        assert answer[state] == sum(one["status"] == state for one in documents), (state, answer)
+    assert answer["pending"] == answer["sending"] == 0
+    verified = stack.one("SELECT campaign_verify(%s)", campaign_id)
+    assert verified["ok"] is not False and verified["expected"] == verified["stored"], verified
+    return answer
+
+
+@pytest.mark.parametrize("rate, ordered, status", [("0", True, "sent"), ("0.3", True, "sent"),
+                                                   ("0.3", False, "sent"), ("1", True, "failed")])
+def test_sent_and_failed_are_all(stack, rate, ordered, status):
+    """R1.2 R5.3: at each failure rate sent + failed = produced, in MongoDB and in PostgreSQL."""
+    with sender(stack, CAMPAIGN_FAILURE_RATE=rate):
+        campaign_id = campaigns.send(stack, make_numbers(COUNT, seed=1), ordered=ordered)
+        wait_for_status(stack, campaign_id, status)
+        answer = assert_fates_agree(stack, campaign_id, COUNT)
+    assert answer["sent"] + answer["failed"] == COUNT
+    # Five standard deviations around the rate.
+    expected = float(rate) * COUNT
+    assert abs(answer["failed"] - expected) <= 5 * (expected * (1 - float(rate))) ** 0.5
+
+
+def held(stack, campaign_id):
+    return campaigns.status(stack, campaign_id)["sending"]
+
+
+def wait_for_held(stack, campaign_id, count):
+    wait_until(f"{count} messages are being sent", lambda: held(stack, campaign_id) == count, interval=0.01)
+
+
+def claimed(stack, campaign_id):
+    return stack.messages.count_documents({"campaign_id": campaign_id, "status": "sending"})
+
+
+def wait_for_claims(stack, campaign_id, count):
+    """Held, and claimed in MongoDB: now they are in the hands of a gateway."""
+    wait_until(f"{count} claims", lambda: claimed(stack, campaign_id) == count, interval=0.01)
+
+
+SLOW = {"CAMPAIGN_MEAN": "600000", "CAMPAIGN_IN_FLIGHT": "4"}
+
+
+def test_killed_sender_is_held(stack):
+    """R1.4 R5.3: what a sender had begun when it died is listed as unknown, and never sent again."""
+    with contextlib.ExitStack() as living:
+        first = living.enter_context(sender(stack, **SLOW))
+        campaign_id = campaigns.send(stack, make_numbers(20, seed=2))
+        wait_for_claims(stack, campaign_id, 4)
+        wait_for_held(stack, campaign_id, 4)
+        # Longer than campaign.stall_timeout: a living sender's work has not stalled.
+        second = living.enter_context(sender(stack))
+        wait_until("the second sender is there", lambda: stack.one(
+            "SELECT count(*) FROM campaign_senders() WHERE alive") == 2)
+        first.process.kill()
+        wait_for_status(stack, campaign_id, "sent")
+        answer = assert_fates_agree(stack, campaign_id, 20)
+        assert (answer["sent"], answer["unknown"]) == (16, 4)
+        assert fates(stack, campaign_id) == {1: "unknown", 2: "unknown", 3: "unknown", 4: "unknown"}
+        assert second.process.poll() is None
+
+
+def test_killed_sender_is_sent_again(stack):
+    """R5.3: with `resend`, by the next sender, with the same identifier."""
+    with contextlib.ExitStack() as living:
+        first = living.enter_context(sender(stack, **SLOW))
+        campaign_id = campaigns.send(stack, make_numbers(20, seed=3))
+        wait_for_claims(stack, campaign_id, 4)
+        before = {one["identifier"] for one in documents_of(stack, campaign_id)}
+        living.enter_context(sender(stack, CAMPAIGN_IN_DOUBT="resend"))
+        first.process.kill()
+        wait_for_status(stack, campaign_id, "sent")
+        answer = assert_fates_agree(stack, campaign_id, 20)
+        assert answer["sent"] == 20
+        assert before <= {one["identifier"] for one in documents_of(stack, campaign_id)}
+
+
+def test_living_sender_is_waited_for(stack):
+    """R1.4: what comes again while its sender lives is neither sent by another, nor published again."""
+    with sender(stack, CAMPAIGN_MEAN="3500", CAMPAIGN_IN_FLIGHT="4", CAMPAIGN_FAILURE_RATE="1") as first:
+        campaign_id = campaigns.send(stack, make_numbers(4, seed=4), ordered=False)
+        wait_for_claims(stack, campaign_id, 4)
+        with sender(stack, CAMPAIGN_LOG_LEVEL="debug"):
+            # The broker gives them to the second one.
+            stack.rabbitmqctl("close_all_user_connections", user_of(stack), "test")
+            wait_for_status(stack, campaign_id, "failed")
+            answer = assert_fates_agree(stack, campaign_id, 4)
+            # The second one would have sent them without a failure.
+            assert answer["failed"] == 4
+            assert answer["rewinds"] == 0
+        assert first.process.poll() is None
+
+
+def user_of(stack):
+    return stack.env["AMQP_URL"].split("//")[1].split(":")[0]
+
+
+def test_stop_gives_back_what_was_not_begun(stack):
+    """R1.4: SIGTERM: what is in flight ends and is reported, the rest is left as if never claimed."""
+    with sender(stack, CAMPAIGN_MEAN="150", CAMPAIGN_IN_FLIGHT="1") as first:
+        campaign_id = campaigns.send(stack, make_numbers(40, seed=5))
+        wait_until("some are sent", lambda: campaigns.status(stack, campaign_id)["sent"] >= 3)
+        assert first.terminate() == 0
+    answer = campaigns.status(stack, campaign_id)
+    assert claimed(stack, campaign_id) == answer["sending"] == answer["unknown"] == 0
+    assert answer["sent"] == campaigns.count_documents(stack, campaign_id) < 40
+    with sender(stack):
+        wait_for_status(stack, campaign_id, "sent")
+        assert assert_fates_agree(stack, campaign_id, 40)["sent"] == 40
+
+
+def test_pause_stops_what_was_not_begun(stack):
+    """R5.2: a pause is obeyed between two messages; what was claimed and not begun is not sent."""
+    with sender(stack, CAMPAIGN_MEAN="100", CAMPAIGN_IN_FLIGHT="2") as only:
+        campaign_id = campaigns.send(stack, make_numbers(30, seed=6))
+        wait_until("some are sent", lambda: campaigns.status(stack, campaign_id)["sent"] >= 4)
+        stack.one("SELECT campaign_pause(%s)", campaign_id)
+        wait_until("nothing is held", lambda: held(stack, campaign_id) == 0)
+        paused = campaigns.status(stack, campaign_id)
+        assert paused["status"] == "paused" and paused["sent"] < 30
+        assert claimed(stack, campaign_id) == 0
+        stack.one("SELECT campaign_resume(%s)", campaign_id)
+        wait_for_status(stack, campaign_id, "sent")
+        assert assert_fates_agree(stack, campaign_id, 30)["sent"] == 30
+        # What was taken back was not lost.
+        assert not only.lines("MongoDB was set back")
+
+
+def test_mongodb_set_back_sends_nothing_twice(stack):
+    """R5.3: what was reported as sent and lost by MongoDB is stored again, and not sent."""
+    with sender(stack, CAMPAIGN_MEAN="100", CAMPAIGN_IN_FLIGHT="2") as first:
+        campaign_id = campaigns.send(stack, make_numbers(30, seed=7))
+        wait_until("some are sent", lambda: campaigns.status(stack, campaign_id)["sent"] >= 6)
+        assert first.terminate() == 0
+    sent = campaigns.status(stack, campaign_id)["sent"]
+    stack.messages.delete_many({"campaign_id": campaign_id, "seq": {"$gt": 2}})
+    with sender(stack, CAMPAIGN_FAILURE_RATE="1") as second:
+        # All that is sent from now on fails: what was sent before must not.
+        wait_for_status(stack, campaign_id, "sent")
+        assert second.process.poll() is None
+    answer = campaigns.status(stack, campaign_id)
+    assert (answer["sent"], answer["failed"]) == (sent, 30 - sent)
+    statuses = [one["status"] for one in documents_of(stack, campaign_id)]
+    assert statuses == ["sent"] * 2 + ["reported"] * (sent - 2) + ["failed"] * (30 - sent)
+
+
+@contextlib.contextmanager
+def proxied(stack, **changes):
+    """A sender with a way to MongoDB that a test can cut, and the proxy on it. What it cannot write, it keeps."""
+    address = urllib.parse.urlsplit(stack.env["MONGODB_URI"])
+    with Proxy((address.hostname, address.port)) as proxy:
+        uri = f"mongodb://127.0.0.1:{proxy.port}/campaign?directConnection=true&serverSelectionTimeoutMS=500"
+        with sender(stack, MONGODB_URI=uri, CAMPAIGN_HOLD="1", CAMPAIGN_LOG_LEVEL="debug", **changes) as only:
+            yield only, proxy
+
+
+def assert_begun_once(only, count):
+    begun = [line["identifier"] for line in only.lines("begun")]
+    assert len(begun) == len(set(begun)) == count
+
+
+def test_lost_answer_to_a_claim(stack):
+    """R5.3: an insert whose answer was lost is read back by its claim when MongoDB is there again: ours, so it is
+    sent, once. The queue is not held meanwhile."""
+    with proxied(stack) as (only, proxy):
+        only.wait_for_line("registered as a sender")
+        proxy.swallow_answer(b"sending")
+        campaign_id = campaigns.send(stack, make_numbers(20, seed=8))
+        wait_until("the answer is lost", proxy.swallowed, interval=0.01)
+        proxy.cut()
+        only.wait_for_line("without the queue: claims")
+        proxy.mend()
+        wait_for_status(stack, campaign_id, "sent")
+        assert assert_fates_agree(stack, campaign_id, 20)["sent"] == 20
+        assert_begun_once(only, 20)
+
+
+def test_results_wait_for_mongodb(stack):
+    """R5.3: what has ended while MongoDB was away is written down later, and does not become unknown."""
+    with proxied(stack, CAMPAIGN_MEAN="500") as (only, proxy):
+        campaign_id = campaigns.send(stack, make_numbers(10, seed=11))
+        wait_for_claims(stack, campaign_id, 10)
+        proxy.cut()
+        only.wait_for_line("without the queue: results")
+        proxy.mend()
+        wait_for_status(stack, campaign_id, "sent")
+        assert assert_fates_agree(stack, campaign_id, 10)["sent"] == 10
+        assert_begun_once(only, 10)
+
+
+def test_lost_session_ends_the_claim(stack):
+    """R1.4: whose session of PostgreSQL is gone begins nothing more, and what is in flight counts."""
+    with sender(stack, CAMPAIGN_MEAN="250", CAMPAIGN_IN_FLIGHT="4", CAMPAIGN_LOG_LEVEL="debug") as only:
+        campaign_id = campaigns.send(stack, make_numbers(20, seed=9))
+        wait_until("a chunk is larger than what is in flight", lambda: held(stack, campaign_id) > 4, interval=0.01)
+        stack.sql("SELECT pg_terminate_backend(pid) FROM campaign.senders WHERE ended_at IS NULL"
+                  " AND held_campaigns = ARRAY[%s]", campaign_id)
+        wait_for_status(stack, campaign_id, "sent")
+        assert assert_fates_agree(stack, campaign_id, 20)["sent"] == 20
+        assert_begun_once(only, 20)
+
+
+def test_stop_abandons_what_has_no_answer(stack):
+    """R5.3: SIGTERM does not wait for ever for a gateway: what it had begun is unknown."""
+    with sender(stack, **SLOW) as first:
+        campaign_id = campaigns.send(stack, make_numbers(8, seed=10))
+        wait_for_claims(stack, campaign_id, 4)
+        assert first.terminate() == 0
+    assert fates(stack, campaign_id) == {1: "unknown", 2: "unknown", 3: "unknown", 4: "unknown"}
+    assert claimed(stack, campaign_id) == 0
+    with sender(stack):
+        wait_for_status(stack, campaign_id, "sent")
+        assert assert_fates_agree(stack, campaign_id, 8)["sent"] == 4
