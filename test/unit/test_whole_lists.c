@@ -26,7 +26,7 @@
 #include "src/upload/table.h"
 
 #define FILES	  1000 /* of each format */
-#define ROWS	  40  /* of a file, at most */
+#define ROWS	  40   /* of a file, at most */
 #define FILE_SIZE 32768
 
 static unsigned int seed;
