@@ -1,12 +1,15 @@
 # campaign: the extension (PGXS), the consumer, the mailer, and everything around them.
 #
-#   make            extension, consumer and mailer into build/
+#   make            extension, consumer, mailer and monitor into build/
 #   make demo       sets up a bare machine and runs a campaign
 #   make simulate   sets up a bare machine and runs several simulated senders
 #   make test       sets up a bare machine and runs every test
 #   make SOMETIMES=yes    the same as make, into build/sometimes: with the marks of sometimes.h
+#   make conformance      tries campaign-consumer and a consumer in Python against docs/contract
+#   make consumers  the consumers in Go and in Rust, into build/; make conformance-go, conformance-rust
 #   make mutants    shows that the tests notice mistakes
 #   make countries  writes the numbering plans anew, from the Python package phonenumbers
+#   make test-containers    builds the images of docker/, runs them with podman and kills them
 #   make test-debian12, test-debian13    the same on that Debian, in a folder of its own
 #   make install    the extension into the PostgreSQL of PG_CONFIG, the programs into PREFIX
 #
@@ -25,10 +28,11 @@ PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
 MARKS := $(if $(SOMETIMES),-DCAMPAIGN_SOMETIMES)
 
 .DEFAULT_GOAL := all
-.PHONY: all countries extension consumer mailer install setup demo simulate test unit fuzz sql e2e fault model bench mutants \
-	test-debian12 test-debian13 portability sanitize lint clean
+.PHONY: all countries extension consumer mailer monitor install setup demo simulate test unit fuzz sql e2e conformance fault model bench mutants \
+	consumers consumer-go consumer-rust conformance-go conformance-rust \
+	test-containers test-debian12 test-debian13 portability sanitize lint clean
 
-all: extension consumer mailer
+all: extension consumer mailer monitor
 
 setup:
 	@test/stack/install
@@ -46,7 +50,7 @@ test:
 	@$(MAKE) --no-print-directory -s all
 	@test/run
 
-unit fuzz sql e2e fault model bench:
+unit fuzz sql e2e conformance fault model bench:
 	@test/stack/install fuzz model
 	@$(MAKE) --no-print-directory -s all
 	@test/run $@
@@ -66,18 +70,37 @@ countries:
 test-debian12 test-debian13:
 	@test/debian $(@:test-debian%=%) make test WERROR="$(WERROR)"
 
+# Consumers in other languages, from docs/contract alone. Their tools are not needed for anything else.
+consumers: consumer-go consumer-rust
+
+consumer-go:
+	cd consumer/go && go build -trimpath -o $(CURDIR)/$(BUILD)/campaign-consumer-go .
+
+consumer-rust:
+	cd consumer/rust && CARGO_TARGET_DIR=$(CURDIR)/$(BUILD)/rust cargo build --quiet --locked --release
+	cp $(BUILD)/rust/release/campaign-consumer $(BUILD)/campaign-consumer-rust
+
+conformance-go conformance-rust: conformance-%:
+	@test/stack/install
+	@test/conformance/other $*
+
+# A target of its own: it takes minutes, and needs root.
+test-containers: setup
+	@test/containers/run
+
 # What may differ from one Debian to the other; CI runs it on the other one.
 portability: setup
 	@$(MAKE) --no-print-directory -s all
-	@SQL_VERSIONS=own E2E_TESTS="contract flow recovery redelivery" test/run demo sql e2e
+	@SQL_VERSIONS=own E2E_TESTS="contract flow recovery redelivery" test/run demo sql e2e conformance
 
 # The programs with AddressSanitizer and UBSan, through the end-to-end tests.
 sanitize: setup
 	@$(MAKE) --no-print-directory -s extension
-	@$(MAKE) --no-print-directory -s consumer mailer SOMETIMES=yes BUILD=build/sanitize \
+	@$(MAKE) --no-print-directory -s consumer mailer monitor SOMETIMES=yes BUILD=build/sanitize \
 		SANITIZE="-fsanitize=address,undefined -fno-omit-frame-pointer"
 	@CAMPAIGN_CONSUMER=$(CURDIR)/build/sanitize/campaign-consumer \
-		CAMPAIGN_MAILER=$(CURDIR)/build/sanitize/campaign-mailer test/run e2e
+		CAMPAIGN_MAILER=$(CURDIR)/build/sanitize/campaign-mailer \
+		CAMPAIGN_MONITOR=$(CURDIR)/build/sanitize/campaign-monitor test/run e2e conformance
 
 lint:
 	@test/stack/install lint
@@ -102,8 +125,11 @@ install: all
 	install -d "$(DESTDIR)$(PREFIX)/bin"
 	install -m 755 $(BUILD)/campaign-consumer "$(DESTDIR)$(PREFIX)/bin/campaign-consumer"
 	install -m 755 $(BUILD)/campaign-mailer "$(DESTDIR)$(PREFIX)/bin/campaign-mailer"
+	install -m 755 $(BUILD)/campaign-monitor "$(DESTDIR)$(PREFIX)/bin/campaign-monitor"
 	install -d "$(DESTDIR)$(PREFIX)/share/campaign/templates"
 	install -m 644 $(MAILER_TEMPLATES) "$(DESTDIR)$(PREFIX)/share/campaign/templates"
+	install -d "$(DESTDIR)$(PREFIX)/share/campaign/gateways"
+	install -m 644 consumer/gateways/*.json "$(DESTDIR)$(PREFIX)/share/campaign/gateways"
 
 else
 
@@ -120,7 +146,7 @@ PROGRAM_CPPFLAGS := -D_GNU_SOURCE -DCAMPAIGN_VERSION='"$(VERSION)"' $(MARKS) -Il
 objects = $(patsubst %.c,$(BUILD)/%.o,$(wildcard $(addsuffix /*.c,$(1))))
 
 CONSUMER_OBJECTS := $(call objects,consumer lib/contract lib/program)
-CONSUMER_PACKAGES := libmongoc-1.0 libpq
+CONSUMER_PACKAGES := libmongoc-1.0 libcurl libpq
 CONSUMER_LIBS := -lrabbitmq -lssl -lcrypto -lm -lpthread
 
 # The mailer speaks no AMQP: of the contract it links only the errors, and what they need.
@@ -130,12 +156,20 @@ MAILER_PACKAGES := libcurl libpq
 MAILER_LIBS := -lm -lpthread
 MAILER_TEMPLATES := $(wildcard mailer/templates/*)
 
+# The monitor, too, and cuts texts by characters.
+MONITOR_OBJECTS := $(call objects,monitor lib/program) \
+	$(addprefix $(BUILD)/lib/contract/,error.o utf8.o)
+MONITOR_PACKAGES := ncursesw libpq
+MONITOR_LIBS := -lm -lpthread
+
 consumer: $(BUILD)/campaign-consumer
 mailer: $(BUILD)/campaign-mailer
+monitor: $(BUILD)/campaign-monitor
 
 $(BUILD)/lib/%.o: PACKAGES := libpq
 $(BUILD)/consumer/%.o: PACKAGES := $(CONSUMER_PACKAGES)
 $(BUILD)/mailer/%.o: PACKAGES := $(MAILER_PACKAGES)
+$(BUILD)/monitor/%.o: PACKAGES := $(MONITOR_PACKAGES)
 
 $(BUILD)/%.o: %.c Makefile campaign.control
 	@mkdir -p $(@D)
@@ -149,4 +183,7 @@ $(BUILD)/campaign-mailer: $(MAILER_OBJECTS) $(MAILER_TEMPLATES)
 	cp $(MAILER_TEMPLATES) $(BUILD)/templates
 	$(CC) $(SANITIZE) -o $@ $(MAILER_OBJECTS) $$(pkg-config --libs $(MAILER_PACKAGES)) $(MAILER_LIBS)
 
--include $(sort $(CONSUMER_OBJECTS:.o=.d) $(MAILER_OBJECTS:.o=.d))
+$(BUILD)/campaign-monitor: $(MONITOR_OBJECTS)
+	$(CC) $(SANITIZE) -o $@ $^ $$(pkg-config --libs $(MONITOR_PACKAGES)) $(MONITOR_LIBS)
+
+-include $(sort $(CONSUMER_OBJECTS:.o=.d) $(MAILER_OBJECTS:.o=.d) $(MONITOR_OBJECTS:.o=.d))

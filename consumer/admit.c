@@ -114,14 +114,27 @@ static bool decode(Pipeline *pipeline, Outcome *outcome)
 	return true;
 }
 
+/* Whoever stores it looks first whether MongoDB still has what its place was read from. */
+static void note_behind(PositionCampaign *campaign, Range *range)
+{
+	range->read_ms = campaign->read_ms;
+	memcpy(range->behind, campaign->behind, sizeof(range->behind));
+	campaign->unmarked = false;
+}
+
 /* Puts what fits into the chunk. */
-static Outcome add(Pipeline *pipeline, PositionClass *class, bool doubtful)
+static Outcome add(Pipeline *pipeline, PositionCampaign *campaign, bool doubtful)
 {
 	const DecodedBatch *batch = &pipeline->batch;
+	PositionClass *class = &campaign->classes[batch->class];
+	const RangeList *ranges = &pipeline->chunk->ranges;
+	int first = ranges->count;
 
 	pipeline->place = chunk_add(pipeline->chunk, pipeline->place, doubtful);
 	if (pipeline->ordered)
 		class->next = batch->first_seq + pipeline->place;
+	if (campaign->unmarked && ranges->count > first)
+		note_behind(campaign, &ranges->items[first]);
 	return pipeline->place == batch->count ? finish(pipeline) : OUTCOME_OK;
 }
 
@@ -186,14 +199,14 @@ static Outcome admit_known(Pipeline *pipeline, PositionCampaign *campaign, bool 
 	PositionDecision decision = POSITION_STORE;
 
 	if (fits && campaign->halted)
-		return add(pipeline, class, true);
+		return add(pipeline, campaign, true);
 	if (fits && pipeline->ordered)
 		decision = position_decide(class->next, batch->first_seq, last_seq, &from);
 	if (fits && decision == POSITION_STORE)
 	{
 		SOMETIMES_IF(from > batch->first_seq + pipeline->place, "consumer.overlap");
 		pipeline->place = (int) (from - batch->first_seq);
-		return add(pipeline, class, false);
+		return add(pipeline, campaign, false);
 	}
 	if (clock_ms() - campaign->read_ms >= ASK_AGAIN_MS)
 	{

@@ -135,6 +135,7 @@ static void add_range(Chunk *chunk, int64_t seq, bool suppressed, bool doubtful)
 	last->halted = false;
 	last->resumed = false;
 	last->suppressed = suppressed;
+	last->read_ms = 0;
 }
 
 /* The shared fields, with the recipient's own text in the place of the campaign's if it has one. */

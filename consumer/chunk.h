@@ -42,6 +42,8 @@ typedef struct Range
 	bool halted;		/* what MongoDB does not have of it must not be stored; halt.c's */
 	bool resumed;		/* halted, but its campaign is not any more: to be published again */
 	bool suppressed;	/* its recipients were left out: nothing of it is stored */
+	int64_t read_ms;	/* when `behind` was last seen in MongoDB; 0: it is not looked for */
+	uint8_t behind[MESSAGE_DOCUMENT_ID_SIZE]; /* the document that its place was read from */
 } Range;
 
 typedef struct RangeList

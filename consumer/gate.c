@@ -14,6 +14,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t left;
 static bool limited = false;
 static int places;
+static unsigned done_count;
 
 bool gate_setup(int limit, int users, Error *error)
 {
@@ -70,12 +71,23 @@ bool gate_enter(int wait_ms)
 	return entered;
 }
 
-void gate_leave(void)
+void gate_leave(bool done)
 {
 	if (!limited)
 		return;
 	pthread_mutex_lock(&mutex);
 	places++;
+	done_count += done;
 	pthread_cond_signal(&left);
 	pthread_mutex_unlock(&mutex);
+}
+
+unsigned gate_done(void)
+{
+	unsigned count;
+
+	pthread_mutex_lock(&mutex);
+	count = done_count;
+	pthread_mutex_unlock(&mutex);
+	return count;
 }

@@ -14,7 +14,11 @@ bool gate_setup(int limit, int users, Error *error);
 /* Waits so long for a place; false if none has become free. */
 bool gate_enter(int wait_ms);
 
-/* After a gate_enter() that was true. */
-void gate_leave(void);
+/* After a gate_enter() that was true; `done`: the server did what it was asked for. */
+void gate_leave(bool done);
+
+/* How often gate_leave() was called with `done`: while this changes, the server answers somebody.
+ */
+unsigned gate_done(void);
 
 #endif /* CAMPAIGN_CONSUMER_GATE_H */

@@ -9,14 +9,8 @@
 /* Stores, and sends nothing: whoever reads the collection does. */
 static const Gateway GATEWAY_STORE = {.name = "store"};
 
-static const Gateway *const GATEWAYS[] = {&GATEWAY_STORE, &GATEWAY_SIMULATE};
-
-/* In the same order. */
-const char *const GATEWAY_NAMES[] = {"store", "simulate", NULL};
-
-_Static_assert(sizeof(GATEWAY_NAMES) / sizeof(*GATEWAY_NAMES) ==
-				   sizeof(GATEWAYS) / sizeof(*GATEWAYS) + 1,
-			   "each gateway has a name");
+/* In the order of GATEWAY_NAMES. */
+static const Gateway *const GATEWAYS[] = {&GATEWAY_STORE, &GATEWAY_SIMULATE, &GATEWAY_HTTP};
 
 const Gateway *gateway_at(int number)
 {
@@ -31,4 +25,23 @@ const Gateway *gateway_find(const char *name)
 			return GATEWAYS[i];
 	}
 	return NULL;
+}
+
+bool gateway_check(const Gateway *gateway, const GatewaySettings *settings, bool resends,
+				   Error *error)
+{
+	void *self;
+	bool idempotent;
+
+	if (!gateway->sends)
+		return true;
+	self = gateway->open(settings, error);
+	if (self == NULL)
+		return false;
+	idempotent = gateway->is_idempotent == NULL || gateway->is_idempotent(self);
+	gateway->close(self);
+	return idempotent || !resends ||
+		   error_set(error, ERROR_CONFIG,
+					 "CAMPAIGN_IN_DOUBT=resend would send twice: the provider does not know an "
+					 "identifier when it sees it again (\"idempotent\")");
 }

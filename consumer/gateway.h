@@ -25,6 +25,8 @@ typedef struct GatewaySettings
 	int deviation_ms;
 	char failure_rate[16]; /* 0 to 1 */
 	int seed;			   /* 0: another one each time */
+	/* http */
+	char template[2048]; /* a file: docs/gateways.md */
 } GatewaySettings;
 
 /* What the gateway is told about one message. Strings belong to the caller until the result is
@@ -87,7 +89,24 @@ typedef struct Gateway
 
 	/* The settings of its own that others may see, as members of a JSON object; NULL: none. */
 	void (*describe)(const GatewaySettings *settings, char *json, size_t size);
+
+	/*
+	 * Makes no further attempt for what it has: what waits for one comes back at once, as
+	 * GATEWAY_NOT_BEGUN if nothing of it can have been sent, what is under way when it is answered.
+	 * submit() works again when all of it has come back. NULL: there is one attempt.
+	 */
+	void (*settle)(void *self);
+
+	/* Whether an identifier that comes twice is sent once. NULL: it does not matter. */
+	bool (*is_idempotent)(void *self);
 } Gateway;
+
+/*
+ * Whether it can be opened with these settings, and may be given a message again, if that is to be
+ * done. Touches no server. False and *error (ERROR_CONFIG).
+ */
+bool gateway_check(const Gateway *gateway, const GatewaySettings *settings, bool resends,
+				   Error *error);
 
 /* NULL if there is none with this name. */
 const Gateway *gateway_find(const char *name);
@@ -96,8 +115,12 @@ const Gateway *gateway_find(const char *name);
 extern const char *const GATEWAY_NAMES[];
 const Gateway *gateway_at(int number);
 
+extern const char *const GATEWAY_DISTRIBUTIONS[];
+
 /* gateway_simulate.c */
 extern const Gateway GATEWAY_SIMULATE;
-extern const char *const GATEWAY_DISTRIBUTIONS[];
+
+/* gateway_http.c */
+extern const Gateway GATEWAY_HTTP;
 
 #endif /* CAMPAIGN_CONSUMER_GATEWAY_H */

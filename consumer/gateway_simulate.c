@@ -14,9 +14,6 @@
 #include "gateway_random.h"
 #include "program/clock.h"
 
-/* In the order of GatewayDistribution. */
-const char *const GATEWAY_DISTRIBUTIONS[] = {"normal", "exponential", "uniform", NULL};
-
 typedef struct Sending
 {
 	void *tag;

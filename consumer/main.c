@@ -11,6 +11,7 @@
 #include "check.h"
 #include "config.h"
 #include "counters.h"
+#include "gateway.h"
 #include "lane.h"
 #include "program/check_line.h"
 #include "program/log.h"
@@ -169,7 +170,9 @@ static int start(SettingsAction action, Config *config)
 	forget_mongoc_counters();
 	if (*config->unknown != '\0')
 		warn_unknown(config->unknown);
-	if (!check_urls(config, &url, &error))
+	if (!check_urls(config, &url, &error) ||
+		!gateway_check(gateway_at(config->gateway), &config->gateways,
+					   config->in_doubt == IN_DOUBT_RESEND, &error))
 		fprintf(stderr, "campaign-consumer: %s\n", error.text);
 	else if (action == SETTINGS_CHECK)
 		code = check(config, &url);

@@ -10,11 +10,14 @@
 /* Whether it is time to look: much was stored since, or nothing for a while. */
 bool mark_is_due(const Pipeline *pipeline);
 
-/* *set_back: what was stored is not there any more. */
+/*
+ * *set_back: what was stored is not there any more, or what the place of a campaign in the chunk
+ * was read from.
+ */
 bool mark_look(Pipeline *pipeline, bool *set_back, Error *error);
 
-/* The chunk is stored. */
-void mark_stored(Pipeline *pipeline);
+/* The documents of the chunk from `before` on, up to chunk->stored, are stored. */
+void mark_stored(Pipeline *pipeline, int before);
 
 /* Nothing is known any more. */
 void mark_forget(Pipeline *pipeline);

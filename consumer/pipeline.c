@@ -22,6 +22,7 @@
 #include "program/stop.h"
 #include "send.h"
 #include "settle.h"
+#include "turn.h"
 
 #define IDLE_WAIT_MS  1000 /* a stop wakes earlier; heartbeats want to be sent */
 #define CAMPAIGNS_MIN 1024
@@ -35,8 +36,6 @@
 #define INSERT_LONG_MS		 400
 #define INSERT_SHORT_MS		 100
 #define INSERT_DOCUMENTS_MIN 100
-
-#define GATE_WAIT_MS 100 /* for other lanes' inserts; then it is asked again whether to store */
 
 /*
  * Where bodies are small, an insert for each handful of them would spend more on journal, report
@@ -221,6 +220,8 @@ static bool insert(Pipeline *pipeline, bool *retried, Error *error)
 	bool done =
 		store_insert(pipeline->store, pipeline->chunk, pipeline->insert_documents, retried, error);
 
+	if (pipeline->sending == NULL)
+		mark_stored(pipeline, before);
 	if (done)
 		fit_insert(pipeline, pipeline->chunk->stored - before, clock_ms() - begun_ms);
 	return done;
@@ -231,6 +232,8 @@ static bool store_some(Pipeline *pipeline, Storing *storing, Error *error)
 	bool retried = false;
 	bool done;
 
+	/* Not before: the lane may have waited for its turn, or for PostgreSQL, for long. */
+	storing->look |= mark_is_due(pipeline);
 	if (storing->look && !mark_look(pipeline, &storing->set_back, error))
 		return false;
 	if (storing->set_back)
@@ -260,24 +263,13 @@ static bool store_some(Pipeline *pipeline, Storing *storing, Error *error)
 	return done;
 }
 
-/* After take_turn(). A lane that waits for another attempt leaves its place to the others. */
+/* After turn_take(). A lane that waits for another attempt leaves its place to the others. */
 static bool step_store(Pipeline *pipeline, void *storing, Error *error)
 {
 	bool done = store_some(pipeline, storing, error);
 
-	gate_leave();
+	gate_leave(done);
 	return done;
-}
-
-/* Whether the chunk may be stored, asked again until fewer than CAMPAIGN_CONCURRENCY lanes store.
- */
-static Outcome take_turn(Pipeline *pipeline)
-{
-	Outcome outcome;
-
-	while ((outcome = halt_check(pipeline)) == OUTCOME_OK && !gate_enter(GATE_WAIT_MS))
-		receive_heartbeat(pipeline->receive);
-	return outcome;
 }
 
 /* How many of each class are left out: look.c compares it with what PostgreSQL knows. */
@@ -320,15 +312,15 @@ static bool goes_on(Pipeline *pipeline, Outcome outcome)
 /* Inserts the chunk; OUTCOME_RELEASE if MongoDB was set back. */
 static Outcome insert_chunk(Pipeline *pipeline)
 {
-	Storing storing = {.look = mark_is_due(pipeline)};
+	Storing storing = {.look = false};
 	const Chunk *chunk = pipeline->chunk;
 	Outcome outcome;
 
 	do
 	{
-		outcome = take_turn(pipeline);
+		outcome = turn_take(pipeline);
 		if (outcome == OUTCOME_OK)
-			outcome = attempt_guarded(pipeline, SERVER_MONGODB, step_store, &storing, take_turn);
+			outcome = attempt_guarded(pipeline, SERVER_MONGODB, step_store, &storing, turn_take);
 	} while (goes_on(pipeline, outcome) ||
 			 (outcome == OUTCOME_OK && !storing.set_back && chunk->stored < chunk->count));
 	if (outcome != OUTCOME_OK || !storing.set_back)
@@ -349,9 +341,9 @@ static Outcome store_chunk(Pipeline *pipeline)
 		outcome = insert_chunk(pipeline);
 	if (outcome == OUTCOME_OK && pipeline->sending != NULL)
 		outcome = send_chunk(pipeline);
-	/* A sender may have taken back the last of them. */
-	if (outcome == OUTCOME_OK)
-		mark_stored(pipeline);
+	/* Not at the insert: a sender may have taken back the last of them. */
+	if (outcome == OUTCOME_OK && pipeline->sending != NULL)
+		mark_stored(pipeline, 0);
 	if (outcome == OUTCOME_OK && chunk->parked > 0)
 		outcome = park_chunk(pipeline);
 	if (outcome != OUTCOME_OK)

@@ -31,6 +31,8 @@ typedef struct PositionCampaign
 	int64_t asked_ms; /* when PostgreSQL was last asked whether it is halted */
 	bool halted;	  /* it was: paused or cancelled; `next` means nothing then */
 	bool followed;	  /* nothing of it was stored then: all of it was stored since, by this lane */
+	bool unmarked;	  /* `behind` is in MongoDB, and nothing of it was admitted since */
+	uint8_t behind[MESSAGE_DOCUMENT_ID_SIZE]; /* the last document when `next` was read */
 	/* Private to position.c: */
 	int32_t chain;
 	int32_t newer;

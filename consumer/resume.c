@@ -87,6 +87,23 @@ static Outcome report_losses(Pipeline *pipeline, const Standing *standing)
 	return outcome;
 }
 
+/* What the first insert behind it will rely on: mark.c looks for it again. */
+static void note_behind(PositionCampaign *campaign, const Standing *standing)
+{
+	uint8_t prefix[MESSAGE_DOCUMENT_PREFIX_SIZE];
+
+	campaign->unmarked = false;
+	message_document_prefix(standing->campaign_id, prefix);
+	for (int class = 0; class < MESSAGE_CLASSES; class ++)
+	{
+		if (standing->highest[class] == 0)
+			continue;
+		message_document_id(prefix, (MessageClass) class, standing->highest[class],
+							campaign->behind);
+		campaign->unmarked = true;
+	}
+}
+
 static void remember(Pipeline *pipeline, const Standing *standing)
 {
 	PositionCampaign *campaign = position_find(pipeline->positions, standing->campaign_id);
@@ -97,6 +114,7 @@ static void remember(Pipeline *pipeline, const Standing *standing)
 	campaign->asked_ms = standing->asked_ms;
 	campaign->halted = false;
 	campaign->followed = true;
+	note_behind(campaign, standing);
 	for (int class = 0; class < MESSAGE_CLASSES; class ++)
 	{
 		campaign->classes[class].known = standing->classes[class].known;

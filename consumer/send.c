@@ -180,10 +180,11 @@ static bool begin(Pipeline *pipeline, int place)
 /* Where the loop over a chunk is. */
 typedef struct Delivering
 {
-	int range; /* of the next document */
-	int place; /* the next document to begin */
-	int begun; /* without a result */
-	bool over; /* nothing is begun any more */
+	int range;	  /* of the next document */
+	int place;	  /* the next document to begin */
+	int begun;	  /* without a result */
+	bool over;	  /* nothing is begun any more */
+	bool settled; /* the gateway makes no further attempts */
 	bool abandoned;
 	Outcome outcome; /* why, if not OK */
 	int64_t over_ms;
@@ -269,6 +270,9 @@ static void look_around(Pipeline *pipeline, Delivering *delivering)
 		SOMETIMES("consumer.session_lost_while_sending");
 		end(delivering, OUTCOME_RELEASE);
 	}
+	if (delivering->over && !delivering->settled && sending->gateway->settle != NULL)
+		sending->gateway->settle(sending->self);
+	delivering->settled = delivering->over;
 	if (delivering->over && stop_requested() && !delivering->abandoned &&
 		clock_ms() - delivering->over_ms >= STOP_GRACE_MS)
 	{

@@ -34,7 +34,7 @@ static const Option OPTIONS[] = {
 	 "part of Message-IDs after the @; empty: the domain of MAILER_FROM", OPTION_TEXT,
 	 OPTION_PLACE(domain)},
 	{"MAILER_TEMPLATES", "templates", "FOLDER", "",
-	 "folder with welcome.subject, .txt and .html; empty: those that came with the program",
+	 "folder with welcome.subject, .txt, .html and so on; empty: those that came with the program",
 	 OPTION_TEXT, OPTION_PLACE(templates)},
 	{"MAILER_POLL_INTERVAL", "poll-interval", "SECONDS", "60",
 	 "look for mails this often, even without being woken, 1 to 3600", OPTION_NUMBER,
@@ -55,7 +55,7 @@ static const Option OPTIONS[] = {
 const OptionTable CONFIG_TABLE = {
 	.program = "campaign-mailer",
 	.prefix = "MAILER_",
-	.about = "sends the mails that PostgreSQL has queued: the welcome to new users.",
+	.about = "sends the mails that PostgreSQL has queued: welcomes, codes, invitations.",
 	.check = "try PostgreSQL and the SMTP server, with login",
 	.options = OPTIONS,
 	.count = sizeof(OPTIONS) / sizeof(*OPTIONS),

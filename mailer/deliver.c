@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "address.h"
 #include "mail.h"
 #include "program/health.h"
 #include "program/log.h"
@@ -36,7 +35,7 @@
 struct Deliver
 {
 	const Config *config;
-	const Welcome *welcome;
+	const TextsSet *texts;
 	MailSender sender;
 	Queue queue;
 	Smtp *smtp;
@@ -136,6 +135,19 @@ static bool report_closed(Deliver *deliver, const QueueMail *queued, const Error
 	return report_failed(deliver, queued, reason, false, error);
 }
 
+/* False and *reason; ERROR_PROTOCOL: no later attempt would do better. */
+static bool write_mail(const Deliver *deliver, const QueueMail *queued, Mail *mail, Error *reason)
+{
+	const TextsValues values = {queued->email, queued->code, queued->company, queued->inviter};
+	const Texts *texts = texts_find(deliver->texts, queued->kind);
+
+	/* Of a newer extension: a newer mailer can send it. */
+	if (texts == NULL)
+		return error_set(reason, ERROR_CONFIG, "no texts for mails of the kind \"%s\"",
+						 queued->kind);
+	return mail_write(mail, texts, &deliver->sender, queued->id, &values, time(NULL), reason);
+}
+
 /* Sends the mail that we hold; false and *error if PostgreSQL could not be told. */
 static bool send_mail(Deliver *deliver, const QueueMail *queued, Error *error)
 {
@@ -148,12 +160,8 @@ static bool send_mail(Deliver *deliver, const QueueMail *queued, Error *error)
 	SOMETIMES_IF(before != NULL, "mailer.told_later");
 	if (before != NULL)
 		return report_sent(deliver, queued, before, error);
-	/* No later attempt would make it an address. */
-	if (!address_check(queued->email, &reason))
-		return report_failed(deliver, queued, &reason, true, error);
-	if (!mail_write(&mail, deliver->welcome, &deliver->sender, queued->id, queued->email,
-					time(NULL), &reason))
-		return report_failed(deliver, queued, &reason, false, error);
+	if (!write_mail(deliver, queued, &mail, &reason))
+		return report_failed(deliver, queued, &reason, reason.code == ERROR_PROTOCOL, error);
 	outcome = smtp_send(deliver->smtp, &mail, answer, &reason);
 	mail_free(&mail);
 	switch (outcome)
@@ -204,6 +212,7 @@ static bool step(Deliver *deliver, Error *error)
 	QueueMail queued;
 	bool found = false;
 	bool ours = false;
+	bool done;
 	int wait_ms;
 
 	if (!queue_ready(&deliver->queue, error) ||
@@ -216,7 +225,9 @@ static bool step(Deliver *deliver, Error *error)
 		return false;
 	postgresql_is_back(deliver);
 	SOMETIMES_IF(!ours, "mailer.not_ours");
-	return !ours || send_mail(deliver, &queued, error);
+	done = !ours || send_mail(deliver, &queued, error);
+	explicit_bzero(queued.code, sizeof(queued.code));
+	return done;
 }
 
 static void *run(void *argument)
@@ -258,7 +269,7 @@ static bool start(Deliver *deliver, const SmtpUrl *url, Error *error)
 		   error_set(error, ERROR_MEMORY, "cannot start a thread: %s", strerror(failure));
 }
 
-Deliver *deliver_start(const Config *config, const SmtpUrl *url, const Welcome *welcome,
+Deliver *deliver_start(const Config *config, const SmtpUrl *url, const TextsSet *texts,
 					   Error *error)
 {
 	Deliver *deliver = calloc(1, sizeof(*deliver));
@@ -269,7 +280,7 @@ Deliver *deliver_start(const Config *config, const SmtpUrl *url, const Welcome *
 		return NULL;
 	}
 	deliver->config = config;
-	deliver->welcome = welcome;
+	deliver->texts = texts;
 	deliver->sender = (MailSender){config->from, config->from_name, config->domain};
 	deliver->queue = queue_new(config);
 	if (start(deliver, url, error))

@@ -10,12 +10,12 @@
 #include "config.h"
 #include "contract/error.h"
 #include "smtp_url.h"
-#include "welcome.h"
+#include "texts.h"
 
 typedef struct Deliver Deliver;
 
 /* Starts the thread; what is given must outlive it. NULL and *error on failure. */
-Deliver *deliver_start(const Config *config, const SmtpUrl *url, const Welcome *welcome,
+Deliver *deliver_start(const Config *config, const SmtpUrl *url, const TextsSet *texts,
 					   Error *error);
 
 /* Whether the thread still runs: it ends after stop_request(), or when it cannot go on. */

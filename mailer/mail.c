@@ -21,14 +21,17 @@ static bool write_headers(Mail *mail, const MailSender *sender, const char *job_
 		   headers_message_id(job_id, sender->domain, mail->headers[4], error);
 }
 
-bool mail_write(Mail *mail, const Welcome *welcome, const MailSender *sender, const char *job_id,
-				const char *email, time_t now, Error *error)
+bool mail_write(Mail *mail, const Texts *texts, const MailSender *sender, const char *job_id,
+				const TextsValues *values, time_t now, Error *error)
 {
 	memset(mail, 0, sizeof(*mail));
-	if (!address_check(email, error))
+	if (!address_check(values->email, error))
 		return false;
-	snprintf(mail->recipient, sizeof(mail->recipient), "%s", email);
-	if (!welcome_fill(welcome, mail->recipient, &mail->body))
+	/* It was mailed for an address that its user no longer has. */
+	if (*values->code == '\0' && strstr(texts->text, "{code}") != NULL)
+		return error_set(error, ERROR_PROTOCOL, "there is no code for this mail any more");
+	snprintf(mail->recipient, sizeof(mail->recipient), "%s", values->email);
+	if (!texts_fill(texts, values, &mail->body))
 		return error_set(error, ERROR_MEMORY, "out of memory");
 	if (write_headers(mail, sender, job_id, now, error))
 		return true;
@@ -38,5 +41,5 @@ bool mail_write(Mail *mail, const Welcome *welcome, const MailSender *sender, co
 
 void mail_free(Mail *mail)
 {
-	welcome_free(&mail->body);
+	texts_free(&mail->body);
 }

@@ -11,7 +11,7 @@
 #include "address.h"
 #include "contract/error.h"
 #include "headers.h"
-#include "welcome.h"
+#include "texts.h"
 
 #define MAIL_HEADERS 6
 
@@ -27,15 +27,15 @@ typedef struct Mail
 {
 	char recipient[ADDRESS_MAX + 1];
 	char headers[MAIL_HEADERS][HEADERS_LINE_SIZE]; /* From To Date Subject Message-ID ... */
-	Welcome body;								   /* owned */
+	Texts body;									   /* owned */
 } Mail;
 
 /*
- * The welcome mail of a job; mail_free() frees it. False and *error: with
- * ERROR_PROTOCOL the address cannot be written to, whenever it is tried again.
+ * The mail of a job, to values->email; mail_free() frees it. False and *error: with
+ * ERROR_PROTOCOL it cannot be written, whenever it is tried again: no address, or no code.
  */
-bool mail_write(Mail *mail, const Welcome *welcome, const MailSender *sender, const char *job_id,
-				const char *email, time_t now, Error *error);
+bool mail_write(Mail *mail, const Texts *texts, const MailSender *sender, const char *job_id,
+				const TextsValues *values, time_t now, Error *error);
 
 void mail_free(Mail *mail);
 

@@ -17,7 +17,7 @@
 #include "program/program.h"
 #include "program/stop.h"
 #include "smtp_url.h"
-#include "welcome.h"
+#include "texts.h"
 
 #ifndef CAMPAIGN_VERSION
 #define CAMPAIGN_VERSION "development"
@@ -46,7 +46,7 @@ static void wait_for_end(const Deliver *deliver, int signals)
 	}
 }
 
-static int run(const Config *config, const SmtpUrl *url, const Welcome *welcome)
+static int run(const Config *config, const SmtpUrl *url, const TextsSet *texts)
 {
 	Error error = {0};
 	Deliver *deliver;
@@ -55,7 +55,7 @@ static int run(const Config *config, const SmtpUrl *url, const Welcome *welcome)
 	int code = EXIT_OK;
 
 	if (error.code != ERROR_NONE || !stop_setup(&error) ||
-		(deliver = deliver_start(config, url, welcome, &error)) == NULL)
+		(deliver = deliver_start(config, url, texts, &error)) == NULL)
 	{
 		log_message(LOG_ERROR, error.text);
 		return EXIT_FAILED;
@@ -111,7 +111,7 @@ static bool find_templates(Config *config, Error *error)
 static int start(SettingsAction action, Config *config)
 {
 	SmtpUrl url = {0};
-	Welcome welcome = {0};
+	TextsSet texts = {0};
 	Error error = {0};
 	int code = EXIT_CONFIG;
 
@@ -119,16 +119,16 @@ static int start(SettingsAction action, Config *config)
 	if (*config->unknown != '\0')
 		log_line(LOG_WARNING, "unknown setting in the environment", {"name", config->unknown, 0});
 	if (!config_check(config, &error) || !smtp_url_parse(config->smtp_url, &url, &error) ||
-		!find_templates(config, &error) || !welcome_load(config->templates, &welcome, &error))
+		!find_templates(config, &error) || !texts_load(config->templates, &texts, &error))
 		fprintf(stderr, "campaign-mailer: %s\n", error.text);
 	else if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		code = EXIT_FAILED;
 	else
 	{
-		code = action == SETTINGS_CHECK ? check(config, &url) : run(config, &url, &welcome);
+		code = action == SETTINGS_CHECK ? check(config, &url) : run(config, &url, &texts);
 		curl_global_cleanup();
 	}
-	welcome_free(&welcome);
+	texts_set_free(&texts);
 	smtp_url_wipe(&url);
 	return code;
 }

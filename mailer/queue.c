@@ -18,10 +18,11 @@
 #include "program/sometimes.h"
 #include "program/stop.h"
 
-static const PgStatement CLAIM = {"mail_claim",
-								  "SELECT id, email, attempt, priority, seq "
-								  "FROM campaign.mail_claim($1::integer, $2::bigint, $3::boolean)",
-								  3};
+static const PgStatement CLAIM = {
+	"mail_claim",
+	"SELECT id, email, attempt, priority, seq, kind, code, company, inviter "
+	"FROM campaign.mail_claim($1::integer, $2::bigint, $3::boolean)",
+	3};
 static const PgStatement BEGIN = {"mail_begin", "SELECT campaign.mail_begin($1::text)", 1};
 static const PgStatement SENT = {"mail_sent", "SELECT campaign.mail_sent($1::text, $2::text)", 2};
 static const PgStatement FAILED = {
@@ -158,6 +159,10 @@ static bool claim(Queue *queue, bool behind, QueueMail *mail, bool *found, Error
 		mail->attempt = atoi(PQgetvalue(result, 0, 2));
 		mail->priority = atoi(PQgetvalue(result, 0, 3));
 		mail->seq = strtoll(PQgetvalue(result, 0, 4), NULL, 10);
+		copy(mail->kind, sizeof(mail->kind), PQgetvalue(result, 0, 5));
+		copy(mail->code, sizeof(mail->code), PQgetvalue(result, 0, 6));
+		copy(mail->company, sizeof(mail->company), PQgetvalue(result, 0, 7));
+		copy(mail->inviter, sizeof(mail->inviter), PQgetvalue(result, 0, 8));
 	}
 	PQclear(result);
 	return true;

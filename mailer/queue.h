@@ -18,13 +18,20 @@
 #include "program/looks.h"
 #include "program/pgconn.h"
 
-#define QUEUE_ID_SIZE	 64
-#define QUEUE_EMAIL_SIZE 1024
+#define QUEUE_ID_SIZE	   64
+#define QUEUE_EMAIL_SIZE   1024
+#define QUEUE_KIND_SIZE	   32
+#define QUEUE_CODE_SIZE	   64
+#define QUEUE_COMPANY_SIZE 512
 
 typedef struct QueueMail
 {
 	char id[QUEUE_ID_SIZE];
 	char email[QUEUE_EMAIL_SIZE]; /* as it is in the database: not checked */
+	char kind[QUEUE_KIND_SIZE];	  /* as texts_find() wants it */
+	char code[QUEUE_CODE_SIZE];	  /* secret; "" if this kind has none, and so are the others */
+	char company[QUEUE_COMPANY_SIZE];
+	char inviter[QUEUE_EMAIL_SIZE];
 	int attempt;
 	int priority; /* with seq: its place in the queue */
 	int64_t seq;

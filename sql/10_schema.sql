@@ -20,7 +20,8 @@ BEGIN
             ('campaign_app', 'NOLOGIN', 'Requests of a program with an application token.'),
             ('campaign_worker', 'LOGIN', 'The background workers that publish campaigns and run jobs.'),
             ('campaign_consumer', 'LOGIN', 'The login of campaign-consumer: may report progress and nothing else.'),
-            ('campaign_mailer', 'LOGIN', 'The login of campaign-mailer: may claim mails and record what became of them, and nothing else.')
+            ('campaign_mailer', 'LOGIN', 'The login of campaign-mailer: may claim mails and record what became of them, and nothing else.'),
+            ('campaign_monitor', 'LOGIN', 'The login of campaign-monitor: sees how far campaigns are, may pause, resume and cancel them, and nothing else.')
         ) AS roles (name, login, description)
     LOOP
         SELECT * INTO present FROM pg_catalog.pg_roles r WHERE r.rolname = wanted.name;

@@ -6,7 +6,9 @@ CREATE TABLE campaign.users (
     password text NOT NULL,
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
-    deleted boolean NOT NULL DEFAULT false
+    deleted boolean NOT NULL DEFAULT false,
+    verified_at timestamptz,
+    new_email text
 );
 COMMENT ON TABLE campaign.users IS 'People who use the system.';
 COMMENT ON COLUMN campaign.users.id IS 'cuid2';
@@ -15,29 +17,12 @@ COMMENT ON COLUMN campaign.users.password IS 'Argon2id hash in PHC string form; 
 COMMENT ON COLUMN campaign.users.created_at IS 'When the user signed up.';
 COMMENT ON COLUMN campaign.users.updated_at IS 'When the row last changed.';
 COMMENT ON COLUMN campaign.users.deleted IS 'Soft delete: the row stays, the API hides it.';
+COMMENT ON COLUMN campaign.users.verified_at IS 'When the user proved, with a code from a mail, that the address is theirs; NULL if they have not.';
+COMMENT ON COLUMN campaign.users.new_email IS 'Address that they want instead, until they prove that it is theirs.';
 
 CREATE UNIQUE INDEX users_email_key ON campaign.users (lower(email)) WHERE NOT deleted;
 ALTER TABLE campaign.users ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.users', '');
-
-CREATE FUNCTION campaign.email_check(email text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    address text := btrim(email_check.email);
-BEGIN
-    IF address IS NULL OR length(address) > 254
-       OR address !~ '^[^@[:space:][:cntrl:]]+@[^@[:space:][:cntrl:]]+\.[^@[:space:][:cntrl:].]+$' THEN
-        RAISE EXCEPTION 'e-mail address is not valid'
-            USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'Give an address such as name@example.com, of at most 254 characters.';
-    END IF;
-    RETURN address;
-END
-$$;
-COMMENT ON FUNCTION campaign.email_check(text) IS
-'The address as it is stored; an error if it is not valid.';
 
 CREATE FUNCTION campaign.user_insert(email text, password_hash text) RETURNS text
 LANGUAGE plpgsql VOLATILE
@@ -49,7 +34,8 @@ BEGIN
     INSERT INTO campaign.users (email, password) VALUES (user_insert.email, user_insert.password_hash)
     RETURNING id INTO new_id;
     IF current_setting('campaign.welcome_email')::boolean THEN
-        PERFORM @extschema@.job_create('welcome_email'::text,
+        PERFORM @extschema@.job_create(CASE WHEN current_setting('campaign.require_verified_email')::boolean
+                THEN 'confirm_email' ELSE 'welcome_email' END,
             jsonb_build_object('user_id', new_id, 'email', user_insert.email),
             now(), NULL::integer, new_id, NULL::text);
     END IF;
@@ -57,11 +43,11 @@ BEGIN
 EXCEPTION
     WHEN unique_violation THEN
         RAISE EXCEPTION 'a user with this e-mail address already exists'
-            USING ERRCODE = 'unique_violation';
+            USING ERRCODE = 'unique_violation', HINT = 'If it is yours, ask for a new password with POST /rpc/password_forgotten.';
 END
 $$;
 COMMENT ON FUNCTION campaign.user_insert(text, text) IS
-'Stores a user whose address and hash the caller has checked, and queues the welcome e-mail if campaign.welcome_email is on.';
+'Stores a user whose address and hash the caller has checked, and queues the welcome e-mail if campaign.welcome_email is on; with a code if campaign.require_verified_email is.';
 
 CREATE FUNCTION @extschema@.user_create(email text, password text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -44,7 +44,7 @@ COMMENT ON COLUMN campaign.campaigns.ordered IS 'Stored strictly in file order (
 COMMENT ON COLUMN campaign.campaigns.message_version IS 'Version of the queue contract that its batches need: 2 once a recipient has brought a text or attributes.';
 COMMENT ON COLUMN campaign.campaigns.generated IS 'Its recipients are generated records: their attributes say whether they were processed (campaign.attributes_outcome()). Set before they are added.';
 COMMENT ON COLUMN campaign.campaigns.placeholders IS 'The message is filled for each recipient; false: its braces, if any, are text.';
-COMMENT ON COLUMN campaign.campaigns.own_texts IS 'A recipient may have a text of its own.';
+COMMENT ON COLUMN campaign.campaigns.own_texts IS 'A recipient may have a text of its own: set by whoever writes one.';
 COMMENT ON COLUMN campaign.campaigns.segments IS 'What its texts cost as SMS, once they have been counted (campaign.texts_measure()).';
 COMMENT ON COLUMN campaign.campaigns.test_of IS 'The campaign that this one is a test of.';
 COMMENT ON COLUMN campaign.campaigns.status IS 'draft, scheduled, queued, publishing, published, sent, paused, cancelled or failed.';
@@ -173,43 +173,6 @@ END
 $$;
 COMMENT ON FUNCTION campaign.stored_count(int8multirange) IS 'How many seqs a multirange holds.';
 
-CREATE FUNCTION campaign.samples_add(samples bigint[], at timestamptz, stored bigint) RETURNS bigint[]
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    kept CONSTANT integer := 8;
-    at_ms bigint := (extract(epoch FROM at) * 1000)::bigint;
-    count integer := cardinality(samples);
-BEGIN
-    -- The clock was set back, or MongoDB was: what was before says nothing any more.
-    IF count > 0 AND (samples[count - 1] >= at_ms OR samples[count] > stored) THEN
-        RETURN ARRAY[at_ms, stored];
-    END IF;
-    RETURN samples[greatest(count - 2 * kept + 3, 1):] || ARRAY[at_ms, stored];
-END
-$$;
-COMMENT ON FUNCTION campaign.samples_add(bigint[], timestamptz, bigint) IS
-'The last 7 samples of a class and a new one.';
-
-CREATE FUNCTION campaign.samples_rate(samples bigint[]) RETURNS double precision
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    -- Without the gaps: a pause, a server that was away.
-    RETURN (
-        WITH steps AS (
-            SELECT samples[i + 2] - samples[i] AS ms, samples[i + 3] - samples[i + 1] AS stored
-            FROM generate_series(1, cardinality(samples) - 3, 2) AS i),
-        usual AS (SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY s.ms) AS ms FROM steps s)
-        SELECT CASE WHEN count(*) >= 2 THEN 1000.0 * sum(s.stored) / nullif(sum(s.ms), 0) END
-        FROM steps s, usual u WHERE s.ms <= 4 * u.ms);
-END
-$$;
-COMMENT ON FUNCTION campaign.samples_rate(bigint[]) IS
-'How many of a class were stored a second, while they were; NULL until there are three samples.';
-
 -- Every allowed change of status, and no other. docs/campaigns.md has the same table.
 CREATE FUNCTION campaign.transition_allowed(source text, target text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -326,6 +289,18 @@ $$;
 COMMENT ON FUNCTION campaign.campaign_name_check(text) IS
 'The name of a campaign as it is stored; an error if it is not valid.';
 
+-- The list of blanks does not depend on the locale of the database.
+CREATE FUNCTION campaign.text_is_blank(value text) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT octet_length(value) <= 16384 AND CASE getdatabaseencoding() WHEN 'UTF8'
+        THEN value ~ '^[\s\u00A0\u00AD\u1680\u180E\u2000-\u200F\u2028-\u202F\u205F-\u2064\u3000\uFEFF]*$'
+        ELSE value ~ '^\s*$' END
+$$;
+COMMENT ON FUNCTION campaign.text_is_blank(text) IS
+'Whether there is nothing to see: spaces, line breaks, and what has no width.';
+
 CREATE FUNCTION campaign.campaign_message_check(message text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -334,6 +309,9 @@ BEGIN
     IF coalesce(message, '') = '' OR length(message) > 4096 THEN
         RAISE EXCEPTION 'campaign message is missing or longer than 4096 characters'
             USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF campaign.text_is_blank(message) THEN
+        RAISE EXCEPTION 'campaign message has only blanks' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     -- In a database that does not check texts (SQL_ASCII): the worker could not send an invalid one.
     PERFORM convert_to(message, 'UTF8');

@@ -16,7 +16,7 @@ COMMENT ON COLUMN campaign.recipients.campaign_id IS 'Campaign.';
 COMMENT ON COLUMN campaign.recipients.class IS 'Class: VIP recipients are sent before all others.';
 COMMENT ON COLUMN campaign.recipients.seq IS 'Place in the class, from 1 and without gaps; fixed at import.';
 COMMENT ON COLUMN campaign.recipients.phone_number IS 'E.164 number with its +.';
-COMMENT ON COLUMN campaign.recipients.text IS 'Text of its own; NULL: the campaign''s.';
+COMMENT ON COLUMN campaign.recipients.text IS 'Text of its own; NULL: the campaign''s. Whoever writes one otherwise than with campaign.recipients_add() sets own_texts and message_version = 2 of the campaign in the same transaction.';
 COMMENT ON COLUMN campaign.recipients.attributes IS 'What is known of the recipient, a JSON object; NULL: nothing.';
 ALTER TABLE campaign.recipients ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.recipients', '');

@@ -124,22 +124,6 @@ $$;
 COMMENT ON FUNCTION campaign.report_ends(text, campaign.recipient_class, int8multirange) IS
 'Whether a campaign ends once these ranges of a class are reported. Locks its progress.';
 
--- A class of 100 is over before anybody asks how long it will take.
-CREATE FUNCTION campaign.sample_take(campaign_id text, class campaign.recipient_class) RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    UPDATE campaign.progress p
-    SET samples = campaign.samples_add(p.samples, clock_timestamp(), campaign.stored_count(p.stored)),
-        sample_after = clock_timestamp() + least(greatest((clock_timestamp() - p.started_at) / 100,
-                                                          interval '250 milliseconds'), interval '5 seconds')
-    WHERE p.campaign_id = sample_take.campaign_id AND p.class = sample_take.class;
-END
-$$;
-COMMENT ON FUNCTION campaign.sample_take(text, campaign.recipient_class) IS
-'Notes how much of a class is stored at this moment: every 250 ms, in a long run less often.';
-
 CREATE FUNCTION campaign.report_checked(
     campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[], checked text[],
     suppressed boolean[] DEFAULT '{}'

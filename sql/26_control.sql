@@ -65,6 +65,7 @@ BEGIN
     UPDATE campaign.progress p
     SET published = campaign.stored_through(p.stored), rewinds = p.rewinds + 1, resumes = p.resumes + 1
     WHERE p.campaign_id = campaign_resume.campaign_id;
+    PERFORM campaign.samples_resume(campaign_id);
     PERFORM campaign.campaign_transition(campaign_id, 'queued', reason);
     PERFORM campaign.worker_wake();
     RETURN @extschema@.campaign_status(campaign_id);

@@ -110,35 +110,6 @@ $$;
 COMMENT ON FUNCTION campaign.class_pace(campaign.progress) IS
 'How many of a class were stored a second, from its start to the last report; NULL without either.';
 
--- What the last report said, not what the clock says: the answer stays the same until the next one.
-CREATE FUNCTION campaign.run_left_ms(phase text, vip campaign.progress, normal campaign.progress)
-RETURNS bigint
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    vip_rate double precision := campaign.samples_rate(vip.samples);
-    rate double precision := coalesce(campaign.samples_rate(normal.samples), vip_rate);
-    current_class campaign.progress := CASE WHEN phase LIKE '%VIP%' THEN vip ELSE normal END;
-    heard_at timestamptz := greatest(vip.stored_at, normal.stored_at);
-    silence interval;
-BEGIN
-    IF phase NOT IN ('ENQUEUE_VIP', 'WAITING_VIP_DRAIN', 'ENQUEUE_NORMAL', 'WAITING_NORMAL_DRAIN') THEN
-        RETURN NULL;
-    END IF;
-    -- Whoever does not move has no end in sight.
-    silence := greatest(interval '5 seconds', 4 * (current_class.sample_after - to_timestamp(
-        current_class.samples[cardinality(current_class.samples) - 1] / 1000.0)));
-    IF heard_at + silence < clock_timestamp() THEN
-        RETURN NULL;
-    END IF;
-    RETURN round(coalesce(vip.total - campaign.stored_count(vip.stored), 0) * 1000 / coalesce(vip_rate, rate)
-        + coalesce(normal.total - campaign.stored_count(normal.stored), 0) * 1000 / rate);
-END
-$$;
-COMMENT ON FUNCTION campaign.run_left_ms(text, campaign.progress, campaign.progress) IS
-'How long a run still takes, at the pace of its last seconds; NULL if that is not known.';
-
 CREATE FUNCTION campaign.run_read(
     campaign_id text,
     OUT target campaign.campaigns,

@@ -52,13 +52,16 @@ CREATE TABLE campaign.jobs (
     error_code text,
     user_id text COLLATE "C",
     application_id text COLLATE "C",
+    account_id text COLLATE "C",
+    shared boolean NOT NULL DEFAULT false,
     worker_pid integer,
     worker_start timestamptz,
     claimed_at timestamptz,
     created_at timestamptz NOT NULL DEFAULT now(),
     started_at timestamptz,
     finished_at timestamptz,
-    updated_at timestamptz NOT NULL DEFAULT now()
+    updated_at timestamptz NOT NULL DEFAULT now(),
+    CONSTRAINT jobs_shared_check CHECK (NOT shared OR account_id IS NOT NULL)
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 COMMENT ON TABLE campaign.jobs IS 'Every job that was ever created. Rows cannot be deleted.';
 COMMENT ON COLUMN campaign.jobs.id IS 'cuid2';
@@ -78,6 +81,8 @@ COMMENT ON COLUMN campaign.jobs.error IS 'Why the last attempt failed.';
 COMMENT ON COLUMN campaign.jobs.error_code IS 'SQLSTATE of that.';
 COMMENT ON COLUMN campaign.jobs.user_id IS 'User who created it, if one did.';
 COMMENT ON COLUMN campaign.jobs.application_id IS 'Application that created it, if one did.';
+COMMENT ON COLUMN campaign.jobs.account_id IS 'Whose quota it counts against: the user, or the user who created the application; NULL for a job that nobody owns.';
+COMMENT ON COLUMN campaign.jobs.shared IS 'It may take any time, and is somebody''s own: all workers but one take such jobs, so many of one account at a time.';
 COMMENT ON COLUMN campaign.jobs.worker_pid IS 'Process that has claimed it.';
 COMMENT ON COLUMN campaign.jobs.worker_start IS 'When that process started: process ids are used again.';
 COMMENT ON COLUMN campaign.jobs.claimed_at IS 'When that process claimed it.';
@@ -86,10 +91,12 @@ COMMENT ON COLUMN campaign.jobs.started_at IS 'When the last attempt started.';
 COMMENT ON COLUMN campaign.jobs.finished_at IS 'When it finished, failed or was cancelled.';
 COMMENT ON COLUMN campaign.jobs.updated_at IS 'When the row last changed.';
 COMMENT ON SEQUENCE campaign.jobs_seq_seq IS 'Order of the jobs.';
-CREATE INDEX jobs_waiting_index ON campaign.jobs (external, priority DESC, seq) WHERE status = 'waiting';
+CREATE INDEX jobs_waiting_index ON campaign.jobs (external, shared, priority DESC, seq) WHERE status = 'waiting';
 CREATE INDEX jobs_scheduled_index ON campaign.jobs (external, run_at) WHERE status = 'scheduled';
 CREATE INDEX jobs_running_index ON campaign.jobs (claimed_at) WHERE status = 'running';
 CREATE INDEX jobs_finished_index ON campaign.jobs (finished_at) WHERE finished_at IS NOT NULL;
+CREATE INDEX jobs_account_index ON campaign.jobs (account_id)
+    WHERE status IN ('waiting', 'scheduled') AND account_id IS NOT NULL;
 CREATE INDEX jobs_user_index ON campaign.jobs (user_id, seq) WHERE user_id IS NOT NULL;
 CREATE INDEX jobs_application_index ON campaign.jobs (application_id, seq) WHERE application_id IS NOT NULL;
 ALTER TABLE campaign.jobs ENABLE ROW LEVEL SECURITY;

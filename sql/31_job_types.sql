@@ -17,6 +17,13 @@ $$;
 COMMENT ON FUNCTION campaign.job_type_find(text) IS
 'A type of jobs by its name: a registered one, else a shipped one, else NULL.';
 
+CREATE FUNCTION campaign.job_type_shared(job_type campaign.job_types) RETURNS boolean
+LANGUAGE sql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT job_type.handler IS NOT NULL AND job_type.name NOT IN ('dispatch', 'generate', 'user_create') $$;
+COMMENT ON FUNCTION campaign.job_type_shared(campaign.job_types) IS
+'Whether jobs of this type that belong to somebody share the workers, all but one. Those that campaigns and sign-ups depend on do not.';
+
 CREATE FUNCTION campaign.job_function_check(function oid, arguments oidvector, what text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp

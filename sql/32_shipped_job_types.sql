@@ -1,7 +1,7 @@
 -- The types of jobs that are shipped: what each takes, and what it does.
 
 CREATE FUNCTION campaign.job_types_shipped() RETURNS SETOF campaign.job_types
-LANGUAGE plpgsql STABLE ROWS 7
+LANGUAGE plpgsql STABLE ROWS 11
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -20,8 +20,16 @@ BEGIN
          'Generates the records of a run, a chunk at a time.', 5, '1 second', '10 minutes', false, '{}'),
         ('user_create', 'campaign.job_user_create', 'campaign.job_user_create_prepare',
          'Creates a user; the welcome e-mail follows.', 5, '1 second', '1 minute', true, '{password_hash}'),
+        ('password_reset', 'campaign.job_password_reset', NULL,
+         'Looks whether somebody has an address, and queues the mail for a new password.', 5, '1 second', '1 minute', false, '{}'),
         ('welcome_email', NULL, NULL,
-         'The welcome e-mail, sent by campaign-mailer.', 12, '30 seconds', '10 minutes', false, '{}')
+         'The welcome e-mail, sent by campaign-mailer.', 12, '30 seconds', '10 minutes', false, '{}'),
+        ('confirm_email', NULL, NULL,
+         'The mail with a code that proves an address.', 12, '30 seconds', '10 minutes', false, '{}'),
+        ('reset_email', NULL, NULL,
+         'The mail with a code for a new password.', 12, '30 seconds', '10 minutes', false, '{}'),
+        ('invitation_email', NULL, NULL,
+         'The mail to somebody who is invited to a company.', 12, '30 seconds', '10 minutes', false, '{}')
     ) AS t (name, handler, prepare, description, max_attempts, backoff, timeout, api, secret_keys);
 END
 $$;

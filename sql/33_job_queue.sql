@@ -99,9 +99,16 @@ $$;
 COMMENT ON FUNCTION campaign.job_take_over(boolean) IS
 'Makes jobs wait again whose session has ended or does not get to them. Returns how many.';
 
+CREATE FUNCTION campaign.job_accounts_busy() RETURNS text[]
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'campaign_job_accounts_busy';
+COMMENT ON FUNCTION campaign.job_accounts_busy() IS
+'Accounts of which as many shared jobs run as may run at a time; NULL if none may be started, because all workers but one run such jobs.';
+
 -- What was claimed stays in the index, and has to be read past, as long as any transaction that began
 -- before is open, that of a long job for example. A busy worker therefore goes on behind the last job
 -- that it got, and looks from the beginning only now and then, or when it finds nothing.
+-- The plan is kept: one for the very accounts that are busy would be made anew for each claim.
 CREATE FUNCTION campaign.job_claim(
     external boolean,
     session_start timestamptz,
@@ -116,28 +123,35 @@ CREATE FUNCTION campaign.job_claim(
 ) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 10
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
     from_priority integer := coalesce(after_priority, -2147483648);
     from_seq bigint := coalesce(after_seq, 0);
+    busy text[] := CASE WHEN NOT external THEN campaign.job_accounts_busy() END;
 BEGIN
     IF after_seq IS NULL THEN
         PERFORM campaign.job_promote(external);
     END IF;
     RETURN QUERY
     WITH candidates AS MATERIALIZED (
-        SELECT * FROM (
-            SELECT j.id, j.type, j.priority, j.seq FROM campaign.jobs j
-            WHERE j.status = 'waiting' AND j.external = job_claim.external AND j.priority > from_priority
-              AND job_claim.above
-            ORDER BY j.priority DESC, j.seq LIMIT batch FOR NO KEY UPDATE SKIP LOCKED) AS above
-        UNION ALL
-        SELECT * FROM (
-            SELECT j.id, j.type, j.priority, j.seq FROM campaign.jobs j
-            WHERE j.status = 'waiting' AND j.external = job_claim.external AND j.priority = from_priority
-              AND j.seq > from_seq
-            ORDER BY j.priority DESC, j.seq LIMIT batch FOR NO KEY UPDATE SKIP LOCKED) AS behind
+        SELECT found.*
+        FROM unnest(CASE WHEN busy IS NULL THEN '{f}' ELSE '{f, t}' END::boolean[]) AS lane (shared)
+        CROSS JOIN LATERAL (
+            SELECT * FROM (
+                SELECT j.id, j.type, j.priority, j.seq FROM campaign.jobs j
+                WHERE j.status = 'waiting' AND j.external = job_claim.external AND j.shared = lane.shared
+                  AND j.priority > from_priority AND job_claim.above
+                  AND (NOT lane.shared OR j.account_id <> ALL (busy))
+                ORDER BY j.priority DESC, j.seq LIMIT batch FOR NO KEY UPDATE SKIP LOCKED) AS above
+            UNION ALL
+            SELECT * FROM (
+                SELECT j.id, j.type, j.priority, j.seq FROM campaign.jobs j
+                WHERE j.status = 'waiting' AND j.external = job_claim.external AND j.shared = lane.shared
+                  AND j.priority = from_priority AND j.seq > from_seq
+                  AND (NOT lane.shared OR j.account_id <> ALL (busy))
+                ORDER BY j.priority DESC, j.seq LIMIT batch FOR NO KEY UPDATE SKIP LOCKED) AS behind) AS found
     ), chosen AS MATERIALIZED (
         SELECT c.id, row_number() OVER place AS place, bool_and(c.type = ANY (quick)) OVER place AS all_quick
         FROM candidates c WINDOW place AS (ORDER BY c.priority DESC, c.seq)
@@ -153,16 +167,25 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.job_claim(boolean, timestamptz, text[], integer, integer, bigint, boolean) IS
-'Claims the first waiting job and, if it and those behind it are of quick types, up to a batch of them, in their order. With after_priority and after_seq: of those with a higher priority (unless above is false), and those with the same one that came later.';
+'Claims the first waiting job that may be started now and, if it and those behind it are of quick types, up to a batch of them, in their order. With after_priority and after_seq: of those with a higher priority (unless above is false), and those with the same one that came later.';
 
 CREATE FUNCTION campaign.job_next(external boolean) RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
+SET plan_cache_mode = force_generic_plan
 AS $$
 DECLARE
     seconds double precision;
+    busy text[] := CASE WHEN NOT external THEN campaign.job_accounts_busy() END;
 BEGIN
-    IF EXISTS (SELECT FROM campaign.jobs j WHERE j.status = 'waiting' AND j.external = job_next.external) THEN
+    IF EXISTS (SELECT FROM campaign.jobs j
+               WHERE j.status = 'waiting' AND j.external = job_next.external AND NOT j.shared) THEN
+        RETURN 0;
+    END IF;
+    -- Those that may not be started yet are claimed by the worker whose job ends.
+    IF busy IS NOT NULL AND EXISTS (SELECT FROM campaign.jobs j
+                                    WHERE j.status = 'waiting' AND NOT j.external AND j.shared
+                                      AND j.account_id <> ALL (busy)) THEN
         RETURN 0;
     END IF;
     -- greatest() and least() ignore NULL.
@@ -188,7 +211,8 @@ CREATE FUNCTION campaign.job_begin(
     OUT handler text,
     OUT meta jsonb,
     OUT timeout_ms double precision,
-    OUT attempt integer
+    OUT attempt integer,
+    OUT account_id text
 )
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
@@ -227,13 +251,14 @@ BEGIN
     meta := job.meta;
     timeout_ms := extract(epoch FROM coalesce(job_type.timeout, interval '1 hour')) * 1000;
     attempt := job.attempts;
+    account_id := CASE WHEN job.shared THEN job.account_id ELSE '' END;
     -- SOMETIMES(jobs.run_again): job.interruptions > 0 AND NOT job.external
     -- SOMETIMES(jobs.run_again_and_again): job.interruptions > 2
     -- SOMETIMES(mailer.sent_again): job.interruptions > 0 AND job.external
 END
 $$;
 COMMENT ON FUNCTION campaign.job_begin(text, timestamptz) IS
-'Locks a job that this session has claimed until the end of the transaction, which runs it. All NULL if it must not run: it was cancelled, or somebody else has it by now.';
+'Locks a job that this session has claimed until the end of the transaction, which runs it. All NULL if it must not run: it was cancelled, or somebody else has it by now. account_id is empty unless the job is shared.';
 
 CREATE FUNCTION campaign.job_finish(job_id text, result jsonb, started_at timestamptz) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

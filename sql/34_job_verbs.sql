@@ -56,6 +56,7 @@ DECLARE
     job_type campaign.job_types := campaign.job_type_find(job_create.type);
     start_at timestamptz := coalesce(job_create.run_at, now());
     stored jsonb := job_create.meta;
+    account text := job_create.user_id;
     new_id text;
 BEGIN
     IF job_type.name IS NULL OR job_type.deleted THEN
@@ -76,12 +77,19 @@ BEGIN
                 USING ERRCODE = 'invalid_parameter_value';
         END IF;
     END IF;
+    IF job_type.handler IS NULL OR job_type.name = 'user_create' THEN
+        PERFORM campaign.mail_permit(stored ->> 'email');
+    END IF;
+    IF job_create.application_id IS NOT NULL AND account IS NULL THEN
+        account := campaign.application_account(job_create.application_id);
+    END IF;
     INSERT INTO campaign.jobs (type, external, meta, status, priority, run_at, max_attempts, user_id,
-        application_id)
+        application_id, account_id, shared)
     VALUES (job_type.name, job_type.handler IS NULL, stored,
         CASE WHEN start_at > clock_timestamp() THEN 'scheduled' ELSE 'waiting' END,
         coalesce(job_create.priority, job_type.priority), start_at, job_type.max_attempts,
-        job_create.user_id, job_create.application_id)
+        job_create.user_id, job_create.application_id, account,
+        account IS NOT NULL AND campaign.job_type_shared(job_type))
     RETURNING id INTO new_id;
     PERFORM campaign.job_announce(job_type.handler IS NULL);
     RETURN new_id;

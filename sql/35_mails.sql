@@ -10,7 +10,11 @@ CREATE FUNCTION campaign.mail_claim(
     OUT email text,
     OUT attempt integer,
     OUT priority integer,
-    OUT seq bigint
+    OUT seq bigint,
+    OUT kind text,
+    OUT code text,
+    OUT company text,
+    OUT inviter text
 ) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
@@ -21,13 +25,16 @@ BEGIN
     END IF;
     RETURN QUERY
     -- As this statement sees it, the row is still as it was before it was claimed.
-    SELECT j.id, j.meta ->> 'email', j.attempts + 1, j.priority, j.seq
+    SELECT j.id, j.meta ->> 'email', j.attempts + 1, j.priority, j.seq, regexp_replace(j.type, '_email$', ''),
+        CASE WHEN j.type IN ('confirm_email', 'reset_email') THEN campaign.address_code_issue(
+            regexp_replace(j.type, '_email$', ''), j.meta ->> 'user_id', j.meta ->> 'email', j.id) END,
+        j.meta ->> 'company', j.meta ->> 'inviter'
     FROM campaign.job_claim(true, campaign.job_session_started_at(), '{}', 1, after_priority, after_seq, above) c
     JOIN campaign.jobs j ON j.id = c.id;
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_claim(integer, bigint, boolean) IS
-'Takes the next mail that is due, if there is one; with after_priority and after_seq: of those with a higher priority (unless above is false), and those with the same one that came later. The transaction ends with this; campaign.mail_begin() starts the one in which it is sent.';
+'Takes the next mail that is due, if there is one; with after_priority and after_seq: of those with a higher priority (unless above is false), and those with the same one that came later. The transaction ends with this; campaign.mail_begin() starts the one in which it is sent. A mail with a code gets one each time; only its hash is stored.';
 
 CREATE FUNCTION campaign.mail_begin(job_id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -2,12 +2,24 @@
 
 CREATE FUNCTION campaign.numbers_preview(
     campaign_id text, class campaign.recipient_class, numbers bytea, allow_duplicates boolean, present bigint,
-    country text, format text, column_name text
+    country text, format text, column_name text, message text, placeholders boolean, first_vip bigint, first_normal bigint
 ) RETURNS jsonb
 LANGUAGE C STABLE STRICT
 AS 'MODULE_PATHNAME', 'campaign_numbers_preview';
-COMMENT ON FUNCTION campaign.numbers_preview(text, campaign.recipient_class, bytea, boolean, bigint, text, text, text) IS
-'What campaign.recipients_import() or campaign.table_import() would answer with invalid rows left out, with "format" and the first 20 rows. present: how many recipients the campaign has, 0 for none.';
+COMMENT ON FUNCTION campaign.numbers_preview(text, campaign.recipient_class, bytea, boolean, bigint, text, text, text, text, boolean, bigint, bigint) IS
+'What campaign.recipients_import() or campaign.table_import() would answer with invalid rows left out, with "format" and the first 20 rows. present: how many recipients the campaign has, 0 for none. With a message also "segments", "problem_count", "problems" and "absent", as campaign.texts_measure(), of the rows that would be stored, the first of each class with this seq.';
+
+CREATE FUNCTION campaign.upload_next_seq(campaign_id text, class campaign.recipient_class) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce((SELECT p.total FROM campaign.progress p
+                     WHERE p.campaign_id = upload_next_seq.campaign_id AND p.class = upload_next_seq.class), 0) + 1;
+END
+$$;
+COMMENT ON FUNCTION campaign.upload_next_seq(text, campaign.recipient_class) IS
+'The seq of the next recipient that is added to a class; 1 without a campaign.';
 
 CREATE FUNCTION @extschema@.campaign_preview(
     numbers bytea,
@@ -46,7 +58,11 @@ BEGIN
     answer := campaign.numbers_preview(coalesce(target.id, ''), class::campaign.recipient_class, decoded,
         coalesce(allow_duplicates, false), coalesce(target.total, 0), coalesce(country, ''),
         campaign.upload_format(decoded, coalesce(format, ''), coalesce(column_name, ''), coalesce(country, '')),
-        coalesce(column_name, ''));
+        coalesce(column_name, ''), coalesce(target.message, ''), coalesce(target.placeholders, false),
+        campaign.upload_next_seq(target.id, 'VIP'), campaign.upload_next_seq(target.id, 'NORMAL'));
+    IF target.id IS NOT NULL THEN
+        answer := answer || jsonb_build_object('rows', campaign.texts_preview(target, answer -> 'rows'));
+    END IF;
     RETURN answer || jsonb_build_object(
         'refused', (answer ->> 'invalid')::bigint > 0 AND NOT coalesce(skip_invalid, false)
             OR (answer ->> 'accepted')::bigint + (answer ->> 'duplicates')::bigint = 0,
@@ -55,7 +71,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_preview(bytea, text, boolean, boolean, text, text, text, text, text) IS
-'What campaign_upload() with the same arguments would do, storing nothing. The counts of its answer, invalid lines left out; "refused": whether it would store nothing because of them; "repeated": whether the campaign has the file already; "rows": the first 20, each {"line", "phone_number", "class", "attributes"} or {"line", "reason"}. Without campaign_id the file is not compared with a campaign.';
+'What campaign_upload() with the same arguments would do, storing nothing. The counts of its answer, invalid lines left out; "refused": whether it would store nothing because of them; "repeated": whether the campaign has the file already; "rows": the first 20, each {"line", "phone_number", "class", "attributes"} or {"line", "reason"}. Without campaign_id the file is not compared with a campaign; with it each row has the "text" that it would get and its "segments", or the "problem" that it would get none, and the answer "segments", "problem_count", "problems" and "absent" of all rows that would be stored, as campaign_texts().';
 
 CREATE FUNCTION @extschema@.campaign_preview(
     numbers text,

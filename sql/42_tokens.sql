@@ -1,4 +1,4 @@
--- Logins: tokens that PostgREST verifies, how they are revoked, and how guessing is slowed down.
+-- Logins: tokens that PostgREST verifies, and how they are revoked.
 
 CREATE TABLE campaign.revoked_tokens (
     jti text COLLATE "C" PRIMARY KEY,
@@ -22,24 +22,6 @@ COMMENT ON COLUMN campaign.password_changes.user_id IS 'User.';
 COMMENT ON COLUMN campaign.password_changes.changed_at IS 'A whole second after the last change, and after the one before: tokens from before it are refused.';
 ALTER TABLE campaign.password_changes ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.password_changes', '');
-
--- Keyed by the address and not by the user: an address that nobody has is slowed the same way,
--- so that the answers do not tell which addresses exist.
-CREATE TABLE campaign.login_attempts (
-    account bytea NOT NULL,
-    failures integer NOT NULL,
-    failed_at timestamptz NOT NULL,
-    next_at timestamptz NOT NULL,
-    CONSTRAINT login_attempts_pkey PRIMARY KEY (account)
-);
-COMMENT ON TABLE campaign.login_attempts IS 'Failed logins since the last good one, per e-mail address or application. Rows are deleted at a later login, an hour or more after the last failure.';
-COMMENT ON COLUMN campaign.login_attempts.account IS 'SHA-256 of the address in lower case, or of the id of the application.';
-COMMENT ON COLUMN campaign.login_attempts.failures IS 'Failures without a good login between them.';
-COMMENT ON COLUMN campaign.login_attempts.failed_at IS 'When the last one was.';
-COMMENT ON COLUMN campaign.login_attempts.next_at IS 'Before this time, attempts are refused without looking at the password.';
-CREATE INDEX login_attempts_failed_index ON campaign.login_attempts (failed_at);
-ALTER TABLE campaign.login_attempts ENABLE ROW LEVEL SECURITY;
-SELECT pg_catalog.pg_extension_config_dump('campaign.login_attempts', '');
 
 -- Tokens -------------------------------------------------------------------------------------
 
@@ -129,12 +111,13 @@ BEGIN
     -- token of one kind is valid for the role of its kind only.
     CASE current_setting('role')
         WHEN 'campaign_anon' THEN
-            NULL;
+            PERFORM campaign.api_target_check('campaign_anon');
         WHEN 'campaign_app' THEN
             IF NOT campaign.application_token_valid(claims) THEN
                 PERFORM campaign.api_raise('PT401', 'this token is no longer valid', NULL,
                     'Get a new one with the id and the secret of the application.');
             END IF;
+            PERFORM campaign.api_target_check('campaign_app');
         ELSE
             IF NOT campaign.token_valid(claims) THEN
                 PERFORM campaign.api_raise('PT401', 'this token is no longer valid', NULL,
@@ -142,10 +125,12 @@ BEGIN
             END IF;
     END CASE;
     PERFORM campaign.lists_by_index();
+    PERFORM campaign.api_body_check();
     -- Estimates are made from everybody's rows.
     IF campaign.request_header('Prefer') ~* 'count=(planned|estimated)' THEN
         PERFORM campaign.api_raise('PT400', 'counts are exact or none', NULL, 'Send "Prefer: count=exact".');
     END IF;
+    PERFORM campaign.api_page_link();
     PERFORM campaign.api_more_time();
 END
 $$;
@@ -153,36 +138,6 @@ COMMENT ON FUNCTION campaign.api_check() IS
 'The db-pre-request of PostgREST: refuses tokens that were revoked, have expired, or whose user or application is deleted, and counts that are estimates.';
 
 -- Logging in ---------------------------------------------------------------------------------
-
--- Counts the attempt as failed before the password is looked at, and keeps the row locked:
--- a hundred attempts at the same time are a hundred attempts one after the other.
-CREATE FUNCTION campaign.login_attempt(account bytea) RETURNS integer
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    wait integer;
-BEGIN
-    DELETE FROM campaign.login_attempts a WHERE a.account IN (
-        SELECT old.account FROM campaign.login_attempts old
-        WHERE old.failed_at < now() - interval '1 hour' LIMIT 100 FOR UPDATE SKIP LOCKED);
-    INSERT INTO campaign.login_attempts AS a (account, failures, failed_at, next_at)
-    VALUES (login_attempt.account, 1, clock_timestamp(), clock_timestamp())
-    ON CONFLICT ON CONSTRAINT login_attempts_pkey DO UPDATE
-    SET failures = a.failures + 1, failed_at = clock_timestamp(),
-        next_at = clock_timestamp() + CASE WHEN a.failures < 4 THEN interval '0'
-            ELSE least(interval '1 second' * 2 ^ least(a.failures - 4, 20), interval '5 minutes') END
-    WHERE a.next_at <= clock_timestamp();
-    IF FOUND THEN
-        RETURN 0;
-    END IF;
-    SELECT ceil(extract(epoch FROM a.next_at - clock_timestamp())) INTO wait
-    FROM campaign.login_attempts a WHERE a.account = login_attempt.account;
-    RETURN greatest(wait, 1);
-END
-$$;
-COMMENT ON FUNCTION campaign.login_attempt(bytea) IS
-'Seconds until another login to this account may be tried; 0 if it may be tried now, which counts as a failure until a successful login deletes the row. From the fifth failure on each one doubles the wait: 1, 2, 4 seconds and so on, up to 5 minutes.';
 
 CREATE FUNCTION campaign.password_dummy() RETURNS text
 LANGUAGE sql STABLE
@@ -253,7 +208,7 @@ DECLARE
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.signup');
     new_id := @extschema@.user_create(signup.email, signup.password);
-    PERFORM campaign.api_respond(201, 'Location', '/users?id=eq.' || new_id);
+    PERFORM campaign.api_respond(201);
     RETURN (SELECT to_jsonb(u) FROM campaign_api.users u WHERE u.id = new_id);
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
@@ -268,33 +223,27 @@ Creates a user. Needs no token.
 email: address, unique among users whatever its case.
 password: 1 to 1024 bytes; only its Argon2id hash is kept.
 
-201 with the user and its Location; 409 if somebody has this address; 422 if the address or the password is not valid.$$;
+201 with the user; 409 if somebody has this address; 422 if the address or the password is not valid.$$;
 
 CREATE FUNCTION campaign_api.login(email text, password text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    address text := lower(btrim(coalesce(login.email, '')));
-    account_key bytea := sha256(convert_to(address, 'UTF8'));
+    address text := lower(coalesce(campaign.email_clean(login.email), ''));
     wait integer;
     person_id text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.login');
-    wait := campaign.login_attempt(account_key);
-    -- Refusals are answers and not errors: an error would roll the count back.
+    wait := campaign.attempt(address);
     IF wait > 0 THEN
-        PERFORM campaign.api_respond(429, 'Retry-After', wait::text);
-        RETURN jsonb_build_object('code', 'PT429', 'message', 'too many failed logins to this account',
-            'details', NULL, 'hint', format('Try again in %s seconds.', wait));
+        RETURN campaign.api_refuse_attempt(wait, 'too many failed logins to this account');
     END IF;
     person_id := campaign.password_holder(address, login.password);
     IF person_id IS NULL THEN
-        PERFORM campaign.api_respond(401, 'WWW-Authenticate', 'Bearer');
-        RETURN jsonb_build_object('code', 'PT401', 'message', 'e-mail address or password is wrong',
-            'details', NULL, 'hint', NULL);
+        RETURN campaign.api_refuse(401, 'e-mail address or password is wrong', NULL, 'WWW-Authenticate', 'Bearer');
     END IF;
-    DELETE FROM campaign.login_attempts a WHERE a.account = account_key;
+    PERFORM campaign.attempt_succeeded(address);
     RETURN campaign.token_issue(person_id);
 END
 $$;
@@ -305,7 +254,7 @@ Returns a token for the header "Authorization: Bearer TOKEN". Needs no token its
 email: address of the user.
 password: their password.
 
-200 with {"token", "expires_at", "user_id"}; 401 if the address is unknown or the password is wrong, without saying which; 429 with Retry-After after five failures in a row, for 1, 2, 4 and so on up to 300 seconds.$$;
+200 with {"token", "expires_at", "user_id"}; 401 if the address is unknown or the password is wrong, without saying which; 429 with Retry-After after five failures in a row from one address, for 1, 2, 4 and so on up to 300 seconds.$$;
 
 CREATE FUNCTION campaign_api.logout() RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -326,80 +275,3 @@ $$Log out
 Revokes the token of the request: every later request with it is answered with 401.
 
 204.$$;
-
-CREATE FUNCTION campaign_api.password_change(old_password text, new_password text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    person_id text := campaign.api_user();
-    user_hash text;
-    code text; message text; detail text; hint text;
-BEGIN
-    PERFORM campaign.api_arguments_check('campaign_api.password_change');
-    SELECT u.password INTO user_hash FROM campaign.users u
-    WHERE u.id = person_id AND NOT u.deleted FOR NO KEY UPDATE;
-    IF NOT campaign.password_matches(old_password, user_hash) THEN
-        PERFORM campaign.api_raise('PT403', 'the old password is wrong');
-    END IF;
-    IF new_password IS NULL THEN
-        PERFORM campaign.api_raise('PT422', 'password is missing');
-    END IF;
-    UPDATE campaign.users u
-    SET password = @extschema@.password_hash(new_password), updated_at = clock_timestamp()
-    WHERE u.id = person_id;
-    PERFORM campaign.tokens_revoke(person_id);
-    RETURN campaign.token_issue(person_id);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
-END
-$$;
-COMMENT ON FUNCTION campaign_api.password_change(text, text) IS
-$$Change the password
-Tokens from before the change are refused; the answer holds a new one.
-
-old_password: the current one.
-new_password: 1 to 1024 bytes.
-
-200 with {"token", "expires_at", "user_id"}; 403 if the old password is wrong; 422 if the new one is not valid.$$;
-
-CREATE FUNCTION campaign_api.me() RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    user_id text := campaign.api_user();
-BEGIN
-    RETURN (SELECT to_jsonb(u) || jsonb_build_object('companies', coalesce(
-                (SELECT jsonb_agg(to_jsonb(c) ORDER BY c.created_at, c.id) FROM campaign_api.companies c
-                 WHERE c.id IN (SELECT campaign.request_companies())), '[]'))
-            FROM campaign_api.users u WHERE u.id = user_id);
-END
-$$;
-COMMENT ON FUNCTION campaign_api.me() IS
-$$Who am I
-The user of the token, with their companies.
-
-200.$$;
-
-CREATE FUNCTION campaign_api.me_update(email text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    person_id text := campaign.api_user();
-BEGIN
-    PERFORM campaign.api_arguments_check('campaign_api.me_update');
-    UPDATE campaign_api.users u SET email = me_update.email WHERE u.id = person_id;
-    RETURN campaign_api.me();
-END
-$$;
-COMMENT ON FUNCTION campaign_api.me_update(text) IS
-$$Change yourself
-As PATCH of /users, without your id.
-
-email: your new address.
-
-200 with the user, as /rpc/me; 409 if somebody has this address; 422 if it is not valid.$$;

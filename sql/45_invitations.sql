@@ -26,6 +26,7 @@ COMMENT ON COLUMN campaign.invitations.expires_at IS 'When it ends without an an
 COMMENT ON COLUMN campaign.invitations.answer IS 'accepted, declined, or withdrawn by a member of the company; NULL if it is open.';
 COMMENT ON COLUMN campaign.invitations.answered_at IS 'When it was answered.';
 CREATE UNIQUE INDEX invitations_open_key ON campaign.invitations (company_id, user_id) WHERE answer IS NULL;
+CREATE INDEX invitations_mailed_index ON campaign.invitations (company_id, user_id, created_at);
 CREATE INDEX invitations_user_index ON campaign.invitations (user_id) WHERE answer IS NULL;
 ALTER TABLE campaign.invitations ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.invitations', '');
@@ -49,6 +50,25 @@ COMMENT ON FUNCTION campaign.request_invitations() IS
 CREATE POLICY user_read ON campaign.invitations FOR SELECT TO campaign_user
     USING (id = ANY (ARRAY(SELECT campaign.request_invitations())));
 COMMENT ON POLICY user_read ON campaign.invitations IS 'Those that one got, and those of one''s companies.';
+
+CREATE FUNCTION campaign.invitation_mail(invitation campaign.invitations) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF EXISTS (SELECT FROM campaign.invitations i
+               WHERE i.company_id = invitation.company_id AND i.user_id = invitation.user_id
+                 AND i.id <> invitation.id AND i.created_at > invitation.created_at - interval '1 day') THEN
+        RETURN;
+    END IF;
+    PERFORM @extschema@.job_create('invitation_email'::text, jsonb_build_object('email', invitation.email,
+            'company', left(regexp_replace(invitation.company_name, '[[:cntrl:]\u0080-\u009F\u2028-\u202E\u2066-\u2069]+', ' ', 'g'), 100),
+            'inviter', (SELECT u.email FROM campaign.users u WHERE u.id = invitation.invited_by)),
+        now(), NULL::integer, NULL::text, NULL::text);
+END
+$$;
+COMMENT ON FUNCTION campaign.invitation_mail(campaign.invitations) IS
+'Mails an invitation, unless the same company has invited the same user within a day.';
 
 CREATE FUNCTION campaign.company_members_live(company_id text) RETURNS SETOF text
 LANGUAGE sql STABLE

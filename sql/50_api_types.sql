@@ -40,7 +40,9 @@ DECLARE
     wrong_name text;
     wanted text;
 BEGIN
-    -- A body that is neither an object nor an array of objects gets PostgREST's own error.
+    IF json_typeof(body) IN ('null', 'string', 'number', 'boolean') OR json_typeof(body) = 'array' AND json_array_length(body) = 0 THEN
+        PERFORM campaign.api_raise('PT422', 'the body must be a JSON object');
+    END IF;
     SELECT field.key, expected.wanted INTO wrong_name, wanted
     FROM (SELECT body AS fields WHERE json_typeof(body) = 'object'
           UNION ALL
@@ -61,16 +63,18 @@ $$;
 COMMENT ON FUNCTION campaign.api_types_check(text[], oid[]) IS
 '422 if the request has a value for one of these names whose JSON type does not fit its SQL type.';
 
-CREATE FUNCTION campaign.api_arguments_check(function regproc) RETURNS void
+CREATE FUNCTION campaign.api_arguments_check(function text) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM campaign.api_types_check(p.proargnames, p.proargtypes::oid[])
-    FROM pg_proc p WHERE p.oid = function;
+    FROM pg_proc p
+    WHERE p.proname = split_part(function, '.', 2) AND p.pronamespace = 'campaign_api'::regnamespace
+      AND p.proargnames IS NOT NULL;
 END
 $$;
-COMMENT ON FUNCTION campaign.api_arguments_check(regproc) IS
+COMMENT ON FUNCTION campaign.api_arguments_check(text) IS
 '422 if the request gives an argument of this function as a JSON value of another type. Every function of campaign_api with arguments begins with this, except the uploads of raw bodies.';
 
 CREATE FUNCTION campaign.api_columns_check() RETURNS trigger

@@ -6,7 +6,7 @@ SELECT u.id, u.email, u.created_at, u.updated_at
 FROM campaign.users u WHERE NOT u.deleted;
 COMMENT ON VIEW campaign_api.users IS
 $$People of your companies
-You see the members of your companies and change only yourself: PATCH the e-mail address, DELETE your account. New users come with POST /rpc/signup, a new password with POST /rpc/password_change.$$;
+You see the members of your companies. New users come with POST /rpc/signup; you change your address with POST /rpc/me_update, your password with POST /rpc/password_change, and delete your account with POST /rpc/me_delete.$$;
 COMMENT ON COLUMN campaign_api.users.id IS 'cuid2';
 COMMENT ON COLUMN campaign_api.users.email IS 'E-mail address, unique whatever its case.';
 COMMENT ON COLUMN campaign_api.users.created_at IS 'When the user signed up.';

@@ -63,32 +63,15 @@ CREATE FUNCTION campaign.api_users_write() RETURNS trigger
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
-    IF OLD.id IS DISTINCT FROM campaign.api_user() THEN
-        PERFORM campaign.api_raise('PT403', 'you can change only yourself');
-    END IF;
-    IF TG_OP = 'DELETE' THEN
-        PERFORM campaign.api_user_delete(OLD.id);
-        RETURN OLD;
-    END IF;
-    UPDATE campaign.users u
-    SET email = campaign.email_check(NEW.email), updated_at = clock_timestamp()
-    WHERE u.id = OLD.id AND NOT u.deleted;
-    SELECT * INTO NEW FROM campaign_api.users v WHERE v.id = OLD.id;
-    RETURN NEW;
-EXCEPTION
-    WHEN unique_violation THEN
-        PERFORM campaign.api_raise('PT409', 'a user with this e-mail address already exists');
-    WHEN OTHERS THEN
-        GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-            detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-        PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+    PERFORM campaign.api_self_check(OLD.id);
+    PERFORM campaign.api_raise('PT403', 'your password is needed', NULL, CASE TG_OP
+        WHEN 'DELETE' THEN 'Send it with POST /rpc/me_delete.' ELSE 'Send it with POST /rpc/me_update.' END);
+    RETURN NULL;
 END
 $$;
 COMMENT ON FUNCTION campaign.api_users_write() IS
-'PATCH and DELETE of /users: only the user of the request.';
+'Refuses PATCH and DELETE of /users, which have no place for a password.';
 
 -- For what must not happen in a company that is being deleted: waits for the end of that, then checks.
 CREATE FUNCTION campaign.api_company_lock(company_id text) RETURNS void
@@ -320,7 +303,7 @@ COMMENT ON TRIGGER api_types_check ON campaign_api.campaigns IS 'Values of the J
 
 CREATE TRIGGER api_write INSTEAD OF UPDATE OR DELETE ON campaign_api.users
     FOR EACH ROW EXECUTE FUNCTION campaign.api_users_write();
-COMMENT ON TRIGGER api_write ON campaign_api.users IS 'Writes to campaign.users.';
+COMMENT ON TRIGGER api_write ON campaign_api.users IS 'Asks for the password.';
 CREATE TRIGGER api_write INSTEAD OF INSERT OR UPDATE OR DELETE ON campaign_api.companies
     FOR EACH ROW EXECUTE FUNCTION campaign.api_companies_write();
 COMMENT ON TRIGGER api_write ON campaign_api.companies IS 'Writes to campaign.companies.';

@@ -177,7 +177,7 @@ COMMENT ON FUNCTION campaign_api.campaign_preview(bytea) IS
 $$Preview a numbers file
 What POST /rpc/campaign_upload with the same body and headers would do; nothing is stored.
 
-200 with the counts of its answer, invalid lines left out, "refused", "repeated", and the first 20 "rows"; 403, 404; 413 if the file is too long; 422 if there is no telling which column holds the numbers.$$;
+200 with the counts of its answer, invalid lines left out, "refused", "repeated", the "segments", "problems" and "absent" placeholders of the texts, and the first 20 "rows" with their texts; 403, 404; 413 if the file is too long; 422 if there is no telling which column holds the numbers.$$;
 
 CREATE FUNCTION campaign_api.campaign_preview_json(
     campaign_id text,

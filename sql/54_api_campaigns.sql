@@ -25,7 +25,7 @@ DECLARE
     answer jsonb;
     code text; message text; detail text; hint text;
 BEGIN
-    PERFORM campaign.api_arguments_check(('campaign_api.campaign_' || verb)::regproc);
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_' || verb);
     PERFORM campaign.api_campaign_check(campaign_id);
     IF verb IN ('dispatch', 'schedule', 'resume', 'reset') THEN
         PERFORM campaign.api_company_lock(

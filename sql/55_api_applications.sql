@@ -58,7 +58,6 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     credentials record := campaign.request_credentials();
-    account_key bytea := sha256(convert_to(credentials.account, 'UTF8'));
     wait integer;
     code text; message text; detail text; hint text;
 BEGIN
@@ -67,7 +66,7 @@ BEGIN
         RETURN campaign.api_token_refuse(401, 'credentials of an application are missing',
             'WWW-Authenticate', 'Basic realm="campaign"');
     END IF;
-    wait := campaign.login_attempt(account_key);
+    wait := campaign.attempt(credentials.account);
     IF wait > 0 THEN
         RETURN campaign.api_token_refuse(429, 'too many failed attempts of this application',
             'Retry-After', wait::text);
@@ -80,7 +79,7 @@ BEGIN
         RETURN campaign.api_token_refuse(401, 'application id or secret is wrong',
             'WWW-Authenticate', 'Basic realm="campaign"');
     END IF;
-    DELETE FROM campaign.login_attempts a WHERE a.account = account_key;
+    PERFORM campaign.attempt_succeeded(credentials.account);
     RETURN campaign.application_token_issue(credentials.account,
         coalesce(token.name, campaign.url_decode(campaign.request_header('X-Token-Name'))), NULL);
 EXCEPTION WHEN OTHERS THEN
@@ -95,7 +94,7 @@ Needs HTTP basic authentication: the id of the application is the user name, its
 
 name: what you call this token; may be left out.
 
-200 with {"id", "application_id", "token", "expires_at"}; 401 if the id or the secret is wrong, without saying which; 429 with Retry-After after five failures in a row, for 1, 2, 4 and so on up to 300 seconds.$$;
+200 with {"id", "application_id", "token", "expires_at"}; 401 if the id or the secret is wrong, without saying which; 429 with Retry-After after five failures in a row from one address, for 1, 2, 4 and so on up to 300 seconds.$$;
 
 CREATE FUNCTION campaign_api.application_create(name text, company_id text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -262,8 +262,9 @@ BEGIN
     END IF;
     PERFORM campaign.api_job_type_check(job_name);
     given := campaign.api_job_meta(meta);
-    IF job_create.priority NOT BETWEEN -1000 AND 1000 THEN
-        PERFORM campaign.api_raise('PT422', 'priority must be a number from -1000 to 1000');
+    PERFORM campaign.api_job_quota_check();
+    IF job_create.priority NOT BETWEEN -1000 AND 0 THEN
+        PERFORM campaign.api_raise('PT422', 'priority must be a number from -1000 to 0');
     ELSIF job_name = 'dispatch' AND jsonb_typeof(given -> 'campaign_id') = 'string' THEN
         PERFORM campaign.api_job_campaign_check(given ->> 'campaign_id', owner.application_id);
     END IF;
@@ -284,9 +285,9 @@ It runs in the background, survives every crash, and is kept for ever. Types: co
 job_name: type of the job.
 meta: what the type takes, up to 256 kB.
 run_at: not before this time.
-priority: -1000 to 1000; higher runs first.
+priority: -1000 to 0; higher runs first.
 
-201 with {"id", "message"} and its Location; 403, 404 for a campaign that is not yours or not there; 413; 422 for an unknown type, one that is not open to HTTP, or metadata that it does not take.$$;
+201 with {"id", "message"} and its Location; 403, 404 for a campaign that is not yours or not there; 413; 422 for an unknown type, one that is not open to HTTP, or metadata that it does not take; 429 if too many jobs of yours wait.$$;
 
 CREATE FUNCTION campaign_api.signup_async(email text, password text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -304,7 +305,10 @@ BEGIN
     job_id := @extschema@.job_create('user_create'::text, jsonb_build_object(
             'email', campaign.email_check(signup_async.email), 'password', signup_async.password),
         now(), NULL::integer, owner.user_id, owner.application_id);
-    PERFORM campaign.api_respond(202, 'Location', '/jobs?id=eq.' || job_id);
+    PERFORM campaign.api_respond(202);
+    IF owner.user_id IS NOT NULL OR owner.application_id IS NOT NULL THEN
+        PERFORM campaign.api_respond(202, 'Location', '/jobs?id=eq.' || job_id);
+    END IF;
     RETURN jsonb_build_object('id', job_id, 'message', 'the user will be created');
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
@@ -319,7 +323,7 @@ Creates a job that creates the user. Needs no token; whoever sends one owns the 
 email: address, unique among users whatever its case.
 password: 1 to 1024 bytes; only its Argon2id hash is kept, in the job too.
 
-202 with {"id", "message"} and the Location of the job; 422 if the address or the password is not valid.$$;
+202 with {"id", "message"} and, for whoever sends a token, the Location of the job; 422 if the address or the password is not valid.$$;
 
 -- Verbs --------------------------------------------------------------------------------------
 
@@ -362,6 +366,7 @@ DECLARE
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.job_retry');
     PERFORM campaign.api_job_check(job_id);
+    PERFORM campaign.api_job_quota_check();
     answer := @extschema@.job_retry(job_id);
     PERFORM campaign.api_respond(202);
     RETURN answer;
@@ -373,7 +378,7 @@ END
 $$;
 COMMENT ON FUNCTION campaign_api.job_retry(text) IS
 $$Try a job again
-One that has failed or was cancelled waits again, with as many attempts as at first.
+One that has failed or was cancelled waits again, with as many attempts as at first. 429 if too many jobs of yours wait.
 
 job_id: one of your jobs.
 

@@ -5,8 +5,10 @@ CREATE FUNCTION campaign.request_run() RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT r.campaign_id FROM campaign.runs r
-    WHERE r.campaign_id IN (SELECT campaign.request_campaigns()) ORDER BY r.created_at DESC LIMIT 1
+    SELECT newest.campaign_id FROM campaign.request_campaigns() AS own (id)
+    CROSS JOIN LATERAL (SELECT r.campaign_id, r.created_at FROM campaign.runs r
+                        WHERE r.campaign_id = own.id ORDER BY r.number DESC LIMIT 1) AS newest
+    ORDER BY newest.created_at DESC LIMIT 1
 $$;
 COMMENT ON FUNCTION campaign.request_run() IS
 'The campaign of the newest generated run in the companies of the user of the request; NULL if there is none.';

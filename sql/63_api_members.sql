@@ -7,17 +7,27 @@ AS $$
 #variable_conflict use_column
 DECLARE
     inviter_id text := campaign.api_user();
+    account text := 'invite ' || inviter_id;
+    wait integer;
     person campaign.users;
     invitation campaign.invitations;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.company_member_invite');
     PERFORM campaign.api_company_lock(company_id);
-    SELECT * INTO person FROM campaign.users u
-    WHERE lower(u.email) = lower(btrim(company_member_invite.email)) AND NOT u.deleted;
-    IF NOT FOUND THEN
-        PERFORM campaign.api_raise('PT404', 'nobody with this e-mail address has signed up', NULL,
-            'They sign up with POST /rpc/signup first.');
+    IF NOT campaign.user_verified(inviter_id) THEN
+        PERFORM campaign.api_raise('PT403', 'prove your address first', NULL, 'POST /me/code mails you a code for POST /me/confirm.');
     END IF;
+    wait := campaign.attempt(account);
+    IF wait > 0 THEN
+        RETURN campaign.api_refuse_attempt(wait, 'too many addresses that nobody has');
+    END IF;
+    SELECT * INTO person FROM campaign.users u
+    WHERE lower(u.email) = lower(campaign.email_clean(company_member_invite.email)) AND NOT u.deleted;
+    IF NOT FOUND OR NOT campaign.user_verified(person.id) THEN
+        RETURN campaign.api_refuse(404, 'nobody with this e-mail address has signed up and proved it',
+            'They sign up with POST /rpc/signup first, and prove the address with POST /rpc/me_confirm.');
+    END IF;
+    PERFORM campaign.attempt_is_none(account);
     IF person.id IN (SELECT campaign.company_members_live(company_id)) THEN
         RETURN jsonb_build_object('company_id', company_id, 'user_id', person.id, 'email', person.email,
             'status', 'member');
@@ -31,6 +41,7 @@ BEGIN
     WHERE i.expires_at <= clock_timestamp()
     RETURNING * INTO invitation;
     IF FOUND THEN
+        PERFORM campaign.invitation_mail(invitation);
         PERFORM campaign.api_respond(201, 'Location', '/invitations?id=eq.' || invitation.id);
     ELSE
         SELECT * INTO STRICT invitation FROM campaign.invitations i
@@ -42,12 +53,12 @@ END
 $$;
 COMMENT ON FUNCTION campaign_api.company_member_invite(text, text) IS
 $$Invite somebody to a company
-They become a member when they accept (POST /rpc/invitation_accept), and then see and do what you can in this company.
+They get a mail, and become a member when they accept (POST /rpc/invitation_accept). Then they see and do what you can in this company.
 
 company_id: a company of yours.
 email: address of a user.
 
-201 with {"id", "company_id", "user_id", "email", "status", "expires_at"} and its Location; 200 with the same if they are invited already, or with the status "member" and without id if they are a member; 403 if the company is not yours; 404 if there is no such company or user.$$;
+201 with {"id", "company_id", "user_id", "email", "status", "expires_at"} and its Location; 200 with the same if they are invited already, or with the status "member" and without id if they are a member; 403 if the company is not yours, or you have not proved your address; 404 if there is no such company, or no user who has proved this address; 429 with Retry-After after five addresses that nobody has.$$;
 
 CREATE FUNCTION campaign.api_invitation_answer(invitation_id text, answer text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
@@ -67,6 +78,9 @@ BEGIN
         PERFORM campaign.api_raise('PT404', 'you have no such invitation', NULL, 'GET /invitations shows those that are open.');
     END IF;
     IF answer = 'accepted' THEN
+        IF NOT campaign.user_verified(person_id) THEN
+            PERFORM campaign.api_raise('PT403', 'prove your address first', NULL, 'POST /me/code mails you a code for POST /me/confirm.');
+        END IF;
         INSERT INTO campaign.company_members AS m (company_id, user_id)
         VALUES (invitation.company_id, person_id)
         ON CONFLICT ON CONSTRAINT company_members_pkey DO UPDATE
@@ -93,7 +107,7 @@ You are a member of the company from then on.
 
 invitation_id: an open invitation that you got.
 
-200 with {"id", "company_id", "status"}; 404 if you have no such invitation, or it is answered, withdrawn or expired.$$;
+200 with {"id", "company_id", "status"}; 403 if you have not proved your address; 404 if you have no such invitation, or it is answered, withdrawn or expired.$$;
 
 CREATE FUNCTION campaign_api.invitation_decline(invitation_id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -1,5 +1,8 @@
 -- Who may do what. Nothing here is PUBLIC.
 
+-- Every function of the API is there by now; these are granted at the end of this file.
+SELECT campaign.api_fields_guard();
+
 -- What somebody has set with ALTER DEFAULT PRIVILEGES has been granted by now, on each object. Functions and types
 -- are PUBLIC's by default, which is dealt with below.
 DO $defaults$
@@ -135,6 +138,14 @@ GRANT EXECUTE ON FUNCTION
     campaign.mail_next()
 TO campaign_mailer;
 
+-- The monitor sees how far campaigns are, and stops them; it sees no recipient and no text.
+GRANT USAGE ON SCHEMA campaign TO campaign_monitor;
+GRANT EXECUTE ON FUNCTION
+    campaign.monitor(integer, integer, text[], text),
+    campaign.monitor_senders(),
+    campaign.monitor_control(text, text)
+TO campaign_monitor;
+
 -- The consumer reports, and proves what is there, and nothing else: it learns hashes, no message.
 GRANT EXECUTE ON FUNCTION
     campaign.report_open(text),
@@ -167,6 +178,8 @@ TO campaign_anon, campaign_user, campaign_app;
 GRANT EXECUTE ON FUNCTION
     campaign_api.signup(text, text),
     campaign_api.login(text, text),
+    campaign_api.password_forgotten(text),
+    campaign_api.password_reset(text, text),
     campaign_api.token(text)
 TO campaign_anon, campaign_user;
 
@@ -175,7 +188,10 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.logout(),
     campaign_api.password_change(text, text),
     campaign_api.me(),
-    campaign_api.me_update(text),
+    campaign_api.me_code(),
+    campaign_api.me_confirm(text),
+    campaign_api.me_update(text, text, text),
+    campaign_api.me_delete(text, text),
     campaign_api.company_member_invite(text, text),
     campaign_api.invitation_accept(text),
     campaign_api.invitation_decline(text),
@@ -268,6 +284,8 @@ GRANT SELECT, DELETE, UPDATE (name) ON campaign_api.applications TO campaign_use
 GRANT SELECT, DELETE ON campaign_api.tokens TO campaign_user, campaign_app;
 -- Every write to jobs is refused by a trigger, which says so better than a missing privilege.
 GRANT SELECT, INSERT, UPDATE, DELETE ON campaign_api.jobs TO campaign_user, campaign_app;
+
+SELECT campaign.api_fields_grant();
 
 -- Workers that were started before the extension was created sleep until now.
 SELECT campaign.worker_wake();

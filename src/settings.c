@@ -40,8 +40,13 @@ int settings_jwt_expiry;
 int settings_app_token_expiry;
 int settings_upload_max_bytes;
 int settings_job_workers;
+int settings_job_running_max;
+int settings_job_waiting_max;
+int settings_mails_per_address;
+int settings_mails_per_account;
 int settings_generate_max;
 bool settings_welcome_email;
+bool settings_require_verified_email;
 bool settings_notify;
 char *settings_country;
 
@@ -139,6 +144,16 @@ static const NumberSetting number_settings[] = {
 	 1000 * 1024 * 1024, GUC_UNIT_BYTE},
 	{"campaign.job_workers", "Background workers that run jobs, in each database.",
 	 "Each takes one of max_worker_processes. 0: jobs wait.", &settings_job_workers, 2, 0, 64, 0},
+	{"campaign.job_running_max", "Shared jobs of one account that run at a time.",
+	 "All workers but one run such jobs: those of people, but for dispatches and sign-ups.",
+	 &settings_job_running_max, 1, 1, 64, 0},
+	{"campaign.job_waiting_max", "Jobs of one account that may wait, if created over HTTP.",
+	 "The next one is answered with 429.", &settings_job_waiting_max, 1000, 1, INT_MAX, 0},
+	{"campaign.mails_per_address", "Mails an hour to one address that requests over HTTP cause.",
+	 "Its owner may know nothing of it. The next request is answered with 429.",
+	 &settings_mails_per_address, 5, 1, INT_MAX, 0},
+	{"campaign.mails_per_account", "Mails an hour that one account causes over HTTP.",
+	 "The next request is answered with 429.", &settings_mails_per_account, 100, 1, INT_MAX, 0},
 	{"campaign.generate_max", "Most records that one call of campaign_generate() makes.",
 	 "A million take about 325 MB.", &settings_generate_max, 1500000, 1, 1000000000, 0},
 };
@@ -174,6 +189,11 @@ void settings_define(void)
 	DefineCustomBoolVariable("campaign.welcome_email", "Whether a new user gets a welcome e-mail.",
 							 "It is queued with the user and sent by campaign-mailer.",
 							 &settings_welcome_email, true, PGC_SUSET, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable(
+		"campaign.require_verified_email", "Whether users prove that their address is theirs.",
+		"With a code from a mail; until then they can neither invite nor be "
+		"invited. Off: every address is believed.",
+		&settings_require_verified_email, true, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomBoolVariable("campaign.notify", "Whether the progress of campaigns is notified.",
 							 "On the channel campaign_progress, by the worker.", &settings_notify,
 							 true, PGC_SIGHUP, 0, NULL, NULL, NULL);

@@ -26,8 +26,13 @@ extern int settings_jwt_expiry;		  /* seconds */
 extern int settings_app_token_expiry; /* seconds */
 extern int settings_upload_max_bytes; /* bytes */
 extern int settings_job_workers;
+extern int settings_job_running_max;
+extern int settings_job_waiting_max;
+extern int settings_mails_per_address;
+extern int settings_mails_per_account;
 extern int settings_generate_max;
 extern bool settings_welcome_email;
+extern bool settings_require_verified_email;
 extern bool settings_notify;
 extern char *settings_country; /* of national numbers; empty: none */
 

@@ -24,9 +24,10 @@ static SessionQuery shorten_query = SESSION_QUERY("SELECT campaign.job_shorten_w
 static SessionQuery next_query = SESSION_QUERY("SELECT campaign.job_next(false)");
 static SessionQuery release_query =
 	SESSION_QUERY("SELECT campaign.job_release($1, $2)", TEXTARRAYOID, TIMESTAMPTZOID);
-static SessionQuery begin_query = SESSION_QUERY("SELECT type, handler, meta, timeout_ms "
-												"FROM campaign.job_begin($1, $2)",
-												TEXTOID, TIMESTAMPTZOID);
+static SessionQuery begin_query =
+	SESSION_QUERY("SELECT type, handler, meta, timeout_ms, account_id "
+				  "FROM campaign.job_begin($1, $2)",
+				  TEXTOID, TIMESTAMPTZOID);
 static SessionQuery finish_query =
 	SESSION_QUERY("SELECT campaign.job_finish($1, $2, $3)", TEXTOID, JSONBOID, TIMESTAMPTZOID);
 static SessionQuery settle_query =
@@ -136,6 +137,7 @@ bool job_queue_begin(const char *id, Job *job)
 
 		session_column_text(0, 1, job->type, sizeof(job->type));
 		job->timeout_ms = DatumGetFloat8(session_column(0, 4));
+		session_column_text(0, 5, job->account_id, sizeof(job->account_id));
 		MemoryContextSwitchTo(caller);
 		job->handler = TextDatumGetCString(session_column(0, 2));
 		job->meta = datumCopy(meta, false, -1);

@@ -35,6 +35,7 @@ typedef struct Job
 	char type[JOB_TYPE_MAX + 1];
 	char *handler; /* palloc'd in the transaction, as meta */
 	Datum meta;
+	char account_id[JOB_ID_MAX + 1]; /* of a shared job; else empty */
 	double timeout_ms;
 	TimestampTz started_at;
 	int64 started_us; /* of the monotonic clock */

@@ -140,6 +140,12 @@ static void run_in_transaction(const char *id, TimestampTz started_at, Job *job)
 	session_begin();
 	if (!job_queue_begin(id, job))
 		SOMETIMES("jobs.not_ours");
+	else if (job->account_id[0] != '\0' && !job_slots_share(job->account_id))
+	{
+		/* Another worker was quicker with one of that account, or with the last share. */
+		job_queue_put_back(id);
+		job->type[0] = '\0';
+	}
 	else
 	{
 		job->started_at = started_at;

@@ -1,25 +1,26 @@
 /*
  * job_slots.c - the job workers in shared memory; see job_slots.h.
  *
- * A slot is written by its own worker, except for `interrupted`. Must never do
- * anything in a commit callback but set latches and send signals.
+ * A slot is written by its own worker, except for `interrupted`.
  */
 #include "postgres.h"
 
 #include <signal.h>
 
-#include "access/xact.h"
+#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/ipc.h"
 #include "storage/latch.h"
 #include "storage/proc.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
 #include "job_slots.h"
+#include "settings.h"
 
 typedef struct JobSlot
 {
@@ -27,7 +28,8 @@ typedef struct JobSlot
 	pid_t pid; /* 0: free */
 	Latch *latch;
 	bool idle;
-	char job_id[JOB_ID_MAX + 1]; /* empty: none */
+	char job_id[JOB_ID_MAX + 1];	 /* empty: none */
+	char account_id[JOB_ID_MAX + 1]; /* of a shared job; else empty */
 	TimestampTz started_at;
 	int progress;
 	bool interrupted;
@@ -43,22 +45,9 @@ typedef struct JobSlotState
 static JobSlotState *state = NULL;
 static JobSlot *own = NULL;
 
-/* Of the (sub)transaction that asked for it: one that is rolled back interrupts nobody. */
-typedef struct Interrupt
-{
-	SubTransactionId subtransaction;
-	char job_id[JOB_ID_MAX + 1];
-} Interrupt;
-
-/* What the current transaction does if it commits. */
-static bool wake_pending = false;
-static List *interrupts_pending = NIL; /* Interrupt *, in TopTransactionContext */
-static bool callback_registered = false;
-
-PG_FUNCTION_INFO_V1(campaign_job_wake);
-PG_FUNCTION_INFO_V1(campaign_job_interrupt);
 PG_FUNCTION_INFO_V1(campaign_job_slots);
 PG_FUNCTION_INFO_V1(campaign_job_progress);
+PG_FUNCTION_INFO_V1(campaign_job_accounts_busy);
 
 Size job_slots_shmem_size(void)
 {
@@ -72,6 +61,11 @@ void job_slots_shmem_attach(void *memory, LWLock *lock, bool fresh)
 		return;
 	memset(state, 0, sizeof(JobSlotState));
 	state->lock = lock;
+}
+
+bool job_slots_exist(void)
+{
+	return state != NULL;
 }
 
 /* The worker's own life -------------------------------------------------------------------- */
@@ -145,6 +139,7 @@ TimestampTz job_slots_enter(const char *job_id)
 
 	LWLockAcquire(state->lock, LW_EXCLUSIVE);
 	strlcpy(own->job_id, job_id, sizeof(own->job_id));
+	own->account_id[0] = '\0';
 	own->started_at = now;
 	own->progress = 0;
 	own->interrupted = false;
@@ -156,6 +151,7 @@ void job_slots_leave(void)
 {
 	LWLockAcquire(state->lock, LW_EXCLUSIVE);
 	own->job_id[0] = '\0';
+	own->account_id[0] = '\0';
 	LWLockRelease(state->lock);
 }
 
@@ -174,6 +170,80 @@ void job_slots_progress(const char *job_id, int percent)
 	if (own == NULL || strcmp(own->job_id, job_id) != 0)
 		return;
 	own->progress = Min(Max(percent, 0), JOB_PROGRESS_MAX);
+}
+
+/* Sharing ---------------------------------------------------------------------------------- */
+
+/* How many shared jobs of this account run in this database; NULL: of any. Under the lock. */
+static int count_shared(const char *account_id)
+{
+	int count = 0;
+
+	for (int i = 0; i < JOB_SLOTS; i++)
+	{
+		const JobSlot *slot = &state->slots[i];
+
+		if (slot->pid == 0 || slot->account_id[0] == '\0' || slot->database != MyDatabaseId)
+			continue;
+		count += account_id == NULL || strcmp(slot->account_id, account_id) == 0;
+	}
+	return count;
+}
+
+/* Whether one more shared job of anybody may run. Under the lock. */
+static bool share_free(void)
+{
+	int workers = 0;
+
+	for (int i = 0; i < JOB_SLOTS; i++)
+		workers += state->slots[i].pid != 0 && state->slots[i].database == MyDatabaseId;
+	return count_shared(NULL) < Max(workers - 1, 1);
+}
+
+bool job_slots_share(const char *account_id)
+{
+	bool free;
+
+	LWLockAcquire(state->lock, LW_EXCLUSIVE);
+	free = share_free() && count_shared(account_id) < settings_job_running_max;
+	if (free)
+		strlcpy(own->account_id, account_id, sizeof(own->account_id));
+	LWLockRelease(state->lock);
+	return free;
+}
+
+/* NULL if no share is free. Under the lock. */
+static ArrayType *accounts_busy(void)
+{
+	Datum accounts[JOB_SLOTS];
+	int count = 0;
+
+	if (!share_free())
+		return NULL;
+	for (int i = 0; i < JOB_SLOTS; i++)
+	{
+		const JobSlot *slot = &state->slots[i];
+
+		if (slot->pid == 0 || slot->account_id[0] == '\0' || slot->database != MyDatabaseId)
+			continue;
+		if (count_shared(slot->account_id) >= settings_job_running_max)
+			accounts[count++] = CStringGetTextDatum(slot->account_id);
+	}
+	return construct_array(accounts, count, TEXTOID, -1, false, TYPALIGN_INT);
+}
+
+Datum campaign_job_accounts_busy(PG_FUNCTION_ARGS)
+{
+	ArrayType *accounts;
+
+	if (state == NULL)
+		PG_RETURN_NULL();
+	LWLockAcquire(state->lock, LW_SHARED);
+	accounts = accounts_busy();
+	LWLockRelease(state->lock);
+	if (accounts == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_ARRAYTYPE_P(accounts);
 }
 
 /* Waking and interrupting ------------------------------------------------------------------ */
@@ -209,8 +279,18 @@ static JobSlot *find_slot(const char *job_id)
 	return NULL;
 }
 
+bool job_slots_find(const char *job_id)
+{
+	bool found;
+
+	LWLockAcquire(state->lock, LW_SHARED);
+	found = find_slot(job_id) != NULL;
+	LWLockRelease(state->lock);
+	return found;
+}
+
 /* Under the lock, so that the worker cannot go on to another job meanwhile. */
-static void interrupt_now(const char *job_id)
+void job_slots_interrupt(const char *job_id)
 {
 	JobSlot *slot;
 
@@ -222,100 +302,6 @@ static void interrupt_now(const char *job_id)
 		kill(slot->pid, SIGINT);
 	}
 	LWLockRelease(state->lock);
-}
-
-static void carry_out_pending(void)
-{
-	ListCell *cell;
-
-	if (wake_pending)
-		job_slots_wake();
-	foreach (cell, interrupts_pending)
-	{
-		interrupt_now(((Interrupt *) lfirst(cell))->job_id);
-	}
-}
-
-static void on_transaction_end(XactEvent event, void *argument)
-{
-	switch (event)
-	{
-		case XACT_EVENT_COMMIT:
-			carry_out_pending();
-			/* FALLTHROUGH */
-		case XACT_EVENT_ABORT:
-		case XACT_EVENT_PREPARE:
-			wake_pending = false;
-			interrupts_pending = NIL;
-			break;
-		default:
-			break;
-	}
-}
-
-static void on_subtransaction_end(SubXactEvent event, SubTransactionId own_id,
-								  SubTransactionId parent_id, void *argument)
-{
-	ListCell *cell;
-
-	if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB)
-		return;
-	foreach (cell, interrupts_pending)
-	{
-		Interrupt *interrupt = lfirst(cell);
-
-		if (interrupt->subtransaction != own_id)
-			continue;
-		if (event == SUBXACT_EVENT_COMMIT_SUB)
-			interrupt->subtransaction = parent_id;
-		else
-			interrupts_pending = foreach_delete_current(interrupts_pending, cell);
-	}
-}
-
-static void register_callback(void)
-{
-	if (callback_registered)
-		return;
-	RegisterXactCallback(on_transaction_end, NULL);
-	RegisterSubXactCallback(on_subtransaction_end, NULL);
-	callback_registered = true;
-}
-
-void job_slots_wake_at_commit(void)
-{
-	if (state == NULL)
-		return;
-	register_callback();
-	wake_pending = true;
-}
-
-Datum campaign_job_wake(PG_FUNCTION_ARGS)
-{
-	job_slots_wake_at_commit();
-	PG_RETURN_VOID();
-}
-
-Datum campaign_job_interrupt(PG_FUNCTION_ARGS)
-{
-	char *job_id = text_to_cstring(PG_GETARG_TEXT_PP(0));
-	Interrupt *interrupt;
-	MemoryContext old;
-	bool found;
-
-	if (state == NULL || job_id[0] == '\0')
-		PG_RETURN_BOOL(false);
-	register_callback();
-	old = MemoryContextSwitchTo(TopTransactionContext);
-	interrupt = palloc0(sizeof(Interrupt));
-	interrupt->subtransaction = GetCurrentSubTransactionId();
-	strlcpy(interrupt->job_id, job_id, sizeof(interrupt->job_id));
-	interrupts_pending = lappend(interrupts_pending, interrupt);
-	MemoryContextSwitchTo(old);
-	LWLockAcquire(state->lock, LW_SHARED);
-	found = find_slot(job_id) != NULL;
-	LWLockRelease(state->lock);
-	PG_RETURN_BOOL(found);
 }
 
 /* Watching --------------------------------------------------------------------------------- */

@@ -47,8 +47,21 @@ uint64 job_slots_ended(void);
 TimestampTz job_slots_enter(const char *job_id);
 void job_slots_leave(void);
 
+/*
+ * The calling worker's job is a shared one of this account. False if no more of that account, or no
+ * more at all, may run now: all workers but one run such jobs, and the only one does.
+ */
+bool job_slots_share(const char *account_id);
+
 /* Whether somebody has asked to interrupt the job of the calling worker. */
 bool job_slots_interrupted(void);
+
+/* Whether there are slots at all: only if the library was loaded with the server. */
+bool job_slots_exist(void);
+
+/* Whether a worker runs this job at this moment; interrupts the one that does. */
+bool job_slots_find(const char *job_id);
+void job_slots_interrupt(const char *job_id);
 
 /* Sets the progress of a job, 0 to 100; nothing if the calling process does not run it. */
 void job_slots_progress(const char *job_id, int percent);

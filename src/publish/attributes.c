@@ -14,6 +14,7 @@
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
 
+#include "attributes.h"
 #include "contract/attributes.h"
 #include "contract/message.h"
 
@@ -215,18 +216,21 @@ static Canonical canonical_of(Jsonb *attributes)
 	return canonical;
 }
 
-Datum campaign_attributes_canonical(PG_FUNCTION_ARGS)
+char *attributes_canonical(Jsonb *attributes)
 {
-	Canonical canonical = canonical_of(PG_GETARG_JSONB_P(0));
-	char *json;
+	Canonical canonical = canonical_of(attributes);
 
 	if (canonical.problem != NULL)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("attributes: %s", canonical.problem)));
-	json = pg_any_to_server(canonical.json.data, canonical.json.len, PG_UTF8);
-	if (json == canonical.json.data)
-		PG_RETURN_TEXT_P(cstring_to_text_with_len(json, canonical.json.len));
-	PG_RETURN_TEXT_P(cstring_to_text(json));
+	return canonical.json.data;
+}
+
+Datum campaign_attributes_canonical(PG_FUNCTION_ARGS)
+{
+	char *json = attributes_canonical(PG_GETARG_JSONB_P(0));
+
+	PG_RETURN_TEXT_P(cstring_to_text(pg_any_to_server(json, (int) strlen(json), PG_UTF8)));
 }
 
 Datum campaign_attributes_problem(PG_FUNCTION_ARGS)

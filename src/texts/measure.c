@@ -1,38 +1,25 @@
 /*
- * measure.c - one pass over a campaign's recipients: what each of them gets, what that costs, and
- * who cannot get a text at all.
+ * measure.c - what recipients get, one after the other, what that costs, and who cannot get a text
+ * at all; see measure.h.
  *
- * It fills as the worker will (filling.c), before anything is published. A thousand rows are in
- * memory at a time, and every one of them can be the last: it is cancelled like any statement.
+ * Fills as the worker will (filling.c).
  */
 #include "postgres.h"
 
-#include "catalog/pg_type.h"
-#include "executor/spi.h"
-#include "fmgr.h"
 #include "mb/pg_wchar.h"
-#include "miscadmin.h"
-#include "utils/builtins.h"
 #include "utils/json.h"
-#include "utils/jsonb.h"
-#include "utils/memutils.h"
 
 #include "filling.h"
+#include "measure.h"
 #include "totals.h"
 
-PG_FUNCTION_INFO_V1(campaign_texts_measure);
-
-#define ROWS_FETCHED   1000
 #define PROBLEMS_SHOWN 10
-#define SAMPLES_MAX	   100
 
-typedef struct Measure
+struct Measure
 {
-	Datum campaign_id;
 	const char *message;		/* UTF-8 */
 	Placeholders *placeholders; /* NULL: the message is sent as it is */
 	PlaceholdersText *text;
-	Segments message_segments;
 	Totals totals;
 	uint64 present; /* placeholders that any recipient's attributes have */
 	int64 filled;	/* recipients whose attributes were looked at */
@@ -40,20 +27,9 @@ typedef struct Measure
 	StringInfoData shown_problems;
 	StringInfoData samples;
 	int samples_left;
-	MemoryContext row_context;
-} Measure;
+};
 
-/* One row of the cursor. */
-typedef struct Recipient
-{
-	const char *class;
-	int64 seq;
-	char *phone_number;
-	char *text;		  /* UTF-8; NULL: none of its own */
-	char *attributes; /* the same */
-} Recipient;
-
-static void put_recipient(StringInfo json, const Recipient *recipient, const char *key,
+static void put_recipient(StringInfo json, const MeasureRecipient *recipient, const char *key,
 						  const char *value)
 {
 	if (json->len > 0)
@@ -66,7 +42,7 @@ static void put_recipient(StringInfo json, const Recipient *recipient, const cha
 }
 
 /* The text that a recipient gets; NULL if it cannot be filled. */
-static const char *text_of(Measure *measure, const Recipient *recipient)
+static const char *text_of(Measure *measure, const MeasureRecipient *recipient)
 {
 	PlaceholdersResult result;
 
@@ -88,7 +64,7 @@ static const char *text_of(Measure *measure, const Recipient *recipient)
 	return NULL;
 }
 
-static void add_recipient(Measure *measure, const Recipient *recipient)
+void measure_add(Measure *measure, const MeasureRecipient *recipient)
 {
 	const char *text = text_of(measure, recipient);
 
@@ -107,51 +83,10 @@ static void add_recipient(Measure *measure, const Recipient *recipient)
 	}
 }
 
-static char *utf8_column(int row, int number)
+void measure_add_same(Measure *measure, int64 recipients)
 {
-	char *value = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, number);
-
-	return value == NULL ? NULL : pg_server_to_any(value, (int) strlen(value), PG_UTF8);
-}
-
-static void add_row(Measure *measure, const char *class, int row)
-{
-	MemoryContext caller = MemoryContextSwitchTo(measure->row_context);
-	bool is_null;
-	Recipient recipient = {.class = class};
-
-	recipient.seq =
-		DatumGetInt64(SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 1, &is_null));
-	recipient.phone_number = SPI_getvalue(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, 2);
-	recipient.text = utf8_column(row, 3);
-	recipient.attributes = utf8_column(row, 4);
-	add_recipient(measure, &recipient);
-	MemoryContextSwitchTo(caller);
-	MemoryContextReset(measure->row_context);
-}
-
-/* All recipients of a class; outcome is what storing changes in their attributes. */
-static void add_class(Measure *measure, const char *class, const char *outcome)
-{
-	static const char query[] =
-		"SELECT seq, phone_number, text, CASE WHEN $4 AND text IS NULL THEN "
-		"campaign.attributes_canonical(attributes OPERATOR(pg_catalog.||) $3::jsonb) END "
-		"FROM campaign.recipients WHERE campaign_id = $1 "
-		"AND class = $2::campaign.recipient_class ORDER BY seq";
-	Oid types[] = {TEXTOID, TEXTOID, TEXTOID, BOOLOID};
-	Datum values[] = {measure->campaign_id, CStringGetTextDatum(class),
-					  CStringGetTextDatum(outcome), BoolGetDatum(measure->placeholders != NULL)};
-	Portal portal = SPI_cursor_open_with_args(NULL, query, 4, types, values, NULL, true, 0);
-
-	do
-	{
-		SPI_cursor_fetch(portal, true, ROWS_FETCHED);
-		for (uint64 row = 0; row < SPI_processed; row++)
-			add_row(measure, class, (int) row);
-		SPI_freetuptable(SPI_tuptable);
-		CHECK_FOR_INTERRUPTS();
-	} while (SPI_processed > 0);
-	SPI_cursor_close(portal);
+	if (recipients > 0)
+		(void) totals_add(&measure->totals, measure->message, recipients);
 }
 
 /* The names of the placeholders that nobody's attributes have. */
@@ -175,43 +110,35 @@ static void put_absent(const Measure *measure, StringInfo json)
 	appendStringInfoChar(json, ']');
 }
 
-static Datum answer_of(const Measure *measure)
+void measure_put(const Measure *measure, StringInfo json)
 {
-	StringInfoData json;
-
-	initStringInfo(&json);
-	appendStringInfoString(&json, "{\"segments\":");
-	totals_put(&measure->totals, &json);
-	appendStringInfo(&json, ",\"problem_count\":" INT64_FORMAT, measure->problems);
-	appendStringInfo(&json, ",\"problems\":[%s],\"samples\":[%s],\"absent\":",
-					 measure->shown_problems.data, measure->samples.data);
-	put_absent(measure, &json);
-	appendStringInfoChar(&json, '}');
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json.data));
+	appendStringInfoString(json, "\"segments\":");
+	totals_put(&measure->totals, json);
+	appendStringInfo(json, ",\"problem_count\":" INT64_FORMAT, measure->problems);
+	appendStringInfo(json, ",\"problems\":[%s],\"absent\":", measure->shown_problems.data);
+	put_absent(measure, json);
 }
 
-/*
- * campaign.texts_measure(campaign_id, message, has_placeholders, vip_outcome, normal_outcome,
- * samples): what the recipients get.
- */
-Datum campaign_texts_measure(PG_FUNCTION_ARGS)
+const char *measure_samples(const Measure *measure)
 {
-	char *message = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	return measure->samples.data;
+}
+
+bool measure_is_filling(const Measure *measure)
+{
+	return measure->placeholders != NULL;
+}
+
+Measure *measure_open(const char *message, bool has_placeholders, int samples)
+{
 	Measure *measure = palloc0(sizeof(Measure));
 
-	measure->campaign_id = PG_GETARG_DATUM(0);
-	measure->message = pg_server_to_any(message, (int) strlen(message), PG_UTF8);
-	measure->samples_left = Min(Max(PG_GETARG_INT32(5), 0), SAMPLES_MAX);
+	measure->message = message;
+	measure->samples_left = samples;
 	measure->text = palloc(sizeof(PlaceholdersText));
 	initStringInfo(&measure->shown_problems);
 	initStringInfo(&measure->samples);
-	if (PG_GETARG_BOOL(2))
-		measure->placeholders = filling_open(CurrentMemoryContext, measure->message);
-	measure->row_context =
-		AllocSetContextCreate(CurrentMemoryContext, "campaign text", ALLOCSET_DEFAULT_SIZES);
-	SPI_connect();
-	add_class(measure, "VIP", text_to_cstring(PG_GETARG_TEXT_PP(3)));
-	add_class(measure, "NORMAL", text_to_cstring(PG_GETARG_TEXT_PP(4)));
-	SPI_finish();
-	PG_RETURN_DATUM(answer_of(measure));
+	if (has_placeholders)
+		measure->placeholders = filling_open(CurrentMemoryContext, message);
+	return measure;
 }

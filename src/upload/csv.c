@@ -30,7 +30,7 @@ void csv_open(CsvReader *reader, const char *data, size_t length, char delimiter
 	reader->length = text_length(reader->data, length);
 	reader->line = 1;
 	reader->delimiter = delimiter;
-	reader->paused_at = reader->data;
+	reader->pause.at = reader->data;
 	reader->offset = text_start(reader->data, length);
 	if (reader->offset > reader->length)
 		reader->offset = reader->length;
@@ -40,18 +40,6 @@ void csv_seek(CsvReader *reader, size_t place)
 {
 	reader->offset = place;
 	reader->line = 0;
-}
-
-static void pause_at(CsvReader *reader, const char *at)
-{
-	/* Reading goes back where a row is a problem. */
-	if (at < reader->paused_at)
-		reader->paused_at = at;
-	if (at - reader->paused_at < CSV_PAUSE_BYTES)
-		return;
-	reader->paused_at = at;
-	if (reader->pause != NULL)
-		reader->pause();
 }
 
 /* Behind the line end at `at`: LF, CR LF or CR. */
@@ -76,7 +64,7 @@ static const char *read_bare(CsvReader *reader, CsvCell *cell, const char *at, c
 	cell->doubled = false;
 	while (at < end && *at != reader->delimiter && !is_line_end(*at))
 	{
-		pause_at(reader, at);
+		pause_at(&reader->pause, at);
 		at++;
 	}
 	cell->length = (size_t) (at - cell->start);
@@ -92,7 +80,7 @@ static const char *read_quoted(CsvReader *reader, CsvCell *cell, const char *at,
 	cell->doubled = false;
 	while (at < end)
 	{
-		pause_at(reader, at);
+		pause_at(&reader->pause, at);
 		if (*at == '"' && at + 1 < end && at[1] == '"')
 		{
 			cell->doubled = true;
@@ -153,7 +141,7 @@ static const char *skip_line(CsvReader *reader, CsvRow *row, const char *end)
 	row->count = 0;
 	while (at < end && !is_line_end(*at))
 	{
-		pause_at(reader, at);
+		pause_at(&reader->pause, at);
 		at++;
 	}
 	return at;

@@ -12,11 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pause.h"
+
 /* Cells of a row; one with more is a problem. */
 #define CSV_CELLS_MAX 256
-
-/* How much is read between two calls of `pause`: some tenths of a millisecond. */
-#define CSV_PAUSE_BYTES 65536
 
 /* In the file: without the quotes around it and blanks outside of them, "" still doubled. */
 typedef struct CsvCell
@@ -43,9 +42,7 @@ typedef struct CsvReader
 	int64_t line;  /* of the next row */
 	char delimiter;
 
-	/* As in numbers.h: called every CSV_PAUSE_BYTES, unless NULL, and need not return. */
-	void (*pause)(void);
-	const char *paused_at;
+	Pause pause;
 } CsvReader;
 
 /* Starts at the beginning, behind a byte order mark; a Ctrl-Z at the end is left out. */

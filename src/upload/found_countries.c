@@ -43,8 +43,7 @@ Datum campaign_country_name(PG_FUNCTION_ARGS)
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						errmsg("country \"%.40s\" is not known", name),
 						errhint("Use its ISO code, such as BR, or its calling code, such as 55.")));
-	PG_RETURN_TEXT_P(
-		cstring_to_text(rules.country == COUNTRY_NONE ? "none" : countries[rules.country].name));
+	PG_RETURN_TEXT_P(cstring_to_text(rules.home == NULL ? "none" : rules.home->name));
 }
 
 /* campaign.country_default(): what the setting says. */

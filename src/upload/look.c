@@ -130,13 +130,13 @@ FileFormat look_format(const char *data, size_t length, const ColumnsWanted *wan
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
 	{
 		csv_open(&reader, data, length, format_delimiter(tables[i]));
-		reader.pause = wanted->pause;
+		reader.pause.call = wanted->pause;
 		if (fits(&reader, wanted, row))
 			return tables[i];
 	}
 	/* A column that is asked for by its name has a heading: a table of one column. */
 	csv_open(&reader, data, length, ',');
-	reader.pause = wanted->pause;
+	reader.pause.call = wanted->pause;
 	if (wanted->column != NULL && csv_next(&reader, row) && row->count == 1 &&
 		is_wanted(row->cells[0].start, row->cells[0].length, wanted))
 		return FORMAT_CSV;

@@ -35,7 +35,7 @@ void ndjson_open(NdjsonReader *reader, const char *data, size_t length)
 	reader->data = data != NULL ? data : ""; /* NULL + 0 is undefined in C */
 	reader->length = text_length(reader->data, length);
 	reader->line = 1;
-	reader->paused_at = reader->data;
+	reader->pause.at = reader->data;
 	reader->offset = text_start(reader->data, length);
 	if (reader->offset > reader->length)
 		reader->offset = reader->length;
@@ -45,18 +45,6 @@ void ndjson_seek(NdjsonReader *reader, size_t place)
 {
 	reader->offset = place;
 	reader->line = 0;
-}
-
-static void pause_at(NdjsonReader *reader, const char *at)
-{
-	/* The end of a line is looked for before it is read. */
-	if (at < reader->paused_at)
-		reader->paused_at = at;
-	if (at - reader->paused_at < NDJSON_PAUSE_BYTES)
-		return;
-	reader->paused_at = at;
-	if (reader->pause != NULL)
-		reader->pause();
 }
 
 static bool fail(Scan *scan, const char *problem)
@@ -70,7 +58,7 @@ static void skip_blanks(Scan *scan)
 {
 	while (scan->at < scan->end && (*scan->at == ' ' || *scan->at == '\t'))
 		scan->at++;
-	pause_at(scan->reader, scan->at);
+	pause_at(&scan->reader->pause, scan->at);
 }
 
 static bool accept(Scan *scan, char token)
@@ -127,7 +115,7 @@ static bool scan_string(Scan *scan)
 	{
 		unsigned char byte = (unsigned char) *scan->at;
 
-		pause_at(scan->reader, scan->at);
+		pause_at(&scan->reader->pause, scan->at);
 		if (byte < ' ')
 			return fail(scan, "a control character in a text");
 		if (byte == '\\' || byte >= 0x80)
@@ -148,7 +136,7 @@ static size_t skip_digits(Scan *scan)
 
 	while (scan->at < scan->end && *scan->at >= '0' && *scan->at <= '9')
 	{
-		pause_at(scan->reader, scan->at);
+		pause_at(&scan->reader->pause, scan->at);
 		scan->at++;
 	}
 	return (size_t) (scan->at - from);
@@ -341,7 +329,7 @@ static const char *find_line_end(NdjsonReader *reader, const char *at, const cha
 {
 	while (at < end && *at != '\n' && *at != '\r')
 	{
-		pause_at(reader, at);
+		pause_at(&reader->pause, at);
 		at++;
 	}
 	return at;

@@ -12,11 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pause.h"
+
 /* Members of an object; one with more is a problem. */
 #define NDJSON_MEMBERS_MAX 256
-
-/* How much is read between two calls of `pause`: some tenths of a millisecond. */
-#define NDJSON_PAUSE_BYTES 65536
 
 /* Key and value as they are written in the file. */
 typedef struct NdjsonMember
@@ -45,9 +44,7 @@ typedef struct NdjsonReader
 	size_t offset; /* of the next line */
 	int64_t line;  /* of the next line */
 
-	/* As in numbers.h: called every NDJSON_PAUSE_BYTES, unless NULL, and need not return. */
-	void (*pause)(void);
-	const char *paused_at;
+	Pause pause;
 } NdjsonReader;
 
 /* Starts at the beginning, behind a byte order mark; a Ctrl-Z at the end is left out. */

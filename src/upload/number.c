@@ -14,11 +14,15 @@
 
 bool number_rules_set(NumberRules *rules, const char *country)
 {
-	rules->country = COUNTRY_NONE;
+	int found;
+
+	rules->home = NULL;
 	if (country == NULL || country[0] == '\0' || strcasecmp(country, "none") == 0)
 		return true;
-	rules->country = country_find(country);
-	return rules->country != COUNTRY_NONE;
+	found = country_find(country);
+	if (found != COUNTRY_NONE)
+		rules->home = &countries[found];
+	return rules->home != NULL;
 }
 
 /* Digits with or without a plus, nothing else. */
@@ -47,8 +51,7 @@ static NumberResult read_dressed(const NumberRules *rules, const char *start, si
 {
 	Field field;
 	Groups groups;
-	bool brazil =
-		rules->country == COUNTRY_NONE || strcmp(countries[rules->country].name, "BR") == 0;
+	bool brazil = rules->home == NULL || strcmp(rules->home->name, "BR") == 0;
 	bool international;
 
 	if (!field_decode(&field, start, length, number))

@@ -24,7 +24,7 @@
 /* How numbers without + or 00 are meant. */
 typedef struct NumberRules
 {
-	int country; /* they are national ones of this country; COUNTRY_NONE: international ones */
+	const Country *home; /* they are national ones of this country; NULL: international ones */
 } NumberRules;
 
 typedef struct Number

@@ -30,9 +30,9 @@ void numbers_open(NumbersParser *parser, const NumberRules *rules, const char *d
 
 /* Lets the caller answer interrupts in a file that may have a gigabyte; `at`: the parser's place.
  */
-static void pause_at(NumbersParser *parser, const char *at)
+static void pause_in_line(NumbersParser *parser, const char *at)
 {
-	if (at - parser->paused_at < NUMBERS_PAUSE_BYTES)
+	if (at - parser->paused_at < PAUSE_BYTES)
 		return;
 	parser->paused_at = at;
 	if (parser->pause != NULL)
@@ -45,7 +45,7 @@ static const char *find_line_end(NumbersParser *parser, const char *start, const
 	const char *at = start;
 
 	for (; at < end && *at != '\n' && *at != '\r'; at++)
-		pause_at(parser, at);
+		pause_in_line(parser, at);
 	/* The blanks of a line that is longer than a pause are read again, from its beginning. */
 	if (parser->paused_at > start)
 		parser->paused_at = start;
@@ -66,7 +66,7 @@ static const char *read_plain(const NumberRules *rules, const char *start, const
 	uint64_t digits = 0;
 	size_t count;
 
-	if (at == end || *at == '0' || (!plus && rules->country != COUNTRY_NONE))
+	if (at == end || *at == '0' || (!plus && rules->home != NULL))
 		return NULL;
 	*text++ = '+';
 	for (; at < stop; at++)
@@ -123,7 +123,7 @@ static void trim_long(NumbersParser *parser, const char **start, const char **en
 	if (*end - *start <= NUMBER_FIELD_MAX)
 		return;
 	for (; *start < *end && (**start == ' ' || **start == '\t'); (*start)++)
-		pause_at(parser, *start);
+		pause_in_line(parser, *start);
 	while (*start < *end && ((*end)[-1] == ' ' || (*end)[-1] == '\t'))
 		(*end)--;
 }
@@ -177,7 +177,7 @@ NumbersResult numbers_next(NumbersParser *parser, Number *number)
 			result = read_line(parser, start, line_end, number);
 		}
 		move_past(parser, line_end);
-		pause_at(parser, parser->data + parser->offset);
+		pause_in_line(parser, parser->data + parser->offset);
 		if (result != NUMBER_BLANK)
 		{
 			parser->first_seen = true;

@@ -14,9 +14,7 @@
 
 #include "counter.h"
 #include "number.h"
-
-/* How much is read between two calls of `pause`: some tenths of a millisecond. */
-#define NUMBERS_PAUSE_BYTES 65536
+#include "pause.h"
 
 typedef struct NumbersParser
 {
@@ -29,7 +27,7 @@ typedef struct NumbersParser
 	bool first_seen; /* a line that is not blank has been read: no header row any more */
 
 	/*
-	 * Called every NUMBERS_PAUSE_BYTES, in the middle of a long line too, unless
+	 * Called every PAUSE_BYTES, in the middle of a long line too, unless
 	 * NULL. It need not return: the parser holds nothing.
 	 */
 	void (*pause)(void);

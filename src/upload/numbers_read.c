@@ -35,7 +35,7 @@ static Datum array_of(const NumberList *numbers)
 Datum campaign_numbers_read(PG_FUNCTION_ARGS)
 {
 	bytea *numbers = PG_GETARG_BYTEA_PP(0);
-	NumbersFile file = {.skip_invalid = PG_GETARG_BOOL(1), .rules = {COUNTRY_NONE}};
+	NumbersFile file = {.skip_invalid = PG_GETARG_BOOL(1)};
 	bool nulls[2] = {false, false};
 	Datum values[2];
 	TupleDesc columns;

@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/json.h"
 #include "utils/jsonb.h"
@@ -18,6 +19,7 @@
 #include "file.h"
 #include "numbers.h"
 #include "packed.h"
+#include "preview_texts.h"
 #include "table_answer.h"
 #include "table_file.h"
 
@@ -75,6 +77,39 @@ static void put_table_rows(StringInfo json, TableFile *file)
 	}
 }
 
+/* What the rows would get from the campaign; an empty message: there is none. */
+static PreviewTexts texts_of(FunctionCallInfo fcinfo)
+{
+	const char *message = table_text(PG_GETARG_TEXT_PP(8));
+	PreviewTexts texts = {.first_seqs = {[MESSAGE_CLASS_VIP] = PG_GETARG_INT64(10),
+										 [MESSAGE_CLASS_NORMAL] = PG_GETARG_INT64(11)}};
+
+	if (message != NULL)
+		texts.measure = measure_open(message, PG_GETARG_BOOL(9), 0);
+	return texts;
+}
+
+/* The answer is UTF-8 until its end, what is measured is in the encoding of the database. */
+static void put_texts(StringInfo json, const PreviewTexts *texts)
+{
+	StringInfoData members;
+
+	if (texts->measure == NULL)
+		return;
+	initStringInfo(&members);
+	measure_put(texts->measure, &members);
+	appendStringInfo(json, "%s, ", pg_server_to_any(members.data, members.len, PG_UTF8));
+}
+
+static MessageClass class_of(FunctionCallInfo fcinfo)
+{
+	char *name = DatumGetCString(DirectFunctionCall1(enum_out, PG_GETARG_DATUM(1)));
+	MessageClass class = MESSAGE_CLASS_NORMAL;
+
+	(void) message_class_parse(name, strlen(name), &class);
+	return class;
+}
+
 /* Marks what the campaign has already; false if that makes no difference. */
 static bool compare(FunctionCallInfo fcinfo, bool allow_duplicates, NumberSet *seen)
 {
@@ -92,6 +127,7 @@ static void preview_list(FunctionCallInfo fcinfo, bytea *numbers, bool allow_dup
 						 StringInfo json)
 {
 	NumbersFile file = {.skip_invalid = true, .allow_duplicates = allow_duplicates};
+	PreviewTexts texts = texts_of(fcinfo);
 	const char *data = VARDATA_ANY(numbers);
 	Size length = VARSIZE_ANY_EXHDR(numbers);
 
@@ -99,6 +135,8 @@ static void preview_list(FunctionCallInfo fcinfo, bytea *numbers, bool allow_dup
 	file_read(&file, data, length);
 	if (compare(fcinfo, allow_duplicates, &file.seen))
 		file_drop_marked(&file);
+	preview_texts_list(&texts, &file, class_of(fcinfo));
+	put_texts(json, &texts);
 	appendStringInfo(json,
 					 "\"accepted\": " UINT64_FORMAT ", \"duplicates\": " INT64_FORMAT
 					 ", \"invalid\": " INT64_FORMAT ", \"errors\": [%s], %s, \"format\": \"list\", "
@@ -111,19 +149,21 @@ static void preview_list(FunctionCallInfo fcinfo, bytea *numbers, bool allow_dup
 static void preview_table(FunctionCallInfo fcinfo, bytea *numbers, bool allow_duplicates,
 						  StringInfo json)
 {
-	char *class = DatumGetCString(DirectFunctionCall1(enum_out, PG_GETARG_DATUM(1)));
+	PreviewTexts texts = texts_of(fcinfo);
 	TableFile file = {.data = VARDATA_ANY(numbers),
 					  .length = VARSIZE_ANY_EXHDR(numbers),
+					  .class = class_of(fcinfo),
 					  .skip_invalid = true,
 					  .allow_duplicates = allow_duplicates,
 					  .format = table_format(text_to_cstring(PG_GETARG_TEXT_PP(6))),
 					  .wanted.column = table_text(PG_GETARG_TEXT_PP(7))};
 
-	(void) message_class_parse(class, strlen(class), &file.class);
 	table_rules(&file.wanted.rules, text_to_cstring(PG_GETARG_TEXT_PP(5)));
 	table_file_read(&file);
 	if (compare(fcinfo, allow_duplicates, &file.seen))
 		table_file_drop_marked(&file);
+	preview_texts_table(&texts, &file);
+	put_texts(json, &texts);
 	table_answer(json, &file);
 	appendStringInfoString(json, ", \"rows\": [");
 	put_table_rows(json, &file);

@@ -234,8 +234,8 @@ static bool is_national(const Country *country, const char *digits, size_t count
 static NumberResult complete(const NumberRules *rules, const char *digits, size_t count,
 							 Number *number)
 {
-	const CountryCode *code = &country_codes[countries[rules->country].code];
-	int country = rules->country;
+	const CountryCode *code = &country_codes[rules->home->code];
+	int country = (int) (rules->home - countries);
 
 	if (code->digits + count < NUMBER_DIGITS_MIN || code->digits + count > NUMBER_DIGITS_MAX)
 		return number_refuse(number, "not possible: +%u and %zu digits, together %d to %d",
@@ -261,7 +261,7 @@ static NumberResult complete(const NumberRules *rules, const char *digits, size_
 static NumberResult national(const NumberRules *rules, const char *digits, size_t count,
 							 Number *number)
 {
-	const Country *country = &countries[rules->country];
+	const Country *country = rules->home;
 	const CountryCode *code = &country_codes[country->code];
 	size_t dropped = trunk_digits(country, digits, count);
 	size_t abroad = strlen(country->abroad);
@@ -300,7 +300,7 @@ NumberResult number_resolve(const NumberRules *rules, NumberForm form, const cha
 		return international(digits + 2, count - 2, false, number);
 	if (is_bare_cnpj(digits, count))
 		return number_refuse(number, "a CNPJ, not possible as a phone number");
-	if (rules->country != COUNTRY_NONE)
+	if (rules->home != NULL)
 		return national(rules, digits, count, number);
 	if (digits[0] == '0')
 		return number_refuse(number, REASON_NATIONAL);

@@ -38,19 +38,19 @@ bool table_begin(Table *table, const char *data, size_t length, FileFormat forma
 	if (format == FORMAT_NDJSON)
 	{
 		ndjson_open(&table->ndjson, data, length);
-		table->ndjson.pause = wanted->pause;
+		table->ndjson.pause.call = wanted->pause;
 		if (!columns_of_ndjson(&table->columns, &table->ndjson, &table->ndjson_row, wanted))
 			return false;
 		ndjson_open(&table->ndjson, data, length);
-		table->ndjson.pause = wanted->pause;
+		table->ndjson.pause.call = wanted->pause;
 		return true;
 	}
 	csv_open(&table->csv, data, length, format_delimiter(format));
-	table->csv.pause = wanted->pause;
+	table->csv.pause.call = wanted->pause;
 	if (!columns_of_csv(&table->columns, &table->csv, &table->csv_row, wanted))
 		return false;
 	csv_open(&table->csv, data, length, format_delimiter(format));
-	table->csv.pause = wanted->pause;
+	table->csv.pause.call = wanted->pause;
 	if (table->columns.header)
 		(void) csv_next(&table->csv, &table->csv_row);
 	return true;

@@ -52,9 +52,7 @@ Datum campaign_recipients_import(PG_FUNCTION_ARGS)
 {
 	int64 first_seq = PG_GETARG_INT64(2);
 	bytea *numbers = PG_GETARG_BYTEA_PP(3);
-	NumbersFile file = {.skip_invalid = PG_GETARG_BOOL(4),
-						.allow_duplicates = PG_GETARG_BOOL(5),
-						.rules = {COUNTRY_NONE}};
+	NumbersFile file = {.skip_invalid = PG_GETARG_BOOL(4), .allow_duplicates = PG_GETARG_BOOL(5)};
 	int64 present = PG_GETARG_INT64(6);
 	Packed packed;
 

@@ -7,6 +7,8 @@ leaves out of the clock and why is said here and in docs/performance.md.
 import time
 
 import campaigns
+import consumers
+import gateway
 import jobs
 import pause
 import proof
@@ -341,6 +343,10 @@ def verify(stack, count, rounds):
     yield from proof.measure(stack, count, rounds, run_campaign)
 
 
+def in_other_languages(stack, count, rounds):
+    yield from consumers.measure(stack, count, rounds, run_campaign, WARM_UP)
+
+
 ALL = {
     "import": importing,
     "import-table": importing_table,
@@ -363,4 +369,6 @@ ALL = {
     "mail-snapshot": signup.mail_snapshot,
     "texts": texts.measure,
     "suppression": suppression.measure,
+    "gateway": gateway.measure,
+    "consumers": in_other_languages,
 }

@@ -6,7 +6,7 @@ monotonic clock goes on.
 import pytest
 
 import jobs
-from stack import Stack
+from stack import Stack, open_folder
 from waiting import assert_stays, wait_until
 from wall_clock import WallClock
 
@@ -15,8 +15,9 @@ PATIENCE_S = 40     # much less than two minutes
 
 
 @pytest.fixture(scope="module", name="clock")
-def _clock(tmp_path_factory):
-    return WallClock(tmp_path_factory.mktemp("clock"))
+def _clock():
+    with open_folder() as folder:
+        yield WallClock(folder)
 
 
 @pytest.fixture(autouse=True)
@@ -43,12 +44,15 @@ def test_countdown(server, clock):
 
 
 def test_new_job(server, clock):
-    """R2.1: what is due now is run now, though the workers have looked in the future."""
-    jobs.wait_for(server, jobs.create(server, "countdown", seconds=0), "finished")
+    """R2.1: what is due soon is run soon, though the workers have looked in the future."""
+    both = [jobs.create(server, "countdown", seconds=2) for _ in range(2)]
+    assert len({jobs.running_worker(server, job_id) for job_id in both}) == 2
+    for job_id in both:
+        jobs.wait_for(server, job_id, "finished")
     clock.set_back(server)
-    for _ in range(4):
-        jobs.wait_for(server, jobs.create(server, "countdown", seconds=0), "finished",
-                      timeout=PATIENCE_S)
+    for seconds in (0, 1):
+        job_id = jobs.create(server, "countdown", f"clock_timestamp() + interval '{seconds} s'", seconds=0)
+        jobs.wait_for(server, job_id, "finished", timeout=PATIENCE_S)
 
 
 def test_timeout(server, clock):

@@ -4,7 +4,7 @@ import pytest
 
 import campaigns
 from campaigns import make_numbers, wait_for_status
-from stack import Stack
+from stack import Stack, open_folder
 from waiting import wait_until
 from wall_clock import WallClock
 
@@ -14,8 +14,9 @@ FIVE = make_numbers(5, seed=170)
 
 
 @pytest.fixture(scope="module", name="clock")
-def _clock(tmp_path_factory):
-    return WallClock(tmp_path_factory.mktemp("clock"))
+def _clock():
+    with open_folder() as folder:
+        yield WallClock(folder)
 
 
 @pytest.fixture(scope="module", name="server")

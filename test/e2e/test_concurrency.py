@@ -8,6 +8,9 @@ import campaigns
 from campaigns import assert_delivered, make_numbers, wait_for_status
 from consumers import Consumer, environment
 from stack import QUEUES
+from test_consumer import consumes
+from test_standby import no_consumer, proxies_of, through
+from waiting import wait_until
 
 PROFILE_BYTES = 64 * 1024 * 1024
 # MongoDB rounds the end of an operation and its length to milliseconds.
@@ -76,3 +79,31 @@ def without_the_stacks(stack):
         yield
     finally:
         stack.part("start", "consumer")
+
+
+def some_of_each(stack, drafts):
+    """Whether each campaign has come so far that its lane knows where it stands, and none is sent."""
+    stored = [campaigns.count_documents(stack, campaign_id) for campaign_id, _ in drafts]
+    return all(0 < count < EACH for count in stored)
+
+
+def test_silent_store_with_one_turn(stack):
+    """One lane stores at a time and MongoDB is silent: those that wait for their turn give their
+    queues back as well, and another consumer goes on."""
+    drafts = list(one_for_each_queue(stack))
+    with no_consumer(stack), proxies_of(stack) as proxies:
+        with Consumer({**through(proxies, stack), "CAMPAIGN_CONCURRENCY": "1"}) as active:
+            wait_until("it consumes", lambda: consumes(stack))
+            proxies["MongoDB"].slow_down(600_000)
+            with stack.settings(campaign__batch_size="100"):
+                for campaign_id, _ in drafts:
+                    campaigns.dispatch(stack, campaign_id)
+                wait_until("each queue has its lane", lambda: some_of_each(stack, drafts),
+                           interval=0.02)
+                proxies["MongoDB"].freeze()
+                active.wait_for_line("MongoDB answers no lane")
+            with Consumer(environment(stack)) as standby:
+                for campaign_id, numbers in drafts:
+                    wait_for_status(stack, campaign_id, "sent")
+                assert {line["queue"] for line in active.lines("gave the queue back")} == set(QUEUES)
+                assert standby.terminate() == 0

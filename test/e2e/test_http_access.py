@@ -188,7 +188,7 @@ def test_password_is_in_no_answer(nobody, ana):
     """R0.1: not in sign-up's, nor in a changed user's."""
     answers = [nobody.signup(f"{unique()}@example.com").expect(201),
                ana.api.get("/me"), ana.api.get(f"/users/{ana.user_id}"),
-               ana.api.patch(f"/users/{ana.user_id}", {"email": ana.email},
+               ana.api.patch(f"/users/{ana.user_id}", {"email": ana.email, "password": ana.password},
                              headers={"Prefer": "return=representation"}).expect(200)]
     for answer in answers:
         assert b"argon2" not in answer.body and b"battery" not in answer.body, answer

@@ -18,8 +18,9 @@ TOOLS = pathlib.Path(os.environ.get("CAMPAIGN_TOOLS", REPOSITORY / ".tools"))
 ID = "00000000"
 VARIABLE = re.compile(r"\{\{(?!base_url)\w+\}\}")
 # Everything that docker/nginx.conf maps.
-ROUTES = {"POST /signup", "POST /login", "POST /logout", "GET /me", "PATCH /me", "POST /me/password", "GET /",
-          "GET /users", "POST /users", f"GET /users/{ID}", f"PATCH /users/{ID}", f"DELETE /users/{ID}",
+ROUTES = {"POST /signup", "POST /login", "POST /logout", "GET /me", "PATCH /me", "DELETE /me",
+          "POST /me/password", "POST /me/code", "POST /me/confirm", "POST /password/forgotten",
+          "POST /password/reset", "GET /", "GET /users", "POST /users", f"GET /users/{ID}", f"PATCH /users/{ID}", f"DELETE /users/{ID}",
           "GET /companies", "POST /companies", f"GET /companies/{ID}", f"PATCH /companies/{ID}",
           f"DELETE /companies/{ID}", f"GET /companies/{ID}/members",
           f"POST /companies/{ID}/members",
@@ -139,7 +140,7 @@ def test_routes_are_those_of_nginx(nobody):
         assert answer.json["code"] not in ("HTTP404", "HTTP405"), (route, answer)
     text = (REPOSITORY / "docker" / "nginx.conf").read_text(encoding="utf-8")
     words = {word for route in ROUTES for word in re.findall(r"[a-z]{2,}", route)}
-    public = re.compile(r"^\s+location (?!@|= /(?:errors|numbers|unlisted|allowed|form|rpc/)|~ \^/rpc/)(.*) \{", re.MULTILINE)
+    public = re.compile(r"^\s+location (?!@|= /(?:errors|numbers|unlisted|allowed|form|self|rpc/)|~ \^/rpc/)(.*) \{", re.MULTILINE)
     for location in public.findall(text):
         names = set(re.findall(r"[a-z]{2,}", re.sub(r"\(\?<\w+>", "", location)))
         assert names <= words | {"rpc", "company", "campaign", "create", "update", "async"}, (location, names - words)
@@ -188,6 +189,6 @@ def test_openapi_tells_nobody_nothing_secret(nobody, openapi):
     if answer.status == 200:
         paths = set(answer.json["paths"])
         assert paths <= {"/", "/rpc/signup", "/rpc/signup_async", "/rpc/login", "/rpc/ready",
-                     "/rpc/token"}, paths
+                     "/rpc/token", "/rpc/password_forgotten", "/rpc/password_reset"}, paths
     else:
         answer.refused(401)

@@ -34,7 +34,7 @@ def bodies(ana, target):
 def test_sql_is_text(stack, ana, text):
     """R0.7: in a name and a message it is stored as it is."""
     # In a message, braces are those of a placeholder.
-    message = text.replace("{", "\\{").replace("}", "\\}")
+    message = "m" + text.replace("{", "\\{").replace("}", "\\}")
     campaign_id = ana.api.create_campaign(ana.company_id, name=text, message=message)
     row = stack.sql("SELECT name, message FROM campaign.campaigns WHERE id = %s", campaign_id)
     assert row == [(text, message)]

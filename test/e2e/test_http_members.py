@@ -7,7 +7,7 @@ import psycopg2
 import pytest
 
 import jobs
-from http_client import logged_in, unique
+from http_client import PASSWORD, logged_in, unique
 from stack import execute
 from waiting import wait_until
 
@@ -53,7 +53,7 @@ def in_turn(stack, first, second, commit=True):
 
 @pytest.mark.parametrize("leave", [
     "SELECT campaign_api.company_member_remove(%(company)s, %(member)s)",
-    "DELETE FROM campaign_api.users WHERE id = %(member)s RETURNING 1"])
+    f"SELECT campaign_api.me_delete('{PASSWORD}', %(member)s)"])
 def test_two_last_members_leave_at_once(stack, two, leave):
     """R7.1: one of them stays; if they delete their account, the company ends with it."""
     owner, guest = two

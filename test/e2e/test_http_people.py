@@ -34,7 +34,8 @@ def test_a_person_changes_themselves(stack, nobody):
     """R0.7: e-mail and password; the old ones stop working."""
     person = logged_in(stack.env["HTTP_URL"])
     email = f"{unique()}@example.com"
-    person.api.patch(f"/users/{person.user_id}", {"email": email}).expect(204)
+    change = {"email": email, "password": PASSWORD}
+    person.api.patch(f"/users/{person.user_id}", change).expect(200)
     assert person.api.get("/me").json["email"] == email
     nobody.login(person.email).refused(401)
     nobody.login(email).expect(200)
@@ -51,12 +52,13 @@ def test_a_person_changes_themselves_without_their_id(ana, nobody):
     """R7.1: PATCH /me is checked as PATCH /users/:id is."""
     email = f"{unique()}@example.com"
     before = ana.api.get("/me").json
-    changed = ana.api.patch("/me", {"email": email}).expect(200).json
+    changed = ana.api.patch("/me", {"email": email, "password": PASSWORD}).expect(200).json
     assert {**before, "email": email, "updated_at": changed["updated_at"]} == changed
     assert ana.api.get("/me").json == changed
-    ana.api.patch("/me", {"email": before["email"]}).expect(200)
+    ana.api.patch("/me", {"email": before["email"], "password": PASSWORD}).expect(200)
     for body, status in (({"email": "nobody"}, 422), ({"email": 7}, 422), ({"email": None}, 422),
-                         ({}, 404), ({"password": "x"}, 404)):
+                         ({}, 404), ({"password": "x"}, 404), ({"email": email}, 403),
+                         ({"email": email, "password": WRONG}, 403)):
         ana.api.patch("/me", body).refused(status)
     nobody.patch("/me", {"email": email}).refused(401)
     ana.api.get("/rpc/me_update").refused(405)
@@ -78,7 +80,8 @@ def test_tokens_of_the_same_second(stack, nobody):
 def test_address_of_a_deleted_person(stack, nobody):
     """R0.9: deleting is soft, ends the login, and frees the address for a new user."""
     first = logged_in(stack.env["HTTP_URL"])
-    first.api.delete(f"/users/{first.user_id}").expect(204)
+    first.api.delete(f"/users/{first.user_id}").refused(403)
+    first.api.delete(f"/users/{first.user_id}", body={"password": PASSWORD}).expect(204)
     nobody.login(first.email).refused(401)
     second_id = nobody.signup(first.email, "another password 1").expect(201).json["id"]
     assert second_id != first.user_id
@@ -91,7 +94,7 @@ def test_address_of_a_deleted_person(stack, nobody):
 def test_login_tells_nobody_apart(stack, nobody):
     """R0.8: unknown address, wrong password and deleted user get the same answer."""
     alive, gone = (logged_in(stack.env["HTTP_URL"]) for _ in range(2))
-    gone.api.delete(f"/users/{gone.user_id}").expect(204)
+    gone.api.delete("/me", body={"password": PASSWORD}).expect(204)
     answers = [nobody.login(f"{unique()}@example.com", WRONG), nobody.login(alive.email, WRONG),
                nobody.login(gone.email, PASSWORD), nobody.login(alive.email, ""),
                nobody.login("not an address", WRONG)]

@@ -124,7 +124,7 @@ def test_a_revoked_token(stack, nobody):
 def test_the_token_of_a_deleted_user(stack, nobody):
     """R0.8 R0.9: it stops working with the user."""
     person = logged_in(stack.env["HTTP_URL"], company=True)
-    person.api.delete(f"/users/{person.user_id}").expect(204)
+    person.api.delete("/me", body={"password": person.password}).expect(204)
     assert_useless(nobody, person.api.token, 401)
 
 

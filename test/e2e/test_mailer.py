@@ -6,6 +6,7 @@ import contextlib
 import json
 import pathlib
 import re
+import shutil
 import signal
 import uuid
 from email.utils import parsedate_to_datetime
@@ -16,7 +17,7 @@ import pytest
 import jobs
 import mailers
 from mail_fixtures import _certificate, _no_mailer  # noqa: F401  pylint: disable=unused-import
-from mailers import (FROM, Mailer, environment, mailer_output, message_id_of, parse, part,
+from mailers import (FROM, TEMPLATES, Mailer, environment, mailer_output, message_id_of, parse, part,
                      raw_mails, wait_for_mail, wait_for_status)
 from stack import REPOSITORY
 from waiting import wait_until
@@ -82,6 +83,7 @@ def test_every_character_arrives(stack, no_mailer, tmp_path):
     """R4.2: UTF-8, long lines, dots, "From " and what HTML gives a meaning come out as they were."""
     text = ("Olá, {email}! Preço: 10 € – 你好 📧\n.\n..\n.leading dot\nFrom here\n\n"
             + "long line " * 100 + "\ntrailing blanks   \nlast line without an end")
+    shutil.copytree(TEMPLATES, tmp_path, dirs_exist_ok=True)
     (tmp_path / "welcome.subject").write_text("Bem-vindo à Padaria José, {email}: " + "ção " * 30)
     (tmp_path / "welcome.txt").write_text(text)
     (tmp_path / "welcome.html").write_text("<p title='é'>{email}</p><!-- { color } -->\n")

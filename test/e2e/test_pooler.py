@@ -11,6 +11,7 @@ import pytest
 import campaigns
 from campaigns import assert_delivered, make_numbers, wait_for_status
 from consumers import Consumer, consumer_output, environment
+from stack import open_folder
 from waiting import wait_until
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
@@ -22,32 +23,36 @@ def free_port():
         return listener.getsockname()[1]
 
 
+@pytest.fixture(name="folder")
+def _folder():
+    with open_folder() as folder:
+        yield folder
+
+
 @pytest.fixture(name="url", params=["transaction", "session"])
-def _url(request, stack, tmp_path):
+def _url(request, stack, folder):
     """The way to PostgreSQL through a pooler with fewer sessions than the consumer has lanes (in
     session mode as many)."""
     port = free_port()
     url = stack.env["CONSUMER_DATABASE_URL"]
     user, password = re.search(r"//([^:]+):([^@]+)@", url).groups()
-    (tmp_path / "users").write_text(f'"{user}" "{password}"\n', encoding="utf-8")
-    (tmp_path / "ini").write_text(f"""[databases]
+    (folder / "users").write_text(f'"{user}" "{password}"\n', encoding="utf-8")
+    (folder / "ini").write_text(f"""[databases]
 campaign = host=127.0.0.1 port={stack.env["PGPORT"]}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {port}
 unix_socket_dir =
 auth_type = plain
-auth_file = {tmp_path}/users
+auth_file = {folder}/users
 pool_mode = {request.param}
 default_pool_size = {2 if request.param == "transaction" else 10}
 """, encoding="utf-8")
-    command = [PGBOUNCER, str(tmp_path / "ini")]
+    command = [PGBOUNCER, str(folder / "ini")]
     if os.geteuid() == 0:
         # It refuses to run as root.
-        for path in (tmp_path, *tmp_path.parents[:2]):
-            path.chmod(0o755)
         command = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", *command]
-    with open(tmp_path / "log", "wb") as log:
+    with open(folder / "log", "wb") as log:
         pooler = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
     pooled = url.replace(f":{stack.env['PGPORT']}/", f":{port}/")
     try:

@@ -12,7 +12,7 @@ pytest_plugins = ["http_fixtures"]
 
 MASK = "********"
 ROLES = ("campaign_anon", "campaign_user", "campaign_app", "campaign_worker", "campaign_consumer",
-         "campaign_mailer")
+         "campaign_mailer", "campaign_monitor")
 
 
 @pytest.fixture(name="empty", scope="module")

@@ -2,7 +2,7 @@
  * fuzz_mail.c - any text as an address and in a header: refused in one line, or a mail in
  * which every line is the one it is meant to be (R4.1); and any text as what an SMTP server says.
  *
- * links: mailer/mail.c mailer/welcome.c mailer/template.c mailer/headers.c mailer/address.c
+ * links: mailer/mail.c mailer/texts.c mailer/template.c mailer/headers.c mailer/address.c
  * links: mailer/dialog.c lib/contract/error.c lib/contract/utf8.c
  */
 #include <stdint.h>
@@ -47,11 +47,12 @@ static void check_header(const char *header, const char *name)
 static void check_mail(const char *email)
 {
 	static const MailSender sender = {"welcome@example.com", "Campaign", "example.com"};
-	static const Welcome welcome = {"Welcome, {email}", "text {email}\r\n", "<p>{email}</p>\r\n"};
+	static const Texts texts = {"Welcome, {email}", "text {email}\r\n", "<p>{email}</p>\r\n"};
+	const TextsValues values = {email, "", "", ""};
 	Mail mail;
 	Error error = {0};
 
-	if (!mail_write(&mail, &welcome, &sender, "tz4a98xxat96iws9zmbrgj3a", email, 0, &error))
+	if (!mail_write(&mail, &texts, &sender, "tz4a98xxat96iws9zmbrgj3a", &values, 0, &error))
 	{
 		require(error.code == ERROR_PROTOCOL && error.text[0] != '\0', "a reason");
 		require(strchr(error.text, '\n') == NULL, "one line");

@@ -104,7 +104,7 @@ static void read_all(const char *data, size_t size, FileFormat format, const Col
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	ColumnsWanted wanted = {.rules = {COUNTRY_NONE}};
+	ColumnsWanted wanted = {0};
 	const char *file = (const char *) data + 1;
 	char *decoded;
 	size_t length;

@@ -6,7 +6,7 @@ SELECT has_table('campaign', t, 'R0.1-R0.3: table campaign.' || t || ' exists')
 FROM unnest(ARRAY['users', 'companies', 'campaigns', 'recipients', 'progress']) AS t;
 
 SELECT columns_are('campaign', 'users',
-    ARRAY['id', 'email', 'password', 'created_at', 'updated_at', 'deleted'], 'R0.1: columns of users');
+    ARRAY['id', 'email', 'password', 'created_at', 'updated_at', 'deleted', 'verified_at', 'new_email'], 'R0.1: columns of users');
 SELECT columns_are('campaign', 'companies',
     ARRAY['id', 'name', 'document', 'country', 'created_at', 'updated_at', 'deleted'], 'R0.2: columns of companies');
 

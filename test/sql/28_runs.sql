@@ -1,6 +1,6 @@
 -- Runs: what one call says of a campaign's way, phase by phase.
 BEGIN;
-SELECT plan(47);
+SELECT plan(40);
 
 CREATE FUNCTION pg_temp.draft(vip int, normal int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('run', 'hello');
@@ -92,15 +92,6 @@ SELECT throws_ok($$ SELECT campaign_run_status('nobody') $$, 'P0002', NULL, 'a c
 -- The pace -----------------------------------------------------------------------------------
 CREATE FUNCTION pg_temp.samples(steps int, ms int, count int) RETURNS bigint[] LANGUAGE sql AS
 $$ SELECT array_agg(x ORDER BY n, place) FROM generate_series(0, steps) AS n, LATERAL (VALUES (1, 1000000 + n * ms), (2, n * count)) AS v (place, x) $$;
-SELECT is(campaign.samples_rate('{}'), NULL, 'R3.4: nothing gives no pace');
-SELECT is(campaign.samples_rate(pg_temp.samples(1, 250, 500)), NULL, 'R3.4: nor do two samples');
-SELECT is(campaign.samples_rate(pg_temp.samples(2, 250, 500)), 2000::float8, 'R3.4: three do');
-SELECT is(campaign.samples_rate(pg_temp.samples(4, 250, 500) || '{1031000,2100}' || '{1031250,2600}'), 2000::float8,
-    'R3.4: half a minute without a server changes nothing of it');
-SELECT is(cardinality(campaign.samples_add(pg_temp.samples(15, 250, 500), to_timestamp(5000), 10000)), 16, 'eight are kept');
-SELECT is(campaign.samples_add(pg_temp.samples(3, 250, 500), to_timestamp(1000), 2000), '{1000000,2000}', 'none of a clock that was ahead');
-SELECT is(campaign.samples_add(pg_temp.samples(3, 250, 500), to_timestamp(2000), 20), '{2000000,20}', 'nor of what MongoDB has lost');
-
 CREATE TEMPORARY TABLE paced AS SELECT pg_temp.draft(0, 4000) AS id;
 SELECT campaign_dispatch(id), pg_temp.mark(id, 'NORMAL', 4000), pg_temp.store(id, 'NORMAL', 1000) FROM paced;
 SELECT is((SELECT cardinality(p.samples) FROM campaign.progress p WHERE p.campaign_id = paced.id), 2, 'R3.4: a report is a sample') FROM paced;

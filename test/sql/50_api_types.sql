@@ -1,7 +1,7 @@
 -- The JSON types of a request's values. The parameter of a prepared statement is what PostgREST
 -- makes of a body.
 BEGIN;
-SELECT plan(28);
+SELECT plan(29);
 
 SELECT is(campaign.json_type_wanted(type), wanted, 'R0.7: ' || type || ' takes ' || coalesce(wanted, 'anything'))
 FROM (VALUES ('text'::regtype, 'string'), ('timestamptz', 'string'), ('campaign.recipient_class', 'string'),
@@ -15,16 +15,16 @@ EXECUTE body_is(NULL, NULL);
 PREPARE text_is_none(text) AS SELECT is(campaign.request_body()::text, NULL, 'a parameter of another type is none');
 EXECUTE text_is_none('{"a": 1}');
 
-CREATE FUNCTION pg_temp.refusal(a text DEFAULT NULL, b boolean DEFAULT NULL, c integer DEFAULT NULL, d json DEFAULT NULL)
+CREATE FUNCTION campaign_api.refusal(a text DEFAULT NULL, b boolean DEFAULT NULL, c integer DEFAULT NULL, d json DEFAULT NULL)
 RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
-    PERFORM campaign.api_arguments_check('pg_temp.refusal');
+    PERFORM campaign.api_arguments_check('campaign_api.refusal');
     RETURN NULL;
 EXCEPTION WHEN SQLSTATE 'PT422' THEN
     RETURN SQLERRM;
 END
 $$;
-PREPARE refused(json, text) AS SELECT is(pg_temp.refusal(), $2, format('R0.7: %s: %s', $1, coalesce($2, 'taken')));
+PREPARE refused(json, text) AS SELECT is(campaign_api.refusal(), $2, format('R0.7: %s: %s', $1, coalesce($2, 'taken')));
 SELECT set_config('request.method', 'POST', true);
 EXECUTE refused('{"a": "7", "b": true, "c": 7, "d": "x", "e": 7}', NULL);
 EXECUTE refused('{"a": null, "b": null, "c": null, "d": null}', NULL);
@@ -34,7 +34,8 @@ EXECUTE refused('{"b": "true"}', 'b must be true or false');
 EXECUTE refused('{"c": "7"}', 'c must be a number');
 EXECUTE refused('[{"a": "x"}, {"a": []}]', 'a must be a string');
 EXECUTE refused('[7, "x", null, ["a"]]', NULL);
-EXECUTE refused('7', NULL);
+EXECUTE refused('7', 'the body must be a JSON object');
+EXECUTE refused(' [ ] ', 'the body must be a JSON object');
 
 -- Without types of their own, values are strings, and still no numbers for a text.
 SELECT set_config('request.method', 'GET', true);

@@ -24,8 +24,8 @@ SELECT is(
     'campaign_health campaign_logs campaign_pause campaign_preview campaign_preview_json campaign_receipt campaign_recipients campaign_reset campaign_resume '
     'campaign_run_control campaign_run_status campaign_runs campaign_schedule campaign_send '
     'campaign_status campaign_test campaign_texts campaign_upload campaign_upload_json campaign_verify company_member_invite '
-    'company_member_remove inbound_message invitation_accept invitation_decline job_cancel job_create job_get job_retry job_stats login logout me me_update '
-    'message_segments password_change ready signup signup_async suppression_add suppression_import suppression_list '
+    'company_member_remove inbound_message invitation_accept invitation_decline job_cancel job_create job_get job_retry job_stats login logout me me_code me_confirm me_delete me_update '
+    'message_segments password_change password_forgotten password_reset ready signup signup_async suppression_add suppression_import suppression_list '
     'suppression_remove token', 'the functions of the API');
 SELECT is_empty(
     $$ SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0
@@ -87,13 +87,13 @@ SELECT is_empty(
 -- Privileges -------------------------------------------------------------------------------
 SELECT is(
     (SELECT string_agg(oid::regprocedure::text, ' ' ORDER BY oid::regprocedure::text COLLATE "C") FROM owned_functions
-     WHERE proname NOT IN ('cuid2', 'job_progress') AND has_function_privilege('campaign_anon', oid, 'execute')),
-    'campaign.api_check() campaign_api.login(text,text) campaign_api.ready() campaign_api.signup(text,text) '
+     WHERE proname NOT IN ('cuid2', 'job_progress') AND oid::regprocedure::text NOT LIKE '%(json)' AND has_function_privilege('campaign_anon', oid, 'execute')),
+    'campaign.api_check() campaign_api.login(text,text) campaign_api.password_forgotten(text) campaign_api.password_reset(text,text) campaign_api.ready() campaign_api.signup(text,text) '
     'campaign_api.signup_async(text,text) campaign_api.token(text)',
-    'R0.8, R2.5: sign-up, login and the tokens of applications are the only anonymous calls');
+    'R0.8, R2.5, R7.2: sign-up, login, a new password and the tokens of applications are the only anonymous calls');
 SELECT is(
     (SELECT string_agg(oid::regprocedure::text, ' ' ORDER BY oid::regprocedure::text COLLATE "C") FROM owned_functions
-     WHERE proname NOT IN ('cuid2', 'job_progress') AND has_function_privilege('campaign_app', oid, 'execute')),
+     WHERE proname NOT IN ('cuid2', 'job_progress') AND oid::regprocedure::text NOT LIKE '%(json)' AND has_function_privilege('campaign_app', oid, 'execute')),
     'campaign.api_check() campaign.request_applications() campaign.request_job_meta(text) campaign.request_job_slot(text) '
     'campaign.request_owner() campaign_api.job_cancel(text) '
     'campaign_api.job_create(text,json,timestamp with time zone,integer) campaign_api.job_get(text) '
@@ -147,8 +147,8 @@ SELECT is(
        AND NOT has_column_privilege('campaign_user', c.oid, a.attnum, 'SELECT')
        AND has_any_column_privilege('campaign_user', c.oid, 'SELECT')),
     'application_tokens.hash applications.secret_hash campaigns.message_version campaigns.generated campaigns.placeholders campaigns.own_texts campaigns.segments campaigns.identifier_time campaigns.identifier_entropy campaigns.identifier_fingerprint '
-    'company_members.updated_at invitations.answered_at jobs.seq jobs.external jobs.meta jobs.error_code jobs.user_id jobs.application_id '
-    'jobs.worker_pid jobs.worker_start jobs.claimed_at jobs.updated_at recipients.text recipients.attributes users.password',
+    'company_members.updated_at invitations.answered_at jobs.seq jobs.external jobs.meta jobs.error_code jobs.user_id jobs.application_id jobs.account_id jobs.shared '
+    'jobs.worker_pid jobs.worker_start jobs.claimed_at jobs.updated_at recipients.text recipients.attributes users.password users.verified_at users.new_email',
     'R0.8: passwords and the secrets of identifiers are not readable');
 SELECT is(
     (SELECT string_agg(c.relname || ' ' || privilege || ' ' || a.attname, ', ' ORDER BY c.relname, privilege, a.attnum)

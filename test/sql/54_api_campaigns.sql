@@ -120,13 +120,13 @@ FROM (VALUES
 
 -- Users
 SET LOCAL ROLE campaign_user;
-SELECT results_eq(format('UPDATE campaign_api.users SET email = ''anna@example.com'' WHERE id = %L RETURNING email', :'ana'), ARRAY['anna@example.com'], 'R0.7: a new address');
-SELECT throws_ok(format('UPDATE campaign_api.users SET email = ''EVA@example.com'' WHERE id = %L', :'ana'), 'PT409', NULL, 'R0.7: 409: not another''s');
-SELECT throws_ok(format('DELETE FROM campaign_api.users WHERE id = %L', :'ana'), 'PT409', NULL, 'R7.1: 409: the last member of a company whose campaign runs');
+SELECT is(campaign_api.me_update('anna@example.com', 'secret') ->> 'email', 'anna@example.com', 'R0.7: a new address');
+SELECT throws_ok($$ SELECT campaign_api.me_update('EVA@example.com', 'secret') $$, 'PT409', NULL, 'R0.7: 409: not another''s');
+SELECT throws_ok($$ SELECT campaign_api.me_delete('secret') $$, 'PT409', NULL, 'R7.1: 409: the last member of a company whose campaign runs');
 RESET ROLE;
 SELECT campaign_cancel(id) FROM campaign.campaigns WHERE status IN ('queued', 'scheduled', 'paused');
 SET LOCAL ROLE campaign_user;
-DELETE FROM campaign_api.users WHERE id = :'ana';
+SELECT campaign_api.me_delete('secret');
 SELECT is((SELECT count(*) FROM campaign_api.companies) + (SELECT count(*) FROM campaign_api.campaigns), 0::bigint, 'R0.9: a deleted user sees nothing');
 SELECT isnt(campaign_api.signup('anna@example.com', 'secret') ->> 'id', :'ana', 'R0.9: the address of a deleted user makes a new one');
 

@@ -41,7 +41,7 @@ SELECT application_create('own') ->> 'id' AS own \gset
 
 -- Creating
 SELECT pg_temp.as_user(:'ana');
-SELECT campaign_api.job_create('test_open', '{"b": 12345678901234567890.50, "a": ["ä", {"x": null}], "pin": "1234"}', NULL, 7) AS answer \gset
+SELECT campaign_api.job_create('test_open', '{"b": 12345678901234567890.50, "a": ["ä", {"x": null}], "pin": "1234"}', NULL, -7) AS answer \gset
 SELECT :'answer'::jsonb ->> 'id' AS job \gset
 SELECT is(:'answer'::jsonb - 'id', '{"message": "job created"}', 'R2.2: the answer has id and message');
 SELECT is(current_setting('response.status'), '201', 'R2.2: 201');
@@ -51,8 +51,8 @@ SELECT is(campaign_api.job_get(:'job') -> 'meta', '{"b": 12345678901234567890.50
     'R2.1: metadata come back as they went in, without what is secret');
 SELECT is(meta::text, '{"a": ["ä", {"x": null}], "b": 12345678901234567890.50}', 'R2.2: in the view too') FROM campaign_api.jobs WHERE id = :'job';
 SELECT is_empty('SELECT FROM campaign_api.jobs WHERE meta ->> ''pin'' IS NOT NULL OR meta::text LIKE ''%1234"%''', 'nor can it be asked for');
-SELECT results_eq('SELECT type, status, priority, progress, attempts, result FROM campaign_api.jobs WHERE priority = 7',
-    'VALUES (''test_open'' COLLATE "C", ''waiting'' COLLATE "C", 7, 0, 0, NULL::jsonb)', 'R2.2: a job in the view');
+SELECT results_eq('SELECT type, status, priority, progress, attempts, result FROM campaign_api.jobs WHERE priority = -7',
+    'VALUES (''test_open'' COLLATE "C", ''waiting'' COLLATE "C", -7, 0, 0, NULL::jsonb)', 'R2.2: a job in the view');
 SELECT campaign_api.job_create('countdown', '{"seconds": 1}', now() + interval '1 hour') ->> 'id' AS later \gset
 SELECT is(campaign_api.job_get(:'later') ->> 'status', 'scheduled', 'R2.6: for later');
 SELECT throws_ok(statement, code, message, 'R2.2: ' || code || ': ' || left(statement, 100))
@@ -71,7 +71,7 @@ FROM (VALUES
     ('SELECT campaign_api.job_create(''test_open'', ''{"a": 1e200000}'')', 'PT422', NULL),
     ('SELECT campaign_api.job_create(''test_open'', json_build_object(''a'', repeat(''x'', 262144)))', 'PT413', NULL),
     ('SELECT campaign_api.job_create(''test_open'', ''{}'', ''infinity'')', 'PT422', 'run_at must be finite'),
-    ('SELECT campaign_api.job_create(''test_open'', ''{}'', NULL, 1001)', 'PT422', NULL),
+    ('SELECT campaign_api.job_create(''test_open'', ''{}'', NULL, 1)', 'PT422', 'priority must be a number from -1000 to 0'),
     ('SELECT campaign_api.job_create(''test_open'', ''{}'', NULL, -1001)', 'PT422', NULL),
     ('SELECT campaign_api.job_create(''dispatch'')', 'PT422', 'metadata: "campaign_id" must be a string'),
     ('SELECT campaign_api.job_create(''dispatch'', ''{"campaign_id": 7}'')', 'PT422', 'metadata: "campaign_id" must be a string'),

@@ -1,12 +1,12 @@
 -- The consumer may report, the worker may publish, and neither anything else.
 BEGIN;
-SELECT plan(10);
+SELECT plan(11);
 
 SELECT is(
     (SELECT count(*) FROM pg_roles
-     WHERE rolname IN ('campaign_worker', 'campaign_consumer', 'campaign_mailer')
+     WHERE rolname IN ('campaign_worker', 'campaign_consumer', 'campaign_mailer', 'campaign_monitor')
        AND NOT (rolsuper OR rolcreaterole OR rolcreatedb OR rolbypassrls OR rolreplication)),
-    3::bigint,
+    4::bigint,
     'R0.15, R0.16, R4.1: no such role has a special attribute');
 
 CREATE TEMPORARY VIEW owned_functions AS
@@ -33,9 +33,14 @@ SELECT is(
      WHERE proname NOT IN ('cuid2', 'job_progress') AND has_function_privilege('campaign_mailer', oid, 'execute')),
     'mail_begin mail_claim mail_failed mail_next mail_release mail_sent',
     'R4.1: campaign_mailer may take mails and report on them');
+SELECT is(
+    (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
+     WHERE proname NOT IN ('cuid2', 'job_progress') AND has_function_privilege('campaign_monitor', oid, 'execute')),
+    'monitor monitor_control monitor_senders',
+    'R1.3: campaign_monitor may look at campaigns, and stop them');
 SELECT is_empty(
     $$ SELECT r, c.relname, privilege FROM pg_class c,
-           unnest(ARRAY['campaign_consumer', 'campaign_mailer', 'campaign_anon', 'campaign_user', 'campaign_app', 'public']) AS r,
+           unnest(ARRAY['campaign_consumer', 'campaign_mailer', 'campaign_monitor', 'campaign_anon', 'campaign_user', 'campaign_app', 'public']) AS r,
            unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE']) AS privilege
        WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind = 'r'
          AND has_table_privilege(r, c.oid, privilege) $$,

@@ -1,7 +1,7 @@
 -- A role that may create things in the extension's schema plants functions and operators that
 -- look like ours, and puts them before the real ones: none of them may ever run with our rights.
 BEGIN;
-SELECT plan(55);
+SELECT plan(59);
 
 CREATE ROLE campaign_test_mallory;
 GRANT CREATE, USAGE ON SCHEMA public TO campaign_test_mallory;
@@ -113,7 +113,8 @@ FROM unnest(ARRAY['SELECT campaign_api.campaign_upload(''5511987654321''::text)'
     'SELECT campaign_api.campaign_cancel((SELECT id FROM campaign_api.campaigns))',
     'UPDATE campaign_api.campaigns SET name = ''x''', 'DELETE FROM campaign_api.campaigns',
     'SELECT campaign_api.campaign_send(''pao'', ''hello'', ''["5511987654321"]'')',
-    'UPDATE campaign_api.users SET email = ''anna@example.com''',
+    'SELECT campaign_api.me_update(''anna@example.com'', ''secret'')', 'SELECT campaign_api.me_code()', 'SELECT campaign_api.me_confirm(''x'')',
+    'SELECT campaign_api.password_forgotten(''anna@example.com'')', 'SELECT campaign_api.password_reset(''x'', ''secret'')',
     'SELECT campaign_api.job_create(''countdown'', ''{"seconds": 0}'')',
     'SELECT campaign_api.job_create(''dispatch'', json_build_object(''campaign_id'', (SELECT id FROM campaign_api.campaigns LIMIT 1)))',
     'SELECT campaign_api.job_get(id) FROM campaign_api.jobs', 'SELECT campaign_api.job_stats()', 'SELECT * FROM campaign_api.jobs',

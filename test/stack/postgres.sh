@@ -122,6 +122,7 @@ postgres_configure()
 		campaign.database = 'campaign'
 		campaign.amqp_url = '$AMQP_URL'
 		campaign.jwt_secret = '$JWT_SECRET'
+		campaign.require_verified_email = off
 	END
 	if [ "$STACK_EXTENSION" = yes ]
 	then
@@ -178,11 +179,13 @@ postgres_sql()
 postgres_extend()
 {
 	local consumer=${CONSUMER_DATABASE_URL#*:*:} mailer=${MAILER_DATABASE_URL#*:*:}
+	local monitor=${MONITOR_DATABASE_URL#*:*:}
 
 	postgres_sql <<-END
 		CREATE EXTENSION campaign;
 		ALTER ROLE campaign_consumer LOGIN PASSWORD '${consumer%%@*}';
 		ALTER ROLE campaign_mailer LOGIN PASSWORD '${mailer%%@*}';
+		ALTER ROLE campaign_monitor LOGIN PASSWORD '${monitor%%@*}';
 	END
 }
 

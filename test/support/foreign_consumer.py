@@ -1,4 +1,7 @@
+#!/usr/bin/python3
 """foreign_consumer.py - a consumer in another language, written from docs/contract alone.
+
+    AMQP_URL=… MONGODB_URI=… DATABASE_URL=… foreign_consumer.py
 
 Takes the place of campaign-consumer in the tests of the contract: receive, decode, store,
 report, ack. It is slow and simple; whatever fails, it starts over with new connections, which
@@ -6,38 +9,34 @@ the contract allows. Must never know anything that docs/contract does not say, s
 code with the other tests.
 """
 import collections
-import datetime
-import hashlib
 import json
+import os
 import pathlib
+import signal
+import sys
 import threading
 import time
 
-import bson
-import jsonschema
 import pika
 import psycopg2
 import pymongo
 
-CONTRACT = pathlib.Path(__file__).resolve().parents[2] / "docs" / "contract"
-SCHEMAS = {version: json.loads((CONTRACT / name).read_text(encoding="utf-8"))
-           for version, name in ((1, "batch.schema.json"), (2, "batch2.schema.json"))}
+from foreign_message import (Rejected, alone, decode, document_id, documents_of, end_of,
+                             headers_of, last_of, left_out_of, parse_multirange, runs, seq_of)
+
 PARTITIONS = [f"campaign.messages.{number}" for number in range(4)]
 PARALLEL = "campaign.parallel"
 BODY_MAX = 131064
 SEQ_MAX = 1099511627775
 PREFETCH = 32
-CLASSES = {"VIP": 0, "NORMAL": 1}
 COMPARED = ("identifier", "phone_number", "message", "campaign_id", "attributes")
 TRUST_S = 2.0
-DUPLICATE_KEY = 11000
+CONNECT_S = 3
+REFUSALS = (11000, 121)  # a duplicate key, a validation rule
 COLLECTION_EXISTS = 48
+URLS = ("AMQP_URL", "MONGODB_URI", "DATABASE_URL")
 
 Delivery = collections.namedtuple("Delivery", "channel queue tag properties body")
-
-
-class Rejected(Exception):
-    """A message for the dead letters; the text is the reason."""
 
 
 class Campaign:
@@ -52,92 +51,11 @@ class Campaign:
         return time.monotonic() - self.read_at >= TRUST_S
 
 
-def document_id(campaign_id, class_name, seq):
-    digest = hashlib.sha256(campaign_id.encode()).digest()
-    return digest[:10] + bytes([CLASSES[class_name]]) + seq.to_bytes(5, "big")
-
-
-def typed(value):
-    """A value of attributes as MongoDB holds it: every whole number has 64 bits."""
-    if isinstance(value, dict):
-        return {key: typed(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [typed(one) for one in value]
-    return bson.Int64(value) if isinstance(value, int) and not isinstance(value, bool) else value
-
-
-def own_fields(batch, recipient):
-    """What the recipient brings; in version 1 these are unknown fields."""
-    if batch["version"] == 1:
-        return {}
-    own = {"message": recipient["message"]} if "message" in recipient else {}
-    if "attributes" in recipient:
-        own["attributes"] = typed(recipient["attributes"])
-    return own
-
-
-def documents_of(batch):
-    """The documents of a batch, as MongoDB will hold them."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    common = {"message": batch["message"], "campaign_id": batch["campaign_id"],
-              "class": batch["class"]}
-    for seq, recipient in enumerate(batch["recipients"], batch["first_seq"]):
-        yield {"_id": bson.Binary(document_id(batch["campaign_id"], batch["class"], seq)),
-               "identifier": recipient["identifier"], "phone_number": recipient["phone_number"],
-               **common, **own_fields(batch, recipient), "seq": bson.Int64(seq),
-               "created_at": now, "updated_at": now, "deleted": False}
-
-
-def without_repeats(pairs):
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise Rejected("a field twice")
-    return members
-
-
-def strings_of(value):
-    """All strings in a JSON value but the names."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, (dict, list)):
-        for one in value.values() if isinstance(value, dict) else value:
-            yield from strings_of(one)
-
-
-def schema_for(batch, versions):
-    """The schema of its version; the lowest one refuses what is no version."""
-    version = batch.get("version") if isinstance(batch, dict) else None
-    return SCHEMAS[version if version in versions else min(versions)]
-
-
-def decode(properties, body, versions):
-    """The checked batch of a message."""
-    if len(body) > BODY_MAX:
-        raise Rejected(f"body of more than {BODY_MAX} bytes")
-    try:
-        batch = json.loads(body.decode("utf-8"), object_pairs_hook=without_repeats)
-        jsonschema.validate(batch, schema_for(batch, versions), jsonschema.Draft202012Validator)
-    except ValueError as error:
-        raise Rejected(str(error).splitlines()[0]) from error
-    except jsonschema.ValidationError as error:
-        raise Rejected(error.message.splitlines()[0][:200]) from error
-    if any("\0" in text for text in strings_of(batch)):
-        raise Rejected("U+0000 in a string")
-    if batch["first_seq"] + len(batch["recipients"]) - 1 > batch["total"]:
-        raise Rejected("more recipients than total")
-    expected = {**batch, "count": len(batch["recipients"])}
-    headers = properties.headers or {}
-    for name in ("campaign_id", "class", "first_seq", "count", "total", "version"):
-        if headers.get(name, expected[name]) != expected[name]:
-            raise Rejected(f"header {name} disagrees with the body")
-    return batch
-
-
 class ForeignConsumer:
     """Runs in a thread between start() and stop(). `failures` is why it had to start over;
     `versions` are those that it was written for."""
 
-    def __init__(self, amqp_url, mongodb_uri, database_url, versions=(1, 2)):
+    def __init__(self, amqp_url, mongodb_uri, database_url, versions=(1, 2, 3)):
         self._versions = versions
         self._amqp_url = amqp_url
         self._mongodb_uri = mongodb_uri
@@ -159,44 +77,59 @@ class ForeignConsumer:
         wait_s = 0.1
         while not self._stop.is_set():
             try:
-                Session(self._amqp_url, self._mongodb_uri, self._database_url,
-                        self._versions).run(self._stop)
+                with Session(self._amqp_url, self._mongodb_uri, self._database_url,
+                             self._versions) as session:
+                    session.subscribe()
+                    wait_s = 0.1
+                    session.run(self._stop)
             except Exception as error:  # pylint: disable=broad-except
                 self.failures.append(repr(error))
+                print(f"starts over: {error!r}", file=sys.stderr, flush=True)
                 self._stop.wait(wait_s)
                 wait_s = min(2 * wait_s, 5.0)
 
 
 class Session:
-    """From one connect to the next: nothing that it remembers outlives its connections."""
+    """From one connect to the next: nothing that it remembers outlives its connections. The
+    stores come first: who cannot store must not hold a queue."""
 
     def __init__(self, amqp_url, mongodb_uri, database_url, versions):
         self.versions = versions
-        self.rabbit = pika.BlockingConnection(pika.URLParameters(amqp_url))
-        self.postgres = psycopg2.connect(database_url)
-        self.postgres.autocommit = True
-        self.mongo = pymongo.MongoClient(mongodb_uri, tz_aware=True,
-                                         serverSelectionTimeoutMS=3000)
-        self.dead = self.rabbit.channel()
+        self.amqp_url = amqp_url
+        self.database_url = database_url
+        self.rabbit = self.postgres = None
+        self.mongo = pymongo.MongoClient(mongodb_uri, tz_aware=True, connectTimeoutMS=CONNECT_S * 1000,
+                                         serverSelectionTimeoutMS=CONNECT_S * 1000)
         self.waiting = collections.deque()
         self.campaigns = {}
         self.gaps = {}
-        self.messages = None
+        self.messages = self.dead = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.rabbit is not None and self.rabbit.is_open:
+            self.rabbit.close()
+        if self.postgres is not None:
+            self.postgres.close()
+        self.mongo.close()
+
+    def subscribe(self):
+        self.postgres = psycopg2.connect(self.database_url, connect_timeout=CONNECT_S,
+                                         target_session_attrs="read-write")
+        self.postgres.autocommit = True
+        self.prepare_collection()
+        self.rabbit = pika.BlockingConnection(pika.URLParameters(self.amqp_url))
+        self.dead = self.rabbit.channel()
+        self.declare()
+        self.consume()
 
     def run(self, stop):
-        try:
-            self.prepare_collection()
-            self.declare()
-            self.consume()
-            while not stop.is_set():
-                self.rabbit.process_data_events(time_limit=0.05)
-                while self.waiting and not stop.is_set():
-                    self.handle(self.waiting.popleft())
-        finally:
-            if self.rabbit.is_open:
-                self.rabbit.close()
-            self.postgres.close()
-            self.mongo.close()
+        while not stop.is_set():
+            self.rabbit.process_data_events(time_limit=0.05)
+            while self.waiting and not stop.is_set():
+                self.handle(self.waiting.popleft())
 
     def prepare_collection(self):
         database = self.mongo.get_default_database("campaign")
@@ -250,28 +183,32 @@ class Session:
             batch = decode(delivery.properties, delivery.body, self.versions)
             self.admit(delivery.queue, batch)
         except Rejected as reason:
-            self.bury(delivery.queue, delivery.properties, delivery.body, str(reason))
+            self.bury(delivery.queue, delivery.properties, delivery.body[:BODY_MAX], str(reason))
         delivery.channel.basic_ack(delivery.tag)
 
     def admit(self, queue, batch):
         """Stores and reports what there is to store; returns when the message may be acked."""
-        last = batch["first_seq"] + len(batch["recipients"]) - 1
-        if queue == PARALLEL:
-            self.check_known(batch, last)
-            self.store_and_report(queue, batch, batch["first_seq"])
+        ordered = queue != PARALLEL
+        campaign = self.check_known(batch, ordered)
+        first, last = batch["first_seq"], last_of(batch)
+        if self.call("SELECT campaign.report_halted(%s)", [batch["campaign_id"]]):
+            self.leave_out(batch)
             return
-        campaign = self.check_known(batch, last, ordered=True)
+        if not ordered:
+            self.store_and_report(queue, batch, first)
+            return
         following = campaign.next[batch["class"]]
-        if not batch["first_seq"] <= following <= last and campaign.is_old():
-            campaign = self.read_back(batch["campaign_id"], ordered=True)
+        if not first <= following <= last and campaign.is_old():
+            campaign = self.read_back(batch["campaign_id"], ordered)
             following = campaign.next[batch["class"]]
-        if batch["first_seq"] > following:
-            self.report_gap(batch, following)
+        if first > following:
+            self.report_gap(batch["campaign_id"], batch["class"], following)
             return
         self.store_and_report(queue, batch, following)
         campaign.next[batch["class"]] = max(following, last + 1)
 
-    def check_known(self, batch, last, ordered=False):
+    def check_known(self, batch, ordered):
+        last = last_of(batch)
         campaign = self.campaigns.get(batch["campaign_id"])
         if campaign is None or (campaign.totals.get(batch["class"], 0) < last
                                 and campaign.is_old()):
@@ -285,21 +222,42 @@ class Session:
         return campaign
 
     def read_back(self, campaign_id, ordered):
-        totals, following = {}, {}
-        rows = self.call("SELECT class, total, stored_through FROM campaign.report_open(%s)",
-                         campaign_id)
-        for name, total, stored_through in rows:
+        totals, following, lost = {}, {}, []
+        rows = self.call("SELECT class, total, stored_through, failed::text"
+                         " FROM campaign.report_open(%s)", campaign_id)
+        for name, total, stored_through, failed in rows:
             totals[name] = total
-            highest = self.highest(campaign_id, name) if ordered else 0
-            following[name] = min(highest, stored_through) + 1
+            following[name] = stored_through + 1
+            if ordered:
+                highest = self.highest(campaign_id, name)
+                while (end := end_of(parse_multirange(failed), highest + 1)) > highest:
+                    highest = end
+                following[name] = min(highest, stored_through) + 1
+                lost += [name] if highest < stored_through else []
         self.campaigns[campaign_id] = Campaign(totals, following)
+        for name in lost:
+            self.report_gap(campaign_id, name, following[name])
         return self.campaigns[campaign_id]
 
     def highest(self, campaign_id, name):
-        bounds = {"$gte": document_id(campaign_id, name, 0),
-                  "$lte": document_id(campaign_id, name, SEQ_MAX)}
-        found = self.messages.find({"_id": bounds}, {"_id": 1}).sort("_id", -1).limit(1)
-        return next((int.from_bytes(one["_id"][11:], "big") for one in found), 0)
+        found = self.messages.find(self.places(campaign_id, name, 0, SEQ_MAX), {"_id": 1})
+        return next(map(seq_of, found.sort("_id", -1).limit(1)), 0)
+
+    def places(self, campaign_id, name, first, last):
+        return {"_id": {"$gte": document_id(campaign_id, name, first),
+                        "$lte": document_id(campaign_id, name, last)}}
+
+    def stored(self, batch):
+        """The seqs of the batch that MongoDB has."""
+        places = self.places(batch["campaign_id"], batch["class"], batch["first_seq"], last_of(batch))
+        return set(map(seq_of, self.messages.find(places, {"_id": 1})))
+
+    def leave_out(self, batch):
+        """Of a halted campaign: what is stored is reported, nothing else."""
+        for first, last, is_stored in runs(batch["first_seq"], last_of(batch), self.stored(batch)):
+            if is_stored:
+                self.report(batch["campaign_id"], batch["class"], [(first, last, False)])
+        self.campaigns.pop(batch["campaign_id"], None)
 
     # Store, report -----------------------------------------------------------------------
 
@@ -311,33 +269,32 @@ class Session:
                 break
             except pymongo.errors.BulkWriteError as error:
                 first = error.details["writeErrors"][0]
-                if first["code"] != DUPLICATE_KEY or error.details["writeConcernErrors"]:
+                if first["code"] not in REFUSALS or error.details["writeConcernErrors"]:
                     raise
-                self.compare(queue, batch, documents[first["index"]])
+                self.refused(queue, batch, documents[first["index"]], first)
                 documents = documents[first["index"] + 1:]
-        self.report_stored(batch["campaign_id"], batch["class"], batch["first_seq"],
-                           batch["first_seq"] + len(batch["recipients"]) - 1)
+        left_out = set(left_out_of(batch))
+        if left_out:
+            left_out -= self.stored(batch)
+        self.report(batch["campaign_id"], batch["class"],
+                    runs(batch["first_seq"], last_of(batch), left_out))
 
-    def compare(self, queue, batch, ours):
-        """A duplicate key: fine if the document says the same, parked if not."""
-        theirs = self.messages.find_one({"_id": ours["_id"]})
-        if theirs is None:
-            raise ConnectionError("a duplicate key that no majority shows")
-        if all(ours.get(name) == theirs.get(name) for name in COMPARED):
-            return
-        seq = int(ours["seq"])
-        reason = "conflict: stored with other content"
-        alone = {**batch, "first_seq": seq,
-                 "recipients": [batch["recipients"][seq - batch["first_seq"]]]}
-        headers = {"campaign_id": batch["campaign_id"], "class": batch["class"],
-                   "first_seq": seq, "count": 1, "total": batch["total"]}
-        if batch["version"] > 1:
-            headers["version"] = batch["version"]
-        properties = pika.BasicProperties(content_type="application/json", headers=headers,
-                                          type="campaign.batch")
-        self.bury(queue, properties, json.dumps(alone).encode(), reason)
+    def refused(self, queue, batch, ours, error):
+        """A duplicate key: fine if the document says the same, parked if not; other rules: parked."""
+        reason = error["errmsg"][:200]
+        if "_id" in error.get("keyPattern", {}):
+            theirs = self.messages.find_one({"_id": ours["_id"]})
+            if theirs is None:
+                raise ConnectionError("a duplicate key that no majority shows")
+            if all(ours.get(name) == theirs.get(name) for name in COMPARED):
+                return
+            reason = "conflict: stored with other content"
+        parked = alone(batch, int(ours["seq"]))
+        properties = pika.BasicProperties(content_type="application/json", type="campaign.batch",
+                                          headers=headers_of(parked))
+        self.bury(queue, properties, json.dumps(parked).encode(), reason)
         self.call("SELECT campaign.report_conflict(%s, %s, %s, %s)", batch["campaign_id"],
-                  batch["class"], seq, reason)
+                  batch["class"], parked["first_seq"], reason)
 
     def bury(self, queue, properties, body, reason):
         """Publishes a dead letter and waits for its confirm."""
@@ -347,19 +304,64 @@ class Session:
         properties.expiration = None
         self.dead.basic_publish("campaign.dead", queue, body, properties, mandatory=True)
 
-    def report_gap(self, batch, following):
+    def report_gap(self, campaign_id, name, following):
         """Once for each `next`, and again if nothing came of it."""
-        gap = (batch["campaign_id"], batch["class"], following)
+        gap = (campaign_id, name, following)
         if time.monotonic() - self.gaps.get(gap, float("-inf")) < TRUST_S:
             return
         self.call("SELECT campaign.report_gap(%s, %s, %s)", *gap)
         self.gaps[gap] = time.monotonic()
 
-    def report_stored(self, campaign_id, name, first, last):
-        self.call("SELECT campaign.report_stored(%s::text[], %s::text[], %s::bigint[],"
-                  " %s::bigint[])", [campaign_id], [name], [first], [last])
+    def report(self, campaign_id, name, ranges):
+        """Reports ranges of a class; looks at MongoDB where that would end the campaign."""
+        firsts, lasts, suppressed = map(list, zip(*ranges))
+        checked = []
+        while True:
+            rows = self.call(
+                "SELECT class, total, failed FROM campaign.report_checked(%s::text[], %s::text[],"
+                " %s::bigint[], %s::bigint[], %s::text[], %s::boolean[])",
+                [campaign_id] * len(ranges), [name] * len(ranges), firsts, lasts, checked, suppressed)
+            unchecked = [row for row in rows if row[0] is not None]
+            for row in unchecked:
+                self.look(campaign_id, *row)
+            if not unchecked:
+                return
+            checked = [campaign_id]
+
+    def look(self, campaign_id, name, total, failed):
+        """Asks for what MongoDB has lost of a class."""
+        places = self.places(campaign_id, name, 1, total)
+        if self.messages.count_documents(places) >= total - failed:
+            return
+        refused = self.call("SELECT failed::text FROM campaign.report_open(%s) WHERE class = %s",
+                            campaign_id, name)[0][0]
+        there = set(map(seq_of, self.messages.find(places, {"_id": 1})))
+        missing = next((seq for seq in range(1, total + 1) if seq not in there
+                        and end_of(parse_multirange(refused), seq) < seq), None)
+        if missing is not None:
+            self.call("SELECT campaign.report_gap(%s, %s, %s)", campaign_id, name, missing)
 
     def call(self, query, *values):
         with self.postgres.cursor() as cursor:
             cursor.execute(query, values)
             return cursor.fetchall()
+
+
+def settings():
+    """The three addresses: from the environment, else from .env."""
+    lines = pathlib.Path(".env").read_text(encoding="utf-8").splitlines() if os.path.exists(".env") else []
+    values = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    values.update({name: os.environ[name] for name in URLS if name in os.environ})
+    return [values[name] for name in URLS]
+
+
+def main():
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
+    consumer = ForeignConsumer(*settings())
+    consumer.start()
+    signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    consumer.stop()
+
+
+if __name__ == "__main__":
+    main()

@@ -23,6 +23,7 @@ class Proxy:
         self._thawed = threading.Event()
         self._thawed.set()
         self._rate = None
+        self.refused = threading.Event()    # somebody wanted to connect while it was cut
         self._word = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -79,6 +80,7 @@ class Proxy:
             with self._lock:
                 if not self._open:
                     client.close()
+                    self.refused.set()
                     continue
                 self._sockets.append(client)
             threading.Thread(target=self._connect, args=(client,), daemon=True).start()

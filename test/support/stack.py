@@ -42,6 +42,15 @@ def run(command, timeout=120, check=True, **options):
     return done
 
 
+@contextlib.contextmanager
+def open_folder():
+    """An empty folder that servers, which are other users, may read; that of pytest may be locked
+    by another run of it at any moment."""
+    with tempfile.TemporaryDirectory(prefix="campaign-test.") as name:
+        os.chmod(name, 0o755)
+        yield pathlib.Path(name)
+
+
 class Stack:
     """Servers in one directory, started by test/stack/up."""
 

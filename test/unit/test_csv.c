@@ -147,7 +147,7 @@ static void count_pause(void)
 /* Every 64 kB, in the middle of a cell too; and what is read again counts again, not more. */
 static void pauses_in_a_long_cell(void **state)
 {
-	size_t length = 10 * CSV_PAUSE_BYTES + 1;
+	size_t length = 10 * PAUSE_BYTES + 1;
 	char *data = malloc(length);
 	CsvReader reader;
 	CsvRow row;
@@ -156,7 +156,7 @@ static void pauses_in_a_long_cell(void **state)
 	memset(data, '1', length);
 	data[0] = '"';
 	csv_open(&reader, data, length, ',');
-	reader.pause = count_pause;
+	reader.pause.call = count_pause;
 	pauses = 0;
 	assert_true(csv_next(&reader, &row));
 	assert_non_null(row.problem);
@@ -181,11 +181,11 @@ static void reads_a_file_of_quotes_a_few_times(void **state)
 		for (size_t at = 0; at < length; at++)
 			data[at] = lines[i][at % size];
 		csv_open(&reader, data, length, ',');
-		reader.pause = count_pause;
+		reader.pause.call = count_pause;
 		pauses = 0;
 		while (csv_next(&reader, &row))
 			;
-		assert_true(pauses <= 4 * (int) (length / CSV_PAUSE_BYTES));
+		assert_true(pauses <= 4 * (int) (length / PAUSE_BYTES));
 	}
 	free(data);
 }

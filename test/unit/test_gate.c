@@ -44,7 +44,7 @@ static void *lane(void *unused)
 		sched_yield();
 		atomic_fetch_sub(&inside, 1);
 		atomic_fetch_add(&turns, 1);
-		gate_leave();
+		gate_leave(true);
 	}
 	return unused;
 }
@@ -78,9 +78,9 @@ static void test_the_wait_ends(void **state)
 	assert_true(gate_enter(0));
 	assert_false(gate_enter(0));
 	assert_false(gate_enter(20));
-	gate_leave();
+	gate_leave(true);
 	assert_true(gate_enter(0));
-	gate_leave();
+	gate_leave(true);
 }
 
 static void test_no_limit(void **state)
@@ -93,11 +93,28 @@ static void test_no_limit(void **state)
 		assert_true(gate_enter(0));
 }
 
+static void test_what_was_done_is_counted(void **state)
+{
+	Error error = {0};
+	unsigned before;
+
+	(void) state;
+	assert_true(gate_setup(1, LANES, &error));
+	before = gate_done();
+	assert_true(gate_enter(0));
+	gate_leave(false);
+	assert_int_equal(gate_done(), before);
+	assert_true(gate_enter(0));
+	gate_leave(true);
+	assert_int_equal(gate_done(), before + 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_more_than_the_limit),
 		cmocka_unit_test(test_the_wait_ends),
+		cmocka_unit_test(test_what_was_done_is_counted),
 		cmocka_unit_test(test_no_limit),
 	};
 

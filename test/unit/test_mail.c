@@ -1,7 +1,7 @@
 /*
  * test_mail.c - templates, and the mail made of them for one recipient (R4.1).
  *
- * links: mailer/mail.c mailer/welcome.c mailer/template.c mailer/headers.c
+ * links: mailer/mail.c mailer/texts.c mailer/template.c mailer/headers.c
  * links: mailer/address.c lib/contract/error.c lib/contract/utf8.c
  */
 #include <setjmp.h>
@@ -19,6 +19,8 @@
 #include "mailer/template.h"
 
 static const MailSender SENDER = {"welcome@example.com", "Campaign", "example.com"};
+
+static const char *const KINDS[] = {"welcome", "confirm", "reset", "invitation"};
 
 static Error error;
 
@@ -38,17 +40,30 @@ static void write_templates(const char *subject, const char *text, const char *h
 	write_file("welcome.html", html, strlen(html));
 }
 
-static bool load(Welcome *welcome)
+static bool load(TextsSet *texts)
 {
 	error = (Error){0};
-	return welcome_load(".", welcome, &error);
+	return texts_load(".", texts, &error);
+}
+
+static bool put(Mail *mail, const TextsSet *texts, const char *kind, const TextsValues *values)
+{
+	error = (Error){0};
+	return mail_write(mail, texts_find(texts, kind), &SENDER, "job1", values, 0, &error);
+}
+
+static bool put_welcome(Mail *mail, const TextsSet *texts, const char *email)
+{
+	const TextsValues values = {email, "", "", ""};
+
+	return put(mail, texts, "welcome", &values);
 }
 
 static void assert_refused(const char *what)
 {
-	Welcome welcome;
+	TextsSet texts;
 
-	assert_false(load(&welcome));
+	assert_false(load(&texts));
 	assert_int_equal(error.code, ERROR_CONFIG);
 	if (strstr(error.text, what) == NULL)
 		fail_msg("\"%s\" does not say \"%s\"", error.text, what);
@@ -72,13 +87,13 @@ static void test_placeholders(void **state)
 
 static void test_a_mail(void **state)
 {
-	Welcome welcome;
+	TextsSet texts;
 	Mail mail;
 
 	(void) state;
 	write_templates("Ol\xC3\xA1 {email}\n", "Hi\r\n{email}\n\r.\n", "<p>{email}</p>\n");
-	assert_true(load(&welcome));
-	assert_true(mail_write(&mail, &welcome, &SENDER, "job1", "o'neil&co@example.org", 0, &error));
+	assert_true(load(&texts));
+	assert_true(put_welcome(&mail, &texts, "o'neil&co@example.org"));
 	assert_string_equal(mail.recipient, "o'neil&co@example.org");
 	assert_string_equal(mail.headers[0], "From: \"Campaign\" <welcome@example.com>");
 	assert_string_equal(mail.headers[1], "To: o'neil&co@example.org");
@@ -90,7 +105,7 @@ static void test_a_mail(void **state)
 	assert_string_equal(mail.body.text, "Hi\r\no'neil&co@example.org\r\n\r\n.\r\n");
 	assert_string_equal(mail.body.html, "<p>o&#39;neil&amp;co@example.org</p>\r\n");
 	mail_free(&mail);
-	welcome_free(&welcome);
+	texts_set_free(&texts);
 }
 
 /* An address is no way to write a header, a command or a second recipient. */
@@ -106,22 +121,21 @@ static void test_injection(void **state)
 										  "<a@b.c>",
 										  "a@b.c\xE2\x80\xA8",
 										  ""};
-	Welcome welcome;
+	TextsSet texts;
 	Mail mail;
 
 	(void) state;
 	write_templates("s {email}\n", "t {email}\n", "h {email}\n");
-	assert_true(load(&welcome));
+	assert_true(load(&texts));
 	for (size_t i = 0; i < sizeof(hostile) / sizeof(*hostile); i++)
 	{
-		error = (Error){0};
-		if (mail_write(&mail, &welcome, &SENDER, "job1", hostile[i], 0, &error))
+		if (put_welcome(&mail, &texts, hostile[i]))
 			fail_msg("taken: %s", hostile[i]);
 		assert_int_equal(error.code, ERROR_PROTOCOL);
 		assert_non_null(strstr(error.text, "the address"));
 		assert_null(strstr(error.text, "eve"));
 	}
-	welcome_free(&welcome);
+	texts_set_free(&texts);
 }
 
 /* What is taken at the start never fails for an address: not for the longest either. */
@@ -129,7 +143,7 @@ static void test_longest_subject(void **state)
 {
 	char subject[HEADERS_TEXT_MAX + 2];
 	char address[ADDRESS_MAX + 1];
-	Welcome welcome;
+	TextsSet texts;
 	Mail mail;
 
 	(void) state;
@@ -139,10 +153,10 @@ static void test_longest_subject(void **state)
 	memset(subject, 's', sizeof(subject));
 	memcpy(subject + HEADERS_TEXT_MAX - ADDRESS_MAX, "{email}", 8);
 	write_templates(subject, "t\n", "h\n");
-	assert_true(load(&welcome));
-	assert_true(mail_write(&mail, &welcome, &SENDER, "job1", address, 0, &error));
+	assert_true(load(&texts));
+	assert_true(put_welcome(&mail, &texts, address));
 	mail_free(&mail);
-	welcome_free(&welcome);
+	texts_set_free(&texts);
 	memcpy(subject + HEADERS_TEXT_MAX - ADDRESS_MAX, "s{email}", 9);
 	write_templates(subject, "t\n", "h\n");
 	assert_refused("./welcome.subject: with the longest address in it: longer than 1024 bytes");
@@ -152,12 +166,54 @@ static void test_longest_subject(void **state)
 		memcpy(subject + i, "\xE2\x82\xAC", 3);
 	memcpy(subject + strlen(subject), "{email}", 8);
 	write_templates(subject, "t\n", "h\n");
-	assert_true(load(&welcome));
-	assert_true(mail_write(&mail, &welcome, &SENDER, "job1", address, 0, &error));
+	assert_true(load(&texts));
+	assert_true(put_welcome(&mail, &texts, address));
 	assert_true(strlen(mail.headers[3]) < HEADERS_LINE_SIZE - 1);
 	assert_string_equal(mail.headers[3] + strlen(mail.headers[3]) - 2, "?=");
 	mail_free(&mail);
-	welcome_free(&welcome);
+	texts_set_free(&texts);
+}
+
+/* Codes, companies and who invites; what is filled in is text, never a line of a header or HTML. */
+static void test_other_kinds(void **state)
+{
+	const TextsValues values = {"ana@example.com", "c0de", "<Padaria> {code}", "bea@example.com"};
+	TextsSet texts;
+	Mail mail;
+
+	(void) state;
+	write_templates("s\n", "t\n", "h\n");
+	assert_true(load(&texts));
+	assert_null(texts_find(&texts, "other"));
+	assert_true(put(&mail, &texts, "confirm", &values));
+	assert_string_equal(mail.body.text, "c0de for ana@example.com\r\n");
+	mail_free(&mail);
+	assert_true(put(&mail, &texts, "invitation", &values));
+	assert_string_equal(mail.body.text, "bea@example.com: <Padaria> {code}\r\n");
+	assert_string_equal(mail.body.html, "bea@example.com: &lt;Padaria&gt; {code}\r\n");
+	mail_free(&mail);
+	/* Of no use without one. */
+	assert_false(put(&mail, &texts, "reset", &(TextsValues){"ana@example.com", "", "", ""}));
+	assert_int_equal(error.code, ERROR_PROTOCOL);
+	texts_set_free(&texts);
+}
+
+/* A mail for a code has one, and nobody's code gets into another mail. */
+static void test_wrong_codes(void **state)
+{
+	(void) state;
+	write_templates("s\n", "t {code}\n", "h\n");
+	assert_refused("./welcome.txt: unknown placeholder {code}");
+	write_templates("s\n", "t\n", "h\n");
+	write_file("reset.txt", "x", 1);
+	assert_refused("./reset.txt: no {code} in it");
+	write_file("reset.txt", "{code}\n", 7);
+	write_file("reset.subject", "{code}\n", 7);
+	assert_refused("./reset.subject: unknown placeholder {code}");
+	write_file("reset.subject", "s\n", 2);
+	assert_int_equal(unlink("invitation.html"), 0);
+	assert_refused("./invitation.html: No such file");
+	write_file("invitation.html", "h\n", 2);
 }
 
 static void test_wrong_templates(void **state)
@@ -196,21 +252,45 @@ static int enter_directory(void **state)
 {
 	static char name[] = "/tmp/test_mail.XXXXXX";
 
+	static const char code[] = "{code} for {email}\n";
+	static const char invitation[] = "{inviter}: {company}\n";
+
 	*state = mkdtemp(name);
-	return *state == NULL || chdir(name) != 0;
+	if (*state == NULL || chdir(name) != 0)
+		return 1;
+	for (size_t i = 1; i < sizeof(KINDS) / sizeof(*KINDS); i++)
+	{
+		const char *text = strcmp(KINDS[i], "invitation") == 0 ? invitation : code;
+		char file[64];
+
+		snprintf(file, sizeof(file), "%s.subject", KINDS[i]);
+		write_file(file, "s\n", 2);
+		snprintf(file, sizeof(file), "%s.txt", KINDS[i]);
+		write_file(file, text, strlen(text));
+		snprintf(file, sizeof(file), "%s.html", KINDS[i]);
+		write_file(file, text, strlen(text));
+	}
+	return 0;
 }
 
 static int leave_directory(void **state)
 {
-	(void) unlink("welcome.subject");
-	(void) unlink("welcome.txt");
-	(void) unlink("welcome.html");
+	static const char *const parts[] = {"subject", "txt", "html"};
+
+	for (size_t i = 0; i < sizeof(KINDS) / sizeof(*KINDS) * 3; i++)
+	{
+		char file[64];
+
+		snprintf(file, sizeof(file), "%s.%s", KINDS[i / 3], parts[i % 3]);
+		(void) unlink(file);
+	}
 	return chdir("/") != 0 || rmdir(*state) != 0;
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_other_kinds),		cmocka_unit_test(test_wrong_codes),
 		cmocka_unit_test(test_placeholders),	cmocka_unit_test(test_a_mail),
 		cmocka_unit_test(test_injection),		cmocka_unit_test(test_longest_subject),
 		cmocka_unit_test(test_wrong_templates),

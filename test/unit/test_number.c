@@ -332,16 +332,28 @@ static void test_names_of_countries(void **state)
 
 	(void) state;
 	assert_true(number_rules_set(&rules, "+55"));
-	assert_string_equal(countries[rules.country].name, "BR");
+	assert_string_equal(rules.home->name, "BR");
 	assert_true(number_rules_set(&rules, "1"));
-	assert_string_equal(countries[rules.country].name, "US");
+	assert_string_equal(rules.home->name, "US");
 	assert_true(number_rules_set(&rules, ""));
-	assert_int_equal(rules.country, COUNTRY_NONE);
+	assert_null(rules.home);
 	assert_false(number_rules_set(&rules, "XX"));
-	assert_int_equal(rules.country, COUNTRY_NONE);
+	assert_null(rules.home);
 	assert_false(number_rules_set(&rules, "999"));
 	assert_false(number_rules_set(&rules, "Brazil"));
 	assert_int_equal(read_copy(&rules, "5511955550101", &number), NUMBER_VALID);
+}
+
+/* Whoever sets nothing assumes nothing. */
+static void test_rules_of_zeros(void **state)
+{
+	const NumberRules rules = {0};
+	Number number;
+
+	(void) state;
+	assert_int_equal(read_copy(&rules, "(212) 555-0101", &number), NUMBER_INVALID);
+	assert_int_equal(read_copy(&rules, "5511955550101", &number), NUMBER_VALID);
+	assert_true(number.assumed);
 }
 
 /* A number of this length in each country that has one, in every dress, in a list out of order. */
@@ -430,6 +442,7 @@ int main(void)
 		cmocka_unit_test(test_national_numbers_need_a_country),
 		cmocka_unit_test(test_whose_number_it_is),
 		cmocka_unit_test(test_names_of_countries),
+		cmocka_unit_test(test_rules_of_zeros),
 		cmocka_unit_test(test_any_dress_gives_the_number),
 	};
 

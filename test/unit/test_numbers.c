@@ -16,7 +16,7 @@
 
 #include "src/upload/numbers.h"
 
-static const NumberRules no_country = {.country = COUNTRY_NONE};
+static const NumberRules no_country;
 
 /* sizeof, not strlen: some inputs hold NULs. */
 #define OPEN(parser, literal) numbers_open(parser, &no_country, literal, sizeof(literal) - 1)
@@ -367,7 +367,7 @@ static void count_pause(void)
 /* Four megabytes of this piece, as a file. */
 static void expect_pauses(const char *piece, size_t readings)
 {
-	size_t length = 64 * (size_t) NUMBERS_PAUSE_BYTES;
+	size_t length = 64 * (size_t) PAUSE_BYTES;
 	size_t size = strlen(piece);
 	char *file = malloc(length);
 	NumbersParser parser;
@@ -382,7 +382,7 @@ static void expect_pauses(const char *piece, size_t readings)
 	while (numbers_next(&parser, &number) != NUMBERS_END)
 		;
 	free(file);
-	/* A few bytes more than NUMBERS_PAUSE_BYTES lie between two of them. */
+	/* A few bytes more than PAUSE_BYTES lie between two of them. */
 	assert_in_range(pauses, 63 * readings - 1, 64 * readings);
 }
 

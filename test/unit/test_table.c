@@ -23,7 +23,7 @@
 
 static Table table;
 static TableRow row;
-static ColumnsWanted wanted = {.rules = {COUNTRY_NONE}};
+static ColumnsWanted wanted;
 
 static FileFormat look(const char *file)
 {

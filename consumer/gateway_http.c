@@ -1,0 +1,397 @@
+/*
+ * gateway_http.c - the gateway that sends over HTTP: libcurl's multi interface, many
+ * requests at a time on connections that stay, as a template says (docs/gateways.md).
+ *
+ * Every message that is submitted comes back once. Must never send a message again
+ * that the provider may have taken, unless the template says that the provider knows
+ * an identifier when it sees it twice.
+ */
+#include <curl/curl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/queue.h>
+#include <time.h>
+
+#include "gateway.h"
+#include "http_backoff.h"
+#include "http_outcome.h"
+#include "http_request.h"
+#include "http_template_load.h"
+#include "program/clock.h"
+
+/* How long what is under way may still be answered at the end. */
+#define ABANDON_MS 2000
+
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
+
+typedef struct Slot
+{
+	HttpRequest request; /* first: libcurl gives back its address */
+	TAILQ_ENTRY(Slot) link;
+	void *tag;
+	int attempts;
+	bool running;
+	bool in_doubt; /* an attempt may have been taken */
+	int64_t first_us;
+	int64_t due_ms;
+	GatewayResult result;
+} Slot;
+
+TAILQ_HEAD(Slots, Slot);
+
+typedef struct Http
+{
+	HttpTemplate *template;
+	CURLM *multi;
+	struct Slots idle;
+	struct Slots waiting; /* for their first attempt, in order, or for the next one */
+	struct Slots ended;
+	int64_t held_ms;   /* the provider wants nothing before that */
+	bool settling;	   /* no further attempts */
+	int64_t ending_ms; /* abandoned: answers are taken until then; 0: not abandoned */
+	int busy;		   /* slots with a message */
+	uint32_t random;
+	int count;
+	Slot slots[];
+} Http;
+
+/* From one list into another. */
+static void move(struct Slots *from, struct Slots *to, Slot *slot)
+{
+	if (from != NULL)
+		TAILQ_REMOVE(from, slot, link);
+	TAILQ_INSERT_TAIL(to, slot, link);
+}
+
+static void http_close(void *self)
+{
+	Http *http = self;
+
+	if (http == NULL)
+		return;
+	for (int i = 0; i < http->count; i++)
+	{
+		if (http->slots[i].running)
+			(void) curl_multi_remove_handle(http->multi, http->slots[i].request.curl);
+		http_request_close(&http->slots[i].request);
+	}
+	(void) curl_multi_cleanup(http->multi);
+	http_template_free(http->template);
+	free(http);
+}
+
+static bool open_slots(Http *http, int count, Error *error)
+{
+	http->multi = curl_multi_init();
+	if (http->multi == NULL ||
+		curl_multi_setopt(http->multi, CURLMOPT_MAXCONNECTS, (long) count) != CURLM_OK)
+		return error_set(error, ERROR_MEMORY, "libcurl cannot be set up for HTTP");
+	for (; http->count < count; http->count++)
+	{
+		Slot *slot = &http->slots[http->count];
+
+		if (!http_request_open(&slot->request, http->template, error))
+			return false;
+		TAILQ_INSERT_TAIL(&http->idle, slot, link);
+	}
+	return true;
+}
+
+static void *http_open(const GatewaySettings *settings, Error *error)
+{
+	size_t count = (size_t) settings->in_flight;
+	Http *http;
+
+	if (*settings->template == '\0')
+	{
+		error_set(error, ERROR_CONFIG, "CAMPAIGN_GATEWAY=http needs CAMPAIGN_GATEWAY_TEMPLATE");
+		return NULL;
+	}
+	http = calloc(1, sizeof(*http) + count * sizeof(*http->slots));
+	if (http == NULL)
+	{
+		error_set(error, ERROR_MEMORY, "out of memory");
+		return NULL;
+	}
+	TAILQ_INIT(&http->idle);
+	TAILQ_INIT(&http->waiting);
+	TAILQ_INIT(&http->ended);
+	http->random = (uint32_t) clock_us() | 1;
+	http->template = http_template_load(settings->template, error);
+	if (http->template != NULL && open_slots(http, settings->in_flight, error))
+		return http;
+	http_close(http);
+	return NULL;
+}
+
+/* xorshift32 (Marsaglia, 2003): good enough for jitter. */
+static uint32_t next_random(Http *http)
+{
+	http->random ^= http->random << 13;
+	http->random ^= http->random >> 17;
+	http->random ^= http->random << 5;
+	return http->random;
+}
+
+/* The slot's last state; it is on no list. */
+static void end(Http *http, Slot *slot, GatewayState state)
+{
+	slot->result.tag = slot->tag;
+	slot->result.state = state;
+	slot->result.attempts = slot->attempts;
+	slot->result.took_us = slot->attempts == 0 ? 0 : clock_us() - slot->first_us;
+	move(NULL, &http->ended, slot);
+}
+
+static void end_with_reason(Http *http, Slot *slot, GatewayState state, const char *code,
+							const char *text)
+{
+	snprintf(slot->result.code, sizeof(slot->result.code), "%s", code);
+	snprintf(slot->result.text, sizeof(slot->result.text), "%.199s", text);
+	end(http, slot, state);
+}
+
+static void begin(Http *http, Slot *slot)
+{
+	Error error = {0};
+
+	if (slot->attempts == 0)
+		slot->first_us = clock_us();
+	if (!http_request_begin(&slot->request, &error) ||
+		curl_multi_add_handle(http->multi, slot->request.curl) != CURLM_OK)
+	{
+		end_with_reason(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_NOT_BEGUN, "memory",
+						"out of memory");
+		return;
+	}
+	slot->attempts++;
+	slot->running = true;
+}
+
+/* Before the next attempt; a provider that asks for a pause gets it from all messages. */
+static int64_t wait_ms(Http *http, const Slot *slot)
+{
+	const HttpLimits *limits = &http->template->limits;
+	const HttpRequest *request = &slot->request;
+	int64_t backoff_ms = http_backoff_ms(slot->attempts, limits->backoff_ms, limits->backoff_max_ms,
+										 next_random(http));
+	int64_t asked_ms = 0;
+
+	if (*request->retry_after == '\0' ||
+		!http_retry_after_ms(request->retry_after, request->date, time(NULL), &asked_ms))
+		return backoff_ms;
+	if (asked_ms > limits->retry_after_max_ms)
+		asked_ms = limits->retry_after_max_ms;
+	asked_ms++; /* our clock rounds down */
+	if (clock_ms() + asked_ms > http->held_ms)
+		http->held_ms = clock_ms() + asked_ms;
+	return asked_ms + backoff_ms / 2;
+}
+
+/* libcurl has ended an attempt. */
+static void decide(Http *http, Slot *slot, CURLcode code)
+{
+	HttpVerdict verdict = http_outcome(&slot->request, code, &slot->result);
+	bool again = verdict == HTTP_AGAIN || (verdict == HTTP_UNCLEAR && http->template->idempotent);
+
+	slot->in_doubt = slot->in_doubt || verdict == HTTP_UNCLEAR;
+	if (verdict == HTTP_SENT)
+		end(http, slot, GATEWAY_SENT);
+	else if (verdict == HTTP_FAILED)
+		end(http, slot, GATEWAY_FAILED);
+	else if (http->settling)
+		end(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_NOT_BEGUN);
+	else if (again && slot->attempts < http->template->limits.attempts)
+	{
+		slot->due_ms = clock_ms() + wait_ms(http, slot);
+		move(NULL, &http->waiting, slot);
+	}
+	else
+		end(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_FAILED);
+}
+
+/* Moves everything on as far as it goes without waiting. */
+static void perform(Http *http)
+{
+	const CURLMsg *message;
+	int running;
+	int left;
+
+	(void) curl_multi_perform(http->multi, &running);
+	while ((message = curl_multi_info_read(http->multi, &left)) != NULL)
+	{
+		CURLcode code = message->data.result;
+		CURL *curl = message->easy_handle;
+		char *slot = NULL;
+
+		if (message->msg != CURLMSG_DONE)
+			continue;
+		(void) curl_easy_getinfo(curl, CURLINFO_PRIVATE, &slot);
+		(void) curl_multi_remove_handle(http->multi, curl);
+		((Slot *) (void *) slot)->running = false;
+		decide(http, (Slot *) (void *) slot, code);
+	}
+}
+
+/* Begins what is due; returns when the next one is, CLOCK_NEVER if none waits. */
+static int64_t begin_due(Http *http)
+{
+	int64_t now_ms = clock_ms();
+	int64_t next_ms = CLOCK_NEVER;
+	Slot *slot = TAILQ_FIRST(&http->waiting);
+
+	while (slot != NULL)
+	{
+		Slot *following = TAILQ_NEXT(slot, link);
+		int64_t due_ms = slot->due_ms > http->held_ms ? slot->due_ms : http->held_ms;
+
+		if (due_ms <= now_ms)
+		{
+			TAILQ_REMOVE(&http->waiting, slot, link);
+			begin(http, slot);
+		}
+		else if (due_ms < next_ms)
+			next_ms = due_ms;
+		slot = following;
+	}
+	return next_ms;
+}
+
+/* What is still under way when the time after the end is over. */
+static void give_up(Http *http)
+{
+	for (int i = 0; i < http->count; i++)
+	{
+		Slot *slot = &http->slots[i];
+
+		if (!slot->running)
+			continue;
+		(void) curl_multi_remove_handle(http->multi, slot->request.curl);
+		slot->running = false;
+		slot->in_doubt = slot->in_doubt || slot->request.begun;
+		end_with_reason(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_NOT_BEGUN,
+						"abandoned", "the sender stopped before the answer came");
+	}
+}
+
+static bool http_submit(void *self, const GatewayMessage *message)
+{
+	Http *http = self;
+	Slot *slot = TAILQ_FIRST(&http->idle);
+	Error error = {0};
+
+	/* What is under way has to come back before anything else is begun. */
+	if (slot == NULL || (http->settling && http->busy > 0))
+		return false;
+	http->settling = false;
+	http->ending_ms = 0;
+	http->busy++;
+	TAILQ_REMOVE(&http->idle, slot, link);
+	memset(&slot->result, 0, sizeof(slot->result));
+	slot->tag = message->tag;
+	slot->attempts = 0;
+	slot->in_doubt = false;
+	slot->due_ms = 0;
+	if (http_request_fill(&slot->request, message, &error))
+	{
+		move(NULL, &http->waiting, slot);
+		(void) begin_due(http);
+	}
+	else if (error.code == ERROR_PROTOCOL)
+		end_with_reason(http, slot, GATEWAY_FAILED, "template", error.text);
+	else
+		end_with_reason(http, slot, GATEWAY_NOT_BEGUN, "memory", error.text);
+	return true;
+}
+
+static int take_results(Http *http, GatewayResult *results, int room)
+{
+	int taken = 0;
+
+	while (taken < room && !TAILQ_EMPTY(&http->ended))
+	{
+		Slot *slot = TAILQ_FIRST(&http->ended);
+
+		results[taken++] = slot->result;
+		move(&http->ended, &http->idle, slot);
+		http->busy--;
+	}
+	return taken;
+}
+
+static int http_poll(void *self, int timeout_ms, GatewayResult *results, int room)
+{
+	Http *http = self;
+	int64_t until_ms = clock_ms() + timeout_ms;
+
+	for (;;)
+	{
+		int64_t next_ms;
+
+		perform(http);
+		/* Afterwards: what has just ended may be due again soon. libcurl does not wait for what
+		 * begins. */
+		next_ms = begin_due(http);
+		if (http->ending_ms != 0 && clock_ms() >= http->ending_ms)
+			give_up(http);
+		if (!TAILQ_EMPTY(&http->ended) || clock_ms() >= until_ms)
+			return take_results(http, results, room);
+		if (next_ms > until_ms)
+			next_ms = until_ms;
+		if (http->ending_ms != 0 && next_ms > http->ending_ms)
+			next_ms = http->ending_ms;
+		(void) curl_multi_poll(http->multi, NULL, 0, (int) clock_left_ms(next_ms), NULL);
+	}
+}
+
+static void http_settle(void *self)
+{
+	Http *http = self;
+	Slot *slot;
+
+	http->settling = true;
+	while ((slot = TAILQ_FIRST(&http->waiting)) != NULL)
+	{
+		TAILQ_REMOVE(&http->waiting, slot, link);
+		end_with_reason(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_NOT_BEGUN,
+						"abandoned", "the sender stopped before the next attempt");
+	}
+}
+
+static void http_abandon(void *self)
+{
+	Http *http = self;
+
+	http_settle(self);
+	if (http->ending_ms == 0)
+		http->ending_ms = clock_ms() + ABANDON_MS;
+}
+
+static bool http_is_idempotent(void *self)
+{
+	const Http *http = self;
+
+	return http->template->idempotent;
+}
+
+/* The template's name without its folder, if it has one that needs no escapes. */
+static void http_describe(const GatewaySettings *settings, char *json, size_t size)
+{
+	const char *slash = strrchr(settings->template, '/');
+	const char *name = slash == NULL ? settings->template : slash + 1;
+
+	if (strspn(name, NAME_CHARACTERS) == strlen(name))
+		snprintf(json, size, "\"template\": \"%.255s\"", name);
+}
+
+const Gateway GATEWAY_HTTP = {.name = "http",
+							  .sends = true,
+							  .open = http_open,
+							  .submit = http_submit,
+							  .poll = http_poll,
+							  .abandon = http_abandon,
+							  .settle = http_settle,
+							  .close = http_close,
+							  .describe = http_describe,
+							  .is_idempotent = http_is_idempotent};

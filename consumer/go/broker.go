@@ -1,0 +1,142 @@
+package main
+
+// RabbitMQ: queues are created, messages come, dead letters go.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+const (
+	exchange  = "campaign"
+	deadQueue = "campaign.dead"
+	parallel  = "campaign.parallel"
+	heartbeat = 30 * time.Second
+)
+
+var queues = []string{"campaign.messages.0", "campaign.messages.1", "campaign.messages.2",
+	"campaign.messages.3", parallel}
+
+// Broker is one connection. Dead letters of all lanes share a channel.
+type Broker struct {
+	connection *amqp.Connection
+	letters    *amqp.Channel
+	returns    chan amqp.Return
+	one        sync.Mutex
+}
+
+func openBroker(url string) (*Broker, error) {
+	config := amqp.Config{Heartbeat: heartbeat, Dial: amqp.DefaultDial(connectTimeout),
+		Properties: amqp.Table{"connection_name": "campaign-consumer-go"}}
+	connection, err := amqp.DialConfig(url, config)
+	if err != nil {
+		return nil, err
+	}
+	broker := &Broker{connection: connection, returns: make(chan amqp.Return, 1)}
+	if broker.letters, err = connection.Channel(); err == nil {
+		broker.letters.NotifyReturn(broker.returns)
+		err = errors.Join(broker.letters.Confirm(false), broker.declare())
+	}
+	if err != nil {
+		return nil, errors.Join(err, connection.Close())
+	}
+	return broker, nil
+}
+
+// declare creates what is missing, dead letters first.
+func (b *Broker) declare() error {
+	dead := amqp.Table{"x-queue-type": "quorum"}
+	version, _ := b.connection.Properties["version"].(string)
+	if major, _ := strconv.Atoi(strings.Split(version, ".")[0]); major >= 4 {
+		dead["x-delivery-limit"] = int64(2147483647)
+	}
+	if err := b.declareQueue(deadQueue, "fanout", deadQueue, dead); err != nil {
+		return err
+	}
+	for _, queue := range queues {
+		arguments := amqp.Table{"x-dead-letter-exchange": deadQueue}
+		for name, value := range dead {
+			arguments[name] = value
+		}
+		if queue != parallel {
+			arguments["x-single-active-consumer"] = true
+		}
+		if err := b.declareQueue(exchange, "direct", queue, arguments); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Broker) declareQueue(exchange, kind, queue string, arguments amqp.Table) error {
+	if err := b.letters.ExchangeDeclare(exchange, kind, true, false, false, false, nil); err != nil {
+		return err
+	}
+	if _, err := b.letters.QueueDeclare(queue, true, false, false, false, arguments); err != nil {
+		return err
+	}
+	return b.letters.QueueBind(queue, queue, exchange, false, nil)
+}
+
+// consume subscribes on a channel of its own. The deliveries end with the subscription: when the
+// connection is lost, and when the queue is deleted.
+func (b *Broker) consume(queue string, prefetch int) (<-chan amqp.Delivery, error) {
+	channel, err := b.connection.Channel()
+	if err != nil {
+		return nil, err
+	}
+	if err := channel.Qos(prefetch, 0, false); err != nil {
+		return nil, err
+	}
+	return channel.Consume(queue, "", false, false, false, false, nil)
+}
+
+// bury publishes a dead letter and waits for its confirm.
+func (b *Broker) bury(ctx context.Context, queue, reason string, letter amqp.Publishing) error {
+	headers := amqp.Table{"reason": oneLine(reason), "queue": queue}
+	for name, value := range letter.Headers {
+		if _, there := headers[name]; !there {
+			headers[name] = value
+		}
+	}
+	letter.Headers, letter.DeliveryMode = headers, amqp.Persistent
+	if len(letter.Body) > bodyMax {
+		letter.Body = letter.Body[:bodyMax]
+	}
+	b.one.Lock()
+	defer b.one.Unlock()
+	confirm, err := b.letters.PublishWithDeferredConfirmWithContext(ctx, deadQueue, queue, true, false, letter)
+	if err != nil {
+		return err
+	}
+	taken, err := confirm.WaitContext(ctx)
+	select {
+	case returned := <-b.returns:
+		return fmt.Errorf("a dead letter came back: %s", returned.ReplyText)
+	default:
+	}
+	if err == nil && !taken {
+		err = errors.New("a dead letter was refused")
+	}
+	return err
+}
+
+// letterOf is a delivery as it came, without what would make the broker refuse or drop it.
+func letterOf(one *amqp.Delivery) amqp.Publishing {
+	return amqp.Publishing{Headers: one.Headers, ContentType: one.ContentType,
+		ContentEncoding: one.ContentEncoding, Priority: one.Priority, CorrelationId: one.CorrelationId,
+		ReplyTo: one.ReplyTo, MessageId: one.MessageId, Timestamp: one.Timestamp, Type: one.Type,
+		AppId: one.AppId, Body: one.Body}
+}
+
+func oneLine(text string) string {
+	text = strings.Join(strings.Fields(text), " ")
+	return strings.ToValidUTF8(text[:min(len(text), 300)], "")
+}

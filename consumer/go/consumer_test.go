@@ -1,0 +1,155 @@
+package main
+
+import (
+	"encoding/hex"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+)
+
+const plain = `{"version":1,"campaign_id":"tz4a98xxat96iws9zmbrgj3a","class":"NORMAL","total":2,"first_seq":1,` +
+	`"message":"Hello","recipients":[{"identifier":"f1k0n2p9x7c3v5b8m4q6w1za","phone_number":"+5511987654321"},` +
+	`{"identifier":"g8t3r5w2y6u1i9o4p7s0d3fb","phone_number":"+5511987654322"}]}`
+
+func TestDocumentIDIsTheOneOfTheWorkedExample(t *testing.T) {
+	for _, one := range []struct {
+		class string
+		seq   int64
+		want  string
+	}{{"VIP", 1, "c72a31523b9e32682d28000000000001"}, {"NORMAL", 1, "c72a31523b9e32682d28010000000001"},
+		{"NORMAL", 70000, "c72a31523b9e32682d28010000011170"}} {
+		id := documentID("tz4a98xxat96iws9zmbrgj3a", one.class, one.seq)
+		if hex.EncodeToString(id.Data) != one.want || seqOf(id) != one.seq {
+			t.Errorf("%s %d: %x", one.class, one.seq, id.Data)
+		}
+	}
+}
+
+func TestDecodeTakesWhatIsWellFormed(t *testing.T) {
+	own := strings.Replace(plain, `"version":1`, `"version":2`, 1)
+	own = strings.Replace(own, `321"}`, `321","message":"Hi","attributes":{"a":-1.5,"b":[1,null,{}],"c":"é\ud83d\ude00"}}`, 1)
+	left := strings.Replace(plain, `"version":1`, `"version":3`, 1)
+	left = left[:strings.Index(left, `"recipients"`)] + `"recipients":[null,null]}`
+	batch, err := decode([]byte(plain), map[string]any{"count": int32(2), "version": int64(1)})
+	if err != nil || batch.Last != 2 || batch.Recipients[1].Number != "+5511987654322" {
+		t.Errorf("plain: %v %v", batch, err)
+	}
+	batch, err = decode([]byte(own), nil)
+	want := bson.D{{Key: "a", Value: -1.5}, {Key: "b", Value: bson.A{int64(1), nil, bson.D{}}}, {Key: "c", Value: "é😀"}}
+	if err != nil || batch.Recipients[0].Text != "Hi" || batch.Recipients[1].Text != "Hello" ||
+		!reflect.DeepEqual(batch.Recipients[0].Attributes, want) {
+		t.Errorf("own: %v %v", batch, err)
+	}
+	if batch, err = decode([]byte(left), nil); err != nil || batch.Recipients[0] != nil || batch.Last != 2 {
+		t.Errorf("left out: %v %v", batch, err)
+	}
+	body, headers, err := batch.alone(2)
+	if one, again := decode(body, headers); err != nil || again != nil || one.First != 2 || one.Last != 2 {
+		t.Errorf("alone: %s %v %v", body, err, again)
+	}
+}
+
+func TestDecodeRefusesWhatIsMalformed(t *testing.T) {
+	for _, change := range [][2]string{{"{", ""}, {`}]}`, `}]} x`}, {"Hello", "Hell\xff"}, {"Hello", `Hell\u0000`},
+		{"Hello", `\ud800`}, {"Hello", `\udc00\ud800`}, {"Hello", `\ud800\n`}, {"Hello", strings.Repeat("x", 4097)},
+		{`"version":1`, `"version":4`}, {`"version":1`, `"version":1,"version":1`}, {`"NORMAL"`, `"GOLD"`},
+		{`"first_seq":1`, `"first_seq":2`}, {`"first_seq":1`, `"first_seq":"1"`}, {`"total":2`, `"total":1099511627776`},
+		{`"total":2`, `"total":99999999999999999999`}, {`+5511987654321`, `5511987654321`}, {`tz4a98`, `Tz4a98`},
+		{`"identifier":"f1`, `"identity":"f1`}, {`[{`, `[null,{`}, {`"Hello"`, `null`}} {
+		if _, err := decode([]byte(strings.Replace(plain, change[0], change[1], 1)), nil); !errors.As(err, new(Rejected)) {
+			t.Errorf("%q -> %q: %v", change[0], change[1], err)
+		}
+	}
+	for _, attributes := range []string{`[]`, `null`, `{"":1}`, `{"$a":1}`, `{"a":[{"b.c":1}]}`, `{"a":9223372036854775808}`,
+		`{"a":1e15}`, `{"a":1,"a":1}`} {
+		body := strings.Replace(plain, `"version":1`, `"version":2`, 1)
+		body = strings.Replace(body, `321"}`, `321","attributes":`+attributes+`}`, 1)
+		if _, err := decode([]byte(body), nil); !errors.As(err, new(Rejected)) {
+			t.Errorf("%s: %v", attributes, err)
+		}
+	}
+	if _, err := decode([]byte(plain), map[string]any{"count": int64(3)}); !errors.As(err, new(Rejected)) {
+		t.Errorf("a header that disagrees: %v", err)
+	}
+	if _, err := decode([]byte(plain+strings.Repeat(" ", bodyMax)), nil); !errors.As(err, new(Rejected)) {
+		t.Errorf("too long: %v", err)
+	}
+}
+
+func TestDecide(t *testing.T) {
+	for _, one := range []struct {
+		first, last, next int64
+		want              Decision
+	}{{1, 5, 1, Store}, {1, 5, 5, Store}, {1, 5, 6, Repeat}, {2, 5, 1, Gap}} {
+		if got := decide(one.first, one.last, one.next); got != one.want {
+			t.Errorf("%v: %v", one, got)
+		}
+	}
+}
+
+func TestNextGoesOnBehindWhatNeedNotBeThere(t *testing.T) {
+	failed := []Range{{1, 2}, {6, 9}}
+	for _, one := range []struct {
+		reported, highest, next int64
+		lost                    bool
+	}{{0, 0, 1, false}, {2, 0, 3, false}, {9, 5, 10, false}, {9, 4, 5, true}, {3, 9, 4, false}} {
+		if next, lost := nextOf(one.reported, one.highest, failed); next != one.next || lost != one.lost {
+			t.Errorf("%v: %d %v", one, next, lost)
+		}
+	}
+}
+
+func TestMultiranges(t *testing.T) {
+	for text, want := range map[string][]Range{"{}": nil, "{[1,2)}": {{1, 1}}, "{[1,3),[7,1099511627776)}": {{1, 2}, {7, seqMax}}} {
+		if got, err := parseMultirange(text); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %v %v", text, got, err)
+		}
+	}
+	if _, err := parseMultirange("{[1,x)}"); err == nil {
+		t.Error("no error")
+	}
+}
+
+func TestRunsAndTheFirstMissing(t *testing.T) {
+	var found []Range
+	runs(Range{3, 8}, map[int64]bool{4: true, 5: true, 8: true}, func(one Range, apart bool) {
+		if apart {
+			found = append(found, one)
+		}
+	})
+	if !reflect.DeepEqual(found, []Range{{4, 5}, {8, 8}}) {
+		t.Error(found)
+	}
+	for _, one := range []struct {
+		there  []int64
+		failed []Range
+		want   int64
+	}{{[]int64{1, 2, 3, 4}, nil, 0}, {[]int64{1, 2, 4}, nil, 3}, {[]int64{1, 4}, []Range{{2, 3}}, 0}, {nil, []Range{{1, 3}}, 4}} {
+		if got := firstMissing(4, one.there, one.failed); got != one.want {
+			t.Errorf("%v: %d", one, got)
+		}
+	}
+}
+
+func TestSettings(t *testing.T) {
+	file := filepath.Join(t.TempDir(), ".env")
+	lines := "# a comment\nAMQP_URL = 'amqp://file'\nMONGODB_URI=mongodb://file/?a=b\nCAMPAIGN_PREFETCH=7\n"
+	if err := os.WriteFile(file, []byte(lines), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	environment := map[string]string{"DATABASE_URL": "postgresql://environment", "MONGODB_URI": "mongodb://environment"}
+	getenv := func(name string) string { return environment[name] }
+	got, err := readSettings(getenv, file)
+	want := Settings{"amqp://file", "mongodb://environment", "postgresql://environment", "messages", 7}
+	if err != nil || got != want {
+		t.Errorf("%v %v", got, err)
+	}
+	if _, err := readSettings(getenv, "/nowhere/.env"); err == nil || !strings.Contains(err.Error(), "AMQP_URL") {
+		t.Errorf("without an address: %v", err)
+	}
+}

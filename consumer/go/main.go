@@ -1,0 +1,82 @@
+// campaign-consumer in Go: stores the messages of campaigns in MongoDB, exactly once and in order, as
+// docs/contract says. README.md beside this file has the commands.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+const (
+	exitSettings = 78
+	waitFirst    = 100 * time.Millisecond
+	waitMax      = 5 * time.Second
+	endTimeout   = 5 * time.Second // for what is in hand when it is told to end
+)
+
+func main() {
+	settings, err := readSettings(os.Getenv, ".env")
+	if err != nil {
+		slog.Error("wrong setting", "reason", err)
+		os.Exit(exitSettings)
+	}
+	stop, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer cancel()
+	wait := waitFirst
+	for stop.Err() == nil {
+		consumed, err := session(stop, settings)
+		if stop.Err() != nil {
+			break
+		}
+		if consumed {
+			wait = waitFirst
+		}
+		slog.Warn("starts over", "reason", err, "in", wait.String())
+		select {
+		case <-stop.Done():
+		case <-time.After(wait/2 + rand.N(wait)):
+		}
+		wait = min(2*wait, waitMax)
+	}
+	slog.Info("ended")
+}
+
+// session is from one connect to the next: nothing that it knows outlives its connections. The stores come
+// first: who cannot store must not hold a queue.
+func session(stop context.Context, settings Settings) (consumed bool, err error) {
+	// What is in hand may end well after `stop`, but not for ever.
+	work, cancel := context.WithCancel(context.WithoutCancel(stop))
+	defer cancel()
+	defer context.AfterFunc(stop, func() { time.AfterFunc(endTimeout, cancel) })()
+	messages, err := openMessages(stop, settings.MongoDB, settings.Collection)
+	if err != nil {
+		return false, err
+	}
+	defer messages.close(work)
+	reports, err := openReports(stop, settings.Database)
+	if err != nil {
+		return false, err
+	}
+	defer func() { go reports.pool.Close() }() // it would wait for a server that does not answer
+	broker, err := openBroker(settings.AMQP)
+	if err != nil {
+		return false, err
+	}
+	defer broker.connection.Close()
+	slog.Info("consuming")
+	lanes, failed := errgroup.WithContext(work)
+	for _, queue := range queues {
+		lane := &Lane{queue: queue, ordered: queue != parallel, prefetch: settings.Prefetch,
+			messages: messages, reports: reports, broker: broker, campaigns: map[string]*Campaign{},
+			gaps: map[Gapped]time.Time{}}
+		lanes.Go(func() error { return lane.run(stop, failed) })
+	}
+	return true, lanes.Wait()
+}

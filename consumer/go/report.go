@@ -1,0 +1,123 @@
+package main
+
+// PostgreSQL: what a consumer asks and reports. Each call is its own transaction.
+
+import (
+	"context"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Reports is the connection to PostgreSQL.
+type Reports struct{ pool *pgxpool.Pool }
+
+// Class is what PostgreSQL knows of a class of a campaign.
+type Class struct {
+	Name            string
+	Total, Reported int64
+	Failed          []Range
+}
+
+// Stored is a range to report: as stored, or as left out.
+type Stored struct {
+	Place
+	Range
+	Suppressed bool
+}
+
+// Unchecked is a class whose documents are to be counted before its campaign ends.
+type Unchecked struct {
+	Place
+	Total, Failed int64
+}
+
+// openReports also tries a report: a read-only server refuses it.
+func openReports(ctx context.Context, url string) (*Reports, error) {
+	config, err := pgxpool.ParseConfig(url)
+	if err != nil {
+		return nil, err
+	}
+	config.MaxConns = int32(len(queues))
+	config.ConnConfig.ConnectTimeout = connectTimeout
+	if !strings.Contains(url, "target_session_attrs") {
+		config.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	reports := &Reports{pool}
+	if _, err := reports.open(ctx, "check"); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	return reports, nil
+}
+
+func (r *Reports) open(ctx context.Context, campaign string) ([]Class, error) {
+	rows, _ := r.pool.Query(ctx,
+		"SELECT class, total, stored_through, failed::text FROM campaign.report_open($1)", campaign)
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (one Class, err error) {
+		var failed string
+		if err = row.Scan(&one.Name, &one.Total, &one.Reported, &failed); err == nil {
+			one.Failed, err = parseMultirange(failed)
+		}
+		return one, err
+	})
+}
+
+// halted is which of these campaigns are paused or cancelled.
+func (r *Reports) halted(ctx context.Context, campaigns []string) (map[string]bool, error) {
+	rows, _ := r.pool.Query(ctx, "SELECT campaign.report_halted($1)", campaigns)
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	found := map[string]bool{}
+	for _, name := range names {
+		found[name] = true
+	}
+	return found, err
+}
+
+// report answers which classes are to be counted first: what concerns their campaigns, unless these are in
+// `checked`, was not recorded.
+func (r *Reports) report(ctx context.Context, ranges []Stored, checked []string) ([]Unchecked, error) {
+	var campaigns, classes []string
+	var firsts, lasts []int64
+	var suppressed []bool
+	for _, one := range ranges {
+		campaigns, classes = append(campaigns, one.Campaign), append(classes, one.Class)
+		firsts, lasts = append(firsts, one.First), append(lasts, one.Last)
+		suppressed = append(suppressed, one.Suppressed)
+	}
+	rows, _ := r.pool.Query(ctx, "SELECT campaign_id, class, total, failed"+
+		" FROM campaign.report_checked($1, $2, $3, $4, $5, $6)",
+		campaigns, classes, firsts, lasts, checked, suppressed)
+	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (one Unchecked, err error) {
+		var class *string
+		var total, failed *int64
+		if err = row.Scan(&one.Campaign, &class, &total, &failed); err == nil && class != nil {
+			one.Class, one.Total, one.Failed = *class, *total, *failed
+		}
+		return one, err
+	})
+	var unchecked []Unchecked
+	for _, one := range found {
+		if one.Class != "" { // the others have ended
+			unchecked = append(unchecked, one)
+		}
+	}
+	return unchecked, err
+}
+
+func (r *Reports) gap(ctx context.Context, place Place, next int64) error {
+	_, err := r.pool.Exec(ctx, "SELECT campaign.report_gap($1, $2, $3)", place.Campaign, place.Class, next)
+	return err
+}
+
+func (r *Reports) conflict(ctx context.Context, place Place, seq int64, reason string) error {
+	_, err := r.pool.Exec(ctx, "SELECT campaign.report_conflict($1, $2, $3, $4)",
+		place.Campaign, place.Class, seq, reason)
+	return err
+}

@@ -1,0 +1,172 @@
+package main
+
+// MongoDB: documents are inserted, looked up and counted, never changed.
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+)
+
+const (
+	duplicateKey     = 11000
+	validationFailed = 121
+	collectionExists = 48
+)
+
+// Place is a class of a campaign.
+type Place struct{ Campaign, Class string }
+
+// Document is what MongoDB holds of a message.
+type Document struct {
+	ID         bson.Binary `bson:"_id"`
+	Identifier string      `bson:"identifier"`
+	Number     string      `bson:"phone_number"`
+	Text       string      `bson:"message"`
+	Campaign   string      `bson:"campaign_id"`
+	Class      string      `bson:"class"`
+	Seq        int64       `bson:"seq"`
+	Attributes bson.D      `bson:"attributes,omitempty"`
+	Created    time.Time   `bson:"created_at"`
+	Updated    time.Time   `bson:"updated_at"`
+	Deleted    bool        `bson:"deleted"`
+}
+
+// Refusal is a document that will never be stored as it is: another one has its place, or MongoDB's
+// rules forbid it.
+type Refusal struct {
+	Index  int
+	Reason string
+}
+
+// Messages is the collection.
+type Messages struct {
+	client     *mongo.Client
+	collection *mongo.Collection
+}
+
+// openMessages creates the collection if it is missing, which shows that MongoDB takes writes.
+func openMessages(ctx context.Context, uri, collection string) (*Messages, error) {
+	parsed, err := connstring.ParseAndValidate(uri)
+	if err != nil {
+		return nil, err
+	}
+	database := parsed.Database
+	if database == "" {
+		database = "campaign"
+	}
+	journaled := true
+	client, err := mongo.Connect(options.Client().ApplyURI(uri).
+		SetServerSelectionTimeout(connectTimeout).
+		SetReadConcern(readconcern.Majority()).
+		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journaled}))
+	if err != nil {
+		return nil, err
+	}
+	clustered := bson.D{{Key: "key", Value: bson.D{{Key: "_id", Value: 1}}}, {Key: "unique", Value: true}}
+	err = client.Database(database).CreateCollection(ctx, collection,
+		options.CreateCollection().SetClusteredIndex(clustered))
+	var refused mongo.CommandError
+	if err != nil && !(errors.As(err, &refused) && refused.Code == collectionExists) {
+		return nil, errors.Join(err, client.Disconnect(ctx))
+	}
+	return &Messages{client, client.Database(database).Collection(collection)}, nil
+}
+
+func (m *Messages) close(ctx context.Context) { _ = m.client.Disconnect(ctx) }
+
+// insert stores documents in order and answers how many of them are stored: all, or those in front of
+// the refused one.
+func (m *Messages) insert(ctx context.Context, documents []*Document) (*Refusal, error) {
+	_, err := m.collection.InsertMany(ctx, documents)
+	var failed mongo.BulkWriteException
+	if !errors.As(err, &failed) || failed.WriteConcernError != nil || len(failed.WriteErrors) == 0 {
+		return nil, err
+	}
+	first := failed.WriteErrors[0]
+	switch {
+	case first.Code == duplicateKey && ofPlace(first.Raw):
+		reason, err := m.compare(ctx, documents[first.Index])
+		return &Refusal{first.Index, reason}, err
+	case first.Code == duplicateKey || first.Code == validationFailed:
+		return &Refusal{first.Index, first.Message}, nil
+	}
+	return nil, err
+}
+
+// ofPlace tells a taken _id from another unique index.
+func ofPlace(raw bson.Raw) bool {
+	pattern, ok := raw.Lookup("keyPattern").DocumentOK()
+	if !ok {
+		return true
+	}
+	_, err := pattern.LookupErr("_id")
+	return err == nil
+}
+
+// compare answers why the document in this one's place is another one; "": it is the same.
+func (m *Messages) compare(ctx context.Context, ours *Document) (string, error) {
+	var theirs Document
+	if err := m.collection.FindOne(ctx, bson.D{{Key: "_id", Value: ours.ID}}).Decode(&theirs); err != nil {
+		return "", fmt.Errorf("a duplicate key that cannot be read: %w", err)
+	}
+	if ours.Identifier == theirs.Identifier && ours.Number == theirs.Number && ours.Text == theirs.Text &&
+		ours.Campaign == theirs.Campaign && reflect.DeepEqual(ours.Attributes, theirs.Attributes) {
+		return "", nil
+	}
+	return "conflict: stored with other content", nil
+}
+
+func between(place Place, from, to int64) bson.D {
+	return bson.D{{Key: "_id", Value: bson.D{
+		{Key: "$gte", Value: documentID(place.Campaign, place.Class, from)},
+		{Key: "$lte", Value: documentID(place.Campaign, place.Class, to)}}}}
+}
+
+var onlyID = bson.D{{Key: "_id", Value: 1}}
+
+// highest is the last seq that is stored of a class, or 0.
+func (m *Messages) highest(ctx context.Context, place Place) (int64, error) {
+	var found Document
+	err := m.collection.FindOne(ctx, between(place, 0, seqMax), options.FindOne().
+		SetProjection(onlyID).SetSort(bson.D{{Key: "_id", Value: -1}})).Decode(&found)
+	if errors.Is(err, mongo.ErrNoDocuments) {
+		return 0, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	return seqOf(found.ID), nil
+}
+
+// stored is which seqs of a range MongoDB has, in order.
+func (m *Messages) stored(ctx context.Context, place Place, one Range) ([]int64, error) {
+	cursor, err := m.collection.Find(ctx, between(place, one.First, one.Last), options.Find().
+		SetProjection(onlyID).SetSort(onlyID))
+	if err != nil {
+		return nil, err
+	}
+	defer cursor.Close(ctx)
+	var seqs []int64
+	for cursor.Next(ctx) {
+		var found Document
+		if err := cursor.Decode(&found); err != nil {
+			return nil, err
+		}
+		seqs = append(seqs, seqOf(found.ID))
+	}
+	return seqs, cursor.Err()
+}
+
+func (m *Messages) count(ctx context.Context, place Place, one Range) (int64, error) {
+	return m.collection.CountDocuments(ctx, between(place, one.First, one.Last))
+}

@@ -1,0 +1,333 @@
+//! A lane is what happens to the messages of one queue: check, decide, store, report, acknowledge.
+//! Whatever fails ends the session: all that is in hand is delivered again.
+
+use crate::broker::{Broker, PARALLEL, headers_of, one_line, properties_of};
+use crate::failure::{Failure, Rejected, session};
+use crate::message::{Batch, decode};
+use crate::order::{Decision, Range, decide, first_missing, next_of, runs};
+use crate::report::{Reports, Stored, Unchecked};
+use crate::store::{Messages, Place, documents_of};
+use futures_util::StreamExt;
+use lapin::Consumer;
+use lapin::message::Delivery;
+use lapin::options::BasicAckOptions;
+use mongodb::bson::Document;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// Documents of an insert.
+const CHUNK_DOCUMENTS: usize = 2000;
+/// For one more message.
+const CHUNK_WAIT: Duration = Duration::from_millis(2);
+/// For all that is done with a chunk.
+const STEP_TIMEOUT: Duration = Duration::from_secs(60);
+/// In what is known of a campaign.
+const TRUST: Duration = Duration::from_secs(2);
+/// In its not being halted.
+const HALT_TRUST: Duration = Duration::from_millis(250);
+
+/// What a lane knows of a campaign.
+struct Campaign {
+    totals: HashMap<String, i64>,
+    next: HashMap<String, i64>,
+    read_at: Instant,
+    /// When it was not halted.
+    asked_at: Option<Instant>,
+}
+
+/// What a lane has decided to store and has not stored.
+#[derive(Default)]
+struct Pending {
+    documents: Vec<Document>,
+    /// The batch of each document.
+    batches: Vec<Arc<Batch>>,
+    reports: Vec<Stored>,
+    /// To be looked up before they are reported.
+    left_out: Vec<Stored>,
+}
+
+type Received = (Delivery, Result<Arc<Batch>, Rejected>);
+
+pub struct Lane {
+    pub queue: &'static str,
+    pub prefetch: u16,
+    pub messages: Messages,
+    pub reports: Reports,
+    pub broker: Arc<Broker>,
+    campaigns: HashMap<String, Campaign>,
+    gaps: HashMap<(Place, i64), Instant>,
+    pending: Pending,
+}
+
+impl Lane {
+    pub fn new(
+        queue: &'static str,
+        prefetch: u16,
+        messages: Messages,
+        reports: Reports,
+        broker: Arc<Broker>,
+    ) -> Self {
+        let (campaigns, gaps, pending) = Default::default();
+        Self { queue, prefetch, messages, reports, broker, campaigns, gaps, pending }
+    }
+
+    /// Goes on until `stop` is set, with the messages in hand done, or until something fails.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
+        let (_channel, mut consumer) = self.broker.consume(self.queue, self.prefetch).await?;
+        loop {
+            let first = tokio::select! {
+                biased;
+                _ = stop.wait_for(|stopped| *stopped) => return Ok(()),
+                one = consumer.next() => one,
+            };
+            let Some(first) = first else {
+                return session(format!("{}: the subscription has ended", self.queue));
+            };
+            let received = self.gather(first?, &mut consumer).await?;
+            timeout(STEP_TIMEOUT, self.settle(received)).await??;
+        }
+    }
+
+    /// A message and those that come with it, as many as one insert takes.
+    async fn gather(&self, first: Delivery, consumer: &mut Consumer) -> Result<Vec<Received>, Failure> {
+        let mut received: Vec<Received> = Vec::new();
+        let mut count = 0;
+        let mut next = Some(first);
+        while let Some(delivery) = next {
+            let batch = decode(&delivery.data, &headers_of(&delivery)).map(Arc::new);
+            count += batch.as_ref().map_or(0, |batch| batch.recipients.len());
+            received.push((delivery, batch));
+            if count >= CHUNK_DOCUMENTS || received.len() >= usize::from(self.prefetch / 2) {
+                break;
+            }
+            next = match timeout(CHUNK_WAIT, consumer.next()).await {
+                Ok(Some(more)) => Some(more?),
+                _ => None,
+            };
+        }
+        Ok(received)
+    }
+
+    async fn settle(&mut self, received: Vec<Received>) -> Result<(), Failure> {
+        let halted = self.halted(&received).await?;
+        for (delivery, batch) in &received {
+            let done = match batch {
+                Ok(batch) => self.admit(batch, halted.contains(&batch.campaign)).await,
+                Err(Rejected(reason)) => Err(Rejected(reason.clone()).into()),
+            };
+            match done {
+                Err(Failure::Message(Rejected(reason))) => {
+                    self.broker.bury(self.queue, &reason, &delivery.data, &delivery.properties).await?;
+                }
+                other => other?,
+            }
+        }
+        self.flush().await?;
+        if let Some((last, _)) = received.last() {
+            last.acker.ack(BasicAckOptions { multiple: true }).await?;
+        }
+        Ok(())
+    }
+
+    /// Which campaigns of these messages are paused or cancelled: asks, unless it knows that they are not.
+    async fn halted(&mut self, received: &[Received]) -> Result<HashSet<String>, Failure> {
+        let named: HashSet<&String> =
+            received.iter().filter_map(|(_, batch)| Some(&batch.as_ref().ok()?.campaign)).collect();
+        let is_known = |campaign: &String| {
+            let asked_at = self.campaigns.get(campaign).and_then(|known| known.asked_at);
+            asked_at.is_some_and(|asked_at| asked_at.elapsed() < HALT_TRUST)
+        };
+        let unknown: Vec<String> = named.into_iter().filter(|one| !is_known(one)).cloned().collect();
+        if unknown.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let asked_at = Some(Instant::now());
+        let halted = self.reports.halted(&unknown).await?;
+        for campaign in &unknown {
+            if let Some(known) = self.campaigns.get_mut(campaign) {
+                known.asked_at = asked_at;
+            }
+        }
+        Ok(halted)
+    }
+
+    /// Decides what becomes of a batch.
+    async fn admit(&mut self, batch: &Arc<Batch>, halted: bool) -> Result<(), Failure> {
+        let place = Place::of(batch);
+        self.know(batch).await?;
+        if halted {
+            self.campaigns.remove(&batch.campaign);
+            return self.leave_out(place, (batch.first, batch.last)).await;
+        }
+        if self.queue == PARALLEL {
+            self.store(batch, batch.first);
+            return Ok(());
+        }
+        let mut next = self.next(batch);
+        if decide(batch.first, batch.last, next) != Decision::Store && self.is_old(&batch.campaign) {
+            self.read_back(&batch.campaign).await?;
+            next = self.next(batch);
+        }
+        if decide(batch.first, batch.last, next) == Decision::Gap {
+            return self.gap(&place, next).await;
+        }
+        self.store(batch, next);
+        if let Some(known) = self.campaigns.get_mut(&batch.campaign) {
+            known.next.insert(batch.class.clone(), next.max(batch.last + 1));
+        }
+        Ok(())
+    }
+
+    fn next(&self, batch: &Batch) -> i64 {
+        let known = self.campaigns.get(&batch.campaign);
+        known.and_then(|known| known.next.get(&batch.class)).copied().unwrap_or(1)
+    }
+
+    fn total(&self, batch: &Batch) -> Option<i64> {
+        self.campaigns.get(&batch.campaign)?.totals.get(&batch.class).copied()
+    }
+
+    fn is_old(&self, campaign: &str) -> bool {
+        self.campaigns.get(campaign).is_none_or(|known| known.read_at.elapsed() >= TRUST)
+    }
+
+    /// Knows the campaign of a batch, if it can be of it.
+    async fn know(&mut self, batch: &Batch) -> Result<(), Failure> {
+        let missing = !self.campaigns.contains_key(&batch.campaign);
+        if missing || self.total(batch).unwrap_or(0) < batch.last && self.is_old(&batch.campaign) {
+            self.read_back(&batch.campaign).await?;
+        }
+        match self.total(batch) {
+            None => Err(Rejected("no such campaign, or no recipients of this class in it".into()).into()),
+            Some(total) if batch.last > total => {
+                Err(Rejected("more recipients than the campaign has".into()).into())
+            }
+            Some(_) => Ok(()),
+        }
+    }
+
+    /// Asks both servers where a campaign stands; what is pending must be there before.
+    async fn read_back(&mut self, campaign: &str) -> Result<(), Failure> {
+        self.flush().await?;
+        let asked_at = self.campaigns.get(campaign).and_then(|known| known.asked_at);
+        let mut known =
+            Campaign { totals: HashMap::new(), next: HashMap::new(), read_at: Instant::now(), asked_at };
+        for class in self.reports.classes(campaign).await? {
+            let place = Place { campaign: campaign.to_owned(), class: class.name.clone() };
+            known.totals.insert(class.name.clone(), class.total);
+            if self.queue == PARALLEL {
+                continue;
+            }
+            let highest = self.messages.highest(&place).await?;
+            let (next, lost) = next_of(class.reported, highest, &class.failed);
+            known.next.insert(class.name, next);
+            if lost {
+                self.gap(&place, next).await?;
+            }
+        }
+        self.campaigns.insert(campaign.to_owned(), known);
+        Ok(())
+    }
+
+    /// Asks for a class from `next` on, once in a while; all that is stored is reported before.
+    async fn gap(&mut self, place: &Place, next: i64) -> Result<(), Failure> {
+        self.flush().await?;
+        self.gaps.retain(|_, at| at.elapsed() < TRUST);
+        let gap = (place.clone(), next);
+        if !self.gaps.contains_key(&gap) {
+            self.reports.gap(place, next).await?;
+            self.gaps.insert(gap, Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Reports what is stored of a range of a halted campaign, and nothing else.
+    async fn leave_out(&mut self, place: Place, range: Range) -> Result<(), Failure> {
+        let stored = self.messages.stored(&place, range).await?;
+        let pieces = runs(range, &stored).into_iter().filter(|(_, there)| *there);
+        let reports = pieces.map(|(range, _)| Stored { place: place.clone(), range, suppressed: false });
+        self.pending.reports.extend(reports);
+        Ok(())
+    }
+
+    /// Adds a batch, from `next` on, to what is pending. All of it is reported.
+    fn store(&mut self, batch: &Arc<Batch>, next: i64) {
+        let documents = documents_of(batch, next);
+        self.pending.batches.extend(documents.iter().map(|_| batch.clone()));
+        self.pending.documents.extend(documents);
+        let absent = (batch.first..)
+            .zip(&batch.recipients)
+            .filter(|(_, one)| one.is_none())
+            .map(|(seq, _)| seq)
+            .collect();
+        for (range, suppressed) in runs((batch.first, batch.last), &absent) {
+            let piece = Stored { place: Place::of(batch), range, suppressed };
+            if suppressed { self.pending.left_out.push(piece) } else { self.pending.reports.push(piece) }
+        }
+    }
+
+    /// Stores and reports what is pending.
+    async fn flush(&mut self) -> Result<(), Failure> {
+        let mut pending = std::mem::take(&mut self.pending);
+        let mut done = 0;
+        while done < pending.documents.len() {
+            let Some(refusal) = self.messages.insert(&pending.documents[done..]).await? else {
+                break;
+            };
+            let refused = done + refusal.index;
+            if let Some(reason) = refusal.reason {
+                let seq = pending.documents[refused].get_i64("seq").unwrap_or_default();
+                self.park(&pending.batches[refused], seq, &reason).await?;
+            }
+            done = refused + 1;
+        }
+        for one in pending.left_out {
+            let stored = self.messages.stored(&one.place, one.range).await?;
+            for (range, there) in runs(one.range, &stored) {
+                pending.reports.push(Stored { place: one.place.clone(), range, suppressed: !there });
+            }
+        }
+        self.report(&pending.reports).await
+    }
+
+    /// Makes a dead letter of a recipient who cannot be stored, and tells PostgreSQL.
+    async fn park(&self, batch: &Batch, seq: i64, reason: &str) -> Result<(), Failure> {
+        let body = batch.alone(seq);
+        self.broker.bury(self.queue, reason, body.as_bytes(), &properties_of(batch, seq)).await?;
+        self.reports.conflict(&Place::of(batch), seq, &one_line(reason)).await
+    }
+
+    /// Tells PostgreSQL, and looks at MongoDB where that would end a campaign.
+    async fn report(&self, ranges: &[Stored]) -> Result<(), Failure> {
+        let mut checked = Vec::new();
+        while !ranges.is_empty() {
+            let unchecked = self.reports.report(ranges, &checked).await?;
+            if unchecked.is_empty() {
+                break;
+            }
+            for class in unchecked {
+                self.look(&class).await?;
+                checked.push(class.place.campaign);
+            }
+        }
+        Ok(())
+    }
+
+    /// Asks for what MongoDB has lost of a class that is about to end.
+    async fn look(&self, class: &Unchecked) -> Result<(), Failure> {
+        let whole = (1, class.total);
+        if self.messages.count(&class.place, whole).await? >= class.total - class.failed {
+            return Ok(());
+        }
+        let there = self.messages.stored(&class.place, whole).await?;
+        let classes = self.reports.classes(&class.place.campaign).await?;
+        let failed = classes.into_iter().find(|one| one.name == class.place.class).map(|one| one.failed);
+        match first_missing(class.total, &there, &failed.unwrap_or_default()) {
+            Some(missing) => self.reports.gap(&class.place, missing).await,
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! PostgreSQL: what a consumer asks and reports. Each call is its own transaction.
+
+use crate::failure::{Failure, session};
+use crate::order::{Range, parse_multirange};
+use crate::settings::CONNECT_TIMEOUT;
+use crate::store::Place;
+use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
+use postgres_openssl::MakeTlsConnector;
+use std::collections::HashSet;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres::{Client, Config, Statement};
+
+const OPEN: &str = "SELECT class, total, stored_through, failed::text FROM campaign.report_open($1)";
+const HALTED: &str = "SELECT campaign.report_halted($1)";
+const REPORT: &str =
+    "SELECT campaign_id, class, total, failed FROM campaign.report_checked($1, $2, $3, $4, $5, $6)";
+
+/// What PostgreSQL knows of a class of a campaign.
+pub struct Class {
+    pub name: String,
+    pub total: i64,
+    pub reported: i64,
+    pub failed: Vec<Range>,
+}
+
+/// A range to report: as stored, or as left out.
+pub struct Stored {
+    pub place: Place,
+    pub range: Range,
+    pub suppressed: bool,
+}
+
+/// A class whose documents are to be counted before its campaign ends.
+pub struct Unchecked {
+    pub place: Place,
+    pub total: i64,
+    pub failed: i64,
+}
+
+/// A connection, with the statements that are used for every message.
+pub struct Reports {
+    client: Client,
+    open: Statement,
+    halted: Statement,
+    report: Statement,
+}
+
+impl Reports {
+    /// Also tries a report: a read-only server refuses it.
+    pub async fn open(url: &str) -> Result<Self, Failure> {
+        let mut config: Config = url.parse()?;
+        config.connect_timeout(CONNECT_TIMEOUT);
+        if config.get_target_session_attrs() == TargetSessionAttrs::Any {
+            config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+        }
+        let mut tls = SslConnector::builder(SslMethod::tls())?;
+        if config.get_ssl_mode() != SslMode::Require {
+            tls.set_verify(SslVerifyMode::NONE); // as libpq's `prefer`: better than none
+        }
+        let (client, connection) = config.connect(MakeTlsConnector::new(tls.build())).await?;
+        tokio::spawn(connection);
+        let open = client.prepare(OPEN).await?;
+        let halted = client.prepare(HALTED).await?;
+        let report = client.prepare(REPORT).await?;
+        let reports = Self { client, open, halted, report };
+        reports.classes("check").await?;
+        Ok(reports)
+    }
+
+    pub async fn classes(&self, campaign: &str) -> Result<Vec<Class>, Failure> {
+        let rows = self.client.query(&self.open, &[&campaign]).await?;
+        let class = |row: &tokio_postgres::Row| {
+            let Some(failed) = parse_multirange(row.get(3)) else {
+                return session("report_open(): no multirange");
+            };
+            Ok(Class { name: row.get(0), total: row.get(1), reported: row.get(2), failed })
+        };
+        rows.iter().map(class).collect()
+    }
+
+    /// Which of these campaigns are paused or cancelled.
+    pub async fn halted(&self, campaigns: &[String]) -> Result<HashSet<String>, Failure> {
+        let rows = self.client.query(&self.halted, &[&campaigns]).await?;
+        Ok(rows.iter().map(|row| row.get(0)).collect())
+    }
+
+    /// Which classes are to be counted first: what concerns their campaigns, unless these are in `checked`,
+    /// was not recorded.
+    pub async fn report(&self, ranges: &[Stored], checked: &[String]) -> Result<Vec<Unchecked>, Failure> {
+        let campaigns: Vec<&str> = ranges.iter().map(|one| one.place.campaign.as_str()).collect();
+        let classes: Vec<&str> = ranges.iter().map(|one| one.place.class.as_str()).collect();
+        let firsts: Vec<i64> = ranges.iter().map(|one| one.range.0).collect();
+        let lasts: Vec<i64> = ranges.iter().map(|one| one.range.1).collect();
+        let suppressed: Vec<bool> = ranges.iter().map(|one| one.suppressed).collect();
+        let rows = self
+            .client
+            .query(&self.report, &[&campaigns, &classes, &firsts, &lasts, &checked, &suppressed])
+            .await?;
+        let unchecked = rows.iter().filter_map(|row| {
+            let place = Place { campaign: row.get(0), class: row.get::<_, Option<String>>(1)? };
+            Some(Unchecked { place, total: row.get(2), failed: row.get(3) })
+        });
+        Ok(unchecked.collect()) // the other rows say that a campaign has ended
+    }
+
+    pub async fn gap(&self, place: &Place, next: i64) -> Result<(), Failure> {
+        let query = "SELECT campaign.report_gap($1, $2, $3)";
+        self.client.execute(query, &[&place.campaign, &place.class, &next]).await?;
+        Ok(())
+    }
+
+    pub async fn conflict(&self, place: &Place, seq: i64, reason: &str) -> Result<(), Failure> {
+        let query = "SELECT campaign.report_conflict($1, $2, $3, $4)";
+        self.client.execute(query, &[&place.campaign, &place.class, &seq, &reason]).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! MongoDB: documents are inserted, looked up and counted, never changed.
+
+use crate::failure::{Failure, session};
+use crate::message::{Batch, SEQ_MAX, document_id, seq_of};
+use crate::order::Range;
+use crate::settings::CONNECT_TIMEOUT;
+use futures_util::TryStreamExt;
+use mongodb::bson::{DateTime, Document, doc};
+use mongodb::error::{Error, ErrorKind, InsertManyError};
+use mongodb::options::{ClientOptions, ClusteredIndex, CollectionOptions, ReadConcern, WriteConcern};
+use mongodb::{Client, Collection};
+use std::collections::HashSet;
+
+const DUPLICATE_KEY: i32 = 11000;
+const VALIDATION_FAILED: i32 = 121;
+const COLLECTION_EXISTS: i32 = 48;
+/// A duplicate key of another index names another field here.
+const PLACE_TAKEN: &str = "dup key: { _id: ";
+const COMPARED: [&str; 5] = ["identifier", "phone_number", "message", "campaign_id", "attributes"];
+
+/// A class of a campaign.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+pub struct Place {
+    pub campaign: String,
+    pub class: String,
+}
+
+impl Place {
+    pub fn of(batch: &Batch) -> Self {
+        Self { campaign: batch.campaign.clone(), class: batch.class.clone() }
+    }
+
+    fn between(&self, (first, last): Range) -> Document {
+        let id = |seq| document_id(&self.campaign, &self.class, seq);
+        doc! {"_id": {"$gte": id(first), "$lte": id(last)}}
+    }
+}
+
+/// The document at `index` will never be stored as it is; without a reason it is there already.
+pub struct Refusal {
+    pub index: usize,
+    pub reason: Option<String>,
+}
+
+#[derive(Clone)]
+pub struct Messages(Collection<Document>);
+
+impl Messages {
+    /// Creates the collection if it is missing, which shows that MongoDB takes writes.
+    pub async fn open(uri: &str, collection: &str) -> Result<Self, Failure> {
+        let mut options = ClientOptions::parse(uri).await?;
+        options.server_selection_timeout = Some(CONNECT_TIMEOUT);
+        let client = Client::with_options(options)?;
+        let database = client.default_database().unwrap_or_else(|| client.database("campaign"));
+        let clustered = ClusteredIndex::default();
+        match database.create_collection(collection).clustered_index(clustered).await {
+            Err(error) if code_of(&error) != Some(COLLECTION_EXISTS) => return Err(error.into()),
+            _ => (),
+        }
+        let mut options = CollectionOptions::default();
+        options.read_concern = Some(ReadConcern::majority());
+        options.write_concern =
+            Some(WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority).journal(true).build());
+        Ok(Self(database.collection_with_options(collection, options)))
+    }
+
+    /// Stores documents in order: all, or those in front of the refused one.
+    pub async fn insert(&self, documents: &[Document]) -> Result<Option<Refusal>, Failure> {
+        let Err(error) = self.0.insert_many(documents).ordered(true).await else {
+            return Ok(None);
+        };
+        let ErrorKind::InsertMany(InsertManyError {
+            write_errors: Some(failed),
+            write_concern_error: None,
+            ..
+        }) = error.kind.as_ref()
+        else {
+            return Err(error.into());
+        };
+        match failed.first() {
+            Some(first) if first.code == DUPLICATE_KEY && first.message.contains(PLACE_TAKEN) => {
+                let reason = self.compare(&documents[first.index]).await?;
+                Ok(Some(Refusal { index: first.index, reason }))
+            }
+            Some(first) if first.code == DUPLICATE_KEY || first.code == VALIDATION_FAILED => {
+                Ok(Some(Refusal { index: first.index, reason: Some(first.message.clone()) }))
+            }
+            _ => Err(error.into()),
+        }
+    }
+
+    /// Why the document in this one's place is another one; None: it is the same.
+    async fn compare(&self, ours: &Document) -> Result<Option<String>, Failure> {
+        let Some(theirs) = self.0.find_one(doc! {"_id": ours.get("_id")}).await? else {
+            return session("a duplicate key that no majority shows");
+        };
+        let same = COMPARED.iter().all(|name| ours.get(name) == theirs.get(name));
+        Ok((!same).then(|| "conflict: stored with other content".to_owned()))
+    }
+
+    /// The last seq that is stored of a class, or 0.
+    pub async fn highest(&self, place: &Place) -> Result<i64, Failure> {
+        let found = self.0.find_one(place.between((0, SEQ_MAX)));
+        let found = found.projection(doc! {"_id": 1}).sort(doc! {"_id": -1}).await?;
+        Ok(found.as_ref().map_or(0, seq_of))
+    }
+
+    /// Which seqs of a range MongoDB has.
+    pub async fn stored(&self, place: &Place, range: Range) -> Result<HashSet<i64>, Failure> {
+        let cursor = self.0.find(place.between(range)).projection(doc! {"_id": 1}).await?;
+        Ok(cursor.map_ok(|one| seq_of(&one)).try_collect().await?)
+    }
+
+    pub async fn count(&self, place: &Place, range: Range) -> Result<i64, Failure> {
+        Ok(self.0.count_documents(place.between(range)).await? as i64)
+    }
+}
+
+fn code_of(error: &Error) -> Option<i32> {
+    match error.kind.as_ref() {
+        ErrorKind::Command(refused) => Some(refused.code),
+        _ => None,
+    }
+}
+
+/// The documents of a batch from `next` on.
+pub fn documents_of(batch: &Batch, next: i64) -> Vec<Document> {
+    let now = DateTime::now();
+    let places = (batch.first..).zip(&batch.recipients).filter(|(seq, _)| *seq >= next);
+    let present = places.filter_map(|(seq, recipient)| Some((seq, recipient.as_ref()?)));
+    let document = |(seq, recipient): (i64, &crate::message::Recipient)| {
+        let mut document = doc! {
+            "_id": document_id(&batch.campaign, &batch.class, seq),
+            "identifier": &recipient.identifier,
+            "phone_number": &recipient.number,
+            "message": recipient.text.as_ref().unwrap_or(&batch.text),
+            "campaign_id": &batch.campaign,
+            "class": &batch.class,
+            "seq": seq,
+        };
+        if let Some(attributes) = &recipient.attributes {
+            document.insert("attributes", attributes.clone());
+        }
+        document.extend(doc! {"created_at": now, "updated_at": now, "deleted": false});
+        document
+    };
+    present.map(document).collect()
+}

@@ -1,0 +1,75 @@
+/*
+ * lines.c - looks as lines; see lines.h.
+ */
+#include "lines.h"
+
+#include <langinfo.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "json.h"
+#include "plain.h"
+#include "signals.h"
+
+/* False: whoever reads it has gone. */
+static bool write_look(const Config *config, const Model *model)
+{
+	if (config->json)
+		json_write(model, stdout);
+	else
+		plain_write(model, strcmp(nl_langinfo(CODESET), "UTF-8") == 0, stdout);
+	return fflush(stdout) == 0;
+}
+
+/* Takes what the reader has found. False: it is over. */
+static bool take_news(const Config *config, Reader *reader, Error *error)
+{
+	ReaderNews news;
+	bool goes_on = true;
+
+	reader_take(reader, &news);
+	if (news.model != NULL)
+	{
+		if (config->once && *config->campaign != '\0' && news.model->count == 0)
+			error_set(error, ERROR_CONFIG, "there is no campaign \"%s\"", config->campaign);
+		else
+			goes_on = write_look(config, news.model);
+		model_free(news.model);
+		return goes_on && !config->once;
+	}
+	if (news.trouble.code == ERROR_NONE)
+		return true;
+	if (config->once)
+	{
+		*error = news.trouble;
+		return false;
+	}
+	/* In text, the log on standard error says so, once. */
+	if (!config->json)
+		return true;
+	json_write_error(&news.trouble, stdout);
+	return fflush(stdout) == 0;
+}
+
+bool lines_run(const Config *config, Reader *reader, int signals, Error *error)
+{
+	struct pollfd wait[3] = {{.fd = reader_descriptor(reader), .events = POLLIN},
+							 {.fd = signals, .events = POLLIN},
+							 /* It says when whoever reads has gone. */
+							 {.fd = STDOUT_FILENO}};
+
+	for (;;)
+	{
+		Signal signal;
+
+		(void) poll(wait, 3, -1);
+		while ((signal = signals_next(signals)) == SIGNAL_RESIZED)
+			continue;
+		if (signal == SIGNAL_STOP || (wait[2].revents & POLLERR) != 0)
+			return true;
+		if (wait[0].revents != 0 && !take_news(config, reader, error))
+			return error->code == ERROR_NONE;
+	}
+}

@@ -1,0 +1,149 @@
+-- The pace of a class and how long a run still takes. A sample is how much of a class was stored at a
+-- moment; a step is what lies between two of them. Only the newest steps count, so that the answer
+-- follows another pace within seconds.
+
+CREATE FUNCTION campaign.samples_add(samples bigint[], at timestamptz, stored bigint) RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    kept CONSTANT integer := 8;
+    at_ms bigint := (extract(epoch FROM at) * 1000)::bigint;
+    count integer := cardinality(samples);
+BEGIN
+    -- The clock was set back, or MongoDB was: what was before says nothing any more.
+    IF count > 0 AND (samples[count - 1] >= at_ms OR samples[count] > stored) THEN
+        RETURN ARRAY[at_ms, stored];
+    END IF;
+    RETURN samples[greatest(count - 2 * kept + 3, 1):] || ARRAY[at_ms, stored];
+END
+$$;
+COMMENT ON FUNCTION campaign.samples_add(bigint[], timestamptz, bigint) IS
+'The last 7 samples of a class and a new one.';
+
+CREATE FUNCTION campaign.samples_next(started_at timestamptz, at timestamptz) RETURNS timestamptz
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN at + least(greatest((at - started_at) / 100, interval '250 milliseconds'), interval '500 milliseconds');
+END
+$$;
+COMMENT ON FUNCTION campaign.samples_next(timestamptz, timestamptz) IS
+'When the sample after that of a moment is due: after 250 ms, in a long run 500.';
+
+CREATE FUNCTION campaign.samples_pause(samples bigint[], paused_at timestamptz, resumed_at timestamptz)
+RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    count integer := cardinality(samples);
+    resumed_ms bigint := (extract(epoch FROM resumed_at) * 1000)::bigint;
+    -- What was in flight is reported after the pause has begun.
+    paused_ms bigint := greatest((extract(epoch FROM paused_at) * 1000)::bigint, samples[count - 1]);
+BEGIN
+    RETURN ARRAY(
+        SELECT s.value + CASE WHEN s.place % 2 = 1 THEN greatest(resumed_ms - paused_ms, 0) ELSE 0 END
+        FROM unnest(samples) WITH ORDINALITY AS s (value, place) ORDER BY s.place);
+END
+$$;
+COMMENT ON FUNCTION campaign.samples_pause(bigint[], timestamptz, timestamptz) IS
+'Samples from before a pause as if it had not been: later by as long as it was.';
+
+CREATE FUNCTION campaign.samples_silence(samples bigint[]) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT greatest(5000, 4 * max(samples[i + 2] - samples[i]))
+            FROM generate_series(1, cardinality(samples) - 3, 2) AS i);
+END
+$$;
+COMMENT ON FUNCTION campaign.samples_silence(bigint[]) IS
+'After how many milliseconds without a report a class with these samples stands still: 5,000, or four times its longest step.';
+
+CREATE FUNCTION campaign.samples_rate(samples bigint[]) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    enough CONSTANT bigint := 3000;
+    newest integer := coalesce(cardinality(samples), 0) - 3;
+    ms bigint := 0;
+    step_ms bigint;
+    stored bigint := 0;
+BEGIN
+    FOR i IN REVERSE newest..1 BY 2 LOOP
+        EXIT WHEN ms >= enough;
+        step_ms := samples[i + 2] - samples[i];
+        IF step_ms <= campaign.samples_silence(samples[:i + 1]) THEN
+            ms := ms + step_ms;
+            stored := stored + samples[i + 3] - samples[i + 1];
+        ELSIF i = newest THEN
+            -- A server is back, or one has become slow: the next sample tells.
+            RETURN NULL;
+        END IF;
+    END LOOP;
+    RETURN CASE WHEN newest >= 3 THEN 1000.0 * nullif(stored, 0) / nullif(ms, 0) END;
+END
+$$;
+COMMENT ON FUNCTION campaign.samples_rate(bigint[]) IS
+'How many of a class were stored a second in the newest steps, those that cover three seconds or as many as there are; without those in which it stood still. NULL until there are three samples, and for one sample after it stood still.';
+
+-- A class of 100 is over before anybody asks how long it will take.
+CREATE FUNCTION campaign.sample_take(campaign_id text, class campaign.recipient_class) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE campaign.progress p
+    SET samples = campaign.samples_add(p.samples, clock_timestamp(), campaign.stored_count(p.stored)),
+        sample_after = campaign.samples_next(p.started_at, clock_timestamp())
+    WHERE p.campaign_id = sample_take.campaign_id AND p.class = sample_take.class;
+END
+$$;
+COMMENT ON FUNCTION campaign.sample_take(text, campaign.recipient_class) IS
+'Notes how much of a class is stored at this moment: every 250 ms, in a long run every 500.';
+
+CREATE FUNCTION campaign.samples_resume(campaign_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE campaign.progress p
+    SET samples = campaign.samples_pause(p.samples, e.created_at, clock_timestamp())
+    FROM (SELECT max(v.created_at) AS created_at FROM campaign.events v
+          WHERE v.campaign_id = samples_resume.campaign_id AND v.target = 'paused') AS e
+    WHERE p.campaign_id = samples_resume.campaign_id AND p.samples <> '{}';
+END
+$$;
+COMMENT ON FUNCTION campaign.samples_resume(text) IS
+'Takes the pause that ends now out of the pace. The caller holds the campaign''s lock.';
+
+-- What the last report said, not what the clock says: the answer stays the same until the next one.
+CREATE FUNCTION campaign.run_left_ms(phase text, vip campaign.progress, normal campaign.progress)
+RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    vip_rate double precision := campaign.samples_rate(vip.samples);
+    rate double precision := CASE WHEN cardinality(normal.samples) >= 6 THEN campaign.samples_rate(normal.samples)
+                                  ELSE vip_rate END;
+    current_class campaign.progress := CASE WHEN phase LIKE '%VIP%' THEN vip ELSE normal END;
+    silence interval := campaign.samples_silence(current_class.samples) * interval '1 millisecond';
+BEGIN
+    IF phase NOT IN ('ENQUEUE_VIP', 'WAITING_VIP_DRAIN', 'ENQUEUE_NORMAL', 'WAITING_NORMAL_DRAIN') THEN
+        RETURN NULL;
+    END IF;
+    -- Whoever does not move has no end in sight.
+    IF greatest(vip.stored_at, normal.stored_at) + silence < clock_timestamp() THEN
+        RETURN NULL;
+    END IF;
+    RETURN round(coalesce(vip.total - campaign.stored_count(vip.stored), 0) * 1000 / coalesce(vip_rate, rate)
+        + coalesce(normal.total - campaign.stored_count(normal.stored), 0) * 1000 / rate);
+END
+$$;
+COMMENT ON FUNCTION campaign.run_left_ms(text, campaign.progress, campaign.progress) IS
+'How long a run still takes, at the pace of its last seconds; NULL if that is not known.';

@@ -1,0 +1,142 @@
+"""test_crashes.py - kill -9 between any two steps, and servers that go away and come back."""
+import json
+import os
+
+import psycopg2
+import pytest
+
+import campaigns
+from batches import changed, take_published
+from waiting import wait_until
+
+ROUNDS = int(os.environ.get("CONFORMANCE_ROUNDS") or 3)
+SMALL = 300
+
+
+def crash(stack, consumer, campaign_id, reached):
+    """Starts the consumer, kills it when this is reached, and starts it again."""
+    consumer.start()
+    wait_until("the step is reached", reached, interval=0.01, ignoring=(psycopg2.Error,))
+    consumer.kill()
+    consumer.start()
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+
+
+def test_killed_before_it_stores(stack, consumer):
+    """What a consumer does with a message: killed between 1 (check) and 5 (store)."""
+    numbers = campaigns.make_numbers(SMALL, seed=50)
+    consumer.mongodb.when(numbers[0].encode(), consumer.mongodb.there.hold)
+    campaign_id = campaigns.send(stack, numbers)
+    crash(stack, consumer, campaign_id, consumer.mongodb.there.stuck.is_set)
+    campaigns.assert_stored(stack, campaign_id, numbers)
+
+
+@pytest.mark.parametrize("ordered", [True, False], ids=["ordered", "parallel"])
+def test_killed_before_it_knows_what_it_stored(stack, consumer, ordered):
+    """What a consumer does with a message: killed in 5 (store), without MongoDB's answer."""
+    numbers = campaigns.make_numbers(SMALL, seed=51)
+    consumer.mongodb.when(numbers[0].encode(), consumer.mongodb.back.hold)
+    campaign_id = campaigns.send(stack, numbers, ordered=ordered)
+    crash(stack, consumer, campaign_id, consumer.mongodb.back.stuck.is_set)
+    campaigns.assert_stored(stack, campaign_id, numbers, ordered=ordered)
+
+
+@pytest.mark.parametrize("ordered", [True, False], ids=["ordered", "parallel"])
+def test_killed_before_it_reports(stack, consumer, ordered):
+    """What a consumer does with a message: killed between 5 (store) and 6 (report)."""
+    numbers = campaigns.make_numbers(SMALL, seed=52)
+    consumer.mongodb.when(numbers[0].encode(), consumer.postgresql.there.hold)
+    campaign_id = campaigns.send(stack, numbers, ordered=ordered)
+    crash(stack, consumer, campaign_id, lambda: campaigns.count_documents(stack, campaign_id) > 0
+          and consumer.postgresql.there.stuck.is_set())
+    campaigns.assert_stored(stack, campaign_id, numbers, ordered=ordered)
+
+
+def test_killed_before_it_knows_what_it_reported(stack, consumer):
+    """What a consumer does with a message: killed in 6 (report), without PostgreSQL's answer."""
+    numbers = campaigns.make_numbers(SMALL, seed=53)
+    campaign_id = campaigns.send(stack, numbers)
+    # The report names the campaign; a question behind the store, or a statement that is prepared, does not.
+    consumer.mongodb.when(numbers[0].encode(), lambda: consumer.postgresql.when(
+        campaign_id.encode(), consumer.postgresql.back.hold))
+    crash(stack, consumer, campaign_id, lambda: campaigns.status(stack, campaign_id)["stored"] > 0)
+    campaigns.assert_stored(stack, campaign_id, numbers)
+
+
+def test_killed_before_it_acknowledges(stack, consumer):
+    """What a consumer does with a message: killed between 6 (report) and 7 (ack)."""
+    numbers = campaigns.make_numbers(SMALL, seed=54)
+    consumer.mongodb.when(numbers[0].encode(), consumer.rabbitmq.there.hold)
+    campaign_id = campaigns.send(stack, numbers)
+    crash(stack, consumer, campaign_id, lambda: campaigns.status(stack, campaign_id)["status"] == "sent"
+          and consumer.rabbitmq.there.stuck.is_set())
+    campaigns.wait_until_handled(stack, [campaigns.queue_of(campaign_id)])
+    campaigns.assert_stored(stack, campaign_id, numbers)
+
+
+def test_killed_behind_a_dead_letter(stack, consumer):
+    """Dead letters: killed between the confirm and the ack: the letter may come twice, the message
+    behind it is stored."""
+    numbers = campaigns.make_numbers(3, seed=55)
+    campaign_id = campaigns.send(stack, numbers)
+    message, = take_published(stack, campaign_id, 3)
+    campaigns.publish(stack, [changed(message, version=99, note="not usable"), message])
+    consumer.rabbitmq.when(b"not usable", consumer.rabbitmq.back.hold)
+    crash(stack, consumer, campaign_id, lambda: campaigns.dead_letter_count(stack) == 1)
+    campaigns.assert_stored(stack, campaign_id, numbers)
+    letters = campaigns.wait_for_dead_letters(stack, 1)
+    assert {json.loads(one.body)["note"] for one in letters} == {"not usable"} and len(letters) <= 2
+
+
+def test_killed_again_and_again(stack, consumer):
+    """What a consumer does with a message: killed again and again in the middle of a campaign."""
+    numbers = campaigns.make_numbers(1_000 * (ROUNDS + 1), seed=56)
+    with stack.settings(campaign__batch_size="50", campaign__publish_ahead="20ms"):
+        campaign_id = campaigns.send(stack, numbers)
+        for kill in range(ROUNDS):
+            consumer.start()
+            campaigns.wait_for_stored(stack, campaign_id, 1_000 * kill + 500)
+            consumer.kill()
+        consumer.start()
+        campaigns.wait_for_status(stack, campaign_id, "sent")
+    campaigns.assert_stored(stack, campaign_id, numbers)
+
+
+def outage(consumer, servers, middle):
+    """These servers cannot be reached for a while, and it wants to."""
+    for server in servers:
+        server.refused.clear()
+        server.cut()
+    middle()
+    for server in servers:
+        server.mend()
+    assert consumer.is_alive(), consumer.log()
+
+
+@pytest.mark.parametrize("name", ["rabbitmq", "mongodb", "postgresql"])
+def test_a_server_goes_away_and_comes_back(stack, consumer, name):
+    """What a consumer does with a message: a server that cannot be reached is waited for."""
+    server = getattr(consumer, name)
+    numbers = campaigns.make_numbers(4_000, seed=57)
+    with stack.settings(campaign__batch_size="50", campaign__publish_ahead="20ms"):
+        consumer.start()
+        campaign_id = campaigns.send(stack, numbers)
+        campaigns.wait_for_stored(stack, campaign_id, 500)
+        outage(consumer, [server], lambda: wait_until("it wants to connect", server.refused.is_set))
+        campaigns.wait_for_status(stack, campaign_id, "sent")
+    campaigns.assert_stored(stack, campaign_id, numbers)
+
+
+def test_started_before_its_servers(stack, consumer):
+    """What a consumer does with a message: started before its servers it waits for them, with its
+    addresses from .env."""
+    for server in consumer.servers:
+        server.cut()
+    consumer.start(in_file=True)
+    wait_until("it wants to connect", lambda: any(one.refused.is_set() for one in consumer.servers))
+    for server in consumer.servers:
+        server.mend()
+    numbers = campaigns.make_numbers(10, seed=58)
+    campaign_id = campaigns.send(stack, numbers)
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+    campaigns.assert_stored(stack, campaign_id, numbers)

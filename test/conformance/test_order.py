@@ -1,0 +1,58 @@
+"""test_order.py - the order within a class: gaps, repeats, and where a consumer goes on."""
+import datetime
+import json
+
+import bson
+
+import campaigns
+from batches import AHEAD, changed, expected_documents, take_published
+
+
+def test_a_gap_is_published_again(stack, consumer):
+    """Order: behind a lost batch nothing is stored before it came again."""
+    numbers = campaigns.make_numbers(900, seed=10)
+    campaign_id = campaigns.send(stack, numbers)
+    lost = take_published(stack, campaign_id, AHEAD)
+    campaigns.publish(stack, lost[1:])
+    consumer.start()
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+    campaigns.assert_stored(stack, campaign_id, numbers)
+    assert campaigns.status(stack, campaign_id)["rewinds"] >= 1
+
+
+def test_of_an_overlapping_batch_the_tail_is_stored(stack, consumer):
+    """Order: of a batch that is partly a repeat, the rest is stored, once."""
+    numbers = campaigns.make_numbers(900, seed=11)
+    campaign_id = campaigns.send(stack, numbers)
+    first, second = take_published(stack, campaign_id, AHEAD)
+    both = [one for message in (first, second) for one in json.loads(message.body)["recipients"]]
+    overlap = changed(second, {"first_seq": 200, "count": 251}, first_seq=200,
+                      recipients=both[199:450])
+    campaigns.publish(stack, [first, overlap])
+    consumer.start()
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+    campaigns.assert_stored(stack, campaign_id, numbers)
+
+
+def test_what_the_store_has_lost_is_published_again(stack, consumer):
+    """Order: where PostgreSQL knows more than MongoDB has, MongoDB decides where it goes on."""
+    numbers = campaigns.make_numbers(900, seed=22)
+    campaign_id = campaigns.send(stack, numbers)
+    first, _ = take_published(stack, campaign_id, AHEAD)
+    stack.messages.insert_many(stored_before([json.loads(first.body)]))
+    report(stack, campaign_id, 1, AHEAD)
+    consumer.start()
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+    campaigns.assert_stored(stack, campaign_id, numbers)
+
+
+def stored_before(bodies):
+    """The documents of these bodies, as somebody stored them long ago."""
+    then = datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc)
+    return [{**one, "seq": bson.Int64(one["seq"]), "created_at": then, "updated_at": then}
+            for one in expected_documents(bodies)]
+
+
+def report(stack, campaign_id, first, last):
+    stack.one("SELECT campaign.report_stored(%s, '{NORMAL}', %s::bigint[], %s::bigint[])",
+              [campaign_id], [first], [last])

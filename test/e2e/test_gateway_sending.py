@@ -1,0 +1,136 @@
+"""A consumer with the http gateway, from campaign_dispatch() to a provider and back to every
+recipient's fate.
+"""
+import collections
+import json
+
+import pytest
+
+import campaigns
+from campaigns import documents_of, make_numbers, wait_for_status
+from consumers import Consumer, consumer_output, environment
+from provider import CLOSE, HANG, Answer, Provider
+
+SENT = Answer(200, {"status": "queued", "id": "p-1"})
+
+
+@pytest.fixture(name="no_store", scope="module")
+def fixture_no_store(stack):
+    """Instead of the stack's consumer, which only stores."""
+    stack.part("stop", "consumer")
+    try:
+        yield
+    finally:
+        stack.part("start", "consumer")
+
+
+def write_template(directory, url, **changes):
+    file = directory / "template.json"
+    file.write_text(json.dumps({
+        "url": url + "/messages", "json": {"to": "{number}", "text": "{text}"},
+        "answers": [{"status": 200, "at": "/status", "equals": "queued", "is": "sent"}],
+        "error_code": "/code", "error_text": "/message",
+        "limits": {"attempts": 3, "backoff_ms": 10, "backoff_max_ms": 50}, **changes}))
+    return file
+
+
+def settings(stack, template, **changes):
+    return environment(stack, **{"CAMPAIGN_GATEWAY": "http", "CAMPAIGN_GATEWAY_TEMPLATE": str(template),
+                                 "CAMPAIGN_IN_FLIGHT": "8", **changes})
+
+
+def counts(stack, campaign_id):
+    answer = campaigns.status(stack, campaign_id)
+    return {state: answer[state] for state in ("sent", "failed", "unknown", "pending", "sending")}
+
+
+# By number; what a request gets, the first and the later ones.
+KINDS = [
+    lambda nth: SENT,
+    lambda nth: SENT if nth > 1 else Answer(500),
+    lambda nth: SENT if nth > 1 else Answer(429, headers={"Retry-After": "0"}),
+    lambda nth: Answer(404, {"code": "21211", "message": "no such number"}),
+    lambda nth: CLOSE,
+]
+
+
+def test_every_recipient_has_a_fate(stack, no_store, tmp_path):
+    """R5.3: sent, also at the second attempt, failed with the provider's words, or unknown."""
+    numbers = make_numbers(50, seed=31)
+    kinds = {number: KINDS[place % len(KINDS)] for place, number in enumerate(numbers)}
+
+    def respond(request, nth):
+        return kinds[json.loads(request.body)["to"]](nth)
+
+    with Provider(respond) as provider:
+        with Consumer(settings(stack, write_template(tmp_path, provider.url))) as consumer:
+            campaign_id = campaigns.send(stack, numbers, message="Olá!")
+            wait_for_status(stack, campaign_id, "sent")
+            assert consumer.process.poll() is None
+        assert counts(stack, campaign_id) == {"sent": 30, "failed": 10, "unknown": 10, "pending": 0,
+                                              "sending": 0}
+        documents = documents_of(stack, campaign_id)
+        assert collections.Counter(one["status"] for one in documents) == \
+            {"sent": 30, "failed": 10, "unknown": 10}
+        for one in documents:
+            place = numbers.index(one["phone_number"]) % len(KINDS)
+            assert provider.count(one["identifier"]) == one["attempts"] == (2 if place in (1, 2) else 1)
+    fates = collections.Counter(stack.sql(
+        "SELECT state, code, text, attempts FROM campaign.fates WHERE campaign_id = %s AND state = 'failed'",
+        campaign_id))
+    assert fates == {("failed", "21211", "no such number", 1): 10}
+    assert {request.target for request in provider.requests} == {"/messages"}
+
+
+@pytest.mark.parametrize("in_doubt", ["hold", "resend"])
+def test_a_killed_sender_doubles_nothing(stack, no_store, tmp_path, in_doubt):
+    """R5.3: counted at the provider. Some are hanging there when the sender dies: with `hold` they
+    come once and are unknown; with `resend` they come again, for the same identifiers."""
+    hanging = set()
+
+    def respond(request, nth):
+        if nth == 1 and len(hanging) < 3:
+            hanging.add(request.headers["idempotency-key"])
+            return HANG
+        return SENT
+
+    resends = in_doubt == "resend"
+    with Provider(respond) as provider:
+        template = write_template(tmp_path, provider.url, idempotent=resends)
+        changes = {"CAMPAIGN_IN_DOUBT": in_doubt, "CAMPAIGN_IN_FLIGHT": "3"}
+        with Consumer(settings(stack, template, **changes)) as first:
+            campaign_id = campaigns.send(stack, make_numbers(12, seed=32))
+            provider.wait_for_requests(3)
+            first.process.kill()
+            first.process.wait()
+        with Consumer(settings(stack, template, **changes)):
+            wait_for_status(stack, campaign_id, "sent")
+        assert counts(stack, campaign_id) == {"sent": 12 if resends else 9, "failed": 0,
+                                              "unknown": 0 if resends else 3, "pending": 0, "sending": 0}
+        documents = {one["identifier"]: one for one in documents_of(stack, campaign_id)}
+        assert len(documents) == 12 and hanging < set(documents)
+        for key in documents:
+            assert provider.count(key) == (2 if resends and key in hanging else 1)
+
+
+@pytest.mark.parametrize("changes, settings_changes, complaint", [
+    ({"urll": "x"}, {}, "template.json:1: unknown key \"urll\""),
+    ({"secrets": {"key": "nowhere"}}, {}, "nowhere: No such file or directory"),
+    ({}, {"CAMPAIGN_GATEWAY_TEMPLATE": "/nowhere.json"}, "cannot read /nowhere.json"),
+    ({}, {"CAMPAIGN_GATEWAY_TEMPLATE": ""}, "needs CAMPAIGN_GATEWAY_TEMPLATE"),
+    ({}, {"CAMPAIGN_IN_DOUBT": "resend"}, "CAMPAIGN_IN_DOUBT=resend would send twice"),
+])
+def test_a_wrong_template_ends_before_anything_is_sent(stack, tmp_path, changes, settings_changes, complaint):
+    """R0.16: code 78 and one line, with --check and without."""
+    template = write_template(tmp_path, "https://sms.example.com", **changes)
+    for arguments in (["--check"], []):
+        code, out, err = consumer_output(*arguments,
+                                         variables=settings(stack, template, **settings_changes))
+        assert (code, out) == (78, "")
+        assert err.startswith("campaign-consumer: ") and complaint in err and err.count("\n") == 1, err
+
+
+def test_check_reads_the_template(stack, tmp_path):
+    template = write_template(tmp_path, "https://sms.example.com")
+    code, out, err = consumer_output("--check", variables=settings(stack, template))
+    assert (code, err) == (0, ""), out + err

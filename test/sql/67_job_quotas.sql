@@ -1,0 +1,72 @@
+-- R7.2: whose quota a job counts against, which jobs share the workers, and how many may wait.
+BEGIN;
+SELECT plan(19);
+
+CREATE FUNCTION pg_temp.become(who text, claims jsonb) RETURNS void LANGUAGE sql AS $$
+    SELECT set_config('response.status', '', true), set_config('response.headers', '', true),
+        set_config('request.jwt.claims', (jsonb_build_object('jti', 'test', 'iat', 0, 'exp', 9999999999,
+            'role', 'campaign_' || who) || claims)::text, true),
+        set_config('role', 'campaign_' || who, true) $$;
+CREATE FUNCTION pg_temp.as_user(id text) RETURNS void LANGUAGE sql AS
+$$ SELECT pg_temp.become('user', jsonb_build_object('user_id', id)) $$;
+CREATE FUNCTION pg_temp.as_app(id text) RETURNS void LANGUAGE sql AS
+$$ SELECT pg_temp.become('app', jsonb_build_object('application_id', id)) $$;
+CREATE FUNCTION pg_temp.of(job_id text) RETURNS text LANGUAGE sql AS
+$$ SELECT format('%s %s', coalesce(account_id, 'nobody'), CASE WHEN shared THEN 'shared' ELSE 'apart' END)
+   FROM campaign.jobs WHERE id = job_id $$;
+CREATE FUNCTION pg_temp.claim() RETURNS text LANGUAGE sql AS
+$$ SELECT string_agg(c.id, ' ') FROM campaign.job_claim(false, campaign.job_session_started_at(), '{countdown}', 20) AS c $$;
+CREATE FUNCTION public.test_job(job_id text, meta jsonb) RETURNS jsonb LANGUAGE sql AS 'SELECT meta';
+SELECT job_type_register('test_open', 'public.test_job', api => true);
+SET LOCAL campaign.welcome_email = off;
+SELECT user_create('ana@example.com', 'x') AS ana, user_create('bea@example.com', 'x') AS bea \gset
+INSERT INTO campaign.companies (name, document) VALUES ('Padaria', '1') RETURNING id AS padaria \gset
+SELECT application_create('a', :'padaria', :'ana') ->> 'id' AS app, application_create('b', NULL, :'ana') ->> 'id' AS other,
+    application_create('c') ->> 'id' AS own \gset
+
+-- Whose they are
+SELECT is(pg_temp.of(job_create('countdown', '{"seconds": 0}')), 'nobody apart', 'R2.1: nobody''s job has a worker at any time');
+SELECT is(pg_temp.of(job_create('countdown', '{"seconds": 0}', now(), 0, :'ana')), :'ana' || ' shared', 'R7.2: somebody''s shares the workers');
+SELECT is(pg_temp.of(job_create('test_open', '{}', now(), 0, :'ana')), :'ana' || ' shared', 'and so does one of a type that was registered');
+SELECT is(pg_temp.of(job_create('countdown', '{"seconds": 0}', now(), 0, NULL, :'app')), :'ana' || ' shared',
+    'R7.2: the jobs of an application count as those of its creator');
+SELECT is(pg_temp.of(job_create('countdown', '{"seconds": 0}', now(), 0, NULL, :'other')), :'ana' || ' shared', 'of each application');
+SELECT is(pg_temp.of(job_create('countdown', '{"seconds": 0}', now(), 0, NULL, :'own')), :'own' || ' shared',
+    'the server''s own application counts for itself');
+SELECT is(pg_temp.of(job_create('dispatch', '{"campaign_id": "x"}', now(), 0, :'ana')), :'ana' || ' apart',
+    'R7.2: dispatches do not wait for long jobs');
+SELECT is(pg_temp.of(job_create('user_create', '{"email": "x@example.com", "password": "x"}', now(), 0, :'ana')), :'ana' || ' apart',
+    'nor do sign-ups');
+SELECT is(pg_temp.of(job_create('welcome_email', '{}', now(), 0, :'ana')), :'ana' || ' apart', 'nor mails');
+SELECT throws_ok($$ INSERT INTO campaign.jobs (type, external, meta, status, priority, run_at, max_attempts, shared)
+                    VALUES ('pi', false, '{}', 'waiting', 0, now(), 1, true) $$, '23514', NULL,
+    'a shared job has an account: without one, no worker would take it');
+
+-- The queue has both
+SELECT is(campaign.job_accounts_busy(), '{}', 'R7.2: nobody is busy');
+SELECT is(campaign.job_next(false), 0::double precision, 'a shared job is something to do');
+UPDATE campaign.jobs SET status = 'cancelled' WHERE type <> 'countdown';
+SELECT is(pg_temp.claim(), (SELECT string_agg(id, ' ' ORDER BY seq) FROM campaign.jobs WHERE type = 'countdown'),
+    'R2.6: in one order, whoever they belong to');
+UPDATE campaign.jobs SET status = 'cancelled' WHERE status = 'running';
+
+-- How many may wait
+INSERT INTO campaign.jobs (type, external, meta, status, priority, run_at, max_attempts, account_id)
+SELECT 'pi', false, '{}', 'waiting', 0, now(), 1, :'ana' FROM generate_series(4, current_setting('campaign.job_waiting_max')::int);
+SELECT pg_temp.as_user(:'ana');
+SELECT campaign_api.job_create('test_open') ->> 'id' AS first \gset
+SELECT campaign_api.job_create('test_open', '{}', now() + interval '1 hour');
+SELECT pg_temp.as_app(:'app');
+SELECT campaign_api.job_create('test_open');
+SELECT throws_ok($$ SELECT campaign_api.job_create('test_open') $$, 'PT429', '1000 of your jobs are waiting',
+    'R7.2: so many of an account, by whatever way they came');
+SELECT pg_temp.as_user(:'bea');
+SELECT lives_ok($$ SELECT campaign_api.job_create('test_open') $$, 'R7.2: others are not concerned');
+SELECT pg_temp.as_user(:'ana');
+SELECT throws_ok($$ SELECT campaign_api.job_create('test_open') $$, 'PT429', NULL, 'one''s own are');
+SELECT is(campaign_api.job_cancel(:'first') ->> 'status', 'cancelled', 'one is cancelled');
+SELECT lives_ok($$ SELECT campaign_api.job_create('test_open') $$, 'and another may come');
+SELECT throws_ok(format('SELECT campaign_api.job_retry(%L)', :'first'), 'PT429', NULL, 'R7.2: but not the same one again');
+
+SELECT * FROM finish();
+ROLLBACK;

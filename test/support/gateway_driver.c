@@ -1,0 +1,132 @@
+/*
+ * gateway_driver.c - gives messages to the http gateway, and prints what became of them.
+ *
+ *     gateway_driver TEMPLATE IN_FLIGHT < MESSAGES
+ *
+ * A message is five texts that end with NUL: campaign_id, id, number, text, attributes (empty:
+ * none). A line for each result: place of the message, state, attempts, microseconds, code, text,
+ * with tabs between. SIGTERM abandons what is under way, SIGUSR1 settles it. Exit code 78 for a
+ * template that is wrong.
+ *
+ * links: consumer/gateway_http.c consumer/http_answer.c consumer/http_attribute.c
+ * links: consumer/http_backoff.c consumer/http_fill.c consumer/http_outcome.c consumer/http_reader.c
+ * links: consumer/http_request.c consumer/http_request_form.c consumer/http_rules.c
+ * links: consumer/http_secrets.c consumer/http_template.c consumer/http_template_load.c
+ * links: consumer/json.c lib/contract/error.c lib/contract/utf8.c lib/program/clock.c
+ * links: libcurl libcrypto -lpthread
+ */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "consumer/gateway.h"
+
+#define POLL_MS 20
+#define ROOM	64
+
+static const char *const STATES[] = {"sent", "failed", "unknown", "not begun"};
+
+static volatile sig_atomic_t signalled;
+
+static void remember(int number)
+{
+	signalled = number;
+}
+
+/* All of standard input, and where the next text of it begins. */
+static char *input;
+static size_t input_length;
+static size_t input_at;
+
+static bool read_input(void)
+{
+	size_t size = 0;
+	/* It holds NUL bytes and no 0xFF, which is no UTF-8. */
+	ssize_t length = getdelim(&input, &size, 0xFF, stdin);
+
+	input_length = length > 0 ? (size_t) length : 0;
+	return length > 0;
+}
+
+static const char *take_text(void)
+{
+	const char *text = input + input_at;
+
+	input_at += strlen(text) + 1;
+	return text;
+}
+
+static bool take_message(GatewayMessage *message, long place)
+{
+	if (input_at >= input_length)
+		return false;
+	message->campaign_id = take_text();
+	message->id = take_text();
+	message->number = take_text();
+	message->text = take_text();
+	message->attributes = take_text();
+	message->tag = (void *) place;
+	if (*message->attributes == '\0')
+		message->attributes = NULL;
+	return true;
+}
+
+static int take_results(void *self)
+{
+	GatewayResult results[ROOM];
+	int count = GATEWAY_HTTP.poll(self, POLL_MS, results, ROOM);
+
+	for (int i = 0; i < count; i++)
+		printf("%ld\t%s\t%d\t%" PRId64 "\t%s\t%s\n", (long) results[i].tag,
+			   STATES[results[i].state], results[i].attempts, results[i].took_us, results[i].code,
+			   results[i].text);
+	(void) fflush(stdout);
+	return count;
+}
+
+static void run(void *self)
+{
+	GatewayMessage message;
+	long submitted = 0;
+	long taken = 0;
+	bool more = take_message(&message, submitted);
+
+	while (more || taken < submitted)
+	{
+		if (signalled == SIGTERM)
+			GATEWAY_HTTP.abandon(self);
+		else if (signalled == SIGUSR1)
+			GATEWAY_HTTP.settle(self);
+		signalled = 0;
+		while (more && GATEWAY_HTTP.submit(self, &message))
+			more = take_message(&message, ++submitted);
+		taken += take_results(self);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static GatewaySettings settings;
+	Error error = {0};
+	void *self;
+
+	if (argc != 3 || !read_input())
+		return 2;
+	(void) signal(SIGTERM, remember);
+	(void) signal(SIGUSR1, remember);
+	snprintf(settings.template, sizeof(settings.template), "%s", argv[1]);
+	settings.in_flight = atoi(argv[2]);
+	self = GATEWAY_HTTP.open(&settings, &error);
+	if (self == NULL)
+	{
+		(void) fprintf(stderr, "%s\n", error.text);
+		free(input);
+		return 78;
+	}
+	run(self);
+	GATEWAY_HTTP.close(self);
+	free(input);
+	return 0;
+}
