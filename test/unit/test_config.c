@@ -23,10 +23,6 @@
 	"AMQP_URL=amqp://u:secret@h/\nMONGODB_URI=mongodb://u:secret@h\n"                              \
 	"DATABASE_URL=postgresql://u:secret@h/d\n"
 
-/* The gateways themselves are not linked: the table of settings needs their words only. */
-const char *const GATEWAY_NAMES[] = {"store", "simulate", NULL};
-const char *const GATEWAY_DISTRIBUTIONS[] = {"normal", "exponential", "uniform", NULL};
-
 static Config config;
 static Error error;
 static char *no_environment[] = {NULL};
