@@ -3,6 +3,7 @@
  */
 #include "lines.h"
 
+#include <errno.h>
 #include <langinfo.h>
 #include <poll.h>
 #include <stdio.h>
@@ -36,6 +37,8 @@ static bool take_news(const Config *config, Reader *reader, Error *error)
 			error_set(error, ERROR_CONFIG, "there is no campaign \"%s\"", config->campaign);
 		else
 			goes_on = write_look(config, news.model);
+		if (!goes_on && config->once)
+			error_set(error, ERROR_CONFIG, "cannot write: %s", strerror(errno));
 		model_free(news.model);
 		return goes_on && !config->once;
 	}
@@ -67,7 +70,7 @@ bool lines_run(const Config *config, Reader *reader, int signals, Error *error)
 		(void) poll(wait, 3, -1);
 		while ((signal = signals_next(signals)) == SIGNAL_RESIZED)
 			continue;
-		if (signal == SIGNAL_STOP || (wait[2].revents & POLLERR) != 0)
+		if (signal == SIGNAL_STOP || (wait[2].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
 			return true;
 		if (wait[0].revents != 0 && !take_news(config, reader, error))
 			return error->code == ERROR_NONE;

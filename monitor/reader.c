@@ -111,21 +111,24 @@ static void answer(Reader *reader, const KeysOrder *order, const char *status, c
 	ring(reader->descriptor);
 }
 
-static void postgresql_is_away(Reader *reader, const Error *error)
+/* Nobody expects what was asked for without a server to happen later, when it is back. */
+static void refuse_order(Reader *reader, const Error *error)
 {
 	KeysOrder order;
+	Error refusal;
 
+	if (!take_order(reader, &order))
+		return;
+	error_set(&refusal, error->code, "not done: %.400s", error->text);
+	answer(reader, &order, "", &refusal);
+}
+
+static void postgresql_is_away(Reader *reader, const Error *error)
+{
 	pgconn_close(&reader->postgres);
 	health_away(SERVER_POSTGRESQL, LANE, error);
 	publish(reader, NULL, error);
-	/* Nobody expects it to happen later, when the server is back. */
-	if (take_order(reader, &order))
-	{
-		Error refusal;
-
-		error_set(&refusal, error->code, "not done: %.400s", error->text);
-		answer(reader, &order, "", &refusal);
-	}
+	refuse_order(reader, error);
 	(void) retry_wait(&reader->retry);
 }
 
@@ -153,6 +156,8 @@ static bool listen_to(Reader *reader, Error *error)
 
 static bool connect_reader(Reader *reader, Error *error)
 {
+	Error away;
+
 	if (pgconn_is_open(&reader->postgres))
 		return true;
 	if (!pgconn_open(&reader->postgres, error) ||
@@ -161,8 +166,12 @@ static bool connect_reader(Reader *reader, Error *error)
 	/* What has ended since is not known. */
 	reader->ended_ms = 0;
 	name_server(reader);
-	return pgconn_prepare(&reader->postgres, &LOOK, error) &&
-		   pgconn_prepare(&reader->postgres, &CONTROL, error);
+	if (!pgconn_prepare(&reader->postgres, &LOOK, error) ||
+		!pgconn_prepare(&reader->postgres, &CONTROL, error))
+		return false;
+	error_set(&away, ERROR_UNREACHABLE, "PostgreSQL was away");
+	refuse_order(reader, &away);
+	return true;
 }
 
 static PGresult *ask(Reader *reader, const PgStatement *statement, const char *const *values,
@@ -173,19 +182,11 @@ static PGresult *ask(Reader *reader, const PgStatement *statement, const char *c
 	return pgconn_result(&reader->postgres, statement->name, error);
 }
 
-/* Those that ended while nobody listened. */
-static void watch_ended(Reader *reader, const Model *model)
+/* What is shown must not vanish when it has ended at the next look: nobody may be listening. */
+static void watch_shown(Reader *reader, const Model *model)
 {
-	static const char *const over[] = {"sent", "failed", "cancelled"};
-
 	for (size_t i = model->count; i > 0; i--)
-	{
-		for (size_t j = 0; j < sizeof(over) / sizeof(*over); j++)
-		{
-			if (strcmp(model->campaigns[i - 1].status, over[j]) == 0)
-				watched_add(&reader->watched, model->campaigns[i - 1].id);
-		}
-	}
+		watched_add(&reader->watched, model->campaigns[i - 1].id);
 }
 
 static bool look(Reader *reader, Error *error)
@@ -206,11 +207,9 @@ static bool look(Reader *reader, Error *error)
 	result = ask(reader, &LOOK, values, error);
 	if (result == NULL || (model = model_read(result, error)) == NULL)
 		return false;
+	watch_shown(reader, model);
 	if (ended)
-	{
-		watch_ended(reader, model);
 		reader->ended_ms = clock_ms() + ENDED_EVERY_MS;
-	}
 	health_back(SERVER_POSTGRESQL, LANE);
 	retry_reset(&reader->retry);
 	publish(reader, model, &(Error){0});

@@ -71,7 +71,7 @@ static void draw(Screen *screen)
 					   .notice = screen->notice,
 					   .refused = news->refusal.code != ERROR_NONE,
 					   .only_id = screen->config->campaign,
-					   .width = COLS,
+					   .width = COLS < CELLS_WIDTH_MAX ? COLS : CELLS_WIDTH_MAX,
 					   .height = LINES,
 					   .utf8 = screen->utf8};
 

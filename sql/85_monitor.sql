@@ -37,10 +37,13 @@ BEGIN
         SELECT c.id, c.status, c.queued_at, c.scheduled_at, c.updated_at FROM campaign.campaigns c
         WHERE only_id IS NULL AND c.id = ANY (watched) AND c.status IN ('sent', 'failed', 'cancelled') AND NOT c.deleted
         UNION ALL
-        (SELECT c.id, c.status, c.queued_at, c.scheduled_at, c.updated_at FROM campaign.campaigns c
-         WHERE only_id IS NULL AND ended > 0 AND c.status IN ('sent', 'failed', 'cancelled') AND NOT c.deleted
-           AND c.test_of IS NULL AND c.id <> ALL (watched)
-         ORDER BY c.updated_at DESC LIMIT ended)
+        -- Those that are watched count: no older one takes their place.
+        SELECT l.* FROM (
+            SELECT c.id, c.status, c.queued_at, c.scheduled_at, c.updated_at FROM campaign.campaigns c
+            WHERE only_id IS NULL AND ended > 0 AND c.status IN ('sent', 'failed', 'cancelled') AND NOT c.deleted
+              AND c.test_of IS NULL
+            ORDER BY c.updated_at DESC LIMIT ended) AS l
+        WHERE l.id <> ALL (watched)
         UNION ALL
         SELECT c.id, c.status, c.queued_at, c.scheduled_at, c.updated_at FROM campaign.campaigns c
         WHERE c.id = only_id AND NOT c.deleted)
@@ -74,8 +77,9 @@ BEGIN
         SELECT * FROM campaign.monitor_places(shown, ended, watched, only_id)),
     classes AS MATERIALIZED (
         SELECT p.campaign_id, p.class, p.total, p.published, p.started_at, p.stored_at,
-            campaign.stored_count(p.stored - p.failed - p.suppressed) AS sent,
-            campaign.stored_count(p.failed) AS failed, campaign.stored_count(p.suppressed) AS suppressed,
+            campaign.stored_count(p.stored - p.failed - p.suppressed) - p.undelivered - p.unknown AS sent,
+            campaign.stored_count(p.failed) + p.undelivered + p.unknown AS failed,
+            campaign.stored_count(p.suppressed) AS suppressed,
             campaign.samples_rate(p.samples) AS rate
         FROM campaign.progress p WHERE p.campaign_id IN (SELECT s.campaign_id FROM places s)),
     whole AS MATERIALIZED (
@@ -120,7 +124,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.monitor(integer, integer, text[], text) IS
-'What campaign-monitor shows. A row of kind all, with how many campaigns there are as total; then for each of the first `shown` ones a row of kind campaign and one of kind class for each of its classes. Campaigns that run, are paused or scheduled; of those that have ended the ones in `watched` and the last `ended` others; or the campaign only_id alone. at: when the figures were read, all of them in the caller''s snapshot. rate: sent a second, NULL if it does not move; mean_ms: from its dispatch to the last report, for each message; sending_mean_ms: from the first confirmed batch.';
+'What campaign-monitor shows. A row of kind all, with how many campaigns there are as total; then for each of the first `shown` ones a row of kind campaign and one of kind class for each of its classes. Campaigns that run, are paused or scheduled; of those that have ended the ones in `watched` and the last `ended` ones; or the campaign only_id alone. at: when the figures were read, all of them in the caller''s snapshot. rate: sent a second, NULL if it does not move; mean_ms: from its dispatch to the last report, for each message; sending_mean_ms: from the first confirmed batch.';
 
 -- Whatever knows senders has them in a view of this name; until then there are none to show.
 CREATE FUNCTION campaign.monitor_senders()

@@ -15,6 +15,9 @@ PROOFS = {"proof_begin(text)", "proof_next(timestamp with time zone)", "proof_gi
           "proof_window(text,integer,text,bigint)",
           "proof_compare(text,text,bigint,integer[],bigint[],text[],text[],text[],text[],text[])",
           "proof_report(text,timestamp with time zone,timestamp with time zone,text,bigint,text,jsonb)"}
+SENDERS = {"sender_begin(text,text,text,jsonb,text,text)", "sender_living(text[])",
+           "sender_hold(text,text[],text[],bigint[],bigint[])",
+           "report_fates(text[],text[],bigint[],bigint[],text[],boolean[],text,jsonb,bigint,bigint,bigint)"}
 OUTBOX = {"outbox_page(text,text,integer)", "outbox_active(text[])", "outbox_template(text,text)",
           "outbox_mark(text,text,integer,bigint)", "outbox_rewind(text,text,bigint)", "outbox_finish(text[])",
           "outbox_due()", "outbox_trouble(text,text)", "outbox_tell(text[],boolean)",
@@ -78,7 +81,7 @@ def test_no_role_is_special(stack, role):
 
 def test_consumer_may_report_and_nothing_else(stack):
     """R0.16 R5.1: reports and proofs; no table, no sequence, no other function."""
-    assert executable(stack, "campaign_consumer") == REPORTS | PROOFS
+    assert executable(stack, "campaign_consumer") == REPORTS | PROOFS | SENDERS
     assert relations(stack, "campaign_consumer") == set()
 
 

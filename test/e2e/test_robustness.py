@@ -64,8 +64,10 @@ def waiting_backends(stack):
 
 
 def consumer_backends(stack):
-    """Sessions of the consumer: one a lane at most, however long somebody is waited for."""
-    return stack.one("SELECT count(*) FROM pg_stat_activity WHERE usename = 'campaign_consumer'")
+    """Sessions of the consumer's lanes: one each at most, however long somebody is waited for. The
+    one that makes proofs has another."""
+    return stack.one("SELECT count(*) FROM pg_stat_activity WHERE usename = 'campaign_consumer'"
+                     " AND query NOT LIKE '%campaign.proof_%'")
 
 
 @pytest.mark.parametrize("moment", ["queued", "publishing"])
@@ -277,6 +279,8 @@ def serve_many(stack):
 def test_memory_of_the_worker_does_not_grow(stack):
     """R0.15: what campaigns and wake-ups need is given back."""
     pid = stack.worker_pid()
+    # The first ones fill what a session keeps: plans, and what it knows of the tables.
+    serve_many(stack)
     before = serve_many(stack)
     serve_many(stack)
     after = serve_many(stack)

@@ -38,7 +38,7 @@ SELECT campaign_cancel(pg_temp.id('cancelled'));
 SELECT is(pg_temp.names(10, 0), 'older running paused planned', 'R1.3: what runs first, no draft, nothing that has ended');
 SELECT is(pg_temp.names(10, 1), 'older running paused planned cancelled', 'the last one that has ended, if it is asked for');
 SELECT is(pg_temp.names(10, 0, ARRAY[pg_temp.id('sent'), pg_temp.id('running')]), 'older running paused planned sent', 'one that is watched stays when it has ended');
-SELECT is(pg_temp.names(10, 1, ARRAY[pg_temp.id('cancelled')]), 'older running paused planned cancelled sent', 'and does not count among the last ones');
+SELECT is(pg_temp.names(10, 1, ARRAY[pg_temp.id('cancelled')]), 'older running paused planned cancelled', 'and counts among the last ones: no older one comes');
 SELECT is(pg_temp.names(2, 5), 'older running', 'so many of them');
 SELECT is((SELECT total FROM campaign.monitor(2, 5, '{}') WHERE kind = 'all'), 6::bigint, 'of how many');
 SELECT is(pg_temp.names(10, 5, '{}', pg_temp.id('draft')), 'draft', 'one alone, whatever it is');
