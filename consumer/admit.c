@@ -189,6 +189,23 @@ static Outcome refresh(Pipeline *pipeline, bool *flush)
 	return OUTCOME_OK;
 }
 
+/* Without an order a batch that was published twice may come twice in a row. */
+static bool is_in_chunk(const Pipeline *pipeline, int64_t first_seq, int64_t last_seq)
+{
+	const RangeList *ranges = &pipeline->chunk->ranges;
+
+	for (int i = 0; i < ranges->count; i++)
+	{
+		const Range *range = &ranges->items[i];
+
+		if (range->class == pipeline->batch.class && range->first_seq <= last_seq &&
+			range->last_seq >= first_seq &&
+			strcmp(range->campaign_id, pipeline->batch.campaign_id) == 0)
+			return true;
+	}
+	return false;
+}
+
 static Outcome admit_known(Pipeline *pipeline, PositionCampaign *campaign, bool *flush)
 {
 	const DecodedBatch *batch = &pipeline->batch;
@@ -198,6 +215,12 @@ static Outcome admit_known(Pipeline *pipeline, PositionCampaign *campaign, bool 
 	bool fits = class->known && last_seq <= class->total;
 	PositionDecision decision = POSITION_STORE;
 
+	/* A sender's claim is that of its chunk: a second copy would pass for its own, and be sent. */
+	if (pipeline->sending != NULL && !pipeline->ordered && is_in_chunk(pipeline, from, last_seq))
+	{
+		*flush = true;
+		return OUTCOME_OK;
+	}
 	if (fits && campaign->halted)
 		return add(pipeline, campaign, true);
 	if (fits && pipeline->ordered)

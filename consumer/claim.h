@@ -24,8 +24,9 @@ typedef enum ClaimStatus
 	CLAIM_SENDING, /* claimed */
 	CLAIM_SENT,
 	CLAIM_FAILED,
-	CLAIM_UNKNOWN, /* begun, and nobody knows how it ended */
-	CLAIM_REPORTED /* MongoDB had lost it: PostgreSQL knows its fate */
+	CLAIM_UNKNOWN,	/* begun, and nobody knows how it ended */
+	CLAIM_REPORTED, /* MongoDB had lost it: PostgreSQL knows its fate */
+	CLAIM_GONE		/* the document was there and is not any more */
 } ClaimStatus;
 
 /* What a document says of its sending. */

@@ -43,6 +43,8 @@ static bool step_read(Pipeline *pipeline, void *unused, Error *error)
 	(void) unused;
 	if (claims == NULL)
 		return error_set(error, ERROR_MEMORY, "out of memory");
+	for (int place = 0; place < chunk->count; place++)
+		claims[place].status = CLAIM_GONE;
 	done = claim_read(pipeline->store, chunk, claims, error);
 	for (int place = 0; done && place < chunk->count; place++)
 	{
@@ -93,6 +95,17 @@ static bool is_open(const Pipeline *pipeline, int place)
 {
 	return pipeline->chunk->states[place] == CHUNK_PRESENT &&
 		   pipeline->sending->items[place].state == SEND_NOTHING;
+}
+
+/* Its sender has taken back what it had not begun: nobody has it, so it has to come again. */
+static bool has_gone(const Pipeline *pipeline)
+{
+	for (int place = 0; place < pipeline->chunk->count; place++)
+	{
+		if (is_open(pipeline, place) && pipeline->sending->items[place].found.status == CLAIM_GONE)
+			return true;
+	}
+	return false;
 }
 
 /* What MongoDB says for itself; the senders of all other claims are asked about. */
@@ -190,6 +203,8 @@ static Outcome look_once(Pipeline *pipeline, bool *again)
 
 	if (look.changes == NULL)
 		return OUTCOME_FATAL;
+	if (outcome == OUTCOME_OK && has_gone(pipeline))
+		outcome = OUTCOME_RELEASE;
 	if (outcome == OUTCOME_OK)
 		classify(pipeline, &look.others);
 	if (outcome == OUTCOME_OK && look.others.count > 0)

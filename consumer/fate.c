@@ -16,11 +16,11 @@
 #include "send_state.h"
 #include "settle.h"
 
-/* Begun, and to be taken over by whoever comes next. */
+/* Begun, and to be taken over by whoever comes next: not while our session lives. */
 static bool is_left_in_doubt(const Pipeline *pipeline, const SendItem *item)
 {
-	return item->state == SEND_ENDED && item->result.state == GATEWAY_UNKNOWN &&
-		   pipeline->config->in_doubt == IN_DOUBT_RESEND;
+	return pipeline->sending->ending && item->state == SEND_ENDED &&
+		   item->result.state == GATEWAY_UNKNOWN && pipeline->config->in_doubt == IN_DOUBT_RESEND;
 }
 
 static void put_back(const Pipeline *pipeline, const SendItem *item, int place,

@@ -13,6 +13,7 @@
 #include <sys/queue.h>
 #include <time.h>
 
+#include "contract/utf8.h"
 #include "gateway.h"
 #include "http_backoff.h"
 #include "http_outcome.h"
@@ -148,7 +149,7 @@ static void end_with_reason(Http *http, Slot *slot, GatewayState state, const ch
 							const char *text)
 {
 	snprintf(slot->result.code, sizeof(slot->result.code), "%s", code);
-	snprintf(slot->result.text, sizeof(slot->result.text), "%.199s", text);
+	(void) utf8_clean(slot->result.text, sizeof(slot->result.text), text, strlen(text));
 	end(http, slot, state);
 }
 
@@ -199,7 +200,7 @@ static void decide(Http *http, Slot *slot, CURLcode code)
 	if (verdict == HTTP_SENT)
 		end(http, slot, GATEWAY_SENT);
 	else if (verdict == HTTP_FAILED)
-		end(http, slot, GATEWAY_FAILED);
+		end(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_FAILED);
 	else if (http->settling)
 		end(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_NOT_BEGUN);
 	else if (again && slot->attempts < http->template->limits.attempts)

@@ -189,19 +189,16 @@ static HttpVerdict judge_by_status(int status)
 {
 	switch (status)
 	{
-		case 502: /* said by a proxy that does not know what the server did */
-		case 504:
-			return HTTP_UNCLEAR;
 		case 408:
 		case 425:
 		case 429:
+		case 503:
 			return HTTP_AGAIN;
 		default:
 			break;
 	}
-	if (status < 300)
-		return HTTP_UNCLEAR;
-	return status >= 500 ? HTTP_AGAIN : HTTP_FAILED;
+	/* A provider that failed half-way, or its proxy, does not say what it did before. */
+	return status < 300 || status >= 500 ? HTTP_UNCLEAR : HTTP_FAILED;
 }
 
 HttpVerdict http_answer_judge(const HttpRules *rules, const HttpAnswer *answer)

@@ -180,11 +180,12 @@ static bool begin(Pipeline *pipeline, int place)
 /* Where the loop over a chunk is. */
 typedef struct Delivering
 {
-	int range;	  /* of the next document */
-	int place;	  /* the next document to begin */
-	int begun;	  /* without a result */
-	bool over;	  /* nothing is begun any more */
-	bool settled; /* the gateway makes no further attempts */
+	int range;	   /* of the next document */
+	int place;	   /* the next document to begin */
+	int begun;	   /* without a result */
+	bool draining; /* a campaign was halted: first comes back what the gateway has */
+	bool over;	   /* nothing is begun any more */
+	bool settled;  /* the gateway makes no further attempts */
 	bool abandoned;
 	Outcome outcome; /* why, if not OK */
 	int64_t over_ms;
@@ -252,10 +253,21 @@ static void end(Delivering *delivering, Outcome outcome)
 	delivering->over_ms = clock_ms();
 }
 
+static int halted_ranges(const Pipeline *pipeline)
+{
+	const RangeList *ranges = &pipeline->chunk->ranges;
+	int count = 0;
+
+	for (int i = 0; i < ranges->count; i++)
+		count += ranges->items[i].halted;
+	return count;
+}
+
 /* Whether anything more may be begun. */
 static void look_around(Pipeline *pipeline, Delivering *delivering)
 {
 	Sending *sending = pipeline->sending;
+	int halted = halted_ranges(pipeline);
 
 	if (clock_ms() - delivering->heartbeat_ms >= HEARTBEAT_MS)
 	{
@@ -269,6 +281,13 @@ static void look_around(Pipeline *pipeline, Delivering *delivering)
 	{
 		SOMETIMES("consumer.session_lost_while_sending");
 		end(delivering, OUTCOME_RELEASE);
+	}
+	/* What waits in the gateway is not begun either: of the other campaigns, it is begun again. */
+	if (!delivering->over && halted_ranges(pipeline) > halted && sending->gateway->settle != NULL)
+	{
+		sending->gateway->settle(sending->self);
+		delivering->draining = true;
+		delivering->place = delivering->range = 0;
 	}
 	if (delivering->over && !delivering->settled && sending->gateway->settle != NULL)
 		sending->gateway->settle(sending->self);
@@ -289,7 +308,8 @@ static Outcome deliver(Pipeline *pipeline)
 	do
 	{
 		look_around(pipeline, &delivering);
-		if (!delivering.over)
+		delivering.draining = delivering.draining && delivering.begun > 0;
+		if (!delivering.over && !delivering.draining)
 			begin_some(pipeline, &delivering);
 		if (delivering.begun > 0)
 			take_results(pipeline, &delivering);
@@ -315,19 +335,22 @@ static void fit_chunk(Pipeline *pipeline, int64_t took_ms)
 Outcome send_chunk(Pipeline *pipeline)
 {
 	int64_t begun_ms = clock_ms();
+	Outcome looked;
 	Outcome outcome;
 	Outcome written;
 
 	mark_own(pipeline);
-	outcome = doubt_settle(pipeline);
+	outcome = looked = doubt_settle(pipeline);
 	if (outcome == OUTCOME_OK)
 		outcome = is_still_claimer(pipeline->sending) ? deliver(pipeline) : OUTCOME_RELEASE;
+	pipeline->sending->ending = outcome != OUTCOME_OK;
 	/* Whatever happened: what was sent is written down, and what was not begun is given back. */
 	written = fate_write(pipeline);
 	if (written != OUTCOME_OK)
 		return written;
 	fit_chunk(pipeline, clock_ms() - begun_ms);
-	if (outcome == OUTCOME_STOP)
+	/* Stopped before it was known what others have of it: then none of it may be reported. */
+	if (outcome == OUTCOME_STOP && looked == OUTCOME_OK)
 		pipeline->chunk->tag = 0;
 	else if (outcome != OUTCOME_OK)
 		return outcome;

@@ -37,12 +37,13 @@ typedef struct Sending
 	const Gateway *gateway;
 	void *self;
 	Sender *sender;
-	int most;							   /* documents that there is room for */
-	SendItem *items;					   /* by their place in the chunk */
-	uint8_t *decided;					   /* by their place: PostgreSQL knows their fate already */
-	int64_t claims;						   /* how many there were */
-	bool holding;						   /* PostgreSQL thinks that the lane holds something */
-	int64_t halt_ms;					   /* when PostgreSQL was last asked who is halted */
+	int most;		  /* documents that there is room for */
+	SendItem *items;  /* by their place in the chunk */
+	uint8_t *decided; /* by their place: PostgreSQL knows their fate already */
+	int64_t claims;	  /* how many there were */
+	bool ending;	  /* the session ends after this chunk, and its claims with it */
+	bool holding;	  /* PostgreSQL thinks that the lane holds something */
+	int64_t halt_ms;  /* when PostgreSQL was last asked who is halted */
 	char claimer[CLAIM_SENDER_LENGTH + 1]; /* the session that has made the claim */
 	char claim[CLAIM_LENGTH + 1];
 } Sending;

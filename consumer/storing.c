@@ -158,6 +158,9 @@ static Outcome insert_chunk(Pipeline *pipeline)
 			outcome = attempt_guarded(pipeline, SERVER_MONGODB, step_store, &storing, turn_take);
 	} while (goes_on(pipeline, outcome) ||
 			 (outcome == OUTCOME_OK && !storing.set_back && chunk->stored < chunk->count));
+	/* Nothing of what is there by now was begun. */
+	if (outcome == OUTCOME_STOP && pipeline->sending != NULL)
+		(void) send_take_back(pipeline);
 	if (outcome != OUTCOME_OK || !storing.set_back)
 		return outcome;
 	log_line(LOG_WARNING, "MongoDB was set back: it lacks what was stored last",

@@ -61,7 +61,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.address_code_issue(text, text, text, text) IS
-'A new code for a mail, NULL if its user no longer has the address; only its hash is stored. The codes of the last three trials of the mail stay valid.';
+'A new code for a mail, NULL if its user no longer has the address; only its hash is stored. The codes of the three trials before this one stay valid.';
 
 -- The user first: whoever uses codes of one user comes one after the other.
 CREATE FUNCTION campaign.address_code_use(purpose text, code text) RETURNS campaign.address_codes

@@ -142,6 +142,9 @@ BEGIN
       AND (next_seq IS NOT NULL OR NOT campaign.sender_holds(p.campaign_id, outbox_rewind.class))
     RETURNING p.published INTO restart;
     -- SOMETIMES(worker.rewind_of_what_has_ended): NOT FOUND
+    IF restart IS NULL THEN
+        RETURN NULL;
+    END IF;
     PERFORM campaign.campaign_changed(campaign_id);
     PERFORM FROM campaign.campaigns c
     WHERE c.id = outbox_rewind.campaign_id AND c.status = 'published'

@@ -65,7 +65,7 @@ CREATE TABLE campaign.jobs (
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 COMMENT ON TABLE campaign.jobs IS 'Every job that was ever created. Rows cannot be deleted.';
 COMMENT ON COLUMN campaign.jobs.id IS 'cuid2';
-COMMENT ON COLUMN campaign.jobs.seq IS 'Order of creation: of two jobs with the same priority the earlier one runs first.';
+COMMENT ON COLUMN campaign.jobs.seq IS 'Order of creation, or of its last step: of two jobs with the same priority the earlier one runs first.';
 COMMENT ON COLUMN campaign.jobs.type IS 'Name of its type.';
 COMMENT ON COLUMN campaign.jobs.external IS 'Run by a program outside PostgreSQL.';
 COMMENT ON COLUMN campaign.jobs.meta IS 'Metadata, as prepare of its type returned them.';

@@ -287,8 +287,9 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 BEGIN
+    -- Behind those that wait: the steps of a long job may not keep the workers from them.
     UPDATE campaign.jobs j
-    SET status = 'waiting', progress = job_again.progress, attempts = j.attempts - 1,
+    SET status = 'waiting', seq = DEFAULT, progress = job_again.progress, attempts = j.attempts - 1,
         worker_pid = NULL, worker_start = NULL, updated_at = clock_timestamp()
     WHERE j.id = job_again.job_id AND j.worker_pid = pg_backend_pid();
 END

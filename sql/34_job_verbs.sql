@@ -202,6 +202,9 @@ BEGIN
         RAISE EXCEPTION 'job "%" is %: only one that failed or was cancelled can be tried again',
             target.id, target.status USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
+    IF target.external THEN
+        PERFORM campaign.mail_permit(target.meta ->> 'email');
+    END IF;
     -- A request to cancel may have been committed when the job had already ended.
     DELETE FROM campaign.job_cancels c WHERE c.job_id = target.id;
     UPDATE campaign.jobs j

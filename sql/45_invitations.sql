@@ -65,10 +65,13 @@ BEGIN
             'company', left(regexp_replace(invitation.company_name, '[[:cntrl:]\u0080-\u009F\u2028-\u202E\u2066-\u2069]+', ' ', 'g'), 100),
             'inviter', (SELECT u.email FROM campaign.users u WHERE u.id = invitation.invited_by)),
         now(), NULL::integer, NULL::text, NULL::text);
+-- Strangers can use up the mails to an address: it is invited without one, and sees it in GET /invitations.
+EXCEPTION WHEN SQLSTATE 'PT429' THEN
+    RETURN;
 END
 $$;
 COMMENT ON FUNCTION campaign.invitation_mail(campaign.invitations) IS
-'Mails an invitation, unless the same company has invited the same user within a day.';
+'Mails an invitation, unless the same company has invited the same user within a day, or the address has got its mails of this hour.';
 
 CREATE FUNCTION campaign.company_members_live(company_id text) RETURNS SETOF text
 LANGUAGE sql STABLE

@@ -46,10 +46,14 @@ BEGIN
         JOIN campaign.companies c ON c.id = m.company_id AND NOT c.deleted
         WHERE m.user_id = api_user_delete.user_id AND NOT m.deleted ORDER BY 1
     LOOP
-        PERFORM campaign.company_members_lock(company_id);
+        -- Waits for whoever is just accepting an invitation, too.
+        PERFORM FROM campaign.companies c WHERE c.id = company_id FOR UPDATE;
         IF NOT EXISTS (SELECT FROM campaign.company_members_live(company_id) AS m (id)
                        WHERE m.id <> api_user_delete.user_id) THEN
             PERFORM campaign.api_company_delete(company_id);
+        ELSE
+            -- With the applications and the invitations that they have made there.
+            PERFORM campaign.company_member_end(company_id, api_user_delete.user_id);
         END IF;
     END LOOP;
     UPDATE campaign.users u SET deleted = true, updated_at = clock_timestamp()

@@ -146,7 +146,11 @@ BEGIN
     IF NOT coalesce(application_id IN (SELECT campaign.request_applications()), false) THEN
         PERFORM campaign.api_raise('PT404', 'application does not exist');
     END IF;
-    RETURN @extschema@.application_rotate(application_id, revoke_tokens);
+    -- It ends with the membership of whoever knows its secret; the tokens of the one before end now.
+    UPDATE campaign.applications a SET user_id = campaign.api_user()
+    WHERE a.id = application_rotate.application_id AND a.company_id IS NOT NULL
+      AND a.user_id IS DISTINCT FROM campaign.api_user();
+    RETURN @extschema@.application_rotate(application_id, revoke_tokens OR FOUND);
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
@@ -155,7 +159,7 @@ END
 $$;
 COMMENT ON FUNCTION campaign_api.application_rotate(text, boolean) IS
 $$Give an application a new secret
-Only this answer shows it; the old secret ends at once. Tokens that the application has go on, unless you revoke them.
+Only this answer shows it; the old secret ends at once. Tokens that the application has go on, unless you revoke them, or somebody else in the company made it: then they end, and the application is yours, and ends with your membership.
 
 application_id: one of your applications, or of your companies'.
 revoke_tokens: true revokes all its tokens, too.

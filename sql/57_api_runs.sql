@@ -182,6 +182,7 @@ DECLARE
     code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_generate');
+    PERFORM campaign.api_job_quota_check();
     IF coalesce(dispatch, campaign_id IS NULL) THEN
         PERFORM campaign.api_worker_require();
     END IF;

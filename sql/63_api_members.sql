@@ -13,7 +13,10 @@ DECLARE
     invitation campaign.invitations;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.company_member_invite');
-    PERFORM campaign.api_company_lock(company_id);
+    PERFORM campaign.api_company_check(company_id);
+    -- Whoever removes the inviter waits, and then sees the invitation.
+    PERFORM campaign.company_members_lock(company_id);
+    PERFORM campaign.api_company_check(company_id);
     IF NOT campaign.user_verified(inviter_id) THEN
         PERFORM campaign.api_raise('PT403', 'prove your address first', NULL, 'POST /me/code mails you a code for POST /me/confirm.');
     END IF;

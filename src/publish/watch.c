@@ -35,7 +35,9 @@ static bool republish(Worker *worker, Stream *stream)
 		ereport(LOG, (errmsg("campaign \"%s\": nothing is stored any more and its queue is empty; "
 							 "publishing again from %s recipient " INT64_FORMAT,
 							 stream->campaign_id, message_class_name(stream->class), restart + 1)));
-	stream->stall_count++;
+	/* A sender that is busy is no loss: if it dies, it has to be noticed as soon. */
+	if (restart >= 0)
+		stream->stall_count++;
 	return true;
 }
 

@@ -42,7 +42,7 @@ KINDS = {
     "fine": (SENT, "sent", "", 1),
     "refused": (Answer(400, {"code": 21211, "message": "no such number"}), "failed", "21211", 1),
     "not-found": (Answer(404), "failed", "404", 1),
-    "error": (Answer(500), "failed", "500", "again"),
+    "error": (Answer(500), "unknown", "500", "unclear"),
     "busy": (Answer(503, b"later"), "failed", "503", "again"),
     "slow-down": (Answer(429), "failed", "429", "again"),
     "redirect": (Answer(307, headers={"Location": "/elsewhere"}), "failed", "307", 1),
@@ -105,7 +105,7 @@ def test_an_answer_that_never_ends(driver, template, idempotent):
 def test_a_message_gets_through_in_the_end(driver, template):
     """Refusals for a while cost attempts, and nothing else."""
     def respond(_request, nth):
-        return [Answer(500), Answer(429), SENT][min(nth, 3) - 1]
+        return [Answer(503), Answer(429), SENT][min(nth, 3) - 1]
 
     messages = [message(f"m{place}") for place in range(50)]
     with Provider(respond) as provider:

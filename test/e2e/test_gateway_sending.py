@@ -47,7 +47,7 @@ def counts(stack, campaign_id):
 # By number; what a request gets, the first and the later ones.
 KINDS = [
     lambda nth: SENT,
-    lambda nth: SENT if nth > 1 else Answer(500),
+    lambda nth: SENT if nth > 1 else Answer(503),
     lambda nth: SENT if nth > 1 else Answer(429, headers={"Retry-After": "0"}),
     lambda nth: Answer(404, {"code": "21211", "message": "no such number"}),
     lambda nth: CLOSE,

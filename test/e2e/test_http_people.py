@@ -57,7 +57,7 @@ def test_a_person_changes_themselves_without_their_id(ana, nobody):
     assert ana.api.get("/me").json == changed
     ana.api.patch("/me", {"email": before["email"], "password": PASSWORD}).expect(200)
     for body, status in (({"email": "nobody"}, 422), ({"email": 7}, 422), ({"email": None}, 422),
-                         ({}, 404), ({"password": "x"}, 404), ({"email": email}, 403),
+                         ({}, 400), ({"password": "x"}, 400), ({"email": email}, 403),
                          ({"email": email, "password": WRONG}, 403)):
         ana.api.patch("/me", body).refused(status)
     nobody.patch("/me", {"email": email}).refused(401)
