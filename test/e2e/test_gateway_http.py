@@ -206,6 +206,13 @@ def test_what_is_abandoned_says_whether_it_was_begun(driver, template):
         assert len(provider.requests) == 4
 
 
+def test_a_refusal_after_silence_is_no_failure(driver, template):
+    """The first attempt may have been taken: who tries the failed again would send it twice."""
+    with Provider(lambda _request, nth: CLOSE if nth == 1 else Answer(402)) as provider:
+        (result,) = driver.run(template(provider, idempotent=True), [message("m")])
+        assert (result.state, result.attempts, result.code) == ("unknown", 2, "402")
+
+
 def test_what_is_settled_is_not_tried_again(driver, template):
     """As after the loss of a claim: answers are waited for, and no further attempt is made."""
     released = threading.Event()

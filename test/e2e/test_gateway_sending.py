@@ -3,13 +3,15 @@ recipient's fate.
 """
 import collections
 import json
+import time
 
 import pytest
 
 import campaigns
-from campaigns import documents_of, make_numbers, wait_for_status
+from campaigns import capture, documents_of, make_numbers, wait_for_status
 from consumers import Consumer, consumer_output, environment
 from provider import CLOSE, HANG, Answer, Provider
+from waiting import wait_until
 
 SENT = Answer(200, {"status": "queued", "id": "p-1"})
 
@@ -111,6 +113,57 @@ def test_a_killed_sender_doubles_nothing(stack, no_store, tmp_path, in_doubt):
         assert len(documents) == 12 and hanging < set(documents)
         for key in documents:
             assert provider.count(key) == (2 if resends and key in hanging else 1)
+
+
+def test_two_copies_of_a_batch_are_sent_once(stack, no_store, tmp_path):
+    """R5.3: of an unordered campaign a batch that was published twice may come twice in a row, into
+    one chunk: the claim on the first copy is not that of the second."""
+    first = make_numbers(1, seed=33)
+
+    def respond(request, _nth):
+        # Meanwhile the others arrive.
+        if json.loads(request.body)["to"] == first[0]:
+            time.sleep(0.5)
+        return SENT
+
+    with stack.settings(campaign__batch_size="2", campaign__stall_timeout="1h"), capture(stack) as take, \
+            Provider(respond) as provider:
+        ids = [campaigns.send(stack, numbers, ordered=False) for numbers in (first, make_numbers(4, seed=34))]
+        for campaign_id in ids:
+            wait_for_status(stack, campaign_id, "published")
+        copies = [one for one in take() if ids[1].encode() in one.body]
+        assert len(copies) == 2
+        campaigns.publish(stack, copies)
+        with Consumer(settings(stack, write_template(tmp_path, provider.url))):
+            for campaign_id in ids:
+                wait_for_status(stack, campaign_id, "sent")
+            campaigns.wait_until_handled(stack, [campaigns.QUEUES[-1]])
+        assert counts(stack, ids[1])["sent"] == 4
+        assert {provider.count(one["identifier"]) for one in documents_of(stack, ids[1])} == {1}
+
+
+def test_unknown_ends_too(stack, no_store, tmp_path):
+    """R5.3: what gets no answer again and again is unknown in the end, although it may be sent again."""
+    with Provider(lambda _request, _nth: CLOSE) as provider:
+        template = write_template(tmp_path, provider.url, idempotent=True)
+        with Consumer(settings(stack, template, CAMPAIGN_IN_DOUBT="resend")):
+            campaign_id = campaigns.send(stack, make_numbers(4, seed=35))
+            wait_for_status(stack, campaign_id, "sent")
+        assert counts(stack, campaign_id)["unknown"] == 4
+        assert {provider.count(one["identifier"]) for one in documents_of(stack, campaign_id)} == {3}
+
+
+def test_cancel_while_the_provider_wants_a_pause(stack, no_store, tmp_path):
+    """R5.2: what waits in the gateway for another attempt is not begun."""
+    busy = Answer(429, headers={"Retry-After": "500"})
+    with Provider(lambda _request, _nth: busy) as provider:
+        with Consumer(settings(stack, write_template(tmp_path, provider.url))) as consumer:
+            campaign_id = campaigns.send(stack, make_numbers(20, seed=36))
+            provider.wait_for_requests(1)
+            stack.one("SELECT campaign_cancel(%s)", campaign_id)
+            wait_until("nothing is held", lambda: counts(stack, campaign_id)["sending"] == 0)
+            assert consumer.terminate() == 0
+        assert counts(stack, campaign_id)["sent"] == counts(stack, campaign_id)["unknown"] == 0
 
 
 @pytest.mark.parametrize("changes, settings_changes, complaint", [

@@ -137,6 +137,39 @@ def test_living_sender_is_waited_for(stack):
         assert first.process.poll() is None
 
 
+def both_hold(stack, campaign_id):
+    return stack.one("SELECT count(*) FROM campaign.senders WHERE ended_at IS NULL AND %s = ANY (held_campaigns)",
+                     campaign_id) == 2
+
+
+def test_stop_of_the_one_that_waits(stack):
+    """R5.3: who stops while another one sends reports nothing of it."""
+    with sender(stack, CAMPAIGN_MEAN="4000", CAMPAIGN_IN_FLIGHT="4", CAMPAIGN_FAILURE_RATE="1"):
+        campaign_id = campaigns.send(stack, make_numbers(4, seed=8), ordered=False)
+        wait_for_claims(stack, campaign_id, 4)
+        with sender(stack) as second:
+            stack.rabbitmqctl("close_all_user_connections", user_of(stack), "test")
+            wait_until("the second one waits", lambda: both_hold(stack, campaign_id), interval=0.01)
+            assert second.terminate() == 0
+        wait_for_status(stack, campaign_id, "failed")
+        assert assert_fates_agree(stack, campaign_id, 4)["failed"] == 4
+
+
+def test_what_is_taken_back_is_sent_by_the_one_that_waits(stack):
+    """R1.4 R5.3: a sender that stops takes back what it has not begun; whoever waits for it sends that."""
+    with stack.settings(campaign__batch_size="30"), sender(stack, CAMPAIGN_MEAN="200", CAMPAIGN_IN_FLIGHT="1") as first:
+        campaign_id = campaigns.send(stack, make_numbers(30, seed=9), ordered=False)
+        # Its chunks grow from one message to some.
+        wait_until("some are claimed and not begun", lambda: claimed(stack, campaign_id) > 2, interval=0.01)
+        with sender(stack):
+            stack.rabbitmqctl("close_all_user_connections", user_of(stack), "test")
+            wait_until("the second one has them", lambda: both_hold(stack, campaign_id)
+                       or campaigns.status(stack, campaign_id)["status"] == "sent", interval=0.01)
+            assert first.terminate() == 0
+            wait_for_status(stack, campaign_id, "sent")
+            assert assert_fates_agree(stack, campaign_id, 30)["sent"] == 30
+
+
 def user_of(stack):
     return stack.env["AMQP_URL"].split("//")[1].split(":")[0]
 

@@ -1,6 +1,6 @@
 -- Members of companies: invited, accepted, removed. Ana has a company, Eva another; Bea and Ida have none.
 BEGIN;
-SELECT plan(55);
+SELECT plan(57);
 
 -- One request of this user: PostgREST begins each with empty answers.
 CREATE FUNCTION pg_temp.become(id text) RETURNS void LANGUAGE plpgsql AS $$
@@ -133,7 +133,13 @@ SELECT pg_temp.join(:'padaria', :'ana', :'bea');
 SELECT pg_temp.become(:'bea');
 SELECT is(pg_temp.companies(), 'Padaria', 'R7.1: a removed member may be invited again');
 SELECT is((SELECT count(*) FROM campaign_api.applications a WHERE a.id = :'beas'::jsonb ->> 'id'), 0::bigint, 'without the applications of before');
+SELECT campaign_api.application_create('kept', :'padaria') AS kept \gset
+SELECT campaign_api.company_member_invite(:'padaria', 'ida@example.com') ->> 'id' AS kept_invitation \gset
 SELECT campaign_api.me_delete('secret');
+RESET ROLE;
+SELECT ok(NOT campaign.application_live(:'kept'::jsonb ->> 'id'), 'R7.1: an application ends with the account of whoever made it');
+SELECT is(answer, 'withdrawn', 'and so do the invitations') FROM campaign.invitations WHERE id = :'kept_invitation';
+SET LOCAL ROLE campaign_user;
 SELECT pg_temp.become(:'ana');
 SELECT throws_ok(format('SELECT campaign_api.company_member_remove(%L, %L)', :'padaria', :'ana'), 'PT409', NULL, 'R7.1: a deleted user is no member who could stay');
 

@@ -1,6 +1,6 @@
 -- R7.2: whose quota a job counts against, which jobs share the workers, and how many may wait.
 BEGIN;
-SELECT plan(19);
+SELECT plan(20);
 
 CREATE FUNCTION pg_temp.become(who text, claims jsonb) RETURNS void LANGUAGE sql AS $$
     SELECT set_config('response.status', '', true), set_config('response.headers', '', true),
@@ -64,6 +64,7 @@ SELECT pg_temp.as_user(:'bea');
 SELECT lives_ok($$ SELECT campaign_api.job_create('test_open') $$, 'R7.2: others are not concerned');
 SELECT pg_temp.as_user(:'ana');
 SELECT throws_ok($$ SELECT campaign_api.job_create('test_open') $$, 'PT429', NULL, 'one''s own are');
+SELECT throws_ok($$ SELECT campaign_api.campaign_generate(5) $$, 'PT429', NULL, 'nor is a run generated');
 SELECT is(campaign_api.job_cancel(:'first') ->> 'status', 'cancelled', 'one is cancelled');
 SELECT lives_ok($$ SELECT campaign_api.job_create('test_open') $$, 'and another may come');
 SELECT throws_ok(format('SELECT campaign_api.job_retry(%L)', :'first'), 'PT429', NULL, 'R7.2: but not the same one again');

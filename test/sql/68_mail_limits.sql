@@ -1,6 +1,6 @@
 -- R7.2: how many mails requests can cause, to an address and by an account.
 BEGIN;
-SELECT plan(16);
+SELECT plan(17);
 
 CREATE FUNCTION pg_temp.become(who text, claims jsonb DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
     SELECT set_config('request.method', 'POST', true),
@@ -26,6 +26,10 @@ SELECT pg_temp.become('user', jsonb_build_object('user_id', :'ana'));
 SELECT lives_ok($$ SELECT campaign_api.job_create('user_create', '{"email": "v.ictim@example.com", "password": "x"}') $$, 'and so does a job');
 SELECT throws_ok($$ SELECT campaign_api.job_create('user_create', '{"email": "victi.m@example.com", "password": "x"}') $$, 'PT429',
     'too many mails to this address within an hour', 'R7.2: then there are no more, whoever asks');
+SELECT set_config('role', 'none', true);
+UPDATE campaign.jobs SET status = 'failed', user_id = :'ana' WHERE meta ->> 'email' = 'victim+1@example.com' RETURNING id AS refused \gset
+SELECT pg_temp.become('user', jsonb_build_object('user_id', :'ana'));
+SELECT throws_ok(format('SELECT campaign_api.job_retry(%L)', :'refused'), 'PT429', NULL, 'nor one that was refused once more');
 SELECT pg_temp.become('anon');
 SELECT throws_ok($$ SELECT campaign_api.signup('victim@example.com', 'x') $$, 'PT429', NULL, 'in whatever way');
 SELECT throws_ok($$ SELECT campaign_api.signup_async('victim@example.com', 'x') $$, 'PT429', NULL, 'nor later');
