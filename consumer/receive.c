@@ -19,6 +19,12 @@
 
 #define CHANNEL 1
 
+/*
+ * A queue that was deleted is not declared at once: RabbitMQ says so before it has taken it away,
+ * and one that comes between has a consumer and messages, and delivers none (seen with 3.10).
+ */
+#define GONE_WAIT_MS 1000
+
 /* What the next frame of the channel has to be. */
 typedef enum Expected
 {
@@ -36,6 +42,7 @@ struct Receive
 	amqp_connection_state_t connection;
 	Expected expected;
 	Delivery delivery;
+	bool gone;		  /* the queue was deleted */
 	uint64_t arrived; /* bytes of the body, also of those not kept */
 	char body[MESSAGE_BODY_MAX];
 };
@@ -150,6 +157,9 @@ bool receive_open(Receive *receive, Error *error)
 							 .timeout_ms = receive->config->timeout_s * 1000};
 
 	drop(receive);
+	if (receive->gone && !stop_wait(GONE_WAIT_MS))
+		return error_set(error, ERROR_UNREACHABLE, "%s: stopped", receive->queue);
+	receive->gone = false;
 	snprintf(name, sizeof(name), "campaign-consumer %s", receive->queue);
 	if (*receive->config->ca_file != '\0')
 		options.ca_file = receive->config->ca_file;
@@ -202,6 +212,7 @@ static ReceiveStatus take_method(Receive *receive, const amqp_method_t *method, 
 			return RECEIVE_NOTHING;
 		case AMQP_BASIC_CANCEL_METHOD:
 			SOMETIMES("consumer.queue_gone");
+			receive->gone = true;
 			return lost(receive, error, "the queue was deleted or moved");
 		case AMQP_CHANNEL_CLOSE_METHOD:
 			return lost(receive, error,
