@@ -111,7 +111,7 @@ static void test_without_a_rule_the_status_decides(void **state)
 		HttpVerdict verdict;
 	} wanted[] = {{200, HTTP_UNCLEAR}, {204, HTTP_UNCLEAR}, {302, HTTP_FAILED},	 {400, HTTP_FAILED},
 				  {404, HTTP_FAILED},  {408, HTTP_AGAIN},	{409, HTTP_FAILED},	 {425, HTTP_AGAIN},
-				  {429, HTTP_AGAIN},   {500, HTTP_UNCLEAR},	{502, HTTP_UNCLEAR}, {503, HTTP_AGAIN},
+				  {429, HTTP_AGAIN},   {500, HTTP_UNCLEAR}, {502, HTTP_UNCLEAR}, {503, HTTP_AGAIN},
 				  {504, HTTP_UNCLEAR}};
 
 	(void) state;
