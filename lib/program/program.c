@@ -45,7 +45,7 @@ bool program_may_start(SettingsAction action, const OptionTable *table, const ch
 	return false;
 }
 
-int program_signals(Error *error)
+int program_signals(int extra, Error *error)
 {
 	sigset_t signals;
 	int descriptor = -1;
@@ -54,9 +54,12 @@ int program_signals(Error *error)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
+	if (extra != 0)
+		sigaddset(&signals, extra);
 	if (pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0)
 		descriptor = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-	/* A lost connection is an error to be returned, not the end of the program. */
+	/* A lost connection, or a reader that has gone, is an error to be returned, not the end of the
+	 * program. */
 	if (descriptor < 0 || signal(SIGPIPE, SIG_IGN) == SIG_ERR)
 		error_set(error, ERROR_MEMORY, "cannot set up signals: %s", strerror(errno));
 	return descriptor;
