@@ -49,8 +49,7 @@ typedef struct Mark
 	bool set;
 	uint8_t seen[MESSAGE_DOCUMENT_ID_SIZE]; /* the last one when it was looked */
 	uint8_t last[MESSAGE_DOCUMENT_ID_SIZE]; /* the last one now */
-	int documents;							/* stored since it was looked */
-	int64_t stored_ms;
+	int64_t looked_ms;
 } Mark;
 
 typedef struct Pipeline

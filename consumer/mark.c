@@ -17,11 +17,11 @@
 #include "program/clock.h"
 #include "program/sometimes.h"
 
-/* A look after so many documents is less than a hundredth of storing them. */
-#define DOCUMENTS 4000
-
-/* In less, nobody restores anything without breaking the connection of an insert. */
-#define SILENCE_MS 200
+/*
+ * In less than twice that nobody restores anything without breaking the connection of an insert, so
+ * the look before was always at something newer than a backup that is restored now.
+ */
+#define LOOK_MS 100
 
 void mark_forget(Pipeline *pipeline)
 {
@@ -38,9 +38,9 @@ bool mark_is_due(const Pipeline *pipeline)
 {
 	const Mark *mark = &pipeline->mark;
 	const Chunk *chunk = pipeline->chunk;
-	int64_t long_ago_ms = clock_ms() - SILENCE_MS;
+	int64_t long_ago_ms = clock_ms() - LOOK_MS;
 
-	if (mark->set && (mark->documents >= DOCUMENTS || mark->stored_ms <= long_ago_ms))
+	if (mark->set && mark->looked_ms <= long_ago_ms)
 		return true;
 	for (int i = 0; i < chunk->ranges.count; i++)
 	{
@@ -77,6 +77,7 @@ static bool look_behind(Pipeline *pipeline, bool *lost, Error *error)
 bool mark_look(Pipeline *pipeline, bool *set_back, Error *error)
 {
 	Mark *mark = &pipeline->mark;
+	int64_t now_ms = clock_ms();
 	bool seen = true;
 	bool last = true;
 
@@ -87,7 +88,7 @@ bool mark_look(Pipeline *pipeline, bool *set_back, Error *error)
 	SOMETIMES_IF(last && !seen, "consumer.set_back_and_stored_behind");
 	*set_back = !last || !seen;
 	memcpy(mark->seen, mark->last, sizeof(mark->seen));
-	mark->documents = 0;
+	mark->looked_ms = now_ms;
 	return *set_back || look_behind(pipeline, set_back, error);
 }
 
@@ -118,11 +119,9 @@ void mark_stored(Pipeline *pipeline, int before)
 		return;
 	bson_iter_binary(&iter, &subtype, &length, &id);
 	memcpy(mark->last, id, sizeof(mark->last));
-	mark->documents += chunk->stored - before;
-	mark->stored_ms = clock_ms();
 	if (mark->set)
 		return;
 	memcpy(mark->seen, id, sizeof(mark->seen));
 	mark->set = true;
-	mark->documents = 0;
+	mark->looked_ms = clock_ms();
 }

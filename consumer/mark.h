@@ -7,7 +7,7 @@
 
 #include "lane_state.h"
 
-/* Whether it is time to look: much was stored since, or nothing for a while. */
+/* Whether it is time to look. */
 bool mark_is_due(const Pipeline *pipeline);
 
 /*

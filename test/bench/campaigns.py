@@ -15,6 +15,7 @@ POLL_SHARE = 0.01       # of the time so far: exact enough, and looking takes ti
 SAMPLE_S = 0.02
 PATIENCE_S = 20
 ATTRIBUTES_CHUNK = 25_000
+SMALL = 100             # numbers of a campaign that only has to be noticed
 SLOWEST_RATE = 1000     # numbers a second; a campaign that is slower counts as stuck
 KIB_IN_MIB = 1024
 
@@ -46,6 +47,21 @@ def make_with_attributes(stack, count):
             FROM generate_series(%s::bigint, %s) AS n""",
             campaign_id, first, min(first + ATTRIBUTES_CHUNK - 1, count))
     return campaign_id
+
+
+def notice_loss(stack, campaign_id):
+    """
+    Sends a small campaign through the queue of another one, so that its lane of the consumer notices
+    now, and not on the clock, that what it stored before is gone. How many documents that adds.
+    """
+    queue = queue_of(stack, campaign_id)
+    while True:
+        small = stack.value("SELECT campaign_create('bench', %s)", TEXT)
+        if queue_of(stack, small) == queue:
+            break
+    stack.sql("SELECT campaign_upload(%s, %s::text)", small, "\n".join(map(phone, range(1, SMALL + 1))))
+    dispatch(stack, small)
+    return SMALL
 
 
 def resident(pid):
