@@ -213,6 +213,9 @@ void packed_append(Packed *packed, const NumberList *numbers)
 	NumberListPlace place = number_list_begin(numbers);
 	uint64 digits;
 
+	/* Most drafts get one file. The next one finds these as rows, and packs them. */
+	if (packed->until == 0 && packed->loose.count == 0)
+		return;
 	if (packed->loose.count + numbers->count < PACKED_WORTH)
 		return;
 	while (number_list_next(&place, &digits))

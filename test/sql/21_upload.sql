@@ -1,6 +1,6 @@
 -- From a numbers file to recipients.
 BEGIN;
-SELECT plan(46);
+SELECT plan(50);
 
 CREATE FUNCTION pg_temp.draft() RETURNS text LANGUAGE sql AS
 $$ SELECT campaign_create('test', 'hello') $$;
@@ -83,6 +83,12 @@ CREATE FUNCTION pg_temp.unpacked(id text) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg('+' || ('x' || encode(substr(numbers, 8 * place - 7, 8), 'hex'))::bit(64)::bigint, ' ' ORDER BY class, first_seq + place)
     FROM campaign.packed_recipients, generate_series(1, octet_length(numbers) / 8) AS place WHERE campaign_id = id
 $$;
+
+CREATE TEMPORARY TABLE single AS SELECT pg_temp.draft() AS id;
+SELECT is(campaign_upload(id, pg_temp.numbers(1, 10001)) -> 'accepted', '10001', 'a draft of one file') FROM single;
+SELECT is(pg_temp.packed(id, 'NORMAL'), NULL, 'is not packed') FROM single;
+SELECT is(campaign_upload(id, pg_temp.numbers(10001, 10002)) -> 'accepted', '1', 'until the next one') FROM single;
+SELECT is(pg_temp.packed(id, 'NORMAL'), '1+1000 10001+1', 'which packs what was there') FROM single;
 
 CREATE TEMPORARY TABLE large AS SELECT pg_temp.draft() AS id;
 SELECT is(campaign_upload(id, pg_temp.numbers(1, 9999)) -> 'accepted', '9999', 'a draft of 9,999') FROM large;
