@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "placeholders.h"
+#include "placeholder_parts.h"
 
 /*
  * Finds them in the JSON from `at` to `end`, which is canonical: without blanks, keys as
