@@ -1,5 +1,5 @@
--- Whom not to send to: the suppression lists, the words that opt somebody out or in again, and what an
--- incoming SMS does to them. The worker asks outbox_suppressed() (43_suppression.sql) about each batch.
+-- Whom not to send to: the suppression lists. 18_suppression_words.sql changes them by incoming SMS; the worker
+-- asks outbox_suppressed() (43_suppression.sql) about each batch.
 
 CREATE TABLE campaign.suppressions (
     id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -49,20 +49,6 @@ COMMENT ON COLUMN campaign.suppression_changes.changed_by IS 'Transaction that d
 COMMENT ON COLUMN campaign.suppression_changes.number IS 'Digits of the number; NULL: many, read the lists again.';
 CREATE INDEX suppression_changes_index ON campaign.suppression_changes (changed_by);
 ALTER TABLE campaign.suppression_changes ENABLE ROW LEVEL SECURITY;
-
-CREATE TABLE campaign.suppression_words (
-    owner text COLLATE "C" NOT NULL DEFAULT '',
-    word text COLLATE "C" NOT NULL,
-    action text NOT NULL,
-    PRIMARY KEY (word, owner),
-    CONSTRAINT suppression_words_action_check CHECK (action IN ('stop', 'start', 'none'))
-);
-COMMENT ON TABLE campaign.suppression_words IS 'Words of one''s own for incoming messages, besides those that are shipped or instead of them.';
-COMMENT ON COLUMN campaign.suppression_words.owner IS 'Company or user whose word this is; empty: everybody''s.';
-COMMENT ON COLUMN campaign.suppression_words.word IS 'The word as campaign.word_normalize() writes it.';
-COMMENT ON COLUMN campaign.suppression_words.action IS 'stop: opts out; start: opts in again; none: does nothing, although it is a shipped word.';
-ALTER TABLE campaign.suppression_words ENABLE ROW LEVEL SECURITY;
-SELECT pg_catalog.pg_extension_config_dump('campaign.suppression_words', '');
 
 -- Numbers and owners -------------------------------------------------------------------------
 
@@ -314,107 +300,3 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.suppression_list(text, text, text, integer, bigint) IS
 'The numbers on a list, oldest first: number, reason, since when and by whom. With phone_number its whole history. after_id: the id of the last one, for the next page.';
-
--- Words --------------------------------------------------------------------------------------
-
-CREATE FUNCTION campaign.word_normalize(word text) RETURNS text
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    plain text := upper(word);
-BEGIN
-    -- Letter and accent apart, and forms such as full width as the letter itself.
-    IF getdatabaseencoding() = 'UTF8' THEN
-        plain := regexp_replace(normalize(plain, NFKD), '[\u0300-\u036f]', '', 'g');
-    END IF;
-    RETURN regexp_replace(plain, '[^[:alnum:]]', '', 'g');
-END
-$$;
-COMMENT ON FUNCTION campaign.word_normalize(text) IS
-'A text without case, accents, blanks and punctuation, as words are compared.';
-
--- No rows: a dump of the table of one's own words can be restored over a fresh extension.
-CREATE FUNCTION campaign.suppression_words_shipped() RETURNS TABLE (word text, action text)
-LANGUAGE sql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT w, 'stop' FROM unnest('{STOP,STOPALL,UNSUBSCRIBE,CANCEL,END,QUIT,OPTOUT,SAIR,PARE,PARAR,CANCELAR,'
-        'CANCELE,DESCADASTRAR,DESCADASTRE,DESCADASTRO,REMOVER,BAJA,ALTO,SALIR}'::text[]) AS w
-    UNION ALL
-    SELECT w, 'start' FROM unnest('{START,UNSTOP,SUBSCRIBE,OPTIN,VOLTAR,VOLTE,INICIAR,CADASTRAR,ALTA,VOLVER}'::text[]) AS w
-$$;
-COMMENT ON FUNCTION campaign.suppression_words_shipped() IS
-'The words that everybody has: they opt out (stop) or in again (start).';
-
-CREATE FUNCTION @extschema@.suppression_word_set(
-    word text, action text, company_id text DEFAULT NULL, user_id text DEFAULT NULL
-) RETURNS text
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-DECLARE
-    list_owner text := campaign.suppression_owner(company_id, user_id);
-    plain text := campaign.word_normalize(word);
-BEGIN
-    IF coalesce(plain, '') = '' OR length(plain) > 100 THEN
-        RAISE EXCEPTION 'a word has 1 to 100 letters and digits' USING ERRCODE = 'invalid_parameter_value';
-    ELSIF action NOT IN ('stop', 'start', 'none') THEN
-        RAISE EXCEPTION 'action must be stop, start or none' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    IF action IS NULL THEN
-        DELETE FROM campaign.suppression_words w WHERE w.word = plain AND w.owner = list_owner;
-    ELSE
-        INSERT INTO campaign.suppression_words AS w (owner, word, action) VALUES (list_owner, plain, action)
-        ON CONFLICT ON CONSTRAINT suppression_words_pkey DO UPDATE SET action = excluded.action;
-    END IF;
-    RETURN plain;
-END
-$$;
-COMMENT ON FUNCTION @extschema@.suppression_word_set(text, text, text, text) IS
-'Makes a word opt out (stop), opt in again (start) or do nothing (none), for a company, a user, or everybody; NULL: what it does without. Returns the word as it is compared.';
-
-CREATE FUNCTION campaign.suppression_word_action(word text, owner text) RETURNS text
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    plain text := campaign.word_normalize(word);
-BEGIN
-    -- One's own word counts before everybody's, and that before the one that is shipped.
-    RETURN (SELECT f.action FROM (
-        SELECT w.action, CASE w.owner WHEN '' THEN 2 ELSE 1 END AS place
-        FROM campaign.suppression_words w
-        WHERE w.word = plain AND w.owner IN ('', suppression_word_action.owner)
-        UNION ALL
-        SELECT s.action, 3 FROM campaign.suppression_words_shipped() AS s WHERE s.word = plain) AS f
-        ORDER BY f.place LIMIT 1);
-END
-$$;
-COMMENT ON FUNCTION campaign.suppression_word_action(text, text) IS
-'What a text does that somebody has sent: stop, start, none, or NULL if it is no word.';
-
-CREATE FUNCTION @extschema@.inbound_message(
-    "from" text, text text, company_id text DEFAULT NULL, user_id text DEFAULT NULL
-) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    owner text := campaign.suppression_owner(company_id, user_id);
-    digits bigint := campaign.number_read("from", company_id);
-    action text := nullif(campaign.suppression_word_action(text, owner), 'none');
-    reason text := 'incoming message: ' || left(btrim(text), 100);
-    changed bigint := 0;
-BEGIN
-    CASE action
-        WHEN 'stop' THEN changed := campaign.suppressions_add(ARRAY[digits], owner, reason);
-        WHEN 'start' THEN changed := campaign.suppressions_lift(ARRAY[digits], owner, reason);
-        ELSE NULL;
-    END CASE;
-    RETURN jsonb_build_object('phone_number', '+' || digits, 'action', action, 'changed', changed > 0);
-END
-$$;
-COMMENT ON FUNCTION @extschema@.inbound_message(text, text, text, text) IS
-'What somebody has answered by SMS: a text that is nothing but an opt-out word opts the number out, an opt-in word in again; anything else does nothing. Without company or user it is about all campaigns. Returns {"phone_number", "action", "changed"}.';

@@ -31,7 +31,7 @@ static SessionQuery template_query =
 				  "FROM campaign.outbox_template($1, $2)",
 				  TEXTOID, TEXTOID);
 static SessionQuery read_query =
-	SESSION_QUERY("SELECT seq, phone_number FROM campaign.recipients "
+	SESSION_QUERY("SELECT seq, phone_number, text IS NULL FROM campaign.recipients "
 				  "WHERE campaign_id = $1 AND class = $2::campaign.recipient_class "
 				  "AND seq > $3 AND seq <= $4 ORDER BY seq",
 				  TEXTOID, TEXTOID, INT8OID, INT8OID);
@@ -194,6 +194,15 @@ static bool take_recipient(int row, int64 seq, OutboxRecipient *recipient)
 	return true;
 }
 
+/* Whoever wrote it has not said so: the recipient must not get the campaign's text instead. */
+static void refuse_own_text(MessageClass class, int64 seq)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("%s recipient " INT64_FORMAT " has a text of its own, and message_version is 1",
+					message_class_name(class), seq)));
+}
+
 int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limit,
 				OutboxRecipient *recipients)
 {
@@ -207,7 +216,11 @@ int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limi
 					NULL);
 	rows = (int) Min(SPI_processed, limit);
 	while (count < rows && take_recipient(count, seq + 1 + count, &recipients[count]))
+	{
+		if (!DatumGetBool(session_column(count, 3)))
+			refuse_own_text(class, seq + 1 + count);
 		count++;
+	}
 	return count;
 }
 

@@ -82,7 +82,8 @@ bool outbox_template(const char *campaign_id, MessageClass class, OutboxTemplate
 
 /*
  * Phones of the recipients after `seq`, at most `limit`, in order; returns how
- * many, which ends before the first one that is missing. To be called between
+ * many, which ends before the first one that is missing. An error if one has a text
+ * of its own, which this version of messages cannot bring. To be called between
  * session_begin() and session_finish().
  */
 int outbox_read(const char *campaign_id, MessageClass class, int64 seq, int limit,

@@ -26,7 +26,7 @@ from waiting import wait_until  # noqa: E402  pylint: disable=wrong-import-posit
 
 CLONE = pathlib.Path(os.environ["CAMPAIGN_CLONE"])
 DOCKER = CLONE / "docker"
-COMPOSE = [os.environ["COMPOSE"], "--file", str(DOCKER / "compose.yaml")]
+COMPOSE = [os.environ["COMPOSE"], "--file", str(DOCKER / "compose.yaml"), "--profile", "store"]
 SERVICES = ("postgres", "rabbitmq", "mongodb", "postgrest", "nginx", "consumer")
 CHECKED = tuple(service for service in SERVICES if service != "postgrest")
 COMPANY_NUMBERS = [f"+55119{number:08}" for number in range(80000000, 80002000)]
@@ -79,6 +79,12 @@ def status(campaign):
     return json.loads(psql(f"SELECT campaign_status('{campaign}')"))
 
 
+def look():
+    """What a monitor in a container of its own sees."""
+    lines = run(*COMPOSE, "--profile", "monitor", "run", "--rm", "--no-deps", "-T", "monitor", "--once", "--json")
+    return json.loads(next(line for line in lines.splitlines() if line.startswith("{")))
+
+
 def is_sent(campaign):
     return status(campaign)["status"] == "sent"
 
@@ -100,6 +106,20 @@ def free_port():
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return listener.getsockname()[1]
+
+
+def secret_files():
+    return [path for path in (DOCKER / "secrets").iterdir() if path.is_file()]
+
+
+def take_down():
+    run(*COMPOSE, "--profile", "senders", "--profile", "mail", "down")
+    assert run("podman", "ps", "--all", "--quiet") == ""
+
+
+def outside_address():
+    """Where containers reach what this test serves: only this network leads out."""
+    return json.loads(run("podman", "network", "inspect", "campaign_outside"))[0]["subnets"][0]["gateway"]
 
 
 @pytest.fixture(scope="module", name="http_url")
@@ -145,17 +165,16 @@ def test_secrets_are_files_only(http_url):
     del http_url
     folder = DOCKER / "secrets"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    secrets = [path.read_text(encoding="utf-8").strip() for path in folder.iterdir() if path.name != "smtp_url"]
+    secrets = [path.read_text(encoding="utf-8").strip() for path in secret_files() if path.name != "smtp_url"]
     for service in SERVICES:
         told = inspect(service, "{{json .Config.Env}} {{json .Config.Cmd}}")
         assert not [secret for secret in secrets if secret in told]
 
 
 def test_up_again_keeps_the_secrets(http_url):
-    folder = DOCKER / "secrets"
-    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    before = {path: path.read_bytes() for path in secret_files()}
     output = run(str(DOCKER / "up"))
-    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert {path: path.read_bytes() for path in secret_files()} == before
     assert output.rpartition("HTTP_URL=")[2].strip() == http_url
 
 
@@ -175,8 +194,7 @@ def test_new_containers_find_what_the_old_ones_kept(http_url):
     run("podman", "stop", "campaign_consumer_1")
     waiting = send(COMPANY_NUMBERS)
     wait_until("a campaign is being published", lambda: status(waiting)["published"] > 0, timeout=60)
-    run(*COMPOSE, "down")
-    assert run("podman", "ps", "--all", "--quiet") == ""
+    take_down()
     run(str(DOCKER / "up"))
     wait_until("the new containers are well", are_all_well, timeout=STARTED_S)
     assert_whole(waiting, len(COMPANY_NUMBERS))
@@ -185,11 +203,30 @@ def test_new_containers_find_what_the_old_ones_kept(http_url):
     run(str(DOCKER / "try"), http_url)
 
 
+def test_a_second_postgres_on_the_volume_says_so(http_url):
+    """Two servers on the same files would destroy them; PostgreSQL's own lock does not see the other container."""
+    del http_url
+    second = subprocess.run(["podman", "run", "--rm", "--volume", "campaign_postgres:/var/lib/postgresql",
+                             "campaign-postgres"], check=False, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                            stderr=subprocess.STDOUT, text=True, timeout=60)
+    assert second.returncode == 1, second.stdout
+    assert "another container runs on /var/lib/postgresql" in second.stdout
+    assert is_well("postgres") and psql("SELECT 1") == "1"
+
+
+def test_the_monitor_shows_the_campaigns(http_url):
+    del http_url
+    campaign = send(COMPANY_NUMBERS[:5])
+    assert_whole(campaign, 5)
+    seen = {shown["id"]: shown for shown in look()["campaigns"]}
+    assert (seen[campaign]["status"], seen[campaign]["sent"]) == ("sent", 5)
+
+
 def test_a_database_made_halfway_is_made_again(http_url):
     """As if the first start had been killed: the volume holds what initdb began, under its other name."""
     del http_url
     mounts = ["--volume", "campaign_halfway:/var/lib/postgresql"]
-    for secret in (DOCKER / "secrets").iterdir():
+    for secret in secret_files():
         mounts += ["--volume", f"{secret}:/run/secrets/{secret.name}:ro"]
     try:
         run("podman", "run", "--rm", *mounts, "--entrypoint", "bash", "campaign-postgres", "-c",
@@ -218,8 +255,8 @@ class Mailbox(Message):
 
 
 def test_the_mailer_sends_a_welcome(http_url):
-    """The last one: it adds a container. Its SMTP server is outside, where only this network leads."""
-    gateway = json.loads(run("podman", "network", "inspect", "campaign_outside"))[0]["subnets"][0]["gateway"]
+    """It adds a container. Its SMTP server is outside."""
+    gateway = outside_address()
     mailbox = Mailbox()
     server = Controller(mailbox, hostname=gateway, port=free_port())
     server.start()
@@ -228,7 +265,7 @@ def test_the_mailer_sends_a_welcome(http_url):
         secret.unlink()
         secret.write_text(f"smtp://{gateway}:{server.port}\n", encoding="utf-8")
         secret.chmod(0o444)
-        run(str(DOCKER / "up"), env=os.environ | {"COMPOSE": f"{COMPOSE[0]} --profile mail", "SMTP_TLS": "optional"})
+        run(str(DOCKER / "up"), env=os.environ | {"COMPOSE_PROFILES": "store,mail", "SMTP_TLS": "optional"})
         wait_until("the mailer is well", lambda: is_well("mailer"), timeout=STARTED_S)
         run(str(DOCKER / "try"), http_url)
         newest = psql("SELECT email FROM campaign.users ORDER BY created_at DESC LIMIT 1")
@@ -240,6 +277,6 @@ def test_the_mailer_sends_a_welcome(http_url):
 
 def test_what_compose_says_has_health_checks():
     services = yaml.safe_load((DOCKER / "compose.yaml").read_text(encoding="utf-8"))["services"]
-    assert set(services) == set(SERVICES) | {"mailer"}
-    assert [name for name, service in services.items() if "healthcheck" not in service] == ["postgrest"]
-    assert {service["restart"] for service in services.values()} == {"unless-stopped"}
+    assert set(services) == set(SERVICES) | {"sender", "mailer", "monitor"}
+    assert [name for name, service in services.items() if "healthcheck" not in service] == ["monitor", "postgrest"]
+    assert [name for name, service in services.items() if service["restart"] != "unless-stopped"] == ["monitor"]

@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from http_client import unique
 from stack import REPOSITORY, run
 
 pytest_plugins = ["http_fixtures"]
@@ -78,47 +77,6 @@ def test_newman_runs_the_collection(stack):
                   "--environment", ENVIRONMENT, "--env-var", f"base_url={stack.env['HTTP_URL']}",
                   "--color", "off", "--disable-unicode"], timeout=180)
     assert "AssertionError" not in answer.stdout
-
-
-def readme_section(title):
-    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
-    return text.split(f"## {title}\n")[1].split("\n## ")[0]
-
-
-def test_readme_sql_works(stack, tmp_path):
-    """R0.19: the statements for psql, as they stand there, in one transaction that leaves nothing."""
-    section = readme_section("Use it from SQL") + readme_section("Background jobs")
-    blocks = re.findall(r"(?:```sql|psql campaign <<'SQL')\n(.*?)(?:SQL\n)?```", section, re.DOTALL)
-    statements = "".join(blocks)
-    # A stack that stays may have these.
-    statements = statements.replace("leo@example.com", f"{unique()}@example.com")
-    statements = statements.replace("98.765.432/0001-98", unique())
-    file = tmp_path / "readme.sql"
-    file.write_text(f"BEGIN;\n{statements}ROLLBACK;\n", encoding="utf-8")
-    answer = run([f"{stack.env['PG_BIN']}/psql", "--no-psqlrc", "--set", "ON_ERROR_STOP=1", "--file", file,
-                  stack.env["DATABASE_URL"]], cwd=REPOSITORY / "test" / "data").stdout
-    assert '"status": "queued"' in answer and '"accepted": 2840' in answer, answer
-    assert '"type": "countdown"' in answer and '"by_status": {' in answer, answer
-
-
-def test_readme_lines_work(stack):
-    """R0.19: the shell lines of "Use it over HTTP", as they stand there, in one go."""
-    section = readme_section("Use it over HTTP")
-    first, _, lines = "".join(re.findall(r"```sh\n(.*?)```", section, re.DOTALL)).partition("\n")
-    assert first.startswith("test/stack/up && . .stack/env")
-    # A stack that stays has seen these before.
-    lines = lines.replace("ana@example.com", f"{unique()}@example.com")
-    lines = lines.replace("eva@example.com", f"{unique()}@example.com")
-    lines = lines.replace("12.345.678/0001-95", unique())
-    script = f"set -e -o pipefail\n. {stack.directory}/env\n{lines}"
-    answer = run(["bash", "-c", script], timeout=60).stdout
-    assert '"status": "sent"' in answer and '"ok": true' in answer
-    assert '"phone_number":"+5511987654321"' in answer and '"details":' not in answer
-    assert re.search(r'"total": 1\b', answer), answer
-    assert re.search(r'"name":"first".*"revoked":false', answer), answer
-    assert '"value": "3.14159265358979323846264338327950288419716939937510"' in answer, answer
-    assert '"status": "cancelled"' in answer and '"by_status": {' in answer, answer
-    assert '"message": "the user will be created"' in answer, answer
 
 
 def test_collection_has_every_route():

@@ -139,6 +139,23 @@ def test_a_text_that_cannot_be_filled_stops_its_campaign(stack):
     stack.one("SELECT campaign_cancel(%s)", damaged)
 
 
+def test_nobody_gets_the_campaigns_text_instead_of_their_own(stack):
+    """R6.8: a program that writes the table itself, and forgets to say that there are such texts."""
+    forgotten = stack.one("SELECT campaign_create('forgotten', 'for all')")
+    campaigns.add_recipients(stack, forgotten, [("NORMAL", f"+8880000000000{digit}", None, None) for digit in (1, 2)])
+    stack.one("UPDATE campaign.recipients SET text = 'mine' WHERE campaign_id = %s AND seq = 2 RETURNING seq", forgotten)
+    mark = stack.log_mark("postgres")
+    campaigns.dispatch(stack, forgotten)
+    wait_until("the campaign is set aside", lambda: "NORMAL recipient 2 has a text of its own"
+               in stack.log_since("postgres", mark))
+    assert campaigns.status(stack, forgotten)["published"] == campaigns.count_documents(stack, forgotten) == 0
+    stack.one("SELECT campaign_pause(%s)", forgotten)
+    stack.one("UPDATE campaign.campaigns SET own_texts = true, message_version = 2 WHERE id = %s RETURNING id", forgotten)
+    stack.one("SELECT campaign_resume(%s)", forgotten)
+    campaigns.wait_for_status(stack, forgotten, "sent")
+    assert [one["message"] for one in campaigns.documents_of(stack, forgotten)] == ["for all", "mine"]
+
+
 def test_many_texts_in_bodies_that_are_full(stack):
     """R6.8: long texts fill bodies before they have a batch's recipients."""
     campaign_id = stack.one("SELECT campaign_create('long', '{n}: {x}')")

@@ -4,7 +4,7 @@
  * braces stays what it is, and an escaped one comes out as it was (R6.8). What comes out is counted
  * in segments, too (R6.9).
  *
- * links: src/texts/placeholders.c src/texts/segments.c src/texts/plain.c lib/contract/attributes.c
+ * links: src/texts/placeholders.c src/texts/placeholder_values.c src/texts/segments.c src/texts/plain.c lib/contract/attributes.c
  * links: lib/contract/message.c lib/contract/utf8.c libcrypto
  */
 #include <stdint.h>

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-#include <openssl/bn.h>
 #include <openssl/rand.h>
 
 #include "src/identity/cuid2.h"
@@ -199,85 +198,6 @@ static void test_statistic_sees_bias(void **state)
 	assert_true(chi_square(counts, flat, 36, 10000) > LIMIT_36_VALUES);
 }
 
-/* All digits of the number through OpenSSL's big numbers; `out` needs 101 bytes. */
-static size_t bignum_digits(const BIGNUM *number, char *out)
-{
-	char reversed[100];
-	size_t length = 0;
-	BIGNUM *rest = BN_dup(number);
-
-	assert_non_null(rest);
-	while (!BN_is_zero(rest))
-		reversed[length++] = "0123456789abcdefghijklmnopqrstuvwxyz"[BN_div_word(rest, 36)];
-	for (size_t i = 0; i < length; i++)
-		out[i] = reversed[length - 1 - i];
-	out[length] = '\0';
-	BN_free(rest);
-	return length;
-}
-
-static void assert_digits_agree(const BIGNUM *number)
-{
-	static const size_t counts[] = {1, 2, 12, 13, 25, 33, 63};
-	uint8_t digest[64];
-	char expected[101];
-	char digits[64];
-	size_t length = bignum_digits(number, expected);
-
-	assert_int_equal(BN_bn2binpad(number, digest, sizeof(digest)), 64);
-	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++)
-	{
-		size_t wanted = length < counts[i] ? length : counts[i];
-
-		assert_int_equal(cuid2_leading_digits(digest, digits, counts[i]), wanted);
-		assert_int_equal(strlen(digits), wanted);
-		assert_memory_equal(digits, expected, wanted);
-	}
-}
-
-static void test_leading_digits_of_random_numbers(void **state)
-{
-	BIGNUM *number = BN_new();
-
-	(void) state;
-	assert_non_null(number);
-	for (int i = 0; i < 5000; i++)
-	{
-		/* Every size, so that every count of leading zeros occurs. */
-		assert_int_equal(BN_rand(number, 512 - i % 512, BN_RAND_TOP_ANY, BN_RAND_BOTTOM_ANY), 1);
-		assert_digits_agree(number);
-	}
-	BN_free(number);
-}
-
-/* Powers of 36 and their neighbours: where a division that is off by one shows. */
-static void test_leading_digits_at_the_edges(void **state)
-{
-	BIGNUM *power = BN_new();
-	BIGNUM *number = BN_new();
-
-	(void) state;
-	assert_non_null(power);
-	assert_non_null(number);
-	assert_int_equal(BN_one(power), 1);
-	for (int exponent = 0; exponent < 100; exponent++)
-	{
-		assert_digits_agree(power);
-		assert_non_null(BN_copy(number, power));
-		assert_int_equal(BN_sub_word(number, 1), 1);
-		assert_digits_agree(number);
-		assert_int_equal(BN_add_word(number, 2), 1);
-		assert_digits_agree(number);
-		assert_int_equal(BN_mul_word(power, 36), 1);
-	}
-	assert_int_equal(BN_one(number), 1);
-	assert_int_equal(BN_lshift(number, number, 512), 1);
-	assert_int_equal(BN_sub_word(number, 1), 1);
-	assert_digits_agree(number);
-	BN_free(power);
-	BN_free(number);
-}
-
 /*
  * Computed with Python, which shares no code with us:
  *   d = hashlib.sha3_512((b36(time) + entropy + b36(counter) + fingerprint).encode()).digest()
@@ -421,8 +341,6 @@ int main(void)
 		cmocka_unit_test(test_generated_unique_and_flat),
 		cmocka_unit_test(test_derived_unique_and_flat),
 		cmocka_unit_test(test_statistic_sees_bias),
-		cmocka_unit_test(test_leading_digits_of_random_numbers),
-		cmocka_unit_test(test_leading_digits_at_the_edges),
 		cmocka_unit_test(test_derived_known_answers),
 		cmocka_unit_test(test_derived_refuses_bad_input),
 		cmocka_unit_test(test_entropy),

@@ -16,51 +16,7 @@
 
 #include <cmocka.h>
 
-#include "src/upload/number.h"
-
-#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-typedef struct Expected
-{
-	const char *field;
-	const char *text; /* or, without its +, what the reason holds */
-} Expected;
-
-/* Reads a copy that ends where the field ends: with the sanitizer, one byte too far fails. */
-static NumberResult read_copy(const NumberRules *rules, const char *field, Number *number)
-{
-	size_t length = strlen(field);
-	char *copy = malloc(length > 0 ? length : 1);
-	NumberResult result;
-
-	assert_non_null(copy);
-	memcpy(copy, field, length);
-	result = number_read(rules, copy, length, number);
-	free(copy);
-	return result;
-}
-
-static void expect(const char *country, const Expected *expected, size_t count)
-{
-	NumberRules rules;
-
-	assert_true(number_rules_set(&rules, country));
-	for (size_t i = 0; i < count; i++)
-	{
-		Number number;
-		NumberResult result = read_copy(&rules, expected[i].field, &number);
-		bool valid = expected[i].text[0] == '+';
-
-		if ((result == NUMBER_VALID) != valid)
-			print_error("'%s': %s\n", expected[i].field,
-						result == NUMBER_INVALID ? number.reason : number.text);
-		assert_int_equal(result, valid ? NUMBER_VALID : NUMBER_INVALID);
-		if (valid)
-			assert_string_equal(number.text, expected[i].text);
-		else if (strstr(number.reason, expected[i].text) == NULL)
-			fail_msg("'%s': %s", expected[i].field, number.reason);
-	}
-}
+#include "number_probe.h"
 
 static void test_dress_is_taken_off(void **state)
 {
@@ -225,137 +181,6 @@ static void test_possible_numbers_only(void **state)
 	expect(NULL, fields, COUNT(fields));
 }
 
-static void test_national_numbers_are_completed(void **state)
-{
-	static const Expected brazil[] = {
-		{"51 95555-0101", "+5551955550101"},
-		{"(81) 95555-0103", "+5581955550103"},
-		{"11955550104", "+5511955550104"},
-		{"1195550104", "+551195550104"}, /* the old eight digits stay */
-		{"011 95555-0104", "+5511955550104"},
-		{"(0xx11) 95555-0104", "+5511955550104"},
-		{"0 15 11 95555-0104", "+5511955550104"},
-		{"55 95555-0101", "+5555955550101"}, /* an area code, not the calling code */
-		{"5511955550101", "+5511955550101"},
-		{"+351 912 345 678", "+351912345678"},
-		{"00351912345678", "+351912345678"},
-		{"351912345678", "not possible in BR"},
-		{"95555-0101", "area code"},
-		{"5555-0101", "area code"},
-		{"11 85555-0101", "not possible in BR"},
-		{"10 95555-0101", "not possible in BR"},
-		{"(1) 212 555 0101", "not possible in BR"},
-	};
-	static const Expected germany[] = {
-		{"0151 12345678", "+4915112345678"},	 {"15112345678", "+4915112345678"},
-		{"4915112345678", "+4915112345678"},	 {"030/5550 0103", "+493055500103"},
-		{"5511955550101", "not possible in DE"}, {"0 12345", "not possible"},
-		{"0 123456789012345", "not possible"}, /* fifteen digits and +49 are too many */
-		{"0 1234567890123", "+491234567890123"},
-	};
-	static const Expected america[] = {
-		{"(212) 555-0101", "+12125550101"},			{"1-212-555-0101", "+12125550101"},
-		{"011 55 11 95555 0101", "+5511955550101"}, {"(195) 555-0101", "no area code 195"},
-		{"555-0101", "not possible in US"},
-	};
-	static const Expected russia[] = {
-		{"8 912 345-67-89", "+79123456789"},
-		{"7 912 345-67-89", "+79123456789"},
-		{"912 345-67-89", "+79123456789"},
-	};
-	static const Expected italy[] = {
-		{"06 1234 5678", "+390612345678"},
-		{"347 123 4567", "+393471234567"},
-		{"39 347 123 4567", "+393471234567"},
-	};
-
-	(void) state;
-	expect("BR", brazil, COUNT(brazil));
-	expect("55", brazil, COUNT(brazil));
-	expect("DE", germany, COUNT(germany));
-	expect("us", america, COUNT(america));
-	expect("RU", russia, COUNT(russia));
-	expect("IT", italy, COUNT(italy));
-}
-
-static void test_national_numbers_need_a_country(void **state)
-{
-	static const Expected fields[] = {
-		{"011 95555-0104", "needs its country"},
-		{"(11) 95555-0104", "needs its country"},
-		{"(0xx11) 95555-0104", "needs its country"},
-	};
-
-	(void) state;
-	expect(NULL, fields, COUNT(fields));
-	expect("none", fields, COUNT(fields));
-}
-
-static void expect_country(const char *rules_country, const char *field, const char *country,
-						   bool assumed)
-{
-	NumberRules rules;
-	Number number;
-
-	assert_true(number_rules_set(&rules, rules_country));
-	assert_int_equal(read_copy(&rules, field, &number), NUMBER_VALID);
-	assert_string_equal(number.country == COUNTRY_NONE ? "" : countries[number.country].name,
-						country);
-	assert_int_equal(number.assumed, assumed);
-}
-
-static void test_whose_number_it_is(void **state)
-{
-	(void) state;
-	expect_country(NULL, "+5511955550101", "BR", false);
-	expect_country(NULL, "005511955550101", "BR", false);
-	expect_country(NULL, "5511955550101@c.us", "BR", false);
-	expect_country(NULL, "5511955550101", "BR", true);
-	expect_country(NULL, "55 11 95555-0101", "BR", true);
-	expect_country("BR", "11955550101", "BR", false);
-	expect_country("BR", "5511955550101", "BR", false);
-	expect_country("BR", "+12125550101", "US", false);
-	expect_country(NULL, "+14165550101", "CA", false);
-	expect_country(NULL, "+17875550101", "PR", false);
-	expect_country(NULL, "+15555550101", "", false);
-	expect_country("CA", "212 555 0101", "US", false);
-	expect_country(NULL, "+77012345678", "KZ", false);
-	expect_country(NULL, "+79123456789", "RU", false);
-	expect_country(NULL, "+441481960194", "GG", false);
-	expect_country(NULL, "+870123456789", "+870", false);
-}
-
-static void test_names_of_countries(void **state)
-{
-	NumberRules rules;
-	Number number;
-
-	(void) state;
-	assert_true(number_rules_set(&rules, "+55"));
-	assert_string_equal(rules.home->name, "BR");
-	assert_true(number_rules_set(&rules, "1"));
-	assert_string_equal(rules.home->name, "US");
-	assert_true(number_rules_set(&rules, ""));
-	assert_null(rules.home);
-	assert_false(number_rules_set(&rules, "XX"));
-	assert_null(rules.home);
-	assert_false(number_rules_set(&rules, "999"));
-	assert_false(number_rules_set(&rules, "Brazil"));
-	assert_int_equal(read_copy(&rules, "5511955550101", &number), NUMBER_VALID);
-}
-
-/* Whoever sets nothing assumes nothing. */
-static void test_rules_of_zeros(void **state)
-{
-	const NumberRules rules = {0};
-	Number number;
-
-	(void) state;
-	assert_int_equal(read_copy(&rules, "(212) 555-0101", &number), NUMBER_INVALID);
-	assert_int_equal(read_copy(&rules, "5511955550101", &number), NUMBER_VALID);
-	assert_true(number.assumed);
-}
-
 /* A number of this length in each country that has one, in every dress, in a list out of order. */
 static const char *const dresses[] = {
 	"+%s",		"\"+%s\"",			 "'+%s",
@@ -438,11 +263,6 @@ int main(void)
 		cmocka_unit_test(test_nothing_is_glued_on),
 		cmocka_unit_test(test_other_columns_are_named),
 		cmocka_unit_test(test_possible_numbers_only),
-		cmocka_unit_test(test_national_numbers_are_completed),
-		cmocka_unit_test(test_national_numbers_need_a_country),
-		cmocka_unit_test(test_whose_number_it_is),
-		cmocka_unit_test(test_names_of_countries),
-		cmocka_unit_test(test_rules_of_zeros),
 		cmocka_unit_test(test_any_dress_gives_the_number),
 	};
 

@@ -1,7 +1,7 @@
 /*
  * test_placeholders.c - texts with placeholders: taken apart, filled, and refused (R6.8).
  *
- * links: src/texts/placeholders.c lib/contract/attributes.c lib/contract/message.c libcrypto
+ * links: src/texts/placeholders.c src/texts/placeholder_values.c lib/contract/attributes.c lib/contract/message.c libcrypto
  */
 #include <setjmp.h>
 #include <stdarg.h>
