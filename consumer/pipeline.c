@@ -123,6 +123,7 @@ static void idle(Pipeline *pipeline)
 	send_idle(pipeline);
 	deadletter_disconnect(pipeline->dead);
 	admit_log_suppressed(pipeline);
+	receive_look(pipeline->receive);
 }
 
 /* How long to wait for the next delivery, in milliseconds. */

@@ -16,6 +16,7 @@
 #include "program/log.h"
 #include "program/sometimes.h"
 #include "program/stop.h"
+#include "silence.h"
 
 #define CHANNEL 1
 
@@ -42,7 +43,9 @@ struct Receive
 	amqp_connection_state_t connection;
 	Expected expected;
 	Delivery delivery;
-	bool gone;		  /* the queue was deleted */
+	bool gone;	 /* the queue was deleted */
+	bool single; /* only one of its consumers gets deliveries at a time */
+	Silence silence;
 	uint64_t arrived; /* bytes of the body, also of those not kept */
 	char body[MESSAGE_BODY_MAX];
 };
@@ -56,6 +59,7 @@ Receive *receive_new(const Config *config, const BrokerUrl *url, const char *que
 	receive->config = config;
 	receive->url = url;
 	receive->queue = queue;
+	receive->single = strcmp(queue, MESSAGE_QUEUE_PARALLEL) != 0;
 	return receive;
 }
 
@@ -178,6 +182,7 @@ bool receive_open(Receive *receive, Error *error)
 
 bool receive_subscribe(Receive *receive, Error *error)
 {
+	silence_subscribed(&receive->silence, clock_ms());
 	if (consume(receive, error))
 		return true;
 	drop(receive);
@@ -198,6 +203,27 @@ static const char *close_text(const amqp_bytes_t text, char *out, size_t size)
 	return out;
 }
 
+void receive_look(Receive *receive)
+{
+	amqp_queue_declare_t question = {.queue = amqp_cstring_bytes(receive->queue), .passive = 1};
+
+	/* Nobody waits for the answer, and a failure shows with the next use. */
+	if (receive->connection != NULL && silence_asks(&receive->silence, clock_ms()))
+		(void) amqp_send_method(receive->connection, CHANNEL, AMQP_QUEUE_DECLARE_METHOD, &question);
+}
+
+/* What the broker says to the question of receive_look(). */
+static ReceiveStatus take_answer(Receive *receive, const amqp_queue_declare_ok_t *answer,
+								 Error *error)
+{
+	bool shared = receive->single && answer->consumer_count > 1;
+
+	if (!silence_heard(&receive->silence, answer->message_count, shared, clock_ms()))
+		return RECEIVE_NOTHING;
+	SOMETIMES("consumer.silent_subscription");
+	return lost(receive, error, "messages are ready, and the subscription delivers none");
+}
+
 /* A method: a delivery begins, or the broker ends something. */
 static ReceiveStatus take_method(Receive *receive, const amqp_method_t *method, Error *error)
 {
@@ -209,7 +235,10 @@ static ReceiveStatus take_method(Receive *receive, const amqp_method_t *method, 
 			memset(&receive->delivery, 0, sizeof(receive->delivery));
 			receive->delivery.tag = ((const amqp_basic_deliver_t *) method->decoded)->delivery_tag;
 			receive->expected = EXPECT_HEADER;
+			silence_delivered(&receive->silence, clock_ms());
 			return RECEIVE_NOTHING;
+		case AMQP_QUEUE_DECLARE_OK_METHOD:
+			return take_answer(receive, method->decoded, error);
 		case AMQP_BASIC_CANCEL_METHOD:
 			SOMETIMES("consumer.queue_gone");
 			receive->gone = true;

@@ -54,6 +54,12 @@ void receive_close(Receive *receive);
 /* The next delivery; waits for it up to `wait_ms` or until a stop is requested. */
 ReceiveStatus receive_next(Receive *receive, int wait_ms, Delivery *delivery, Error *error);
 
+/*
+ * Nothing is in hand, and nothing has come for a while: looks whether the subscription still
+ * delivers, without waiting. If it does not, receive_next() is RECEIVE_LOST.
+ */
+void receive_look(Receive *receive);
+
 /* The delivery is used up: its memory goes. */
 void receive_done(Receive *receive);
 
