@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "indexes.h"
 #include "program/check_line.h"
 #include "report.h"
 #include "store.h"

@@ -9,6 +9,7 @@ import time
 import campaigns
 import consumers
 import gateway
+import indexes
 import jobs
 import pause
 import proof
@@ -51,9 +52,11 @@ def check_same_documents(stack, campaign_id):
         raise Unmeasured(f"documents differ: {product} and {ceiling}")
 
 
-def run_campaign(stack, count, memory=None, make=campaigns.make):
-    """Rate of one campaign from dispatch to `sent`, into an empty collection."""
+def run_campaign(stack, count, memory=None, make=campaigns.make, index=()):
+    """Rate of one campaign from dispatch to `sent`, into an empty collection with indexes on these fields."""
     stack.fresh_collection("messages")
+    for field in index:
+        stack.mongo["messages"].create_index(field)
     campaign_id = make(stack, count)
     stack.settle()
     seconds = campaigns.dispatch(stack, campaign_id, memory=memory)
@@ -347,6 +350,10 @@ def in_other_languages(stack, count, rounds):
     yield from consumers.measure(stack, count, rounds, run_campaign, WARM_UP)
 
 
+def with_indexes(stack, count, rounds):
+    yield from indexes.measure(stack, count, rounds, run_campaign)
+
+
 ALL = {
     "import": importing,
     "import-table": importing_table,
@@ -367,6 +374,7 @@ ALL = {
     "pause": pause.latency,
     "sign-ups": signup.latency,
     "mail-snapshot": signup.mail_snapshot,
+    "indexes": with_indexes,
     "texts": texts.measure,
     "suppression": suppression.measure,
     "gateway": gateway.measure,
