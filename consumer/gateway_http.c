@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "contract/utf8.h"
-#include "gateway_http.h"
 #include "http_outcome.h"
+#include "http_state.h"
 #include "http_template_load.h"
 #include "http_trouble.h"
 #include "program/clock.h"

@@ -5,7 +5,7 @@
 #ifndef CAMPAIGN_CONSUMER_HTTP_TROUBLE_H
 #define CAMPAIGN_CONSUMER_HTTP_TROUBLE_H
 
-#include "gateway_http.h"
+#include "http_state.h"
 
 /* What stands for a message in a Breaker. */
 uint64_t http_trouble_message(const char *id);

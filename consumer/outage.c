@@ -11,7 +11,7 @@
 #include "program/log.h"
 #include "program/sometimes.h"
 #include "program/stop.h"
-#include "send.h"
+#include "send_state.h"
 
 #define WAIT_MAX_MS 600000 /* a provider may ask for more */
 

@@ -4,6 +4,8 @@
  * Must never overwrite a document, nor call one stored that a majority did not
  * acknowledge.
  */
+#include "store.h"
+
 #include "program/clock.h"
 #include "program/sometimes.h"
 #include "store_read.h"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "store.h"
 #include "store_state.h"
 #include "store_uri.h"
 

@@ -4,7 +4,12 @@
 #ifndef CAMPAIGN_CONSUMER_STORE_STATE_H
 #define CAMPAIGN_CONSUMER_STORE_STATE_H
 
-#include "store.h"
+#include <mongoc/mongoc.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+#include "contract/error.h"
 
 struct Store
 {
@@ -22,6 +27,6 @@ struct Store
 };
 
 /* A linearizable read waits until a majority has confirmed a write of the server's own. */
-bool store_has_majority(Store *store, Error *error);
+bool store_has_majority(struct Store *store, Error *error);
 
 #endif /* CAMPAIGN_CONSUMER_STORE_STATE_H */

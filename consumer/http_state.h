@@ -1,11 +1,11 @@
 /*
- * gateway_http.h - what the gateway that sends over HTTP has in hand, for the files that work on
+ * http_state.h - what the gateway that sends over HTTP has in hand, for the files that work on
  * it: gateway_http.c, http_trouble.c.
  *
  * Belongs to one lane.
  */
-#ifndef CAMPAIGN_CONSUMER_GATEWAY_HTTP_H
-#define CAMPAIGN_CONSUMER_GATEWAY_HTTP_H
+#ifndef CAMPAIGN_CONSUMER_HTTP_STATE_H
+#define CAMPAIGN_CONSUMER_HTTP_STATE_H
 
 #include <curl/curl.h>
 #include <stdbool.h>
@@ -50,4 +50,4 @@ typedef struct Http
 	Slot slots[];
 } Http;
 
-#endif /* CAMPAIGN_CONSUMER_GATEWAY_HTTP_H */
+#endif /* CAMPAIGN_CONSUMER_HTTP_STATE_H */
