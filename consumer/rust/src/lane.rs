@@ -83,20 +83,21 @@ impl Lane {
         let (_channel, mut consumer) = self.broker.consume(self.queue, self.prefetch).await?;
         let mut looks = 0;
         loop {
-            let first = tokio::select! {
+            let came = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stopped| *stopped) => return Ok(()),
-                one = consumer.next() => one,
-                _ = sleep(LOOK_EVERY) => {
-                    looks = if self.broker.waits(self.queue).await? { looks + 1 } else { 0 };
-                    if looks >= LOOKS_SILENT {
-                        return session(format!(
-                            "{}: messages wait, and the subscription delivers none",
-                            self.queue
-                        ));
-                    }
-                    continue;
+                one = consumer.next() => Some(one),
+                _ = sleep(LOOK_EVERY) => None,
+            };
+            let Some(first) = came else {
+                looks = if self.broker.waits(self.queue).await? { looks + 1 } else { 0 };
+                if looks >= LOOKS_SILENT {
+                    return session(format!(
+                        "{}: messages wait, and the subscription delivers none",
+                        self.queue
+                    ));
                 }
+                continue;
             };
             looks = 0;
             let Some(first) = first else {
