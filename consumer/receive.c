@@ -16,39 +16,13 @@
 #include "program/log.h"
 #include "program/sometimes.h"
 #include "program/stop.h"
-#include "silence.h"
-
-#define CHANNEL 1
+#include "receive_state.h"
 
 /*
  * A queue that was deleted is not declared at once: RabbitMQ says so before it has taken it away,
  * and one that comes between has a consumer and messages, and delivers none (seen with 3.10).
  */
 #define GONE_WAIT_MS 1000
-
-/* What the next frame of the channel has to be. */
-typedef enum Expected
-{
-	EXPECT_METHOD,
-	EXPECT_HEADER,
-	EXPECT_BODY,
-	EXPECT_RELEASE /* a whole delivery is handed out */
-} Expected;
-
-struct Receive
-{
-	const Config *config;
-	const BrokerUrl *url;
-	const char *queue;
-	amqp_connection_state_t connection;
-	Expected expected;
-	Delivery delivery;
-	bool gone;	 /* the queue was deleted */
-	bool single; /* only one of its consumers gets deliveries at a time */
-	Silence silence;
-	uint64_t arrived; /* bytes of the body, also of those not kept */
-	char body[MESSAGE_BODY_MAX];
-};
 
 Receive *receive_new(const Config *config, const BrokerUrl *url, const char *queue)
 {
@@ -63,7 +37,7 @@ Receive *receive_new(const Config *config, const BrokerUrl *url, const char *que
 	return receive;
 }
 
-static void drop(Receive *receive)
+void receive_drop(Receive *receive)
 {
 	broker_close(receive->connection, false);
 	receive->connection = NULL;
@@ -104,14 +78,14 @@ void receive_close(Receive *receive)
 {
 	if (receive->connection != NULL)
 		say_goodbye(receive);
-	drop(receive);
+	receive_drop(receive);
 }
 
 void receive_free(Receive *receive)
 {
 	if (receive == NULL)
 		return;
-	drop(receive);
+	receive_drop(receive);
 	free(receive);
 }
 
@@ -132,25 +106,6 @@ static void warn_of_limit(const char *without)
 				 {"queue", without, 0});
 }
 
-static bool consume(Receive *receive, Error *error)
-{
-	amqp_connection_state_t connection = receive->connection;
-	const Config *config = receive->config;
-	int prefetch = config->prefetch;
-	char what[MESSAGE_QUEUE_NAME_MAX + 32];
-
-	/* What waits here for a sender could be sent by another one. */
-	if (gateway_at(config->gateway)->sends && prefetch > config->gateways.in_flight)
-		prefetch = config->gateways.in_flight;
-	snprintf(what, sizeof(what), "cannot consume %s", receive->queue);
-	if (amqp_basic_qos(connection, CHANNEL, 0, (uint16_t) prefetch, false) == NULL)
-		return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
-	if (amqp_basic_consume(connection, CHANNEL, amqp_cstring_bytes(receive->queue),
-						   amqp_empty_bytes, false, false, false, amqp_empty_table) == NULL)
-		return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
-	return true;
-}
-
 bool receive_open(Receive *receive, Error *error)
 {
 	char name[MESSAGE_QUEUE_NAME_MAX + 32];
@@ -160,7 +115,7 @@ bool receive_open(Receive *receive, Error *error)
 							 .heartbeat = receive->config->heartbeat_s,
 							 .timeout_ms = receive->config->timeout_s * 1000};
 
-	drop(receive);
+	receive_drop(receive);
 	if (receive->gone && !stop_wait(GONE_WAIT_MS))
 		return error_set(error, ERROR_UNREACHABLE, "%s: stopped", receive->queue);
 	receive->gone = false;
@@ -173,26 +128,17 @@ bool receive_open(Receive *receive, Error *error)
 		return false;
 	if (!broker_declare(receive->connection, stop_requested, without, error))
 	{
-		drop(receive);
+		receive_drop(receive);
 		return false;
 	}
 	warn_of_limit(without);
 	return true;
 }
 
-bool receive_subscribe(Receive *receive, Error *error)
-{
-	silence_subscribed(&receive->silence, clock_ms());
-	if (consume(receive, error))
-		return true;
-	drop(receive);
-	return false;
-}
-
 static ReceiveStatus lost(Receive *receive, Error *error, const char *text)
 {
 	error_set(error, ERROR_UNREACHABLE, "%s: %s", receive->queue, text);
-	drop(receive);
+	receive_drop(receive);
 	return RECEIVE_LOST;
 }
 
@@ -209,7 +155,8 @@ void receive_look(Receive *receive)
 
 	/* Nobody waits for the answer, and a failure shows with the next use. */
 	if (receive->connection != NULL && silence_asks(&receive->silence, clock_ms()))
-		(void) amqp_send_method(receive->connection, CHANNEL, AMQP_QUEUE_DECLARE_METHOD, &question);
+		(void) amqp_send_method(receive->connection, RECEIVE_CHANNEL, AMQP_QUEUE_DECLARE_METHOD,
+								&question);
 }
 
 /* What the broker says to the question of receive_look(). */
@@ -347,7 +294,7 @@ void receive_done(Receive *receive)
 
 bool receive_ack(Receive *receive, uint64_t tag, Error *error)
 {
-	int result = amqp_basic_ack(receive->connection, CHANNEL, tag, true);
+	int result = amqp_basic_ack(receive->connection, RECEIVE_CHANNEL, tag, true);
 
 	if (result == AMQP_STATUS_OK)
 		return true;

@@ -340,6 +340,18 @@ static void fit_chunk(Pipeline *pipeline, int64_t took_ms)
 	pipeline->chunk->capacity = (int) (fitting < sending->most ? fitting : sending->most);
 }
 
+/* As many bodies as the next chunk needs: what waits here beyond that, another one could send. */
+static void fit_bodies(Pipeline *pipeline)
+{
+	const Chunk *chunk = pipeline->chunk;
+	int of_body = chunk->count / (pipeline->deliveries > 0 ? pipeline->deliveries : 1);
+	Error error = {0};
+
+	if (of_body > 0 &&
+		!receive_fit(pipeline->receive, (chunk->capacity + of_body - 1) / of_body, &error))
+		settle_broker_lost(pipeline, &error);
+}
+
 Outcome send_chunk(Pipeline *pipeline)
 {
 	int64_t begun_ms = clock_ms();
@@ -359,6 +371,8 @@ Outcome send_chunk(Pipeline *pipeline)
 		return written;
 	outage_look(pipeline);
 	fit_chunk(pipeline, clock_ms() - begun_ms);
+	if (outcome == OUTCOME_OK)
+		fit_bodies(pipeline);
 	/* Stopped before it was known what others have of it: then none of it may be reported. */
 	if (outcome == OUTCOME_STOP && looked == OUTCOME_OK)
 		pipeline->chunk->tag = 0;

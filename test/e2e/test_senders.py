@@ -262,6 +262,18 @@ def test_lost_answer_to_a_claim(stack):
         assert_begun_once(only, 20)
 
 
+def test_a_fast_sender_takes_more_bodies(stack):
+    """R1.2: as many as it needs for a second, so that it does not wait for each; once each, whatever it subscribes to
+    meanwhile."""
+    with stack.settings(campaign__batch_size="5", campaign__publish_ahead="10s"), \
+            sender(stack, CAMPAIGN_MEAN="5", CAMPAIGN_IN_FLIGHT="1", CAMPAIGN_LOG_LEVEL="debug") as only:
+        campaign_id = campaigns.send(stack, make_numbers(COUNT, seed=14), ordered=False)
+        wait_for_status(stack, campaign_id, "sent")
+        assert assert_fates_agree(stack, campaign_id, COUNT)["sent"] == COUNT
+        assert_begun_once(only, COUNT)
+        assert max(line["bodies"] for line in only.lines("takes other bodies at a time")) > 4
+
+
 def test_stop_while_it_claims(stack):
     """R1.4 R5.3: a stop comes while an insert is under way, whose answer is lost: what is there was begun by nobody, and
     is taken away again."""
