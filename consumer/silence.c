@@ -55,8 +55,9 @@ bool silence_heard(Silence *silence, uint32_t ready, bool shared, int64_t now_ms
 		return false;
 	if (ready == 0)
 		silence->since_ms = 0;
-	else if (silence->since_ms == 0)
+	else if (silence->since_ms == 0 || (shared && ready != silence->ready))
 		silence->since_ms = now_ms;
+	silence->ready = ready;
 	if (ready == 0 || now_ms - silence->since_ms < patience_ms(silence, shared))
 		return false;
 	silence->fruitless++;

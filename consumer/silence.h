@@ -18,6 +18,7 @@ typedef struct Silence
 {
 	int64_t look_ms;  /* not asked before */
 	int64_t since_ms; /* messages have been waiting since, and none has come; 0: not so */
+	uint32_t ready;	  /* so many, at the last look */
 	int fruitless;	  /* subscribed anew so often, and still nothing came */
 	bool asked;		  /* the answer is on its way … */
 	bool overtaken;	  /* … and a delivery came before it: it says nothing */
@@ -35,7 +36,7 @@ bool silence_asks(Silence *silence, int64_t now_ms);
 /*
  * The answer: how many messages are ready, and how many consume the queue. True if the lane should
  * subscribe anew. `shared`: another one may be the only one to get deliveries, and be busy; then
- * more time passes before.
+ * more time passes before, in which their number has to stay the same.
  */
 bool silence_heard(Silence *silence, uint32_t ready, bool shared, int64_t now_ms);
 

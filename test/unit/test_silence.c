@@ -107,6 +107,23 @@ static void test_another_one_may_be_the_active_one(void **state)
 	assert_in_range(silent_at(&silence, 2, true, 0), 60000, 65000);
 }
 
+/* And works. */
+static void test_what_others_take_is_not_silence(void **state)
+{
+	Silence silence = {0};
+	uint32_t ready = 1000;
+
+	(void) state;
+	silence_subscribed(&silence, 0);
+	for (int64_t now_ms = 0; now_ms < 3600000; now_ms += TICK_MS)
+	{
+		if (silence_asks(&silence, now_ms))
+			assert_false(silence_heard(&silence, ready--, true, now_ms));
+		if (ready == 1)
+			ready = 1000;
+	}
+}
+
 static void test_what_does_not_help_is_done_less_and_less(void **state)
 {
 	Silence silence = {0};
@@ -150,6 +167,7 @@ int main(void)
 		cmocka_unit_test(test_deliveries_begin_it_anew),
 		cmocka_unit_test(test_an_answer_that_was_overtaken_does_not_count),
 		cmocka_unit_test(test_another_one_may_be_the_active_one),
+		cmocka_unit_test(test_what_others_take_is_not_silence),
 		cmocka_unit_test(test_what_does_not_help_is_done_less_and_less),
 		cmocka_unit_test(test_a_new_connection_hears_no_old_answer),
 	};
