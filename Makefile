@@ -7,6 +7,7 @@
 #   make SOMETIMES=yes    the same as make, into build/sometimes: with the marks of sometimes.h
 #   make conformance      tries campaign-consumer and a consumer in Python against docs/contract
 #   make consumers  the consumers in Go and in Rust, into build/; make conformance-go, conformance-rust
+#   make shares     25 senders of different speeds share a campaign of 100,000
 #   make mutants    shows that the tests notice mistakes
 #   make countries  writes the numbering plans anew, from the Python package phonenumbers
 #   make test-docs  runs the commands that README.md and docs/ show
@@ -29,7 +30,7 @@ PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
 MARKS := $(if $(SOMETIMES),-DCAMPAIGN_SOMETIMES)
 
 .DEFAULT_GOAL := all
-.PHONY: all countries extension consumer mailer monitor install setup demo simulate test unit fuzz sql e2e conformance fault model bench mutants \
+.PHONY: all countries extension consumer mailer monitor install setup demo simulate test unit fuzz sql e2e conformance fault model bench mutants shares \
 	consumers consumer-go consumer-rust conformance-go conformance-rust \
 	test-docs test-containers test-debian12 test-debian13 portability sanitize lint clean
 
@@ -55,6 +56,12 @@ unit fuzz sql e2e conformance fault model bench:
 	@test/stack/install fuzz model
 	@$(MAKE) --no-print-directory -s all
 	@test/run $@
+
+# FAULT_SHARES=20000 make shares: fewer messages.
+shares: setup
+	@$(MAKE) --no-print-directory -s all
+	@FAULT_SHARES=$${FAULT_SHARES:-100000} /usr/bin/python3 -B -m pytest -p no:cacheprovider -q -s --tb=short \
+		test/fault/test_shares.py
 
 # MUTANTS=12 MUTANTS_SEED=7 make mutants: only twelve of them, chosen by the seed.
 mutants:

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "indexes.h"
 #include "program/check_line.h"
 #include "report.h"
 #include "store.h"
@@ -96,7 +97,7 @@ static bool check_mongodb(const Config *config, char *detail, Error *error)
 		else if (check_hello(&reply, store_database(uri), detail, error))
 		{
 			store = store_new(config, error);
-			done = store != NULL && check_majority(store, error);
+			done = store != NULL && check_majority(store, error) && indexes_check(config, error);
 		}
 	}
 	store_free(store);
@@ -117,13 +118,14 @@ static bool check_postgresql(const Config *config, char *detail, Error *error)
 		"campaign.report_gap(text,text,bigint)", "campaign.report_conflict(text,text,bigint,text)",
 		"campaign.proof_next(timestamptz)",
 		/* Only senders need these. */
-		"campaign.sender_begin(text,text,text,jsonb,text,text)", fates};
+		"campaign.sender_begin(text,text,text,jsonb,text,text)",
+		"campaign.sender_away(text,bigint)", fates};
 	size_t count = sizeof(signatures) / sizeof(*signatures);
 	PgConnection postgres = report_pgconn(config);
 	bool done = pgconn_open(&postgres, error);
 
 	if (!gateway_at(config->gateway)->sends)
-		count -= 2;
+		count -= 3;
 	for (size_t i = 0; done && i < count; i++)
 		done = pgconn_may_execute(&postgres, signatures[i], error);
 	if (done)

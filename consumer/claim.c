@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "contract/utf8.h"
 #include "store_read.h"
 
 static const char *const STATUSES[] = {[CLAIM_SENDING] = CHUNK_SENDING,
@@ -22,8 +23,14 @@ static const char *const STATUSES[] = {[CLAIM_SENDING] = CHUNK_SENDING,
 
 static void read_text(const bson_iter_t *iter, char *out, size_t size)
 {
-	if (BSON_ITER_HOLDS_UTF8(iter))
-		snprintf(out, size, "%s", bson_iter_utf8(iter, NULL));
+	uint32_t length;
+	const char *text;
+
+	if (!BSON_ITER_HOLDS_UTF8(iter))
+		return;
+	/* Cut off between two characters: half of one would make every report of it fail. */
+	text = bson_iter_utf8(iter, &length);
+	(void) utf8_clean(out, size, text, length);
 }
 
 /* An unknown status is doubt: better not sent than sent twice. */

@@ -27,6 +27,7 @@ typedef struct Config
 	char database_url[LAYERS_TEXT_MAX]; /* secret */
 	char collection[128];
 	char ca_file[LAYERS_TEXT_MAX]; /* "": the system's */
+	char indexes[128];			   /* fields, with commas between; "": none */
 	int prefetch;				   /* messages per queue */
 	int chunk_documents;		   /* documents per insert */
 	int concurrency;			   /* inserts at the same time */

@@ -99,6 +99,13 @@ typedef struct Gateway
 
 	/* Whether an identifier that comes twice is sent once. NULL: it does not matter. */
 	bool (*is_idempotent)(void *self);
+
+	/*
+	 * Why the provider takes nothing at present; NULL: it does. *wait_ms: until one message may be
+	 * tried, to find out; 0: now. Until then nothing should be begun, and what is not begun given
+	 * back: settle(). NULL: there is no provider.
+	 */
+	const char *(*away)(void *self, int64_t *wait_ms);
 } Gateway;
 
 /*

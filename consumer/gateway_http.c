@@ -10,52 +10,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/queue.h>
-#include <time.h>
 
 #include "contract/utf8.h"
-#include "gateway.h"
-#include "http_backoff.h"
 #include "http_outcome.h"
-#include "http_request.h"
+#include "http_state.h"
 #include "http_template_load.h"
+#include "http_trouble.h"
 #include "program/clock.h"
 
 /* How long what is under way may still be answered at the end. */
 #define ABANDON_MS 2000
 
 #define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._"
-
-typedef struct Slot
-{
-	HttpRequest request; /* first: libcurl gives back its address */
-	TAILQ_ENTRY(Slot) link;
-	void *tag;
-	int attempts;
-	bool running;
-	bool in_doubt; /* an attempt may have been taken */
-	int64_t first_us;
-	int64_t due_ms;
-	GatewayResult result;
-} Slot;
-
-TAILQ_HEAD(Slots, Slot);
-
-typedef struct Http
-{
-	HttpTemplate *template;
-	CURLM *multi;
-	struct Slots idle;
-	struct Slots waiting; /* for their first attempt, in order, or for the next one */
-	struct Slots ended;
-	int64_t held_ms;   /* the provider wants nothing before that */
-	bool settling;	   /* no further attempts */
-	int64_t ending_ms; /* abandoned: answers are taken until then; 0: not abandoned */
-	int busy;		   /* slots with a message */
-	uint32_t random;
-	int count;
-	Slot slots[];
-} Http;
 
 /* From one list into another. */
 static void move(struct Slots *from, struct Slots *to, Slot *slot)
@@ -119,20 +85,12 @@ static void *http_open(const GatewaySettings *settings, Error *error)
 	TAILQ_INIT(&http->waiting);
 	TAILQ_INIT(&http->ended);
 	http->random = (uint32_t) clock_us() | 1;
+	http->breaker.limit = breaker_limit(settings->in_flight);
 	http->template = http_template_load(settings->template, error);
 	if (http->template != NULL && open_slots(http, settings->in_flight, error))
 		return http;
 	http_close(http);
 	return NULL;
-}
-
-/* xorshift32 (Marsaglia, 2003): good enough for jitter. */
-static uint32_t next_random(Http *http)
-{
-	http->random ^= http->random << 13;
-	http->random ^= http->random >> 17;
-	http->random ^= http->random << 5;
-	return http->random;
 }
 
 /* The slot's last state; it is on no list. */
@@ -170,42 +128,26 @@ static void begin(Http *http, Slot *slot)
 	slot->running = true;
 }
 
-/* Before the next attempt; a provider that asks for a pause gets it from all messages. */
-static int64_t wait_ms(Http *http, const Slot *slot)
-{
-	const HttpLimits *limits = &http->template->limits;
-	const HttpRequest *request = &slot->request;
-	int64_t backoff_ms = http_backoff_ms(slot->attempts, limits->backoff_ms, limits->backoff_max_ms,
-										 next_random(http));
-	int64_t asked_ms = 0;
-
-	if (*request->retry_after == '\0' ||
-		!http_retry_after_ms(request->retry_after, request->date, time(NULL), &asked_ms))
-		return backoff_ms;
-	if (asked_ms > limits->retry_after_max_ms)
-		asked_ms = limits->retry_after_max_ms;
-	asked_ms++; /* our clock rounds down */
-	if (clock_ms() + asked_ms > http->held_ms)
-		http->held_ms = clock_ms() + asked_ms;
-	return asked_ms + backoff_ms / 2;
-}
-
 /* libcurl has ended an attempt. */
 static void decide(Http *http, Slot *slot, CURLcode code)
 {
 	HttpVerdict verdict = http_outcome(&slot->request, code, &slot->result);
 	bool again = verdict == HTTP_AGAIN || (verdict == HTTP_UNCLEAR && http->template->idempotent);
+	BreakerDecision decision;
 
 	slot->in_doubt = slot->in_doubt || verdict == HTTP_UNCLEAR;
+	decision =
+		http_trouble_judge(http, slot, verdict == HTTP_SENT || verdict == HTTP_FAILED, again);
+	again = again && slot->attempts < http->template->limits.attempts && decision != BREAKER_JUDGED;
 	if (verdict == HTTP_SENT)
 		end(http, slot, GATEWAY_SENT);
 	else if (verdict == HTTP_FAILED)
 		end(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_FAILED);
-	else if (http->settling)
+	else if (http->settling || decision == BREAKER_BACK)
 		end(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_NOT_BEGUN);
-	else if (again && slot->attempts < http->template->limits.attempts)
+	else if (again)
 	{
-		slot->due_ms = clock_ms() + wait_ms(http, slot);
+		slot->due_ms = clock_ms() + http_trouble_wait_ms(http, slot);
 		move(NULL, &http->waiting, slot);
 	}
 	else
@@ -291,6 +233,7 @@ static bool http_submit(void *self, const GatewayMessage *message)
 	TAILQ_REMOVE(&http->idle, slot, link);
 	memset(&slot->result, 0, sizeof(slot->result));
 	slot->tag = message->tag;
+	slot->message = http_trouble_message(message->id);
 	slot->attempts = 0;
 	slot->in_doubt = false;
 	slot->due_ms = 0;
@@ -395,4 +338,5 @@ const Gateway GATEWAY_HTTP = {.name = "http",
 							  .settle = http_settle,
 							  .close = http_close,
 							  .describe = http_describe,
-							  .is_idempotent = http_is_idempotent};
+							  .is_idempotent = http_is_idempotent,
+							  .away = http_trouble_away};

@@ -13,6 +13,15 @@
 #define SECONDS_MAX	   (INT64_C(1) << 31)
 #define MOST_DOUBLINGS 32
 
+/* xorshift32 (Marsaglia, 2003): good enough for jitter. */
+uint32_t http_backoff_random(uint32_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 17;
+	*state ^= *state << 5;
+	return *state;
+}
+
 int64_t http_backoff_ms(int attempts, int64_t first_ms, int64_t most_ms, uint32_t random)
 {
 	int64_t wait_ms = first_ms;

@@ -10,6 +10,9 @@
 #include <stdint.h>
 #include <time.h>
 
+/* The next of a series; *state, which it changes, is never 0. */
+uint32_t http_backoff_random(uint32_t *state);
+
 /*
  * Before the attempt after so many (from 1 on): `first_ms`, doubled each time, at most `most_ms`,
  * and of that between half and all, by `random`.

@@ -12,6 +12,7 @@
 #include "config.h"
 #include "counters.h"
 #include "gateway.h"
+#include "indexes.h"
 #include "lane.h"
 #include "program/check_line.h"
 #include "program/log.h"
@@ -62,6 +63,7 @@ typedef struct Threads
 	Lanes *lanes;
 	Prover *prover;
 	Waiting *waiting;
+	Indexes *indexes; /* NULL: none are wanted */
 } Threads;
 
 static bool is_running(const void *argument)
@@ -69,7 +71,7 @@ static bool is_running(const void *argument)
 	const Threads *threads = argument;
 
 	return lanes_running(threads->lanes) > 0 || prover_running(threads->prover) ||
-		   waiting_running(threads->waiting);
+		   waiting_running(threads->waiting) || indexes_running(threads->indexes);
 }
 
 /* Waits until the threads have ended; ends the program if they may not be waited for. */
@@ -112,12 +114,16 @@ static int run(const Config *config, const BrokerUrl *url)
 	threads.waiting = waiting_start(config, &error);
 	if (threads.waiting == NULL)
 		log_line(LOG_WARNING, "nobody will be told of waits", {"reason", error.text, 0});
+	if (*config->indexes != '\0' && (threads.indexes = indexes_start(config, &error)) == NULL)
+		log_line(LOG_WARNING, "no indexes will be created", {"reason", error.text, 0});
 	log_line(LOG_INFO, "started", {"version", CAMPAIGN_VERSION, 0});
 	program_wait_for_stop(signals, counters_show, log_is_terminal() ? PROGRESS_MS : -1);
 	wait_for_threads(&threads, signals);
 	prover_finish(threads.prover);
 	waiting_finish(threads.waiting);
 	if (!lanes_finish(threads.lanes, &error))
+		code = error.code == ERROR_CONFIG ? EXIT_CONFIG : EXIT_FAILED;
+	if (!indexes_finish(threads.indexes, &error))
 		code = error.code == ERROR_CONFIG ? EXIT_CONFIG : EXIT_FAILED;
 	log_line(LOG_INFO, "stopped", {"documents", NULL, counters.documents},
 			 {"campaigns", NULL, counters.campaigns}, {"dead_letters", NULL, counters.dead});
@@ -170,7 +176,7 @@ static int start(SettingsAction action, Config *config)
 	forget_mongoc_counters();
 	if (*config->unknown != '\0')
 		warn_unknown(config->unknown);
-	if (!check_urls(config, &url, &error) ||
+	if (!check_urls(config, &url, &error) || !indexes_check_setting(config->indexes, &error) ||
 		!gateway_check(gateway_at(config->gateway), &config->gateways,
 					   config->in_doubt == IN_DOUBT_RESEND, &error))
 		fprintf(stderr, "campaign-consumer: %s\n", error.text);

@@ -12,6 +12,7 @@
 
 #include "admit.h"
 #include "halt.h"
+#include "outage.h"
 #include "program/clock.h"
 #include "program/log.h"
 #include "program/sometimes.h"
@@ -123,6 +124,7 @@ static void idle(Pipeline *pipeline)
 	send_idle(pipeline);
 	deadletter_disconnect(pipeline->dead);
 	admit_log_suppressed(pipeline);
+	receive_look(pipeline->receive);
 }
 
 /* How long to wait for the next delivery, in milliseconds. */
@@ -263,6 +265,8 @@ static Outcome open_all(Pipeline *pipeline)
 {
 	Outcome outcome = leave_alone(pipeline);
 
+	if (outcome == OUTCOME_OK)
+		outcome = outage_wait(pipeline);
 	while (outcome == OUTCOME_OK)
 	{
 		outcome = try_all(pipeline);

@@ -16,36 +16,13 @@
 #include "program/log.h"
 #include "program/sometimes.h"
 #include "program/stop.h"
-
-#define CHANNEL 1
+#include "receive_state.h"
 
 /*
  * A queue that was deleted is not declared at once: RabbitMQ says so before it has taken it away,
  * and one that comes between has a consumer and messages, and delivers none (seen with 3.10).
  */
 #define GONE_WAIT_MS 1000
-
-/* What the next frame of the channel has to be. */
-typedef enum Expected
-{
-	EXPECT_METHOD,
-	EXPECT_HEADER,
-	EXPECT_BODY,
-	EXPECT_RELEASE /* a whole delivery is handed out */
-} Expected;
-
-struct Receive
-{
-	const Config *config;
-	const BrokerUrl *url;
-	const char *queue;
-	amqp_connection_state_t connection;
-	Expected expected;
-	Delivery delivery;
-	bool gone;		  /* the queue was deleted */
-	uint64_t arrived; /* bytes of the body, also of those not kept */
-	char body[MESSAGE_BODY_MAX];
-};
 
 Receive *receive_new(const Config *config, const BrokerUrl *url, const char *queue)
 {
@@ -56,10 +33,11 @@ Receive *receive_new(const Config *config, const BrokerUrl *url, const char *que
 	receive->config = config;
 	receive->url = url;
 	receive->queue = queue;
+	receive->single = strcmp(queue, MESSAGE_QUEUE_PARALLEL) != 0;
 	return receive;
 }
 
-static void drop(Receive *receive)
+void receive_drop(Receive *receive)
 {
 	broker_close(receive->connection, false);
 	receive->connection = NULL;
@@ -100,14 +78,14 @@ void receive_close(Receive *receive)
 {
 	if (receive->connection != NULL)
 		say_goodbye(receive);
-	drop(receive);
+	receive_drop(receive);
 }
 
 void receive_free(Receive *receive)
 {
 	if (receive == NULL)
 		return;
-	drop(receive);
+	receive_drop(receive);
 	free(receive);
 }
 
@@ -128,25 +106,6 @@ static void warn_of_limit(const char *without)
 				 {"queue", without, 0});
 }
 
-static bool consume(Receive *receive, Error *error)
-{
-	amqp_connection_state_t connection = receive->connection;
-	const Config *config = receive->config;
-	int prefetch = config->prefetch;
-	char what[MESSAGE_QUEUE_NAME_MAX + 32];
-
-	/* What waits here for a sender could be sent by another one. */
-	if (gateway_at(config->gateway)->sends && prefetch > config->gateways.in_flight)
-		prefetch = config->gateways.in_flight;
-	snprintf(what, sizeof(what), "cannot consume %s", receive->queue);
-	if (amqp_basic_qos(connection, CHANNEL, 0, (uint16_t) prefetch, false) == NULL)
-		return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
-	if (amqp_basic_consume(connection, CHANNEL, amqp_cstring_bytes(receive->queue),
-						   amqp_empty_bytes, false, false, false, amqp_empty_table) == NULL)
-		return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
-	return true;
-}
-
 bool receive_open(Receive *receive, Error *error)
 {
 	char name[MESSAGE_QUEUE_NAME_MAX + 32];
@@ -156,7 +115,7 @@ bool receive_open(Receive *receive, Error *error)
 							 .heartbeat = receive->config->heartbeat_s,
 							 .timeout_ms = receive->config->timeout_s * 1000};
 
-	drop(receive);
+	receive_drop(receive);
 	if (receive->gone && !stop_wait(GONE_WAIT_MS))
 		return error_set(error, ERROR_UNREACHABLE, "%s: stopped", receive->queue);
 	receive->gone = false;
@@ -169,25 +128,17 @@ bool receive_open(Receive *receive, Error *error)
 		return false;
 	if (!broker_declare(receive->connection, stop_requested, without, error))
 	{
-		drop(receive);
+		receive_drop(receive);
 		return false;
 	}
 	warn_of_limit(without);
 	return true;
 }
 
-bool receive_subscribe(Receive *receive, Error *error)
-{
-	if (consume(receive, error))
-		return true;
-	drop(receive);
-	return false;
-}
-
 static ReceiveStatus lost(Receive *receive, Error *error, const char *text)
 {
 	error_set(error, ERROR_UNREACHABLE, "%s: %s", receive->queue, text);
-	drop(receive);
+	receive_drop(receive);
 	return RECEIVE_LOST;
 }
 
@@ -196,6 +147,28 @@ static const char *close_text(const amqp_bytes_t text, char *out, size_t size)
 	snprintf(out, size, "the broker closed: %.*s", (int) (text.len < 300 ? text.len : 300),
 			 (const char *) text.bytes);
 	return out;
+}
+
+void receive_look(Receive *receive)
+{
+	amqp_queue_declare_t question = {.queue = amqp_cstring_bytes(receive->queue), .passive = 1};
+
+	/* Nobody waits for the answer, and a failure shows with the next use. */
+	if (receive->connection != NULL && silence_asks(&receive->silence, clock_ms()))
+		(void) amqp_send_method(receive->connection, RECEIVE_CHANNEL, AMQP_QUEUE_DECLARE_METHOD,
+								&question);
+}
+
+/* What the broker says to the question of receive_look(). */
+static ReceiveStatus take_answer(Receive *receive, const amqp_queue_declare_ok_t *answer,
+								 Error *error)
+{
+	bool shared = receive->single && answer->consumer_count > 1;
+
+	if (!silence_heard(&receive->silence, answer->message_count, shared, clock_ms()))
+		return RECEIVE_NOTHING;
+	SOMETIMES("consumer.silent_subscription");
+	return lost(receive, error, "messages are ready, and the subscription delivers none");
 }
 
 /* A method: a delivery begins, or the broker ends something. */
@@ -209,7 +182,10 @@ static ReceiveStatus take_method(Receive *receive, const amqp_method_t *method, 
 			memset(&receive->delivery, 0, sizeof(receive->delivery));
 			receive->delivery.tag = ((const amqp_basic_deliver_t *) method->decoded)->delivery_tag;
 			receive->expected = EXPECT_HEADER;
+			silence_delivered(&receive->silence, clock_ms());
 			return RECEIVE_NOTHING;
+		case AMQP_QUEUE_DECLARE_OK_METHOD:
+			return take_answer(receive, method->decoded, error);
 		case AMQP_BASIC_CANCEL_METHOD:
 			SOMETIMES("consumer.queue_gone");
 			receive->gone = true;
@@ -318,7 +294,7 @@ void receive_done(Receive *receive)
 
 bool receive_ack(Receive *receive, uint64_t tag, Error *error)
 {
-	int result = amqp_basic_ack(receive->connection, CHANNEL, tag, true);
+	int result = amqp_basic_ack(receive->connection, RECEIVE_CHANNEL, tag, true);
 
 	if (result == AMQP_STATUS_OK)
 		return true;

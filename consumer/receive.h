@@ -15,18 +15,9 @@
 #include "contract/broker.h"
 #include "contract/error.h"
 #include "contract/message.h"
+#include "delivery.h"
 
 typedef struct Receive Receive;
-
-/* Valid until receive_done(). */
-typedef struct Delivery
-{
-	uint64_t tag;
-	const amqp_basic_properties_t *properties;
-	const char *body;
-	size_t length;	  /* of what is in `body`: at most MESSAGE_BODY_MAX */
-	uint64_t claimed; /* of what was sent; more than `length`: the rest is gone */
-} Delivery;
 
 typedef enum ReceiveStatus
 {
@@ -45,6 +36,12 @@ bool receive_open(Receive *receive, Error *error);
 /* Asks for the deliveries of the queue. The connection is dropped on failure. */
 bool receive_subscribe(Receive *receive, Error *error);
 
+/*
+ * As many bodies may be in hand from now on, about: not fewer than at first, not more than the
+ * setting says. For competing consumers only. The connection is dropped on failure.
+ */
+bool receive_fit(Receive *receive, int bodies, Error *error);
+
 /* True from receive_open() until the connection is lost or closed. */
 bool receive_is_open(const Receive *receive);
 
@@ -53,6 +50,12 @@ void receive_close(Receive *receive);
 
 /* The next delivery; waits for it up to `wait_ms` or until a stop is requested. */
 ReceiveStatus receive_next(Receive *receive, int wait_ms, Delivery *delivery, Error *error);
+
+/*
+ * Nothing is in hand, and nothing has come for a while: looks whether the subscription still
+ * delivers, without waiting. If it does not, receive_next() is RECEIVE_LOST.
+ */
+void receive_look(Receive *receive);
 
 /* The delivery is used up: its memory goes. */
 void receive_done(Receive *receive);

@@ -16,6 +16,7 @@
 #include "doubt.h"
 #include "fate.h"
 #include "halt.h"
+#include "outage.h"
 #include "program/clock.h"
 #include "program/log.h"
 #include "program/sometimes.h"
@@ -282,6 +283,11 @@ static void look_around(Pipeline *pipeline, Delivering *delivering)
 		SOMETIMES("consumer.session_lost_while_sending");
 		end(delivering, OUTCOME_RELEASE);
 	}
+	else if (!delivering->over && outage_holds(pipeline))
+	{
+		sending->held_back = true;
+		end(delivering, OUTCOME_RELEASE);
+	}
 	/* What waits in the gateway is not begun either: of the other campaigns, it is begun again. */
 	if (!delivering->over && halted_ranges(pipeline) > halted && sending->gateway->settle != NULL)
 	{
@@ -329,7 +335,21 @@ static void fit_chunk(Pipeline *pipeline, int64_t took_ms)
 		fitting = 2 * (int64_t) pipeline->chunk->capacity;
 	if (fitting < least)
 		fitting = least;
+	if (sending->away_ms != 0)
+		fitting = 1;
 	pipeline->chunk->capacity = (int) (fitting < sending->most ? fitting : sending->most);
+}
+
+/* As many bodies as the next chunk needs: what waits here beyond that, another one could send. */
+static void fit_bodies(Pipeline *pipeline)
+{
+	const Chunk *chunk = pipeline->chunk;
+	int of_body = chunk->count / (pipeline->deliveries > 0 ? pipeline->deliveries : 1);
+	Error error = {0};
+
+	if (of_body > 0 &&
+		!receive_fit(pipeline->receive, (chunk->capacity + of_body - 1) / of_body, &error))
+		settle_broker_lost(pipeline, &error);
 }
 
 Outcome send_chunk(Pipeline *pipeline)
@@ -339,6 +359,7 @@ Outcome send_chunk(Pipeline *pipeline)
 	Outcome outcome;
 	Outcome written;
 
+	pipeline->sending->held_back = false;
 	mark_own(pipeline);
 	outcome = looked = doubt_settle(pipeline);
 	if (outcome == OUTCOME_OK)
@@ -348,7 +369,10 @@ Outcome send_chunk(Pipeline *pipeline)
 	written = fate_write(pipeline);
 	if (written != OUTCOME_OK)
 		return written;
+	outage_look(pipeline);
 	fit_chunk(pipeline, clock_ms() - begun_ms);
+	if (outcome == OUTCOME_OK)
+		fit_bodies(pipeline);
 	/* Stopped before it was known what others have of it: then none of it may be reported. */
 	if (outcome == OUTCOME_STOP && looked == OUTCOME_OK)
 		pipeline->chunk->tag = 0;

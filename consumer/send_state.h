@@ -44,6 +44,8 @@ typedef struct Sending
 	bool ending;	  /* the session ends after this chunk, and its claims with it */
 	bool holding;	  /* PostgreSQL thinks that the lane holds something */
 	int64_t halt_ms;  /* when PostgreSQL was last asked who is halted */
+	int64_t away_ms;  /* since when the provider takes nothing; 0: it does. outage.c's */
+	bool held_back;	  /* the chunk was given back because the provider takes nothing */
 	char claimer[CLAIM_SENDER_LENGTH + 1]; /* the session that has made the claim */
 	char claim[CLAIM_LENGTH + 1];
 } Sending;

@@ -21,6 +21,8 @@ static const PgStatement HOLD = {"sender_hold",
 								 "$4::int8[], $5::int8[])",
 								 5};
 static const PgStatement LIVING = {"sender_living", "SELECT campaign.sender_living($1::text[])", 1};
+static const PgStatement AWAY = {"sender_away", "SELECT campaign.sender_away($1::text, $2::int8)",
+								 2};
 static const PgStatement FATES = {
 	"report_fates",
 	"SELECT campaign_id, class, total, failed_count FROM campaign.report_fates("
@@ -87,7 +89,8 @@ static bool opened(PgConnection *postgres, void *argument, Error *error)
 						 "a sender needs a session of its own, and DATABASE_URL goes through a "
 						 "pooler in transaction mode");
 	if (!pgconn_prepare(postgres, &BEGIN, error) || !pgconn_prepare(postgres, &HOLD, error) ||
-		!pgconn_prepare(postgres, &LIVING, error) || !pgconn_send(postgres, &BEGIN, values, error))
+		!pgconn_prepare(postgres, &LIVING, error) || !pgconn_prepare(postgres, &AWAY, error) ||
+		!pgconn_send(postgres, &BEGIN, values, error))
 		return false;
 	result = pgconn_result(postgres, BEGIN.name, error);
 	if (result == NULL)
@@ -250,6 +253,18 @@ bool sender_living(Sender *sender, const char (*ids)[CLAIM_SENDER_LENGTH + 1], i
 			living[i] |= strcmp(ids[i], PQgetvalue(result, row, 0)) == 0;
 	}
 	free(text);
+	PQclear(result);
+	return result != NULL;
+}
+
+bool sender_away(Sender *sender, int64_t away_ms, Error *error)
+{
+	char digits[DIGITS];
+	const char *values[] = {sender->id, away_ms < 0 ? NULL : digits};
+	PGresult *result;
+
+	snprintf(digits, sizeof(digits), "%" PRId64, away_ms);
+	result = report_query(sender->report, &AWAY, values, error);
 	PQclear(result);
 	return result != NULL;
 }

@@ -35,6 +35,9 @@ bool sender_hold(Sender *sender, const Chunk *chunk, uint8_t *decided, Error *er
 bool sender_living(Sender *sender, const char (*ids)[CLAIM_SENDER_LENGTH + 1], int count,
 				   bool *living, Error *error);
 
+/* Tells for how long the provider has taken nothing, in milliseconds; -1: it does. */
+bool sender_away(Sender *sender, int64_t away_ms, Error *error);
+
 /* What the next report says besides the ranges; `fates`: JSON, an object with the
  * array "fates", copied. False: no memory. */
 bool sender_fates(Sender *sender, const char *fates, int64_t processed, int64_t failed,

@@ -8,6 +8,7 @@
 #include "counters.h"
 #include "look.h"
 #include "mark.h"
+#include "outage.h"
 #include "program/log.h"
 #include "program/sometimes.h"
 #include "program/stop.h"
@@ -38,7 +39,8 @@ void settle_release(Pipeline *pipeline)
 	chunk_reset(pipeline->chunk);
 	mark_forget(pipeline);
 	report_disconnect(pipeline->report);
-	pipeline->fruitless++;
+	/* A provider that takes nothing is waited for otherwise. */
+	pipeline->fruitless += !outage_released(pipeline);
 	pipeline->pending.active = false;
 	log_line(LOG_INFO, "gave the queue back", {"queue", pipeline->queue, 0});
 }

@@ -136,7 +136,8 @@ BEGIN
                    WHERE a.datname = current_database() AND a.backend_type = 'campaign worker') THEN
         RETURN ROW('worker', 'worker', 'no campaign worker is running, nothing has moved for', quiet_since, NULL)::campaign.troubles;
     END IF;
-    SELECT t.* INTO found_trouble FROM campaign.troubles t
+    SELECT t.* INTO found_trouble
+    FROM (SELECT * FROM campaign.troubles UNION ALL SELECT * FROM campaign.sender_troubles(stuck_trouble.queue)) AS t
     WHERE t.place = 'worker' AND t.subject IN ('RabbitMQ', queue)
        OR t.place = stuck_trouble.queue AND t.told_at > clock_timestamp() - repeated
     ORDER BY CASE WHEN t.place = 'worker' AND t.subject = 'RabbitMQ' THEN 1 WHEN t.place = 'worker' THEN 3 ELSE 2 END,

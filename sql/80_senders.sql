@@ -22,7 +22,8 @@ CREATE TABLE campaign.senders (
     held_lasts bigint[] NOT NULL DEFAULT '{}',
     processed bigint NOT NULL DEFAULT 0,
     failed bigint NOT NULL DEFAULT 0,
-    sending_us bigint NOT NULL DEFAULT 0
+    sending_us bigint NOT NULL DEFAULT 0,
+    away_since timestamptz
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE campaign.senders IS 'Sessions of senders: who they are, what they hold, what they have done. Never deleted.';
 COMMENT ON COLUMN campaign.senders.id IS 'cuid2; what it has claimed in MongoDB says so.';
@@ -44,6 +45,7 @@ COMMENT ON COLUMN campaign.senders.held_lasts IS 'Last seqs of the ranges.';
 COMMENT ON COLUMN campaign.senders.processed IS 'How many messages it has finished.';
 COMMENT ON COLUMN campaign.senders.failed IS 'How many of them failed.';
 COMMENT ON COLUMN campaign.senders.sending_us IS 'Microseconds they took together, sending alone.';
+COMMENT ON COLUMN campaign.senders.away_since IS 'Since when its provider has taken nothing; NULL: it does.';
 CREATE INDEX senders_open_index ON campaign.senders (id) WHERE ended_at IS NULL;
 ALTER TABLE campaign.senders ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.senders', '');
@@ -117,6 +119,36 @@ $$;
 COMMENT ON FUNCTION campaign.sender_hold(text, text[], text[], bigint[], bigint[]) IS
 'Records what this sender is about to claim, instead of what it held before. Returns those parts of it whose fate was reported before: they may not be sent again, even if MongoDB has lost them. An error if the session is another one.';
 
+CREATE FUNCTION campaign.sender_away(sender_id text, away_ms bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE campaign.senders s
+    SET away_since = CASE WHEN away_ms IS NOT NULL THEN
+            clock_timestamp() - greatest(away_ms, 0) * interval '1 millisecond' END,
+        held_campaigns = '{}', held_classes = '{}', held_firsts = '{}', held_lasts = '{}'
+    WHERE s.id = sender_away.sender_id AND s.pid = pg_backend_pid() AND s.ended_at IS NULL
+      AND s.session_started_at = campaign.job_session_started_at();
+END
+$$;
+COMMENT ON FUNCTION campaign.sender_away(text, bigint) IS
+'The provider of this sender has taken nothing for so many milliseconds, or with NULL it takes messages again. The sender holds nothing. It counts as long as the session lives.';
+
+CREATE FUNCTION campaign.sender_troubles(queue text) RETURNS SETOF campaign.troubles
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN QUERY
+    SELECT s.queue, 'provider'::text, 'the SMS provider has taken nothing for'::text, s.away_since, clock_timestamp()
+    FROM campaign.senders s
+    WHERE s.queue = sender_troubles.queue AND s.ended_at IS NULL AND s.away_since IS NOT NULL
+      AND campaign.sender_lives(s);
+END
+$$;
+COMMENT ON FUNCTION campaign.sender_troubles(text) IS 'The senders of a queue whose provider takes nothing.';
+
 CREATE FUNCTION campaign.sender_living(sender_ids text[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -165,7 +197,7 @@ COMMENT ON FUNCTION campaign.sending_count(campaign.progress) IS
 CREATE FUNCTION @extschema@.campaign_senders()
 RETURNS TABLE (instance text, name text, gateway text, settings jsonb, host text, alive boolean,
     started_at timestamptz, ended_at timestamptz, reported_at timestamptz, held bigint, processed bigint,
-    failed bigint, mean_ms numeric)
+    failed bigint, mean_ms numeric, away_since timestamptz)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -177,7 +209,8 @@ BEGIN
         CASE WHEN bool_and(s.ended_at IS NOT NULL) THEN max(s.ended_at) END, max(s.reported_at),
         coalesce(sum(h.held) FILTER (WHERE campaign.sender_lives(s)), 0)::bigint,
         sum(s.processed)::bigint, sum(s.failed)::bigint,
-        round(sum(s.sending_us) / nullif(sum(s.processed), 0) / 1000, 1)
+        round(sum(s.sending_us) / nullif(sum(s.processed), 0) / 1000, 1),
+        min(s.away_since) FILTER (WHERE campaign.sender_lives(s))
     FROM campaign.senders s
     LEFT JOIN LATERAL (
         SELECT sum(r.last_seq - r.first_seq + 1 - campaign.stored_count(
@@ -191,4 +224,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_senders() IS
-'Every sender that there is or was, oldest first: its settings, whether it lives (its sessions do), how many messages it holds, has processed and failed, and the mean time of sending one.';
+'Every sender that there is or was, oldest first: its settings, whether it lives (its sessions do), how many messages it holds, has processed and failed, the mean time of sending one, and since when its provider takes nothing, if so.';

@@ -156,6 +156,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.sender_begin(text, text, text, jsonb, text, text),
     campaign.sender_hold(text, text[], text[], bigint[], bigint[]),
     campaign.sender_living(text[]),
+    campaign.sender_away(text, bigint),
     campaign.report_gap(text, text, bigint),
     campaign.report_waiting(text, text, bigint),
     campaign.report_conflict(text, text, bigint, text),

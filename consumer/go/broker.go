@@ -98,6 +98,14 @@ func (b *Broker) consume(queue string, prefetch int) (<-chan amqp.Delivery, erro
 	return channel.Consume(queue, "", false, false, false, false, nil)
 }
 
+// waits says whether messages of a queue wait for its only consumer.
+func (b *Broker) waits(queue string) (bool, error) {
+	b.one.Lock()
+	defer b.one.Unlock()
+	found, err := b.letters.QueueDeclarePassive(queue, true, false, false, false, nil)
+	return found.Messages > 0 && found.Consumers == 1, err
+}
+
 // bury publishes a dead letter and waits for its confirm.
 func (b *Broker) bury(ctx context.Context, queue, reason string, letter amqp.Publishing) error {
 	headers := amqp.Table{"reason": oneLine(reason), "queue": queue}

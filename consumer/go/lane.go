@@ -17,6 +17,8 @@ const (
 	stepTimeout    = time.Minute            // for all that is done with a chunk
 	trust          = 2 * time.Second        // in what is known of a campaign
 	haltTrust      = 250 * time.Millisecond // in its not being halted
+	lookEvery      = time.Second            // at a queue of which nothing comes
+	looksSilent    = 4                      // in a row that find messages: the subscription is silent
 )
 
 // Campaign is what a lane knows of a campaign.
@@ -66,6 +68,8 @@ func (l *Lane) run(stop, work context.Context) error {
 	if err != nil {
 		return err
 	}
+	looks, quiet := 0, time.NewTicker(lookEvery)
+	defer quiet.Stop()
 	for {
 		select {
 		case <-stop.Done():
@@ -78,6 +82,19 @@ func (l *Lane) run(stop, work context.Context) error {
 			}
 			if err := l.chunk(work, one, deliveries); err != nil {
 				return err
+			}
+			looks = 0
+			quiet.Reset(lookEvery)
+		case <-quiet.C:
+			waits, err := l.broker.waits(l.queue)
+			if err != nil {
+				return err
+			}
+			if looks++; !waits {
+				looks = 0
+			}
+			if looks >= looksSilent {
+				return errors.New(l.queue + ": messages wait, and the subscription delivers none")
 			}
 		}
 	}

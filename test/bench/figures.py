@@ -9,6 +9,7 @@ import time
 import campaigns
 import consumers
 import gateway
+import indexes
 import jobs
 import life
 import pause
@@ -52,9 +53,11 @@ def check_same_documents(stack, campaign_id):
         raise Unmeasured(f"documents differ: {product} and {ceiling}")
 
 
-def run_campaign(stack, count, memory=None, make=campaigns.make):
-    """Rate of one campaign from dispatch to `sent`, into a collection that was emptied."""
+def run_campaign(stack, count, memory=None, make=campaigns.make, index=()):
+    """Rate of one campaign from dispatch to `sent`, into a collection that was emptied, with these indexes."""
     stack.fresh_collection("messages")
+    for field in index:
+        stack.mongo["messages"].create_index(field)
     campaign_id = make(stack, count)
     before = campaigns.notice_loss(stack, campaign_id)
     stack.settle()
@@ -349,6 +352,10 @@ def in_other_languages(stack, count, rounds):
     yield from consumers.measure(stack, count, rounds, run_campaign, WARM_UP)
 
 
+def with_indexes(stack, count, rounds):
+    yield from indexes.measure(stack, count, rounds, run_campaign)
+
+
 ALL = {
     "import": importing,
     "import-table": importing_table,
@@ -371,6 +378,7 @@ ALL = {
     "pause": pause.latency,
     "sign-ups": signup.latency,
     "mail-snapshot": signup.mail_snapshot,
+    "indexes": with_indexes,
     "texts": texts.measure,
     "suppression": suppression.measure,
     "gateway": gateway.measure,

@@ -3,6 +3,7 @@ recipient's fate.
 """
 import collections
 import json
+import threading
 import time
 
 import pytest
@@ -151,6 +152,45 @@ def test_unknown_ends_too(stack, no_store, tmp_path):
             wait_for_status(stack, campaign_id, "sent")
         assert counts(stack, campaign_id)["unknown"] == 4
         assert {provider.count(one["identifier"]) for one in documents_of(stack, campaign_id)} == {3}
+
+
+def away_since(stack):
+    return stack.one("SELECT count(away_since) FROM campaign_senders() WHERE alive")
+
+
+def test_a_provider_that_is_away_fails_nobody(stack, no_store, tmp_path):
+    """R5.3: what was claimed and not sent is given back, single messages are tried, and when the provider is there
+    again all are sent, once, in order. The first of each would have failed after a tenth of a second.
+    """
+    there = threading.Event()
+    taken = []
+
+    def respond(request, _nth):
+        if not there.is_set():
+            return Answer(503)
+        taken.append(request.headers["idempotency-key"])
+        return SENT
+
+    with Provider(respond) as provider, \
+            Consumer(settings(stack, write_template(tmp_path, provider.url), CAMPAIGN_IN_FLIGHT="1")) as consumer:
+        ids = [campaigns.send(stack, make_numbers(12, seed=seed), ordered=ordered)
+               for seed, ordered in ((37, True), (38, False))]
+        wait_until("both lanes hold back", lambda: len(consumer.lines("the provider takes nothing")) == 2)
+        wait_until("PostgreSQL knows", lambda: away_since(stack) == 1)
+        assert stack.messages.count_documents({"campaign_id": {"$in": ids}, "status": "failed"}) == 0
+        before = len(provider.requests)
+        provider.wait_for_requests(before + 1)
+        there.set()
+        for campaign_id in ids:
+            wait_for_status(stack, campaign_id, "sent")
+            assert counts(stack, campaign_id)["sent"] == 12
+            keys = [one["identifier"] for one in documents_of(stack, campaign_id)]
+            assert collections.Counter(taken).keys() >= set(keys)
+        assert len(taken) == len(set(taken)) == 24
+        wait_until("it is over", lambda: len(consumer.lines("the provider takes messages again")) == 2)
+        wait_until("PostgreSQL knows that, too", lambda: away_since(stack) == 0)
+    ordered = [one["identifier"] for one in documents_of(stack, ids[0])]
+    assert [one for one in taken if one in ordered] == ordered
 
 
 def test_cancel_while_the_provider_wants_a_pause(stack, no_store, tmp_path):

@@ -262,6 +262,59 @@ def test_lost_answer_to_a_claim(stack):
         assert_begun_once(only, 20)
 
 
+def test_a_fast_sender_takes_more_bodies(stack):
+    """R1.2: as many as it needs for a second, so that it does not wait for each; once each, whatever it subscribes to
+    meanwhile."""
+    with stack.settings(campaign__batch_size="5", campaign__publish_ahead="10s"), \
+            sender(stack, CAMPAIGN_MEAN="5", CAMPAIGN_IN_FLIGHT="1", CAMPAIGN_LOG_LEVEL="debug") as only:
+        campaign_id = campaigns.send(stack, make_numbers(COUNT, seed=14), ordered=False)
+        wait_for_status(stack, campaign_id, "sent")
+        assert assert_fates_agree(stack, campaign_id, COUNT)["sent"] == COUNT
+        assert_begun_once(only, COUNT)
+        assert max(line["bodies"] for line in only.lines("takes other bodies at a time")) > 4
+
+
+def test_stop_while_it_claims(stack):
+    """R1.4 R5.3: a stop comes while an insert is under way, whose answer is lost: what is there was begun by nobody, and
+    is taken away again."""
+    with proxied(stack) as (first, proxy):
+        first.wait_for_line("registered as a sender")
+
+        def stop():
+            first.process.terminate()
+            first.wait_for_line("stopping")
+
+        proxy.swallow_answer(b"sending", before=stop)
+        campaign_id = campaigns.send(stack, make_numbers(20, seed=12))
+        assert first.process.wait(30) == 0
+        assert proxy.swallowed()
+        assert_begun_once(first, 0)
+    assert campaigns.count_documents(stack, campaign_id) == 0
+    with sender(stack):
+        wait_for_status(stack, campaign_id, "sent")
+        assert assert_fates_agree(stack, campaign_id, 20)["sent"] == 20
+
+
+def test_long_words_of_a_provider_are_cut_between_characters(stack):
+    """R5.3: a result that another program has written at length is reported, not tried for ever."""
+    with campaigns.capture(stack) as take, sender(stack, CAMPAIGN_FAILURE_RATE="1") as first:
+        campaign_id = campaigns.send(stack, make_numbers(2, seed=13))
+        wait_for_status(stack, campaign_id, "failed")
+        messages = take()
+        assert first.terminate() == 0
+    # As if its sender had died before it reported.
+    stack.messages.update_many({"campaign_id": campaign_id}, {"$set": {"error.text": "x" + "é" * 200}})
+    stack.sql("DELETE FROM campaign.fates WHERE campaign_id = %s", campaign_id)
+    stack.sql("UPDATE campaign.progress SET stored = '{}', decided = '{}', failed = '{}' WHERE campaign_id = %s", campaign_id)
+    stack.sql("UPDATE campaign.campaigns SET status = 'published' WHERE id = %s", campaign_id)
+    campaigns.publish(stack, messages)
+    with sender(stack) as second:
+        wait_for_status(stack, campaign_id, "failed")
+        assert second.process.poll() is None
+    texts = stack.sql("SELECT text FROM campaign.fates WHERE campaign_id = %s", campaign_id)
+    assert texts == [("x" + "é" * 99,)] * 2
+
+
 def test_results_wait_for_mongodb(stack):
     """R5.3: what has ended while MongoDB was away is written down later, and does not become unknown."""
     with proxied(stack, CAMPAIGN_MEAN="4000") as (only, proxy):

@@ -3,7 +3,7 @@
  * inside the body, and what it takes fits the limits of the contract (R0.20); attributes become
  * BSON that the driver's library finds whole, and JSON again (R3.1).
  *
- * links: consumer/decode.c consumer/attributes.c consumer/json.c lib/contract/attributes.c lib/contract/message.c lib/contract/error.c lib/contract/utf8.c libcrypto
+ * links: consumer/decode.c consumer/attributes.c consumer/json.c consumer/json_string.c lib/contract/attributes.c lib/contract/message.c lib/contract/error.c lib/contract/utf8.c libcrypto
  * links: consumer/attributes_text.c libbson-1.0
  */
 #include <stdint.h>

@@ -6,7 +6,7 @@
  * links: consumer/http_answer.c consumer/http_attribute.c consumer/http_fill.c
  * links: consumer/http_reader.c consumer/http_request_form.c consumer/http_rules.c
  * links: consumer/http_secrets.c consumer/http_template.c consumer/http_template_load.c
- * links: consumer/json.c lib/contract/error.c lib/contract/utf8.c libcrypto
+ * links: consumer/json.c consumer/json_string.c lib/contract/error.c lib/contract/utf8.c libcrypto
  */
 #include <stdint.h>
 #include <stdio.h>

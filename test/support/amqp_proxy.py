@@ -1,5 +1,5 @@
-"""amqp_proxy.py - stands between the worker and the real broker, counts what passes and delays it:
-confirms that are held back, a broker that does not read.
+"""amqp_proxy.py - stands between worker or consumer and the real broker, counts what passes and delays
+it: confirms that are held back, a broker that does not read, deliveries that do not arrive.
 
 Must never invent a frame: what it lets through is what the other side said, a confirm of several
 batches at most in two parts.
@@ -11,10 +11,12 @@ import threading
 from urllib.parse import urlsplit
 
 METHOD_FRAME = 1
+HEADER_FRAME = 2
 PROTOCOL_HEADER_LENGTH = 8
 FRAME_OVERHEAD = 8
 QUEUE_DECLARE = (50, 10)
 BASIC_PUBLISH = (60, 40)
+BASIC_DELIVER = (60, 60)
 BASIC_ACK = (60, 80)
 NO_LIMIT = 2 ** 63
 
@@ -38,6 +40,7 @@ class AmqpProxy:
         self.counts = {}                # (class, method) that the worker has sent: how often
         self.confirm_limit = NO_LIMIT   # confirms of later tags are held
         self.held = []                  # (channel, tag, multiple)
+        self.swallow = 0                # so many of the next deliveries do not arrive
         self.reading = threading.Event()
         self.reading.set()
         self.client = None              # the newest connection of the worker
@@ -112,10 +115,24 @@ class AmqpProxy:
                 self.counts[method] = self.counts.get(method, 0) + 1
             broker.sendall(frame)
 
+    def swallow_deliveries(self, count):
+        """The next deliveries do not arrive: the broker waits for their acks."""
+        with self.lock:
+            self.swallow = count
+
+    def _swallows(self, frame):
+        """Whether a delivery begins that is not to arrive."""
+        if method_of(frame) != BASIC_DELIVER or self.swallow == 0:
+            return False
+        self.swallow -= 1
+        return True
+
     def _downstream(self, broker, client):
         while frame := receive_frame(broker):
             with self.lock:
-                if method_of(frame) == BASIC_ACK:
+                if self._swallows(frame):
+                    receive_content(broker)
+                elif method_of(frame) == BASIC_ACK:
                     channel, = struct.unpack_from(">H", frame, 1)
                     tag, multiple = struct.unpack_from(">QB", frame, 11)
                     self._confirm(channel, tag, bool(multiple))
@@ -141,6 +158,15 @@ def receive_frame(connection, allowed=None):
     if allowed is not None:
         allowed.wait()
     return head + receive(connection, struct.unpack(">BHI", head)[2] + 1)
+
+
+def receive_content(connection):
+    """Header and body of a delivery, whose frames follow each other on a connection with one channel."""
+    header = receive_frame(connection)
+    assert header[0] == HEADER_FRAME
+    left, = struct.unpack_from(">Q", header, 11)
+    while left > 0:
+        left -= len(receive_frame(connection)) - FRAME_OVERHEAD
 
 
 @contextlib.contextmanager

@@ -32,6 +32,8 @@ PREFETCH = 32
 COMPARED = ("identifier", "phone_number", "message", "campaign_id", "attributes")
 TRUST_S = 2.0
 CONNECT_S = 3
+QUIET_S = 2.0  # without a message, before a queue is looked at
+SILENT_S = 3.0  # with messages that do not come, before it is subscribed to again
 REFUSALS = (11000, 121)  # a duplicate key, a validation rule
 COLLECTION_EXISTS = 48
 URLS = ("AMQP_URL", "MONGODB_URI", "DATABASE_URL")
@@ -103,6 +105,8 @@ class Session:
         self.waiting = collections.deque()
         self.campaigns = {}
         self.gaps = {}
+        self.heard = {}  # queue: when something came, or it was looked at
+        self.silent = {}  # queue: since when messages wait in it and do not come
         self.messages = self.dead = None
 
     def __enter__(self):
@@ -130,6 +134,21 @@ class Session:
             self.rabbit.process_data_events(time_limit=0.05)
             while self.waiting and not stop.is_set():
                 self.handle(self.waiting.popleft())
+            self.listen()
+
+    def listen(self):
+        """A subscription that delivers nothing while messages wait: starts over."""
+        now = time.monotonic()
+        for queue in PARTITIONS + [PARALLEL]:
+            if self.waiting or now - self.heard.setdefault(queue, now) < QUIET_S:
+                continue
+            self.heard[queue] = now
+            found = self.dead.queue_declare(queue, passive=True).method
+            # Another one may be the active one, and busy.
+            if found.message_count == 0 or found.consumer_count > 1 or self.waiting:
+                self.silent.pop(queue, None)
+            elif now - self.silent.setdefault(queue, now) >= SILENT_S:
+                raise ConnectionError(f"{queue} delivers nothing")
 
     def prepare_collection(self):
         database = self.mongo.get_default_database("campaign")
@@ -185,6 +204,8 @@ class Session:
         except Rejected as reason:
             self.bury(delivery.queue, delivery.properties, delivery.body[:BODY_MAX], str(reason))
         delivery.channel.basic_ack(delivery.tag)
+        self.heard[delivery.queue] = time.monotonic()
+        self.silent.pop(delivery.queue, None)
 
     def admit(self, queue, batch):
         """Stores and reports what there is to store; returns when the message may be acked."""

@@ -25,6 +25,7 @@ class Proxy:
         self._rate = None
         self.refused = threading.Event()    # somebody wanted to connect while it was cut
         self._word = None
+        self._before = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._listen, daemon=True).start()
@@ -57,10 +58,10 @@ class Proxy:
         """Passes on so many bytes a second of each connection."""
         self._rate = rate
 
-    def swallow_answer(self, word):
+    def swallow_answer(self, word, before=None):
         """The next request with these bytes reaches the server; its answer ends the connection instead of coming
-        back: nobody knows whether it was done."""
-        self._word = word
+        back: nobody knows whether it was done. `before` is called before the request goes on."""
+        self._word, self._before = word, before
 
     def swallowed(self):
         return self._word is None
@@ -116,6 +117,8 @@ class Proxy:
                 self._thawed.wait()
                 if source is client and self._word is not None and self._word in piece:
                     deaf, self._word = True, None
+                    if self._before is not None:
+                        self._before()
                 elif source is server and deaf:
                     return
                 if self._rate is not None:

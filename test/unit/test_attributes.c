@@ -1,7 +1,7 @@
 /*
  * test_attributes.c - attributes: what may travel, and that MongoDB gives back what came (R3.1).
  *
- * links: consumer/attributes.c consumer/attributes_text.c consumer/json.c lib/contract/attributes.c
+ * links: consumer/attributes.c consumer/attributes_text.c consumer/json.c consumer/json_string.c lib/contract/attributes.c
  * links: lib/contract/message.c lib/contract/error.c lib/contract/utf8.c libbson-1.0 libcrypto
  */
 #include <setjmp.h>

@@ -4,11 +4,12 @@
  *
  * links: consumer/gateway.c consumer/gateway_names.c consumer/gateway_simulate.c
  * links: consumer/gateway_random.c lib/program/clock.c lib/contract/error.c lib/contract/utf8.c -lm
- * links: consumer/gateway_http.c consumer/http_answer.c consumer/http_attribute.c
+ * links: consumer/breaker.c consumer/gateway_http.c consumer/http_answer.c
+ * links: consumer/http_attribute.c consumer/http_trouble.c
  * links: consumer/http_backoff.c consumer/http_fill.c consumer/http_outcome.c consumer/http_reader.c
  * links: consumer/http_request.c consumer/http_request_form.c consumer/http_rules.c
  * links: consumer/http_secrets.c consumer/http_template.c consumer/http_template_load.c
- * links: consumer/json.c libcurl libcrypto
+ * links: consumer/json.c consumer/json_string.c libcurl libcrypto
  */
 #include <setjmp.h>
 #include <stdarg.h>

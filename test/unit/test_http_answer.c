@@ -1,7 +1,7 @@
 /*
  * test_http_answer.c - what a provider's answer means, and how long to wait after it.
  *
- * links: consumer/http_answer.c consumer/http_backoff.c consumer/json.c lib/contract/error.c
+ * links: consumer/http_answer.c consumer/http_backoff.c consumer/json.c consumer/json_string.c lib/contract/error.c
  * links: lib/contract/utf8.c libcurl
  */
 #include <setjmp.h>

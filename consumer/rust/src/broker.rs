@@ -58,6 +58,13 @@ impl Broker {
         Ok((channel, consumer))
     }
 
+    /// Whether messages of a queue wait for its only consumer.
+    pub async fn waits(&self, queue: &str) -> Result<bool, Failure> {
+        let passive = QueueDeclareOptions { passive: true, ..Default::default() };
+        let found = self.letters.queue_declare(queue.into(), passive, FieldTable::default()).await?;
+        Ok(found.message_count() > 0 && found.consumer_count() == 1)
+    }
+
     /// Publishes a dead letter and waits for its confirm.
     pub async fn bury(
         &self,

@@ -16,7 +16,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// Documents of an insert.
 const CHUNK_DOCUMENTS: usize = 2000;
@@ -26,6 +26,10 @@ const CHUNK_WAIT: Duration = Duration::from_millis(2);
 const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 /// In what is known of a campaign.
 const TRUST: Duration = Duration::from_secs(2);
+/// Between two looks at a queue of which nothing comes.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// So many looks in a row that find messages: the subscription is silent.
+const LOOKS_SILENT: u32 = 4;
 /// In its not being halted.
 const HALT_TRUST: Duration = Duration::from_millis(250);
 
@@ -77,12 +81,25 @@ impl Lane {
     /// Goes on until `stop` is set, with the messages in hand done, or until something fails.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), Failure> {
         let (_channel, mut consumer) = self.broker.consume(self.queue, self.prefetch).await?;
+        let mut looks = 0;
         loop {
-            let first = tokio::select! {
+            let came = tokio::select! {
                 biased;
                 _ = stop.wait_for(|stopped| *stopped) => return Ok(()),
-                one = consumer.next() => one,
+                one = consumer.next() => Some(one),
+                _ = sleep(LOOK_EVERY) => None,
             };
+            let Some(first) = came else {
+                looks = if self.broker.waits(self.queue).await? { looks + 1 } else { 0 };
+                if looks >= LOOKS_SILENT {
+                    return session(format!(
+                        "{}: messages wait, and the subscription delivers none",
+                        self.queue
+                    ));
+                }
+                continue;
+            };
+            looks = 0;
             let Some(first) = first else {
                 return session(format!("{}: the subscription has ended", self.queue));
             };
