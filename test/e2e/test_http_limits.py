@@ -140,7 +140,7 @@ def test_no_body_from_strangers(ana, app, target, stored_nothing, kind):
 
 
 def test_nothing_large_is_read_by_postgrest(ana, target, stored_nothing):
-    """R7.2: it would take fifty times the size of JSON; of numbers, PostgreSQL reads the bytes."""
+    """R7.2: it would make a tree of JSON; of numbers, PostgreSQL reads the bytes."""
     known = {"Authorization": f"Bearer {ana.api.token}"}
     form = "application/x-www-form-urlencoded"
     for path, kind in (("/rpc/campaign_upload", JSON), ("/rpc/campaign_form", JSON), ("/rpc/campaign_preview", form),
