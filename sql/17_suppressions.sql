@@ -33,6 +33,7 @@ COMMENT ON COLUMN campaign.suppressions.lifted_role IS 'Role of PostgreSQL that 
 -- What the worker asks for each batch; by owner, what people ask for.
 CREATE UNIQUE INDEX suppressions_number_index ON campaign.suppressions (number, owner) WHERE lifted_at IS NULL;
 CREATE INDEX suppressions_owner_index ON campaign.suppressions (owner, id) WHERE lifted_at IS NULL;
+CREATE INDEX suppressions_lifted_index ON campaign.suppressions (number, owner) WHERE lifted_at IS NOT NULL;
 ALTER TABLE campaign.suppressions ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.suppressions', '');
 SELECT pg_catalog.pg_extension_config_dump('campaign.suppressions_id_seq', '');
@@ -259,6 +260,21 @@ $$;
 COMMENT ON FUNCTION @extschema@.suppression_import(text, text, text, text, boolean) IS
 'As suppression_import(bytea, ...), for numbers given as text.';
 
+CREATE FUNCTION campaign.suppression_entry(s campaign.suppressions) RETURNS jsonb
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT jsonb_build_object('id', s.id, 'phone_number', '+' || s.number, 'owner', nullif(s.owner, ''),
+        'reason', s.reason, 'created_at', s.created_at, 'user_id', s.user_id,
+        'application_id', s.application_id, 'role', s.role)
+        || CASE WHEN s.lifted_at IS NULL THEN '{}' ELSE jsonb_build_object('lifted_at', s.lifted_at,
+            'lifted_reason', s.lifted_reason, 'lifted_user_id', s.lifted_user_id,
+            'lifted_application_id', s.lifted_application_id, 'lifted_role', s.lifted_role) END
+$$;
+COMMENT ON FUNCTION campaign.suppression_entry(campaign.suppressions) IS
+'An entry of a list, as it is shown.';
+
+-- A statement for each question: one for both would have a plan that reads the lists of everybody.
 CREATE FUNCTION campaign.suppressions_read(
     owners text[], digits bigint, rows integer, after_id bigint
 ) RETURNS SETOF jsonb
@@ -269,17 +285,26 @@ BEGIN
     IF rows IS NULL OR rows NOT BETWEEN 0 AND 10000 THEN
         RAISE EXCEPTION 'rows must be 0 to 10000' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    RETURN QUERY
-    SELECT jsonb_build_object('id', s.id, 'phone_number', '+' || s.number, 'owner', nullif(s.owner, ''),
-        'reason', s.reason, 'created_at', s.created_at, 'user_id', s.user_id,
-        'application_id', s.application_id, 'role', s.role)
-        || CASE WHEN s.lifted_at IS NULL THEN '{}' ELSE jsonb_build_object('lifted_at', s.lifted_at,
-            'lifted_reason', s.lifted_reason, 'lifted_user_id', s.lifted_user_id,
-            'lifted_application_id', s.lifted_application_id, 'lifted_role', s.lifted_role) END
-    FROM campaign.suppressions s
-    WHERE s.owner = ANY (owners) AND s.id > coalesce(after_id, 0)
-      AND CASE WHEN digits IS NULL THEN s.lifted_at IS NULL ELSE s.number = digits END
-    ORDER BY s.id LIMIT suppressions_read.rows;
+    IF digits IS NULL THEN
+        RETURN QUERY
+        SELECT campaign.suppression_entry(list.entry)
+        FROM unnest(owners) AS o (owner)
+        CROSS JOIN LATERAL (SELECT s AS entry FROM campaign.suppressions s
+                            WHERE s.owner = o.owner AND s.lifted_at IS NULL AND s.id > coalesce(after_id, 0)
+                            ORDER BY s.id LIMIT suppressions_read.rows) AS list
+        ORDER BY (list.entry).id LIMIT suppressions_read.rows;
+    ELSE
+        RETURN QUERY
+        SELECT campaign.suppression_entry(history.entry)
+        FROM unnest(owners) AS o (owner)
+        CROSS JOIN LATERAL (SELECT s AS entry FROM campaign.suppressions s
+                            WHERE s.number = digits AND s.owner = o.owner AND s.lifted_at IS NULL
+                            UNION ALL
+                            SELECT s FROM campaign.suppressions s
+                            WHERE s.number = digits AND s.owner = o.owner AND s.lifted_at IS NOT NULL) AS history
+        WHERE (history.entry).id > coalesce(after_id, 0)
+        ORDER BY (history.entry).id LIMIT suppressions_read.rows;
+    END IF;
 END
 $$;
 COMMENT ON FUNCTION campaign.suppressions_read(text[], bigint, integer, bigint) IS

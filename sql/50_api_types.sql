@@ -30,12 +30,11 @@ $$;
 COMMENT ON FUNCTION campaign.json_type_wanted(oid) IS
 'The JSON type that values of an SQL type must have; NULL if any will do, as for json.';
 
-CREATE FUNCTION campaign.api_types_check(names text[], types oid[]) RETURNS void
+CREATE FUNCTION campaign.api_types_check(names text[], types oid[], body json DEFAULT campaign.request_body()) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    body json := campaign.request_body();
     typed boolean := campaign.request_is_typed();
     wrong_name text;
     wanted text;
@@ -60,8 +59,8 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION campaign.api_types_check(text[], oid[]) IS
-'422 if the request has a value for one of these names whose JSON type does not fit its SQL type.';
+COMMENT ON FUNCTION campaign.api_types_check(text[], oid[], json) IS
+'422 if the body of the request has a value for one of these names whose JSON type does not fit its SQL type.';
 
 CREATE FUNCTION campaign.api_arguments_check(function text) RETURNS void
 LANGUAGE plpgsql STABLE

@@ -215,6 +215,29 @@ phone_number: the recipient, with or without the plus.
 
 200 with {"digest", "size", "place", "identifier", "number", "path", "text"} and, if it has them, "class", "vips", "attributes"; 403; 404 for an unknown campaign or number; 409 if it was not verified yet.$$;
 
+CREATE FUNCTION campaign.api_send(
+    name text, message text, numbers bytea, company_id text, ordered boolean, skip_invalid boolean,
+    allow_duplicates boolean, country text, format text, column_name text
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    owner_id text := campaign.api_company_choose(company_id);
+    new_id text;
+    upload jsonb;
+BEGIN
+    PERFORM campaign.api_worker_require();
+    new_id := @extschema@.campaign_create(name, message, owner_id, campaign.api_user(), ordered);
+    upload := campaign.api_upload(new_id, numbers, skip_invalid, allow_duplicates, 'NORMAL', country, format,
+        column_name, NULL, false);
+    PERFORM campaign.api_respond(202, 'Location', '/campaigns?id=eq.' || new_id);
+    RETURN campaign.repeat_keep(@extschema@.campaign_dispatch(new_id) || jsonb_build_object('upload', upload));
+END
+$$;
+COMMENT ON FUNCTION campaign.api_send(text, text, bytea, text, boolean, boolean, boolean, text, text, text) IS
+'Creates, fills and dispatches a campaign of the user of the request.';
+
 CREATE FUNCTION campaign_api.campaign_send(
     name text,
     message text,
@@ -232,22 +255,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     first_answer jsonb := campaign.repeat_answer('campaign_send');
-    owner_id text;
-    new_id text;
-    upload jsonb;
     code text; message_text text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_send');
     IF first_answer IS NOT NULL THEN
         RETURN first_answer;
     END IF;
-    owner_id := campaign.api_company_choose(company_id);
-    PERFORM campaign.api_worker_require();
-    new_id := @extschema@.campaign_create(name, message, owner_id, campaign.api_user(), ordered);
-    upload := campaign.api_upload(new_id, campaign.numbers_from_json(numbers), skip_invalid,
-        allow_duplicates, 'NORMAL', country, format, column_name, NULL, false);
-    PERFORM campaign.api_respond(202, 'Location', '/campaigns?id=eq.' || new_id);
-    RETURN campaign.repeat_keep(@extschema@.campaign_dispatch(new_id) || jsonb_build_object('upload', upload));
+    RETURN campaign.api_send(name, message, campaign.numbers_from_json(numbers), company_id, ordered, skip_invalid,
+        allow_duplicates, country, format, column_name);
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message_text = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;

@@ -15,7 +15,7 @@ CREATE TABLE campaign.first_answers (
 COMMENT ON TABLE campaign.first_answers IS 'What was answered to requests with an Idempotency-Key. Rows are deleted at a later such request, a day or more after they were made.';
 COMMENT ON COLUMN campaign.first_answers.owner IS 'The user or the application of the request.';
 COMMENT ON COLUMN campaign.first_answers.key IS 'SHA-256 of the key.';
-COMMENT ON COLUMN campaign.first_answers.fingerprint IS 'SHA-256 of the key, the route and the body: without the key, which is not stored, it says nothing of the body.';
+COMMENT ON COLUMN campaign.first_answers.fingerprint IS 'SHA-256 of the key, the route and the SHA-256 of the body: without the key, which is not stored, it says nothing of the body.';
 COMMENT ON COLUMN campaign.first_answers.status IS 'HTTP status of the answer.';
 COMMENT ON COLUMN campaign.first_answers.location IS 'Header Location of the answer.';
 COMMENT ON COLUMN campaign.first_answers.answer IS 'The answer, without secrets.';
@@ -98,7 +98,7 @@ BEGIN
     END IF;
     -- The lengths keep what ends the one from beginning the other.
     earlier := campaign.repeat_lookup(key, sha256(convert_to(format('%s %s %s %s ', octet_length(key), key,
-        octet_length(route), route), 'UTF8') || coalesce(body, convert_to(sent::text, 'UTF8'), '')));
+        octet_length(route), route), 'UTF8') || sha256(coalesce(body, convert_to(sent::text, 'UTF8'), ''))));
     IF earlier.answer IS NULL THEN
         RETURN NULL;
     END IF;

@@ -1,7 +1,7 @@
 /*
  * numbers_json.c - campaign.numbers_from_json(): phone numbers that came as JSON, as the lines of a
  * numbers file; an element that is an object becomes a line of JSON. Reads them one after the
- * other: an array of a million is no million rows first.
+ * other: an array of a million is no million rows first, and nothing but its lines is kept.
  *
  * Must never join two elements to one line, or make two lines of one: element n is line n.
  */
@@ -10,27 +10,23 @@
 #include "common/jsonapi.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/jsonfuncs.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
 
-#define UNACCEPTABLE MAKE_SQLSTATE('P', 'T', '4', '2', '2')
+#include "json_parse.h"
+#include "numbers_json.h"
+#include "upload/json_text.h"
 
-/* What a callback of the parser returns depends on the version. */
-#if PG_VERSION_NUM >= 160000
-typedef JsonParseErrorType Parsed;
-#define PARSED return JSON_SUCCESS
-#else
-typedef void Parsed;
-#define PARSED return
-#endif
+#define UNACCEPTABLE MAKE_SQLSTATE('P', 'T', '4', '2', '2')
 
 typedef struct Lines
 {
-	StringInfoData text;
-	int64 elements; /* of the array, so far */
+	StringInfoData text; /* behind the place for the length of a bytea */
+	int64 elements;		 /* of the array, so far */
 	bool in_array;
 	int depth; /* of arrays and objects in the element */
 	JsonLexContext *lex;
@@ -54,6 +50,7 @@ static void refuse_type(void)
 
 static void begin_line(Lines *lines)
 {
+	CHECK_FOR_INTERRUPTS();
 	if (lines->elements++ > 0)
 		appendStringInfoChar(&lines->text, '\n');
 }
@@ -120,6 +117,7 @@ static Parsed take_scalar(void *state, char *token, JsonTokenType type)
 		if (type != JSON_TOKEN_STRING)
 			refuse_type();
 		appendStringInfoString(&lines->text, token);
+		pfree(token);
 		PARSED;
 	}
 	if (lines->depth > 0)
@@ -135,16 +133,35 @@ static Parsed take_scalar(void *state, char *token, JsonTokenType type)
 	PARSED;
 }
 
-/* The text in UTF-8, whatever the encoding of the database. */
-static bytea *utf8_bytes(const StringInfoData *text)
+/* As UTF-8, whatever the encoding of the database. */
+static bytea *finish(StringInfo text)
 {
-	char *utf8 = pg_server_to_any(text->data, text->len, PG_UTF8);
+	int length = text->len - VARHDRSZ;
+	char *utf8 = pg_server_to_any(text->data + VARHDRSZ, length, PG_UTF8);
 
-	return (bytea *) cstring_to_text_with_len(utf8,
-											  utf8 == text->data ? text->len : (int) strlen(utf8));
+	if (utf8 != text->data + VARHDRSZ)
+		return (bytea *) cstring_to_text(utf8);
+	SET_VARSIZE(text->data, text->len);
+	return (bytea *) text->data;
 }
 
-Datum campaign_numbers_from_json(PG_FUNCTION_ARGS)
+/* A string may be the whole file: it is not copied from one buffer into the next. */
+static bool take_file(Lines *lines, const char *json, size_t length)
+{
+	const char *end = json + length;
+
+	while (json < end && json_is_blank(*json))
+		json++;
+	while (end > json && json_is_blank(end[-1]))
+		end--;
+	if (end - json < 2 || *json != '"' || GetDatabaseEncoding() != PG_UTF8)
+		return false;
+	lines->text.len +=
+		(int) json_text(json + 1, (size_t) (end - json) - 2, lines->text.data + VARHDRSZ, length);
+	return true;
+}
+
+bytea *numbers_json_lines(const char *json, size_t length)
 {
 	Lines lines = {.in_array = false};
 	JsonSemAction actions = {.semstate = &lines,
@@ -153,17 +170,25 @@ Datum campaign_numbers_from_json(PG_FUNCTION_ARGS)
 							 .object_start = begin_object,
 							 .object_end = end_object,
 							 .scalar = take_scalar};
-	JsonLexContext *lex;
+
+	initStringInfo(&lines.text);
+	/* Lines are never longer than what they come from. */
+	enlargeStringInfo(&lines.text, VARHDRSZ + (int) length);
+	lines.text.len = VARHDRSZ;
+	if (take_file(&lines, json, length))
+		return finish(&lines.text);
+	lines.lex = json_lexer(json, length);
+	pg_parse_json_or_ereport(lines.lex, &actions);
+	json_lexer_free(lines.lex);
+	return finish(&lines.text);
+}
+
+Datum campaign_numbers_from_json(PG_FUNCTION_ARGS)
+{
+	const text *json;
 
 	if (PG_ARGISNULL(0))
 		refuse_type();
-#if PG_VERSION_NUM >= 170000
-	lex = makeJsonLexContext(NULL, PG_GETARG_TEXT_PP(0), true);
-#else
-	lex = makeJsonLexContext(PG_GETARG_TEXT_PP(0), true);
-#endif
-	lines.lex = lex;
-	initStringInfo(&lines.text);
-	pg_parse_json_or_ereport(lex, &actions);
-	PG_RETURN_BYTEA_P(utf8_bytes(&lines.text));
+	json = PG_GETARG_TEXT_PP(0);
+	PG_RETURN_BYTEA_P(numbers_json_lines(VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json)));
 }

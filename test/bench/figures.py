@@ -17,6 +17,7 @@ import proof
 import signup
 import suppression
 import texts
+import uploads
 from private_stack import Unmeasured
 from report import Figure, percentile
 
@@ -382,5 +383,6 @@ ALL = {
     "texts": texts.measure,
     "suppression": suppression.measure,
     "gateway": gateway.measure,
+    "uploads": uploads.measure,
     "consumers": in_other_languages,
 }

@@ -64,6 +64,30 @@ def test_every_request_ends(stack, ana, target, stored_nothing, setting, status,
         wait_until("its connection is free", lambda: stack.one(WAITING) == 0)
 
 
+def hang_up(stack, api, path):
+    """Sends a request and goes away while PostgreSQL works on it; false if the answer was there first."""
+    host, port = api.address.split(":")
+    with socket.create_connection((host, int(port)), timeout=60) as connection:
+        connection.sendall((f"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.token}\r\n"
+                            "Content-Length: 0\r\n\r\n").encode())
+        connection.setblocking(False)
+
+        def at_work():
+            with contextlib.suppress(BlockingIOError):
+                return connection.recv(1) and "answered"
+            return stack.one(WAITING) == 1
+        return wait_until("it is at work or answered", at_work) is True
+
+
+def test_who_hangs_up(stack, ana, target, stored_nothing):
+    """R7.2: PostgREST does not notice, nor does PostgreSQL; the limits give the connection back."""
+    path = f"/campaigns/{target}/dispatch"
+    with role_setting(stack, "lock_timeout", "2s"), held(stack, target):
+        wait_until("it has hung up", lambda: hang_up(stack, ana.api, path))
+        wait_until("its connection is free", lambda: stack.one(WAITING) == 0)
+    assert ana.api.status(target)["status"] == "draft"
+
+
 def test_too_many_lists_within_lists(ana):
     """R7.2: whoever nests lists multiplies the work; two within each other are enough."""
     ana.api.get("/companies?select=name,users(email,companies(name))").expect(200)
@@ -86,12 +110,12 @@ def test_only_numbers_are_large(ana, target, stored_nothing):
         answer.refused(405 if path == "/token" else 413)
 
 
-def first_line(api, path, headers, length=16 * MIB):
+def first_line(api, path, headers, length=16 * MIB, method="PUT"):
     """What the server says when it has seen the headers of a large request."""
     host, port = api.address.split(":")
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     with socket.create_connection((host, int(port)), timeout=60) as connection:
-        connection.sendall((f"PUT {path} HTTP/1.1\r\nHost: x\r\n{head}Expect: 100-continue\r\n"
+        connection.sendall((f"{method} {path} HTTP/1.1\r\nHost: x\r\n{head}Expect: 100-continue\r\n"
                             f"Content-Length: {length}\r\n\r\n").encode())
         return connection.makefile("rb").readline().decode()
 
@@ -101,7 +125,8 @@ def test_no_body_from_strangers(ana, app, target, stored_nothing, kind):
     """R7.2: a token is looked at before a large body is read, on every route that takes one."""
     sent = {"Content-Type": kind}
     for path in (f"/campaigns/{target}/numbers", "/campaigns/send", "/rpc/campaign_send",
-                 "/rpc/campaign_upload", "/rpc/campaign_form", "/rpc/campaign_upload_json"):
+                 "/suppressions/numbers", "/rpc/campaign_upload", "/rpc/campaign_form",
+                 "/rpc/campaign_upload_json"):
         for stranger in ({}, {"Authorization": "Bearer x.y.z"}, {"Authorization": "Basic eDp5"},
                          basic("a.b.c")):
             assert " 401 " in first_line(ana.api, path, {**sent, **stranger}), (path, stranger)
@@ -112,6 +137,18 @@ def test_no_body_from_strangers(ana, app, target, stored_nothing, kind):
     answer = Api(ana.api.url).request("PUT", f"/campaigns/{target}/numbers", b"1" * MIB).refused(401)
     assert answer.headers["WWW-Authenticate"].startswith("Bearer")
     assert "POST /login" in answer.json["hint"]
+
+
+def test_nothing_large_is_read_by_postgrest(ana, target, stored_nothing):
+    """R7.2: it would make a tree of JSON; of numbers, PostgreSQL reads the bytes."""
+    known = {"Authorization": f"Bearer {ana.api.token}"}
+    form = "application/x-www-form-urlencoded"
+    for path, kind in (("/rpc/campaign_upload", JSON), ("/rpc/campaign_form", JSON), ("/rpc/campaign_preview", form),
+                       ("/campaigns/send", form), ("/rpc/campaign_send", "text/csv"), ("/suppressions/numbers", form),
+                       ("/rpc/campaign_upload_json", form), ("/rpc/campaign_preview_json", "text/plain")):
+        head = {**known, "Content-Type": kind}
+        assert " 413 " in first_line(ana.api, path, head, method="POST"), path
+        assert " 100 " in first_line(ana.api, path, head, MIB, method="POST"), path
 
 
 def test_a_large_body_arrives(ana, target):

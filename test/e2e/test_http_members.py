@@ -86,6 +86,35 @@ def test_an_invitation_to_a_company_that_is_being_deleted(stack, two):
     assert third.api.get("/me").json["companies"] == []
 
 
+def test_the_inviter_is_removed_at_that_moment(stack, two):
+    """R7.1: who is no member any more invites nobody; what they had sent before is withdrawn."""
+    owner, guest = two
+    third = logged_in(stack.env["HTTP_URL"])
+    remove = ("SELECT campaign_api.company_member_remove(%s, %s)", owner.company_id, guest.user_id)
+    invite = ("SELECT campaign_api.company_member_invite(%s, %s)", owner.company_id, third.email)
+    with request(stack, guest) as inviting, request(stack, owner) as removing:
+        in_turn(stack, (inviting, *invite), (removing, *remove))
+    assert third.api.get("/invitations").json == []
+    owner.api.invite(owner.company_id, guest)
+    with request(stack, owner) as removing, request(stack, guest) as inviting:
+        with pytest.raises(psycopg2.Error, match="you are not a member"):
+            in_turn(stack, (removing, *remove), (inviting, *invite))
+    assert third.api.get("/invitations").json == []
+
+
+def test_the_last_member_ends_their_account_while_somebody_accepts(stack):
+    """R7.1: the company goes on with who has become a member of it."""
+    url = stack.env["HTTP_URL"]
+    owner, guest = logged_in(url, company=True), logged_in(url)
+    answer = owner.api.post(f"/companies/{owner.company_id}/members", {"email": guest.email})
+    invitation = answer.expect(201).json["id"]
+    with request(stack, guest) as accepting, request(stack, owner) as ending:
+        in_turn(stack, (accepting, "SELECT campaign_api.invitation_accept(%s)", invitation),
+                (ending, "SELECT campaign_api.me_delete(%s, %s)", PASSWORD, owner.user_id))
+    assert [company["id"] for company in guest.api.get("/companies").expect(200).json] == [owner.company_id]
+    assert [one["user_id"] for one in guest.api.get(f"/companies/{owner.company_id}/members").json] == [guest.user_id]
+
+
 def test_a_dispatch_of_a_company_that_is_being_deleted(stack, two):
     """R7.1: a job that runs at that moment waits, and is refused."""
     owner, _ = two
