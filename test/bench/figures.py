@@ -9,6 +9,7 @@ import time
 import campaigns
 import consumers
 import gateway
+import hostile
 import jobs
 import pause
 import proof
@@ -370,5 +371,6 @@ ALL = {
     "texts": texts.measure,
     "suppression": suppression.measure,
     "gateway": gateway.measure,
+    "hostile": hostile.measure,
     "consumers": in_other_languages,
 }

@@ -1,4 +1,5 @@
-"""chromium.py - a headless Chromium, driven over a pipe by its DevTools protocol: messages of JSON, each ended by a NUL.
+"""chromium.py - a headless Chromium, driven over a pipe by its DevTools protocol: messages of JSON, each
+ended by a NUL.
 
 Must never use a profile of anybody's, nor leave a process behind.
 """
