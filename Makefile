@@ -11,6 +11,8 @@
 #   make mutants    shows that the tests notice mistakes
 #   make countries  writes the numbering plans anew, from the Python package phonenumbers
 #   make test-docs  runs the commands that README.md and docs/ show
+#   make test-openapi       asks everything that docs/openapi.yaml describes, with schemathesis
+#   make test-browser       uses the API from a page in headless Chromium
 #   make test-containers    builds the images of docker/, runs them with podman and kills them
 #   make test-debian12, test-debian13    the same on that Debian, in a folder of its own
 #   make install    the extension into the PostgreSQL of PG_CONFIG, the programs into PREFIX
@@ -32,7 +34,7 @@ MARKS := $(if $(SOMETIMES),-DCAMPAIGN_SOMETIMES)
 .DEFAULT_GOAL := all
 .PHONY: all countries extension consumer mailer monitor install setup demo simulate test unit fuzz sql e2e conformance fault model bench mutants shares \
 	consumers consumer-go consumer-rust conformance-go conformance-rust \
-	test-docs test-containers test-debian12 test-debian13 portability sanitize lint clean
+	test-docs test-openapi test-browser test-containers test-debian12 test-debian13 portability sanitize lint clean
 
 all: extension consumer mailer monitor
 
@@ -96,6 +98,10 @@ conformance-go conformance-rust: conformance-%:
 test-docs: setup
 	@$(MAKE) --no-print-directory -s all
 	@test/run docs
+# They have tools of their own, and say so if these cannot be had.
+test-openapi test-browser: test-%: setup
+	@$(MAKE) --no-print-directory -s all
+	@test/$*/run
 
 # A target of its own: it takes minutes, and needs root.
 test-containers: setup

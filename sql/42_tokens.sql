@@ -106,24 +106,30 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
+    account text;
 BEGIN
     -- The role that PostgREST took from the token; this function itself runs as its owner. A
     -- token of one kind is valid for the role of its kind only.
     CASE current_setting('role')
         WHEN 'campaign_anon' THEN
             PERFORM campaign.api_target_check('campaign_anon');
+            -- Unknown for GET /ready, which is for supervisors.
+            account := nullif(campaign.request_client(), '');
         WHEN 'campaign_app' THEN
             IF NOT campaign.application_token_valid(claims) THEN
                 PERFORM campaign.api_raise('PT401', 'this token is no longer valid', NULL,
                     'Get a new one with the id and the secret of the application.');
             END IF;
             PERFORM campaign.api_target_check('campaign_app');
+            account := campaign.application_account(claims ->> 'application_id');
         ELSE
             IF NOT campaign.token_valid(claims) THEN
                 PERFORM campaign.api_raise('PT401', 'this token is no longer valid', NULL,
                     'Log in again with POST /rpc/login.');
             END IF;
+            account := claims ->> 'user_id';
     END CASE;
+    PERFORM campaign.api_place_take(account);
     PERFORM campaign.lists_by_index();
     PERFORM campaign.api_body_check();
     -- Estimates are made from everybody's rows.

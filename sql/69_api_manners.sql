@@ -83,3 +83,25 @@ END
 $$;
 COMMENT ON FUNCTION campaign.api_page_link() IS
 'For a page of a list: its last place if it is full, how many rows there must be more of for another page, and the link to that.';
+
+-- PostgREST has few connections: whoever has all of them at work, or waiting for a lock, keeps everybody else out. A
+-- place is a lock that ends with the request.
+CREATE FUNCTION campaign.api_place_take(account text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF account IS NULL THEN
+        RETURN;
+    END IF;
+    FOR place IN 1..current_setting('campaign.requests_per_account')::integer LOOP
+        IF pg_try_advisory_xact_lock(hashtextextended('a request of ' || account, place)) THEN
+            RETURN;
+        END IF;
+    END LOOP;
+    PERFORM campaign.api_raise('PT429', 'too many requests of this account at a time', NULL,
+        'Wait for answers before you send more.');
+END
+$$;
+COMMENT ON FUNCTION campaign.api_place_take(text) IS
+'429 if as many requests of the account as campaign.requests_per_account allows are at work; nothing if it is not known whose the request is.';

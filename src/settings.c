@@ -44,6 +44,7 @@ int settings_job_running_max;
 int settings_job_waiting_max;
 int settings_mails_per_address;
 int settings_mails_per_account;
+int settings_requests_per_account;
 int settings_generate_max;
 bool settings_welcome_email;
 bool settings_require_verified_email;
@@ -154,6 +155,10 @@ static const NumberSetting number_settings[] = {
 	 &settings_mails_per_address, 5, 1, INT_MAX, 0},
 	{"campaign.mails_per_account", "Mails an hour that one account causes over HTTP.",
 	 "The next request is answered with 429.", &settings_mails_per_account, 100, 1, INT_MAX, 0},
+	{"campaign.requests_per_account",
+	 "Requests over HTTP of one account that are at work at a time.",
+	 "The next one is answered with 429. Fewer than PostgREST has connections.",
+	 &settings_requests_per_account, 20, 1, 10000, 0},
 	{"campaign.generate_max", "Most records that one call of campaign_generate() makes.",
 	 "A million take about 325 MB.", &settings_generate_max, 1500000, 1, 1000000000, 0},
 };

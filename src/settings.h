@@ -30,6 +30,7 @@ extern int settings_job_running_max;
 extern int settings_job_waiting_max;
 extern int settings_mails_per_address;
 extern int settings_mails_per_account;
+extern int settings_requests_per_account;
 extern int settings_generate_max;
 extern bool settings_welcome_email;
 extern bool settings_require_verified_email;

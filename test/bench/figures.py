@@ -10,6 +10,7 @@ import campaigns
 import consumers
 import gateway
 import indexes
+import hostile
 import jobs
 import life
 import pause
@@ -384,5 +385,6 @@ ALL = {
     "suppression": suppression.measure,
     "gateway": gateway.measure,
     "uploads": uploads.measure,
+    "hostile": hostile.measure,
     "consumers": in_other_languages,
 }

@@ -89,14 +89,44 @@ def test_who_hangs_up(stack, ana, target, stored_nothing):
 
 
 def test_too_many_lists_within_lists(ana):
-    """R7.2: whoever nests lists multiplies the work; two within each other are enough."""
-    ana.api.get("/companies?select=name,users(email,companies(name))").expect(200)
-    ana.api.get("/campaigns?select=id&status=in.(draft,sent)&or=(total.eq.0,total.gt.5)").expect(200)
-    for opened in ("(", "%28", "%28".lower()):
-        nest = opened.join(["companies", "users"] * 4) + ")" * 7
-        for path in (f"/users?select={nest}", f"/users?%73elect={nest}"):
-            answer = ana.api.get(path).refused(400)
-            assert answer.json["message"] == "too many lists within lists"
+    """R7.2: whoever nests lists multiplies the work; however it is written, a list has no lists within."""
+    ana.api.get("/companies?select=name,users(email),campaigns(id)&users.order=email").expect(200)
+    ana.api.get("/campaigns?select=id,companies(name)&status=in.(draft,sent)&or=(total.eq.0,and(total.gt.5))").expect(200)
+    inside = ("users(companies(name))", "name,campaigns(id),users(email,companies(name))", "users%28companies(name)%29",
+              '")":name,users(")":email,companies(name))', "%22)%22:name,users(%22)%22:email,companies(name))",
+              "(".join(["companies", "users"] * 4) + ")" * 7, "a:users(...companies(name))")
+    for path in [f"/companies?{name}={one}" for name in ("select", "%73elect", "limit=1&sele%63t") for one in inside]:
+        answer = ana.api.get(path.replace('"', "%22")).refused(400)
+        assert answer.json["message"] == "too many lists within lists", path
+
+
+def test_places_of_one_account(stack, ana, eve, app, target):
+    """R7.2: so many requests of one account at a time, programs of theirs included; others are not concerned."""
+    with stack.settings(campaign__requests_per_account="2"):
+        with held(stack, target):
+            waiting = [background(lambda: ana.api.post(f"/campaigns/{target}/cancel"))[0] for _ in range(2)]
+            wait_until("both are at work", lambda: stack.one(WAITING) == 2)
+            for one in (ana.api.get("/me"), app.get("/job")):
+                assert one.refused(429).headers["Retry-After"]
+                assert one.json["message"] == "too many requests of this account at a time"
+            eve.api.get("/me").expect(200)
+        for thread in waiting:
+            thread.join()
+        ana.api.get("/me").expect(200)
+
+
+def test_large_bodies_of_one_address(ana, eve, target):
+    """R7.2: four at a time, and small requests beside them; another address is not concerned."""
+    path, length = f"/campaigns/{target}/numbers", 200_000
+    with contextlib.ExitStack() as opened:
+        for _ in range(4):
+            opened.enter_context(half(ana.api, path, length))
+        refused = wait_until("all are taken", lambda: (
+            lambda answer: answer if answer.status == 429 else None)(ana.api.upload(target, b"1" * length)))
+        assert refused.refused(429).headers["Retry-After"]
+        ana.api.upload(target, b"+442079460103\n").expect(200)
+        eve.api.request("PUT", path, b"1" * length, source=("127.0.0.7", 0)).refused(403, 404)
+    wait_until("they are given back", lambda: ana.api.upload(target, b"1" * length).status == 422)
 
 
 def test_only_numbers_are_large(ana, target, stored_nothing):
@@ -164,12 +194,12 @@ def test_a_large_body_arrives(ana, target):
     assert ana.api.post("/campaigns/send", sent).expect(202).json["total"] == 20_000
 
 
-def half(api, path):
+def half(api, path, length=1000):
     """A request whose body never comes."""
     host, port = api.address.split(":")
     connection = socket.create_connection((host, int(port)), timeout=60)
     connection.sendall((f"PUT {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {api.token}\r\n"
-                        "Content-Length: 1000\r\n\r\n+").encode())
+                        f"Content-Length: {length}\r\n\r\n+").encode())
     return connection
 
 

@@ -26,6 +26,11 @@ def schema_of(response):
     return response.get("content", {}).get(JSON, {}).get("schema")
 
 
+def is_of_another_type(response, answer):
+    """Whether the answer has a body that is not called what is described."""
+    return bool(answer.body) and answer.headers.get_content_type() not in response.get("content", {})
+
+
 def test_every_route_is_described(document):
     """R7.4: those of docker/nginx.conf, and no other."""
     described = {openapi.plain(path) for path in document["paths"]}
@@ -122,11 +127,27 @@ def test_reading_as_described(document, life):
         if described is None or answer.status >= 400 and not path.endswith("/receipt"):
             wrong.append((path, answer))
             continue
+        if is_of_another_type(openapi.resolve(document, described), answer):
+            wrong.append((path, answer.headers["Content-Type"]))
         schema = schema_of(openapi.resolve(document, described))
         if schema is not None and openapi.problem(document, schema, answer.json):
             wrong.append((path, openapi.problem(document, schema, answer.json)))
     assert not wrong, "\n".join(map(str, wrong))
     assert count > 40
+
+
+def test_less_common_answers(document, life):
+    """R7.4: a draft without a class, a file that is not refused, and a preview of lines that are."""
+    person, _, _ = life
+    draft = person.api.create_campaign(person.company_id)
+    answers = {("get", "status"): person.api.get(f"/campaigns/{draft}/status"),
+               ("put", "numbers"): person.api.upload(draft, b"+442079460103\n"),
+               ("post", "preview"): person.api.post(f"/campaigns/{draft}/preview", b"[null, null]",
+                                                    headers={"Content-Type": "text/plain"})}
+    for (method, last), answer in answers.items():
+        described = document["paths"][f"/campaigns/{{id}}/{last}"][method]["responses"]["200"]
+        schema = schema_of(openapi.resolve(document, described))
+        assert openapi.problem(document, schema, answer.expect(200).json) is None, last
 
 
 def test_writing_as_described(document, life):
@@ -143,6 +164,8 @@ def test_writing_as_described(document, life):
         if described is None:
             wrong.append((method, path, answer))
             continue
+        if is_of_another_type(openapi.resolve(document, described), answer):
+            wrong.append((method, path, answer.headers["Content-Type"]))
         schema = schema_of(openapi.resolve(document, described))
         if schema is not None and openapi.problem(document, schema, answer.json):
             wrong.append((method, path, openapi.problem(document, schema, answer.json)))

@@ -47,7 +47,7 @@ postgrest_prepare()
 			db-schemas = "campaign_api"
 			db-anon-role = "campaign_anon"
 			db-pre-request = "campaign.api_check"
-			db-pool = 10
+			db-pool = 30
 			db-max-rows = 1000
 			jwt-secret = "$JWT_SECRET"
 			server-host = "127.0.0.1"
