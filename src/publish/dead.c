@@ -216,12 +216,27 @@ static void publish_letter(Worker *worker, const DeadRow *row)
 	worker->dead.replaying = row->id;
 }
 
+/* What became of the one that was published. */
+static void note_settled(Worker *worker)
+{
+	int64 id = worker->dead.replaying;
+
+	worker->dead.settled = false;
+	worker->dead.replaying = 0;
+	worker->dead.look_at = clock_ms();
+	if (!worker->dead.confirmed || !guard_action(worker, "a dead letter", mark_done, &id))
+		worker->dead.look_at += DEAD_FAILED_MS;
+}
+
 /* One at a time: the next one when this is confirmed. */
 static void replay(Worker *worker, int64 *wake_at)
 {
-	int64 now = clock_ms();
+	int64 now;
 	DeadRow row;
 
+	if (worker->dead.settled)
+		note_settled(worker);
+	now = clock_ms();
 	if (worker->dead.replaying != 0 || publisher_blocked(worker->publisher))
 		return;
 	if (worker->dead.wake_ups != wake_ups())
@@ -246,22 +261,4 @@ void dead_serve(Worker *worker, int64 *wake_at)
 		take_letters(worker, wake_at);
 	if (worker->publisher != NULL)
 		replay(worker, wake_at);
-}
-
-void dead_settled(Worker *worker, bool confirmed)
-{
-	int64 id = worker->dead.replaying;
-
-	worker->dead.replaying = 0;
-	worker->dead.look_at = clock_ms();
-	if (!confirmed || !guard_action(worker, "a dead letter", mark_done, &id))
-		worker->dead.look_at += DEAD_FAILED_MS;
-}
-
-void dead_disconnected(Worker *worker)
-{
-	worker->dead.replaying = 0;
-	worker->dead.look_at = 0;
-	worker->dead.subscribed = false;
-	worker->dead.subscribe_at = 0;
 }

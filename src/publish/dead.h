@@ -10,10 +10,4 @@
 /* Takes letters over, and publishes those that somebody has asked for. Lowers *wake_at. */
 void dead_serve(Worker *worker, int64 *wake_at);
 
-/* The broker has settled what dead_serve() has published. */
-void dead_settled(Worker *worker, bool confirmed);
-
-/* The connection is gone, and with it what was under way. */
-void dead_disconnected(Worker *worker);
-
 #endif /* CAMPAIGN_DEAD_H */

@@ -12,7 +12,6 @@
 #include "storage/procsignal.h"
 #include "utils/memutils.h"
 
-#include "dead.h"
 #include "link.h"
 #include "program/sometimes.h"
 #include "settings.h"
@@ -48,7 +47,9 @@ void link_disconnect(Worker *worker, bool polite)
 	publisher_close(worker->publisher, polite);
 	worker->publisher = NULL;
 	worker->blocked = false;
-	dead_disconnected(worker);
+	/* Of the dead letters nothing is under way any more either. */
+	worker->dead.subscribed = worker->dead.settled = false;
+	worker->dead.replaying = worker->dead.look_at = worker->dead.subscribe_at = 0;
 	for (int i = 0; i < lengthof(worker->queues); i++)
 		worker->queues[i].asked_at = worker->queues[i].refused_since = 0;
 	rewind_each(&worker->streams.open);
@@ -168,7 +169,8 @@ static void note_settled(Worker *worker, const ConfirmsTicket *ticket, bool conf
 	worker->silent = false;
 	if (stream == NULL)
 	{
-		dead_settled(worker, confirmed);
+		worker->dead.settled = true;
+		worker->dead.confirmed = confirmed;
 		return;
 	}
 	queue = &worker->queues[stream->queue_number];

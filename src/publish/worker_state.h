@@ -68,6 +68,8 @@ typedef struct DeadLetters
 	bool full;			/* no room for more */
 	bool full_known;	/* the table of troubles says so, or that it is not so */
 	int64 replaying;	/* the letter whose confirm is waited for; 0: none */
+	bool settled;		/* the broker has answered */
+	bool confirmed;		/* its answer */
 	int64 look_at;		/* when to look for one to replay */
 	int64 looked_at;	/* when that was last done */
 	uint32 wake_ups;	/* that it has seen */
