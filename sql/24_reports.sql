@@ -152,6 +152,7 @@ BEGIN
         GROUP BY 1, 2 ORDER BY 1, 2
     LOOP
         IF NOT campaign.report_counts(report.campaign_id) THEN
+            PERFORM campaign.dead_report(report.campaign_id, report.class, report.stored);
             missing := missing + (NOT EXISTS (
                 SELECT FROM campaign.campaigns c WHERE c.id = report.campaign_id))::integer;
             CONTINUE;
@@ -245,7 +246,9 @@ BEGIN
         error = coalesce(p.error, format('%s %s: %s', class, seq, left(reason, 500)))
     WHERE p.campaign_id = report_conflict.campaign_id
       AND p.class = report_conflict.class::campaign.recipient_class
-      AND seq BETWEEN 1 AND p.total AND campaign.report_counts(report_conflict.campaign_id);
+      AND seq BETWEEN 1 AND p.total
+      AND (campaign.report_counts(report_conflict.campaign_id)
+           OR campaign.dead_replayed(p.campaign_id, p.class, int8multirange(int8range(seq, seq, '[]'))) IS NOT NULL);
     PERFORM campaign.campaign_changed(campaign_id);
 END
 $$;

@@ -204,6 +204,7 @@ DECLARE
     counts jsonb := campaign.run_counts(target, vip, normal);
     moved_at timestamptz := (SELECT max(e.created_at) FROM campaign.events e WHERE e.campaign_id = target.id);
     stuck campaign.troubles;
+    dead bigint := campaign.dead_count(target.id);
 BEGIN
     moved_at := greatest(moved_at, vip.started_at, vip.published_at, vip.stored_at, normal.started_at,
         normal.published_at, normal.stored_at);
@@ -215,18 +216,20 @@ BEGIN
     RETURN jsonb_build_object(
         'health', CASE WHEN r.phase = 'ERROR' THEN 'error' WHEN r.phase = 'ABORTED' THEN 'aborted'
             WHEN target.status = 'paused' THEN 'paused'
-            WHEN stuck.place IS NOT NULL OR (counts ->> 'failed')::bigint > 0 THEN 'degraded' ELSE 'healthy' END,
+            WHEN stuck.place IS NOT NULL OR dead > 0 OR (counts ->> 'failed')::bigint > 0 THEN 'degraded' ELSE 'healthy' END,
         'phase', r.phase,
         'counters', counts - '{total,vip,normal,cancelled}'::text[],
         'hasFailedJobs', (counts ->> 'failed')::bigint > 0,
         'isStuck', stuck.place IS NOT NULL,
         'aborted', r.phase = 'ABORTED',
-        'reason', campaign.health_sentence(target, r.phase, run, stuck, normal.total > 0),
+        'deadLetters', dead,
+        'reason', concat_ws('; ', campaign.health_sentence(target, r.phase, run, stuck, normal.total > 0),
+            CASE WHEN dead > 0 THEN campaign.dead_sentence(dead) END),
         'since', coalesce(stuck.since, moved_at, target.created_at));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_health(text) IS
-'Whether a campaign gets on: health (healthy, degraded, paused, aborted, error), phase, counters by state, hasFailedJobs, isStuck (it should move and has not for 5 seconds), aborted, and as reason a sentence that says where it is stuck and since when.';
+'Whether a campaign gets on: health (healthy, degraded, paused, aborted, error), phase, counters by state, hasFailedJobs, isStuck (it should move and has not for 5 seconds), aborted, deadLetters (how many of its messages wait in campaign_dead_letters()), and as reason a sentence that says where it is stuck and since when.';
 
 CREATE FUNCTION @extschema@.campaign_logs(campaign_id text, lines integer DEFAULT 100) RETURNS SETOF jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 20

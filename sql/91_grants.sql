@@ -69,6 +69,9 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_reasons(text),
     @extschema@.campaign_resolve(text, text, text, text, bigint[]),
     @extschema@.campaign_retry_failed(text, text[], text),
+    @extschema@.campaign_dead_letters(text, text[], integer, bigint),
+    @extschema@.campaign_dead_replay(bigint[], text),
+    @extschema@.campaign_dead_discard(bigint[], text),
     @extschema@.campaign_generate(text, bigint, bigint, double precision, boolean, text),
     @extschema@.suppression_add(text, text, text, text),
     @extschema@.suppression_remove(text, text, text, text),
@@ -110,6 +113,10 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_finish(text[]),
     campaign.outbox_trouble(text, text),
     campaign.outbox_tell(text[], boolean),
+    campaign.outbox_dead_room(),
+    campaign.outbox_dead_take(jsonb, boolean, bigint, bytea),
+    campaign.outbox_dead_next(),
+    campaign.outbox_dead_done(bigint),
     campaign.attributes_canonical(jsonb)
 TO campaign_worker;
 
@@ -234,6 +241,9 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.suppression_import(bytea),
     campaign_api.suppression_list(text, text, integer, bigint),
     campaign_api.inbound_message(text, text, text),
+    campaign_api.dead_letters(text, text, integer, bigint),
+    campaign_api.dead_letter_replay(text, text),
+    campaign_api.dead_letter_discard(text, text),
     campaign_api.application_create(text, text),
     campaign_api.application_rotate(text, boolean)
 TO campaign_user;

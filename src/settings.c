@@ -49,6 +49,8 @@ int settings_generate_max;
 bool settings_welcome_email;
 bool settings_require_verified_email;
 bool settings_notify;
+bool settings_dead_letters;
+int settings_dead_letters_max;
 char *settings_country;
 
 typedef struct TextSetting
@@ -161,6 +163,9 @@ static const NumberSetting number_settings[] = {
 	 &settings_requests_per_account, 20, 1, 10000, 0},
 	{"campaign.generate_max", "Most records that one call of campaign_generate() makes.",
 	 "A million take about 325 MB.", &settings_generate_max, 1500000, 1, 1000000000, 0},
+	{"campaign.dead_letters_max", "Most dead letters that are kept with their bodies.",
+	 "Each has 128 kB at most. More stay in RabbitMQ, and a WARNING says so.",
+	 &settings_dead_letters_max, 10000, 1, 10000000, 0},
 };
 
 static bool check_country(char **value, void **extra, GucSource source)
@@ -202,6 +207,10 @@ void settings_define(void)
 	DefineCustomBoolVariable("campaign.notify", "Whether the progress of campaigns is notified.",
 							 "On the channel campaign_progress, by the worker.", &settings_notify,
 							 true, PGC_SIGHUP, 0, NULL, NULL, NULL);
+	DefineCustomBoolVariable("campaign.dead_letters", "Whether the worker takes dead letters over.",
+							 "From RabbitMQ's queue campaign.dead into campaign.dead_letters. Off: "
+							 "they stay in the queue, for other tools.",
+							 &settings_dead_letters, true, PGC_SUSET, 0, NULL, NULL, NULL);
 	DefineCustomStringVariable("campaign.country", "Country of national phone numbers.",
 							   "ISO code or calling code; a company's own and that of an upload "
 							   "win. Empty: numbers are international.",

@@ -35,6 +35,8 @@ extern int settings_generate_max;
 extern bool settings_welcome_email;
 extern bool settings_require_verified_email;
 extern bool settings_notify;
+extern bool settings_dead_letters;
+extern int settings_dead_letters_max;
 extern char *settings_country; /* of national numbers; empty: none */
 
 /* Defines them; called once, by _PG_init(). */

@@ -18,7 +18,7 @@
 /* What the caller wants to know when a batch is settled; copied, never looked into. */
 typedef struct ConfirmsTicket
 {
-	void *stream;	  /* caller's */
+	void *stream;	  /* caller's; NULL: a dead letter */
 	uint32_t epoch;	  /* caller's */
 	int64_t last_seq; /* last recipient of the batch */
 } ConfirmsTicket;

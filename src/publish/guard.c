@@ -14,7 +14,8 @@
 
 #define GUARD_ASIDE_S 10
 
-static void set_aside(Worker *worker, Stream *stream)
+/* The error that was caught, and nothing else of what it has broken off. */
+static ErrorData *take_error(Worker *worker)
 {
 	ErrorData *error;
 
@@ -23,6 +24,13 @@ static void set_aside(Worker *worker, Stream *stream)
 	FlushErrorState();
 	AbortOutOfAnyTransaction();
 	MemoryContextSwitchTo(worker->turn);
+	return error;
+}
+
+static void set_aside(Worker *worker, Stream *stream)
+{
+	ErrorData *error = take_error(worker);
+
 	SOMETIMES("worker.set_aside");
 	stream->retry_at = clock_ms() + GUARD_ASIDE_S * INT64CONST(1000);
 	ereport(WARNING, (errcode(error->sqlerrcode),
@@ -42,6 +50,33 @@ bool guard_stream(Worker *worker, Stream *stream, GuardAction action)
 	PG_CATCH();
 	{
 		set_aside(worker, stream);
+	}
+	PG_END_TRY();
+	return done;
+}
+
+static void report_failure(Worker *worker, const char *what)
+{
+	ErrorData *error = take_error(worker);
+
+	SOMETIMES("worker.action_failed");
+	ereport(WARNING,
+			(errcode(error->sqlerrcode), errmsg("campaign worker: %s: %s", what, error->message)));
+	FreeErrorData(error);
+}
+
+bool guard_action(Worker *worker, const char *what, bool (*action)(Worker *, void *),
+				  void *argument)
+{
+	volatile bool done = false;
+
+	PG_TRY();
+	{
+		done = action(worker, argument);
+	}
+	PG_CATCH();
+	{
+		report_failure(worker, what);
 	}
 	PG_END_TRY();
 	return done;

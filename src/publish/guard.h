@@ -14,4 +14,11 @@ typedef bool (*GuardAction)(Worker *worker, Stream *stream);
  */
 bool guard_stream(Worker *worker, Stream *stream, GuardAction action);
 
+/*
+ * The same for what belongs to no campaign: an error is a WARNING about `what`, and false comes
+ * back.
+ */
+bool guard_action(Worker *worker, const char *what, bool (*action)(Worker *, void *),
+				  void *argument);
+
 #endif /* CAMPAIGN_GUARD_H */

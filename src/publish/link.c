@@ -3,7 +3,7 @@
  * hearing what the broker has settled.
  *
  * That the broker cannot be reached is normal: one WARNING when it is lost, one LOG
- * when it is back. Besides link_connect(), the worker waits for it only in watch.c.
+ * when it is back. Besides link_connect(), the worker waits for it only in watch.c and dead.c.
  */
 #include "postgres.h"
 
@@ -47,6 +47,9 @@ void link_disconnect(Worker *worker, bool polite)
 	publisher_close(worker->publisher, polite);
 	worker->publisher = NULL;
 	worker->blocked = false;
+	/* Of the dead letters nothing is under way any more either. */
+	worker->dead.subscribed = worker->dead.settled = false;
+	worker->dead.replaying = worker->dead.look_at = worker->dead.subscribe_at = 0;
 	for (int i = 0; i < lengthof(worker->queues); i++)
 		worker->queues[i].asked_at = worker->queues[i].refused_since = 0;
 	rewind_each(&worker->streams.open);
@@ -159,13 +162,20 @@ static void note_nack(WorkerQueue *queue, Stream *stream, int64 now)
 static void note_settled(Worker *worker, const ConfirmsTicket *ticket, bool confirmed, int64 now)
 {
 	Stream *stream = ticket->stream;
-	WorkerQueue *queue = &worker->queues[stream->queue_number];
+	WorkerQueue *queue;
 
-	Assert(stream->in_flight > 0);
-	stream->in_flight--;
 	worker->backoff_ms = LINK_BACKOFF_MIN_MS;
 	worker->heard_at = now;
 	worker->silent = false;
+	if (stream == NULL)
+	{
+		worker->dead.settled = true;
+		worker->dead.confirmed = confirmed;
+		return;
+	}
+	queue = &worker->queues[stream->queue_number];
+	Assert(stream->in_flight > 0);
+	stream->in_flight--;
 	if (confirmed)
 		queue->refused_since = 0;
 	SOMETIMES_IF(ticket->epoch != stream->epoch, "worker.settled_before_rewind");

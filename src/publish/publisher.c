@@ -7,7 +7,7 @@
  * stopped reading can then not block us.
  *
  * Must never wait for the broker outside publisher_open() and
- * publisher_queue_drained(), and never include a PostgreSQL header.
+ * publisher_queue_drained() (and letters.c), and never include a PostgreSQL header.
  */
 #include "publisher.h"
 
@@ -33,6 +33,7 @@ struct Publisher
 	bool disk_is_full; /* why, as the broker said it */
 	size_t capacity;   /* bytes that the socket's buffer holds */
 	Confirms confirms;
+	Letters letters;
 };
 
 /* What a body of `length` bytes takes of the socket's buffer. */
@@ -67,6 +68,7 @@ Publisher *publisher_open(const BrokerUrl *url, const BrokerOptions *options, Er
 	publisher->connection = broker_open(url, options, error);
 	if (publisher->connection == NULL)
 		goto failed;
+	publisher->letters.connection = publisher->connection;
 	if (!broker_declare(publisher->connection, options->interrupted, NULL, error))
 		goto failed;
 	amqp_confirm_select(publisher->connection, PUBLISH_CHANNEL);
@@ -154,6 +156,19 @@ static void header_number(amqp_table_entry_t *entry, const char *name, int64_t v
 	entry->value.value.i64 = value;
 }
 
+/* Persistent and mandatory. */
+static bool post(Publisher *publisher, const char *queue, const amqp_basic_properties_t *properties,
+				 amqp_bytes_t body, ConfirmsTicket ticket, Error *error)
+{
+	int status = amqp_basic_publish(publisher->connection, PUBLISH_CHANNEL,
+									amqp_cstring_bytes(MESSAGE_EXCHANGE), amqp_cstring_bytes(queue),
+									true, false, properties, body);
+
+	if (status != AMQP_STATUS_OK)
+		return error_set(error, ERROR_UNREACHABLE, "publishing: %s", amqp_error_string2(status));
+	return confirms_add(&publisher->confirms, ticket, batch_bytes(body.len));
+}
+
 bool publisher_send(Publisher *publisher, const PublisherBatch *batch, ConfirmsTicket ticket,
 					Error *error)
 {
@@ -162,7 +177,6 @@ bool publisher_send(Publisher *publisher, const PublisherBatch *batch, ConfirmsT
 	char message_id[MESSAGE_ID_MAX + 48];
 	amqp_bytes_t body = {.len = batch->body->length, .bytes = batch->body->buffer};
 	const char *class = message_class_name(batch->class);
-	int status;
 
 	/* Sent without a place, its confirm would be taken for that of another batch. */
 	if (publisher_full(publisher))
@@ -187,12 +201,50 @@ bool publisher_send(Publisher *publisher, const PublisherBatch *batch, ConfirmsT
 		batch->body->version == MESSAGE_VERSION ? PUBLISH_HEADERS - 1 : PUBLISH_HEADERS;
 	properties.headers.entries = headers;
 
-	status = amqp_basic_publish(publisher->connection, PUBLISH_CHANNEL,
-								amqp_cstring_bytes(MESSAGE_EXCHANGE),
-								amqp_cstring_bytes(batch->queue), true, false, &properties, body);
-	if (status != AMQP_STATUS_OK)
-		return error_set(error, ERROR_UNREACHABLE, "publishing: %s", amqp_error_string2(status));
-	return confirms_add(&publisher->confirms, ticket, batch_bytes(body.len));
+	return post(publisher, batch->queue, &properties, body, ticket, error);
+}
+
+static amqp_bytes_t property(const char *text, amqp_flags_t flag,
+							 amqp_basic_properties_t *properties)
+{
+	if (text[0] != '\0')
+		properties->_flags |= flag;
+	return amqp_cstring_bytes(text);
+}
+
+bool publisher_send_letter(Publisher *publisher, const PublisherLetter *letter,
+						   ConfirmsTicket ticket, Error *error)
+{
+	amqp_table_entry_t headers[PUBLISHER_HEADERS_MAX];
+	amqp_basic_properties_t properties = {0};
+	amqp_bytes_t body = {.len = letter->length, .bytes = (void *) (uintptr_t) letter->body};
+
+	if (publisher_full(publisher))
+		return error_set(error, ERROR_PROTOCOL, "more than %d batches are not confirmed",
+						 CONFIRMS_MAX);
+	for (int i = 0; i < letter->header_count; i++)
+	{
+		const PublisherHeader *header = &letter->headers[i];
+
+		if (header->text != NULL)
+			header_text(&headers[i], header->name, header->text);
+		else
+			header_number(&headers[i], header->name, header->number);
+	}
+	properties._flags = AMQP_BASIC_DELIVERY_MODE_FLAG | AMQP_BASIC_HEADERS_FLAG;
+	properties.delivery_mode = AMQP_DELIVERY_PERSISTENT;
+	properties.content_type =
+		property(letter->content_type, AMQP_BASIC_CONTENT_TYPE_FLAG, &properties);
+	properties.type = property(letter->type, AMQP_BASIC_TYPE_FLAG, &properties);
+	properties.message_id = property(letter->message_id, AMQP_BASIC_MESSAGE_ID_FLAG, &properties);
+	properties.headers.num_entries = letter->header_count;
+	properties.headers.entries = headers;
+	return post(publisher, letter->queue, &properties, body, ticket, error);
+}
+
+Letters *publisher_letters(Publisher *publisher)
+{
+	return &publisher->letters;
 }
 
 static bool closed_by_broker(Error *error, const amqp_method_t *method)
@@ -272,7 +324,9 @@ bool publisher_poll(Publisher *publisher, Error *error)
 		if (status != AMQP_STATUS_OK)
 			return error_set(error, ERROR_UNREACHABLE, "connection lost: %s",
 							 amqp_error_string2(status));
-		if (frame.frame_type == AMQP_FRAME_METHOD &&
+		if (frame.channel == LETTERS_CHANNEL && !letters_frame(&publisher->letters, &frame, error))
+			return false;
+		if (frame.frame_type == AMQP_FRAME_METHOD && frame.channel != LETTERS_CHANNEL &&
 			!handle_method(publisher, &frame.payload.method, error))
 			return false;
 	}

@@ -17,6 +17,7 @@
 #include "contract/message.h"
 
 #include "confirms.h"
+#include "letters.h"
 
 typedef struct Publisher Publisher;
 
@@ -66,6 +67,36 @@ size_t publisher_unsettled(const Publisher *publisher);
  * it: without it this may block. Refused while publisher_full(). */
 bool publisher_send(Publisher *publisher, const PublisherBatch *batch, ConfirmsTicket ticket,
 					Error *error);
+
+/* A header of a message that is published as it was: a text, or a whole number. */
+typedef struct PublisherHeader
+{
+	const char *name;
+	const char *text; /* NULL: the number */
+	int64_t number;
+} PublisherHeader;
+
+#define PUBLISHER_HEADERS_MAX 16
+
+/* A dead letter that is published again; properties that are "" are left out. */
+typedef struct PublisherLetter
+{
+	const char *queue; /* routing key */
+	const char *content_type;
+	const char *type;
+	const char *message_id;
+	const PublisherHeader *headers;
+	int header_count; /* PUBLISHER_HEADERS_MAX at most */
+	const void *body;
+	size_t length;
+} PublisherLetter;
+
+/* As publisher_send(), for a message that is there already. */
+bool publisher_send_letter(Publisher *publisher, const PublisherLetter *letter,
+						   ConfirmsTicket ticket, Error *error);
+
+/* The dead letters that come over this connection, once they are subscribed to. */
+Letters *publisher_letters(Publisher *publisher);
 
 /*
  * Reads what the broker has said, without waiting. False when the connection

@@ -84,6 +84,7 @@ void trouble_write(Worker *worker, int64 *wake_at)
 	{
 		memset(worker->troubles, 0, sizeof(worker->troubles));
 		outbox_trouble(NULL, NULL);
+		worker->dead.full_known = false;
 		worker->troubles_known = true;
 	}
 	write_one(worker, TROUBLE_BROKER, broker_trouble(worker, wake_at));

@@ -2,9 +2,9 @@
  * worker.c - the loop: look at the tables, listen to the broker, publish, mark
  * what was confirmed, sleep.
  *
- * No transaction is open outside outbox.c. Only link_connect(), and watch.c when it
- * asks about a queue, wait for the broker. Whatever is lost with this process is
- * published again from the last mark; storing is idempotent.
+ * No transaction is open outside outbox.c. Only link_connect(), watch.c when it
+ * asks about a queue, and dead.c when it subscribes, wait for the broker. Whatever is lost with
+ * this process is published again from the last mark; storing is idempotent.
  */
 #include "postgres.h"
 
@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "dead.h"
 #include "link.h"
 #include "live.h"
 #include "look.h"
@@ -143,6 +144,8 @@ void campaign_worker_main(Datum argument)
 			watch_streams(worker, &wake_at);
 		}
 		trouble_write(worker, &wake_at);
+		if (worker->ready)
+			dead_serve(worker, &wake_at);
 		live_tell(worker, &wake_at);
 		streams_rest(&worker->streams, clock_ms());
 		MemoryContextReset(worker->turn);

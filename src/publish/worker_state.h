@@ -58,6 +58,23 @@ typedef struct Live
 	int64 tell_at; /* the next round not before */
 } Live;
 
+/* Dead letters, taken over and published again; of dead.c. */
+typedef struct DeadLetters
+{
+	bool subscribed;	/* when it last looked */
+	int64 subscribe_at; /* not before */
+	int64 take_at;		/* the letter in hand not before */
+	bool refused;		/* by the broker; said in the log */
+	bool full;			/* no room for more */
+	bool full_known;	/* the table of troubles says so, or that it is not so */
+	int64 replaying;	/* the letter whose confirm is waited for; 0: none */
+	bool settled;		/* the broker has answered */
+	bool confirmed;		/* its answer */
+	int64 look_at;		/* when to look for one to replay */
+	int64 looked_at;	/* when that was last done */
+	uint32 wake_ups;	/* that it has seen */
+} DeadLetters;
+
 typedef struct Worker
 {
 	Publisher *publisher;						  /* NULL: not connected */
@@ -86,6 +103,7 @@ typedef struct Worker
 	bool ready;		   /* the extension is there, in the version of this library */
 	bool held_back;	   /* the publisher had no room for what could be published */
 	Live live;
+	DeadLetters dead;
 	MemoryContext turn; /* reset at every turn */
 	char body[MESSAGE_BODY_MAX];
 	OutboxRecipient recipients[MESSAGE_BATCH_MAX];

@@ -26,7 +26,7 @@ $$;
 DELETE FROM campaign.troubles;
 CREATE TEMPORARY TABLE empty AS SELECT campaign_create('empty', 'hello') AS id;
 SELECT is((SELECT string_agg(k, ' ' ORDER BY k) FROM jsonb_object_keys(campaign_health(id)) AS k),
-    'aborted counters hasFailedJobs health isStuck phase reason since', 'R3.7: the keys') FROM empty;
+    'aborted counters deadLetters hasFailedJobs health isStuck phase reason since', 'R3.7: the keys') FROM empty;
 SELECT is((SELECT string_agg(k, ' ' ORDER BY k) FROM jsonb_object_keys(campaign_health(id) -> 'counters') AS k),
     'active completed delayed failed waiting', 'R3.7: and the counters') FROM empty;
 SELECT is(pg_temp.reason(id), 'nothing to send: it has no recipients', 'a draft without recipients') FROM empty;
@@ -36,7 +36,7 @@ SELECT campaign_schedule(id, '2099-01-01T00:00:00Z') FROM one;
 SELECT is(pg_temp.reason(id), 'scheduled for 2099-01-01T00:00:00Z', 'a scheduled one') FROM one;
 SELECT campaign_dispatch(id) FROM one;
 SELECT is(campaign_health(id) - '{counters,since}'::text[],
-    '{"health": "healthy", "phase": "ENQUEUE_VIP", "hasFailedJobs": false, "isStuck": false, "aborted": false, "reason": "it is being sent"}',
+    '{"health": "healthy", "phase": "ENQUEUE_VIP", "hasFailedJobs": false, "isStuck": false, "aborted": false, "deadLetters": 0, "reason": "it is being sent"}',
     'R3.7: one that gets on is healthy') FROM one;
 SELECT campaign.outbox_trouble('RabbitMQ', 'no connection to RabbitMQ (refused) since');
 SELECT is(pg_temp.health(id), 'healthy', 'R3.7: what others wait for does not concern one that gets on') FROM one;

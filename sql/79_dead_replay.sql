@@ -1,0 +1,292 @@
+-- Dead letters that are published again: what the worker reads of them, and what reports say of them.
+
+CREATE FUNCTION campaign.dead_headers(
+    envelope jsonb, OUT names text[], OUT kinds text[], OUT texts text[]
+)
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    SELECT coalesce(array_agg(h.key), '{}'), coalesce(array_agg(h.kind), '{}'), coalesce(array_agg(h.text), '{}')
+    INTO names, kinds, texts
+    FROM (SELECT e.key, jsonb_typeof(e.value) AS kind, e.value #>> '{}' AS text
+          FROM jsonb_each(CASE jsonb_typeof(envelope -> 'headers') WHEN 'object' THEN envelope -> 'headers' ELSE '{}' END) AS e
+          -- What was added when it became a dead letter stays behind.
+          WHERE e.key NOT IN ('reason', 'queue') AND e.key NOT LIKE 'x-%' AND octet_length(e.key) BETWEEN 1 AND 100
+            AND (jsonb_typeof(e.value) = 'string' AND octet_length(e.value #>> '{}') <= 500
+                 OR jsonb_typeof(e.value) = 'number' AND e.value #>> '{}' ~ '^-?\d{1,18}$')
+          ORDER BY e.key LIMIT 16) AS h;
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_headers(jsonb) IS
+'The headers with which a dead letter is published again: texts and whole numbers, as they were before.';
+
+CREATE FUNCTION campaign.dead_opted_out(letter campaign.dead_letters) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    content record := campaign.dead_content(letter.body);
+BEGIN
+    RETURN coalesce(cardinality(campaign.outbox_suppressed(content.campaign_id, content.numbers)) > 0, false);
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_opted_out(campaign.dead_letters) IS
+'Whether a recipient of a dead letter is on a suppression list that its campaign obeys.';
+
+-- Nothing is published to who has opted out meanwhile. If others are in the same dead letter, its campaign is not
+-- over: PostgreSQL publishes them from its own rows.
+CREATE FUNCTION campaign.dead_leave_out(letter campaign.dead_letters) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    place int8multirange := int8multirange(int8range(letter.first_seq, letter.first_seq, '[]'));
+BEGIN
+    UPDATE campaign.dead_letters d
+    SET state = 'discarded', decision = concat_ws('; ', d.decision, 'not replayed: somebody in it has opted out'),
+        body = NULL, settled_at = clock_timestamp()
+    WHERE d.id = letter.id;
+    UPDATE campaign.progress p SET stored = p.stored + place, suppressed = p.suppressed + place
+    WHERE letter.parked AND p.campaign_id = letter.campaign_id AND p.class = letter.class;
+    IF FOUND THEN
+        PERFORM campaign.campaign_changed(letter.campaign_id);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_leave_out(campaign.dead_letters) IS
+'Gives up a dead letter whose recipient has opted out: the recipient counts as suppressed.';
+
+CREATE FUNCTION campaign.outbox_dead_next() RETURNS TABLE (id bigint, queue text, content_type text, type text,
+    message_id text, names text[], kinds text[], texts text[], body bytea)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    letter campaign.dead_letters;
+BEGIN
+    FOR letter IN
+        SELECT * FROM campaign.dead_letters d WHERE d.state = 'replaying' ORDER BY d.id
+        FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        IF NOT campaign.dead_opted_out(letter) THEN
+            -- The queue of an ordered campaign is for what comes next in it, and this was passed.
+            RETURN QUERY
+            SELECT letter.id, CASE WHEN letter.parked THEN 'campaign.parallel' ELSE letter.queue END,
+                left(coalesce(letter.envelope ->> 'content_type', ''), 100), left(coalesce(letter.envelope ->> 'type', ''), 100),
+                left(coalesce(letter.envelope ->> 'message_id', ''), 100), h.names, h.kinds, h.texts, letter.body
+            FROM campaign.dead_headers(letter.envelope) AS h;
+            RETURN;
+        END IF;
+        -- SOMETIMES(worker.replay_opted_out)
+        PERFORM campaign.dead_leave_out(letter);
+    END LOOP;
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_dead_next() IS
+'The dead letter that is to be published next, if there is one: where to, properties, headers (names, whether string or number, and texts), body.';
+
+CREATE FUNCTION campaign.outbox_dead_done(letter_id bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A recipient is kept until MongoDB has it: nobody else would publish it again if RabbitMQ lost it.
+    UPDATE campaign.dead_letters d
+    SET state = 'replayed', settled_at = clock_timestamp(), body = CASE WHEN d.parked THEN d.body END
+    WHERE d.id = letter_id AND d.state = 'replaying';
+END
+$$;
+COMMENT ON FUNCTION campaign.outbox_dead_done(bigint) IS 'The broker has confirmed a dead letter that was published again.';
+
+CREATE FUNCTION campaign.dead_replayed(
+    campaign_id text, class campaign.recipient_class, ranges int8multirange
+) RETURNS int8multirange
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (
+        SELECT range_agg(int8range(d.first_seq, d.first_seq, '[]')) FROM campaign.dead_letters d
+        WHERE d.campaign_id = dead_replayed.campaign_id AND d.class = dead_replayed.class AND d.body IS NOT NULL
+          AND d.parked AND d.state IN ('replaying', 'replayed') AND ranges @> d.first_seq);
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_replayed(text, campaign.recipient_class, int8multirange) IS
+'Which of these recipients were replayed, and are not stored yet; NULL: none.';
+
+-- Called for campaigns that are over only: their other recipients are done.
+CREATE FUNCTION campaign.dead_report(
+    campaign_id text, class campaign.recipient_class, ranges int8multirange
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    replayed int8multirange := campaign.dead_replayed(campaign_id, class, ranges);
+    refused int8multirange;
+BEGIN
+    -- A range with others in it is an old batch that came again, and may have been acknowledged unread.
+    replayed := (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE replayed @> r);
+    IF replayed IS NULL THEN
+        RETURN;
+    END IF;
+    UPDATE campaign.progress p
+    SET stored = p.stored + replayed, decided = CASE WHEN isempty(p.decided) THEN p.decided ELSE p.decided + replayed END
+    WHERE p.campaign_id = dead_report.campaign_id AND p.class = dead_report.class
+    RETURNING p.failed INTO refused;
+    UPDATE campaign.dead_letters d
+    SET state = CASE WHEN refused @> d.first_seq THEN 'refused' ELSE 'stored' END, body = NULL, settled_at = clock_timestamp()
+    WHERE d.campaign_id = dead_report.campaign_id AND d.class = dead_report.class AND d.body IS NOT NULL
+      AND d.parked AND d.state IN ('replaying', 'replayed') AND replayed @> d.first_seq;
+    PERFORM campaign.campaign_changed(campaign_id);
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_report(text, campaign.recipient_class, int8multirange) IS
+'Recipients of a campaign that is over are reported: those that were replayed are stored now, or were refused again.';
+
+CREATE FUNCTION campaign.dead_count(campaign_id text) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT count(*) FROM campaign.dead_letters d
+            WHERE d.campaign_id = dead_count.campaign_id AND d.body IS NOT NULL);
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_count(text) IS
+'How many dead letters of a campaign wait for a decision, or for what was decided to be done.';
+
+CREATE FUNCTION campaign.dead_sentence(letters bigint) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    since timestamptz := (SELECT t.since FROM campaign.troubles t WHERE t.place = 'worker' AND t.subject = 'campaign.dead');
+BEGIN
+    RETURN format('%s dead letters: see campaign_dead_letters()', letters)
+        || coalesce('; there is no room for more since ' || campaign.duration_words(clock_timestamp() - since), '');
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_sentence(bigint) IS 'What the health of a campaign says of its dead letters.';
+
+-- Over HTTP: those of the user's campaigns. What belongs to no campaign is a matter of SQL.
+
+CREATE FUNCTION campaign.api_dead_letter(letter_id text) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_id bigint;
+BEGIN
+    PERFORM campaign.api_user();
+    SELECT d.id INTO found_id FROM campaign.dead_letters d
+    WHERE d.id = CASE WHEN letter_id ~ '^[0-9]{1,18}$' THEN letter_id::bigint END
+      AND d.campaign_id IN (SELECT campaign.request_campaigns());
+    IF NOT FOUND THEN
+        PERFORM campaign.api_raise('PT404', 'you have no such dead letter', NULL, 'GET /dead-letters shows them.');
+    END IF;
+    RETURN found_id;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_dead_letter(text) IS
+'The id of a dead letter of a campaign of the user of the request; else 404.';
+
+CREATE FUNCTION campaign.api_dead_decide(verb text, letter_id text, reason text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    letter bigint := campaign.api_dead_letter(letter_id);
+    done integer;
+    code text; message text; detail text; hint text;
+BEGIN
+    done := CASE verb WHEN 'replay' THEN @extschema@.campaign_dead_replay(ARRAY[letter], reason)
+                      ELSE @extschema@.campaign_dead_discard(ARRAY[letter], reason) END;
+    IF done = 0 THEN
+        PERFORM campaign.api_raise('PT409', format('dead letter %s is %s', letter,
+            (SELECT d.state FROM campaign.dead_letters d WHERE d.id = letter)));
+    END IF;
+    RETURN (SELECT jsonb_build_object('id', d.id, 'state', d.state, 'campaign', d.campaign_id)
+            FROM campaign.dead_letters d WHERE d.id = letter);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+END
+$$;
+COMMENT ON FUNCTION campaign.api_dead_decide(text, text, text) IS
+'replay or discard of a dead letter of the user of the request; 409 if something was decided about it already.';
+
+CREATE FUNCTION campaign_api.dead_letters(
+    campaign_id text DEFAULT NULL, states text DEFAULT 'waiting', rows integer DEFAULT 100, after_id bigint DEFAULT 0
+) RETURNS jsonb
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    code text; message text; detail text; hint text;
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.dead_letters');
+    PERFORM campaign.api_user();
+    IF campaign_id IS NOT NULL THEN
+        PERFORM campaign.api_campaign_check(campaign_id);
+    END IF;
+    RETURN (SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.id), '[]')
+            FROM campaign.dead_list(CASE WHEN campaign_id IS NULL THEN ARRAY(SELECT campaign.request_campaigns())
+                                    ELSE ARRAY[campaign_id] END,
+                regexp_split_to_array(nullif(states, ''), '\s*,\s*'), rows, after_id) AS l);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.dead_letters(text, text, integer, bigint) IS
+$$Dead letters
+Messages of your campaigns that could not be stored, oldest first. GET or POST.
+
+campaign_id: a campaign of yours; left out: all of them.
+states: of these, separated by commas (waiting, replaying, replayed, stored, refused, discarded); empty: all.
+rows: how many, 10000 at most.
+after_id: the id of the last one, for the next page.
+
+200 with an array of {"id", "state", "campaign", "class", "first_seq", "recipients", "queue", "reason", …}; 403, 404, 422.$$;
+
+CREATE FUNCTION campaign_api.dead_letter_replay(letter_id text, reason text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.dead_letter_replay');
+    PERFORM campaign.api_respond(202);
+    RETURN campaign.api_dead_decide('replay', letter_id, reason);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.dead_letter_replay(text, text) IS
+$$Replay a dead letter
+Publishes it again, once what was wrong is repaired. A recipient that MongoDB refused is stored after all; nobody gets anything twice.
+
+letter_id: the dead letter.
+reason: kept with it.
+
+202 with {"id", "state", "campaign"}; 404 if you have no such dead letter; 409 if something was decided about it already, or its campaign still runs or was cancelled.$$;
+
+CREATE FUNCTION campaign_api.dead_letter_discard(letter_id text, reason text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.dead_letter_discard');
+    RETURN campaign.api_dead_decide('discard', letter_id, reason);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.dead_letter_discard(text, text) IS
+$$Discard a dead letter
+Gives it up. Who, when and why is kept.
+
+letter_id: the dead letter.
+reason: why.
+
+200 with {"id", "state", "campaign"}; 404 if you have no such dead letter; 409 if something was decided about it already; 422 without a reason.$$;

@@ -1,0 +1,33 @@
+/*
+ * dead_rows.h - the table of dead letters, as the worker uses it: each call is a
+ * transaction of its own. Errors are PostgreSQL's.
+ */
+#ifndef CAMPAIGN_DEAD_ROWS_H
+#define CAMPAIGN_DEAD_ROWS_H
+
+#include "postgres.h"
+
+#include "publisher.h"
+
+/* For how many more letters there is room; 0 or less: for none. */
+int dead_rows_room(void);
+
+/*
+ * Takes a letter over; it is on disk when this returns. Returns for how many more there is room, -1
+ * if there was none for this one.
+ */
+int dead_rows_take(const Letter *letter);
+
+/* The letter that is to be published next, in the current memory context; false: there is none. */
+typedef struct DeadRow
+{
+	int64 id;
+	PublisherLetter letter;
+} DeadRow;
+
+bool dead_rows_next(DeadRow *row);
+
+/* The broker has confirmed it. */
+void dead_rows_done(int64 id);
+
+#endif /* CAMPAIGN_DEAD_ROWS_H */

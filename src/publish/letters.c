@@ -1,0 +1,160 @@
+/*
+ * letters.c - the channel of the dead letters; see letters.h.
+ *
+ * One letter is on its way at a time, so that one that waits for PostgreSQL takes
+ * no memory but its own. Whatever else happens on the channel ends the channel
+ * only: publishing goes on. Must never acknowledge what was not handed out.
+ */
+#include "letters.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "program/sometimes.h"
+
+static void copy(char *out, size_t size, amqp_bytes_t bytes)
+{
+	size_t length = bytes.len < size - 1 ? bytes.len : size - 1;
+
+	memcpy(out, bytes.bytes, length);
+	out[length] = '\0';
+}
+
+/* The broker has closed the channel, and waits for the answer. */
+static LettersStatus channel_refused(Letters *letters, const char *what, Error *error)
+{
+	amqp_rpc_reply_t reply = amqp_get_rpc_reply(letters->connection);
+	const amqp_channel_close_t *close = reply.reply.decoded;
+	amqp_channel_close_ok_t close_ok = {0};
+
+	(void) broker_reply_error(error, what, reply);
+	if (reply.reply_type != AMQP_RESPONSE_SERVER_EXCEPTION ||
+		reply.reply.id != AMQP_CHANNEL_CLOSE_METHOD ||
+		amqp_send_method(letters->connection, LETTERS_CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD,
+						 &close_ok) != AMQP_STATUS_OK)
+		return LETTERS_LOST;
+	if (close->reply_code != AMQP_NOT_FOUND)
+		return LETTERS_REFUSED;
+	return broker_declare(letters->connection, NULL, NULL, error) ? LETTERS_GONE : LETTERS_LOST;
+}
+
+LettersStatus letters_subscribe(Letters *letters, Error *error)
+{
+	letters->expected = LETTERS_METHOD;
+	if (amqp_channel_open(letters->connection, LETTERS_CHANNEL) == NULL)
+	{
+		(void) broker_reply_error(error, "cannot open a channel of RabbitMQ",
+								  amqp_get_rpc_reply(letters->connection));
+		return LETTERS_LOST;
+	}
+	if (amqp_basic_qos(letters->connection, LETTERS_CHANNEL, 0, 1, false) == NULL ||
+		amqp_basic_consume(letters->connection, LETTERS_CHANNEL, amqp_cstring_bytes(MESSAGE_DEAD),
+						   amqp_empty_bytes, false, false, false, amqp_empty_table) == NULL)
+		return channel_refused(letters, "cannot consume " MESSAGE_DEAD, error);
+	letters->subscribed = true;
+	return LETTERS_SUBSCRIBED;
+}
+
+bool letters_unsubscribe(Letters *letters, Error *error)
+{
+	if (!letters->subscribed)
+		return true;
+	letters->subscribed = false;
+	letters->expected = LETTERS_METHOD;
+	return broker_reply_error(
+		error, "cannot close a channel of RabbitMQ",
+		amqp_channel_close(letters->connection, LETTERS_CHANNEL, AMQP_REPLY_SUCCESS));
+}
+
+/* The channel is over, and a new one is to be opened. */
+static bool channel_over(Letters *letters, Error *error)
+{
+	amqp_channel_close_ok_t close_ok = {0};
+	int status = amqp_send_method(letters->connection, LETTERS_CHANNEL,
+								  AMQP_CHANNEL_CLOSE_OK_METHOD, &close_ok);
+
+	letters->subscribed = false;
+	letters->expected = LETTERS_METHOD;
+	if (status == AMQP_STATUS_OK)
+		return true;
+	return error_set(error, ERROR_UNREACHABLE, "dead letters: %s", amqp_error_string2(status));
+}
+
+static bool take_method(Letters *letters, const amqp_method_t *method, Error *error)
+{
+	if (method->id == AMQP_BASIC_DELIVER_METHOD && letters->expected == LETTERS_METHOD)
+	{
+		const amqp_basic_deliver_t *deliver = method->decoded;
+
+		letters->letter.tag = deliver->delivery_tag;
+		letters->letter.redelivered = deliver->redelivered;
+		copy(letters->exchange, sizeof(letters->exchange), deliver->exchange);
+		copy(letters->routing_key, sizeof(letters->routing_key), deliver->routing_key);
+		letters->expected = LETTERS_HEADER;
+		return true;
+	}
+	/* The queue was deleted. */
+	if (method->id == AMQP_BASIC_CANCEL_METHOD)
+	{
+		SOMETIMES("worker.letters_gone");
+		return letters_unsubscribe(letters, error);
+	}
+	return method->id != AMQP_CHANNEL_CLOSE_METHOD || channel_over(letters, error);
+}
+
+/* The decoded properties are gone with the next frame. */
+static void take_header(Letters *letters, const amqp_frame_t *frame)
+{
+	Letter *letter = &letters->letter;
+
+	letter->claimed = frame->payload.properties.body_size;
+	letter->length = 0;
+	letters->arrived = 0;
+	envelope_json(letter->envelope, letters->exchange, letters->routing_key,
+				  frame->payload.properties.decoded);
+	letters->expected = letter->claimed == 0 ? LETTERS_NOTHING : LETTERS_BODY;
+}
+
+static void take_body(Letters *letters, amqp_bytes_t fragment)
+{
+	Letter *letter = &letters->letter;
+	size_t room = sizeof(letter->body) - letter->length;
+	size_t kept = fragment.len < room ? fragment.len : room;
+
+	memcpy(letter->body + letter->length, fragment.bytes, kept);
+	letter->length += kept;
+	letters->arrived += fragment.len;
+	if (letters->arrived >= letter->claimed)
+		letters->expected = LETTERS_NOTHING;
+}
+
+bool letters_frame(Letters *letters, const amqp_frame_t *frame, Error *error)
+{
+	/* What was under way when the channel was closed. */
+	if (!letters->subscribed)
+		return true;
+	if (frame->frame_type == AMQP_FRAME_METHOD)
+		return take_method(letters, &frame->payload.method, error);
+	if (frame->frame_type == AMQP_FRAME_HEADER && letters->expected == LETTERS_HEADER)
+		take_header(letters, frame);
+	else if (frame->frame_type == AMQP_FRAME_BODY && letters->expected == LETTERS_BODY)
+		take_body(letters, frame->payload.body_fragment);
+	else
+		return letters_unsubscribe(letters, error);
+	return true;
+}
+
+const Letter *letters_whole(const Letters *letters)
+{
+	return letters->subscribed && letters->expected == LETTERS_NOTHING ? &letters->letter : NULL;
+}
+
+bool letters_ack(Letters *letters, Error *error)
+{
+	int status = amqp_basic_ack(letters->connection, LETTERS_CHANNEL, letters->letter.tag, false);
+
+	letters->expected = LETTERS_METHOD;
+	if (status == AMQP_STATUS_OK)
+		return true;
+	return error_set(error, ERROR_UNREACHABLE, "dead letters: %s", amqp_error_string2(status));
+}

@@ -1,0 +1,117 @@
+-- 79_dead_replay.sql - dead letters that are published again, and what becomes of them.
+BEGIN;
+SELECT plan(37);
+
+CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE id text := campaign_create('test', 'hello');
+BEGIN
+    PERFORM campaign_upload(id, (SELECT string_agg('+8880000' || lpad(n::text, 7, '0'), E'\n') FROM generate_series(1, count) AS n));
+    PERFORM campaign_dispatch(id);
+    RETURN id;
+END $$;
+CREATE FUNCTION pg_temp.body(id text, VARIADIC seqs bigint[]) RETURNS bytea LANGUAGE sql AS $$
+    SELECT convert_to(jsonb_build_object('version', 1, 'campaign_id', id, 'class', 'NORMAL', 'total', 9, 'first_seq', seqs[1], 'message', 'hello', 'recipients',
+        (SELECT jsonb_agg(jsonb_build_object('identifier', 'abcdefghijklmnopqrstuvwx', 'phone_number', '+8880000' || lpad(s::text, 7, '0'))) FROM unnest(seqs) AS s))::text, 'UTF8')
+$$;
+-- Takes one over and returns its id.
+CREATE FUNCTION pg_temp.letter(body bytea, headers jsonb DEFAULT '{}', queue text DEFAULT 'campaign.messages.1') RETURNS bigint LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM campaign.outbox_dead_take(jsonb_build_object('routing_key', queue, 'content_type', 'application/json', 'headers', headers || '{"reason": "why"}'), false, octet_length(body), body);
+    RETURN (SELECT max(id) FROM campaign.dead_letters);
+END $$;
+CREATE FUNCTION pg_temp.report(id text, first_seq bigint, last_seq bigint) RETURNS void LANGUAGE sql AS $$
+    SELECT campaign.report_stored(ARRAY[id], '{NORMAL}', ARRAY[first_seq], ARRAY[last_seq])
+$$;
+CREATE FUNCTION pg_temp.state(letter bigint) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', d.state, CASE WHEN d.body IS NULL THEN 'empty' END) FROM campaign.dead_letters d WHERE d.id = letter
+$$;
+CREATE FUNCTION pg_temp.counts(id text) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', s ->> 'status', s ->> 'stored', s ->> 'failed') FROM campaign_status(id) AS s
+$$;
+
+-- A campaign whose second and third recipients MongoDB has refused.
+SELECT pg_temp.campaign(9) AS id \gset
+SELECT pg_temp.letter(pg_temp.body(:'id', 2), '{"count": 1, "class": "NORMAL", "x-death": [], "odd": 1.5}') AS two, pg_temp.letter(pg_temp.body(:'id', 3)) AS three \gset
+SELECT campaign.report_conflict(:'id', 'NORMAL', seq, 'refused') FROM unnest(ARRAY[2, 3]) AS seq;
+SELECT pg_temp.report(:'id', 1, 5);
+SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', :'two'), '55000', format('campaign "%s" is queued: its recipients can be replayed once it is sent or has failed', :'id'),
+    'R5.3: while a campaign runs, a pause could take the recipient out of the queue unseen');
+SELECT pg_temp.report(:'id', 6, 9);
+SELECT is(pg_temp.counts(:'id'), 'failed 7 2', 'it is over, and two have failed');
+
+SELECT is(campaign_dead_replay(ARRAY[:'two'::bigint], 'rule repaired'), 1, 'R5.3: one is replayed');
+SELECT is(pg_temp.counts(:'id'), 'failed 7 1', 'and counts neither as stored nor as failed');
+SELECT is(campaign_health(:'id') ->> 'deadLetters', '2', 'it is still to be looked after');
+SELECT is(campaign_dead_replay(ARRAY[:'two'::bigint]), 0, 'R5.3: the same once more changes nothing');
+SELECT is(campaign_dead_discard(ARRAY[:'two'::bigint], 'too late'), 0, 'nor can it be discarded any more');
+SELECT is((SELECT concat_ws('|', d.decided_by, d.decision) FROM campaign_dead_letters(states => '{replaying}') AS d), current_user || '|rule repaired', 'who and why is kept');
+SELECT results_eq('SELECT id, queue, content_type, type, names, kinds, texts, body FROM campaign.outbox_dead_next()',
+    format($$ VALUES (%s::bigint, 'campaign.parallel', 'application/json', '', '{class,count}'::text[], '{string,number}'::text[], '{NORMAL,1}'::text[], pg_temp.body(%L, 2)) $$, :'two', :'id'),
+    'the worker gets it with the headers that it had; its own queue has passed it');
+SELECT campaign.outbox_dead_done(:'two');
+SELECT is(pg_temp.state(:'two'), 'replayed', 'once the broker has it, its body is kept until MongoDB has it');
+SELECT is_empty('SELECT campaign.outbox_dead_next()', 'and there is no other one');
+SELECT is(campaign_dead_replay(ARRAY[:'two'::bigint]), 1, 'R5.3: it can be replayed again: somebody may have purged the queue');
+SELECT campaign.outbox_dead_done(:'two');
+
+SELECT pg_temp.report(:'id', 1, 9);
+SELECT is(pg_temp.state(:'two'), 'replayed', 'a report of an old batch does not say that it is stored');
+SELECT pg_temp.report(:'id', 2, 2);
+SELECT is(pg_temp.state(:'two'), 'stored empty', 'R5.3: one of its own does');
+SELECT is(pg_temp.counts(:'id'), 'failed 8 1', 'it counts as stored; the campaign stays what it was');
+SELECT campaign.outbox_dead_done(:'two');
+SELECT is(pg_temp.state(:'two'), 'stored empty', 'a confirm that comes later changes nothing');
+SELECT campaign.report_conflict(:'id', 'NORMAL', 2, 'again');
+SELECT is(pg_temp.counts(:'id'), 'failed 8 1', 'R7.1: nor does a conflict');
+
+-- Refused again: the consumer publishes a dead letter, reports the conflict, and then the batch.
+SELECT campaign_dead_replay(ARRAY[:'three'::bigint]);
+SELECT campaign.outbox_dead_done(:'three');
+SELECT pg_temp.letter(pg_temp.body(:'id', 3)) AS again \gset
+SELECT isnt(:'again'::bigint, :'three'::bigint, 'R5.3: what is refused again is another dead letter');
+SELECT campaign.report_conflict(:'id', 'NORMAL', 3, 'refused');
+SELECT pg_temp.report(:'id', 3, 3);
+SELECT is(pg_temp.state(:'three'), 'refused empty', 'of which the first one knows');
+SELECT is(pg_temp.counts(:'id'), 'failed 8 1', 'and counts as failed again');
+SELECT is(pg_temp.state(:'again'), 'waiting', 'the second one waits');
+
+-- Senders never send again what was decided; this was not sent.
+UPDATE campaign.progress SET decided = '{[1,10)}' WHERE campaign_id = :'id';
+SELECT campaign_dead_replay(ARRAY[:'again'::bigint]);
+SELECT is((SELECT decided FROM campaign.progress WHERE campaign_id = :'id'), '{[1,3),[4,10)}', 'R5.3: a sender may send it');
+-- Opted out before the worker publishes it.
+SELECT suppression_add('+88800000000003');
+SELECT is_empty('SELECT campaign.outbox_dead_next()', 'R6.10: who has opted out meanwhile gets nothing');
+SELECT is(pg_temp.state(:'again'), 'discarded empty', 'the dead letter is given up');
+SELECT is((SELECT s ->> 'suppressed' FROM campaign_status(:'id') AS s), '1', 'and the recipient left out');
+SELECT is(campaign_health(:'id') ->> 'deadLetters', '0', 'R3.7: nothing is left to be looked after');
+
+-- A batch that was never reported is published as it was, and PostgreSQL has its rows anyway.
+SELECT pg_temp.campaign(9) AS id \gset
+SELECT pg_temp.letter(pg_temp.body(:'id', 4, 5), queue => 'campaign.messages.2') AS batch \gset
+SELECT campaign_dead_replay(ARRAY[:'batch'::bigint]);
+SELECT results_eq('SELECT id, queue FROM campaign.outbox_dead_next()', format($$ VALUES (%s::bigint, 'campaign.messages.2') $$, :'batch'), 'R5.3: a batch goes back to its queue');
+SELECT campaign.outbox_dead_done(:'batch');
+SELECT is(pg_temp.state(:'batch'), 'replayed empty', 'the broker has it: that is all');
+SELECT is(campaign_dead_replay(ARRAY[:'batch'::bigint]), 0, 'R5.3: it is not replayed again');
+SELECT is(pg_temp.counts(:'id'), 'queued 0 0', 'its campaign is what it was');
+SELECT suppression_add('+88800000000005');
+SELECT pg_temp.letter(pg_temp.body(:'id', 5, 6)) AS batch \gset
+SELECT campaign_dead_replay(ARRAY[:'batch'::bigint]);
+SELECT is_empty('SELECT campaign.outbox_dead_next()', 'R6.10: a batch with somebody who has opted out does not go back');
+
+-- Conflicts of a campaign that was cancelled stay.
+SELECT pg_temp.letter(pg_temp.body(:'id', 1)) AS one \gset
+SELECT campaign.report_conflict(:'id', 'NORMAL', 1, 'refused');
+SELECT campaign_cancel(:'id');
+SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', :'one'), '55000', NULL, 'R2.6: nothing of a cancelled campaign is sent');
+-- What cannot be published.
+SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', pg_temp.letter('x', queue => 'amq.gen-1')), '55000', NULL, 'nor what comes from another queue');
+SELECT campaign.outbox_dead_take('{"routing_key": "campaign.parallel", "headers": {}}', false, 200000, 'the beginning');
+SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', (SELECT max(id) FROM campaign.dead_letters)), '55000', NULL, 'nor what was cut off');
+SELECT throws_ok('SELECT campaign_dead_replay(ARRAY[0])', 'P0002', 'dead letter 0 does not exist', 'nor what is not there');
+SELECT throws_ok('SELECT campaign_dead_replay(ARRAY[1], repeat(''x'', 501))', '22023', NULL, 'a reason is no letter');
+SELECT is((SELECT concat(names, kinds, texts) FROM campaign.dead_headers('{"headers": [1]}')), '{}{}{}', 'headers that are none are none');
+
+SELECT * FROM finish();
+ROLLBACK;
