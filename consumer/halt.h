@@ -1,12 +1,15 @@
 /*
- * halt.h - campaigns that are paused or cancelled: nothing more of them is
- * stored, and what the broker holds of them blocks nobody.
+ * halt.h - campaigns that are paused, cancelled or behind their deadline: nothing
+ * more of them is stored, and what the broker holds of them blocks nobody.
  */
 #ifndef CAMPAIGN_CONSUMER_HALT_H
 #define CAMPAIGN_CONSUMER_HALT_H
 
 #include "attempt.h"
 #include "lane_state.h"
+
+/* By clock_ms(), of an answer that was asked for at asked_ms; report.h has valid_ms. */
+int64_t halt_deadline(int64_t asked_ms, int64_t valid_ms);
 
 /*
  * Before an insert: asks PostgreSQL which campaigns of the chunk are halted, if
@@ -22,7 +25,8 @@ Outcome halt_ask_for_dropped(Pipeline *pipeline);
 
 /*
  * While the chunk is being sent: asks, once, if the last answer is not fresh, and marks the ranges
- * of campaigns that are halted. Not OK if PostgreSQL did not answer.
+ * of campaigns that are halted, and those whose deadline has come meanwhile. Not OK if PostgreSQL
+ * did not answer.
  */
 Outcome halt_look(Pipeline *pipeline, int64_t *asked_ms);
 

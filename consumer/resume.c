@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "gap.h"
+#include "halt.h"
 #include "program/clock.h"
 #include "program/sometimes.h"
 #include "ranges.h"
@@ -113,6 +114,7 @@ static void remember(Pipeline *pipeline, const Standing *standing)
 	campaign->read_ms = clock_ms();
 	campaign->asked_ms = standing->asked_ms;
 	campaign->halted = false;
+	campaign->valid_until_ms = INT64_MAX;
 	campaign->followed = true;
 	note_behind(campaign, standing);
 	for (int class = 0; class < MESSAGE_CLASSES; class ++)
@@ -124,6 +126,9 @@ static void remember(Pipeline *pipeline, const Standing *standing)
 		campaign->followed &= campaign->classes[class].next == 1;
 		SOMETIMES_IF(campaign->classes[class].next > 1, "consumer.resumed");
 		campaign->halted |= standing->classes[class].halted;
+		if (standing->classes[class].known)
+			campaign->valid_until_ms =
+				halt_deadline(standing->asked_ms, standing->classes[class].valid_ms);
 	}
 }
 
