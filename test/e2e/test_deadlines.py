@@ -27,9 +27,9 @@ def sender(stack, **changes):
     return Consumer(environment(stack, **{**settings, **changes}))
 
 
-def expire_soon(stack, campaign_id, left="300 ms"):
+def expire_soon(stack, campaign_id):
     """Gives it a deadline; returns that."""
-    stack.one("SELECT campaign_deadline_set(%s, clock_timestamp() + %s::interval)", campaign_id, left)
+    stack.one("SELECT campaign_deadline_set(%s, clock_timestamp() + interval '300 ms')", campaign_id)
     return stack.one("SELECT valid_until FROM campaign.campaigns WHERE id = %s", campaign_id)
 
 
@@ -57,7 +57,7 @@ def test_slow_sender(stack, ordered):
         wait_until("some are sent", lambda: status(stack, campaign_id)["sent"] > 0)
         deadline = expire_soon(stack, campaign_id)
         wait_for_status(stack, campaign_id, "sent")
-    answer = assert_all_final(stack, campaign_id, 1000)
+        answer = assert_all_final(stack, campaign_id, 1000)
     assert answer["sent"] > 0 and answer["expired"] > 0
     late = stack.messages.count_documents({"campaign_id": campaign_id, "sent_at": {"$gt": deadline}})
     # Those that the gateway had in its hands.
@@ -69,19 +69,17 @@ def test_slow_sender(stack, ordered):
 @pytest.mark.parametrize("ordered", [True, False])
 def test_what_the_queue_holds(stack, ordered):
     """R5.3: what was published in time and comes to the store after the deadline is not stored; others are."""
-    campaign_id = campaigns.create(stack, make_numbers(1000, seed=662), ordered=ordered)
-    deadline = expire_soon(stack, campaign_id, "3 s")
-    campaigns.dispatch(stack, campaign_id)
+    campaign_id = campaigns.send(stack, make_numbers(1000, seed=662), ordered=ordered)
     wait_until("some are published", lambda: status(stack, campaign_id)["published"] > 0, interval=0.01)
+    expire_soon(stack, campaign_id)
     wait_for_expiry(stack, campaign_id)
     other = campaigns.send(stack, make_numbers(10, seed=663), ordered=ordered)
     with Consumer(environment(stack)):
         wait_for_status(stack, campaign_id, "failed")
         wait_for_status(stack, other, "sent")
-    answer = assert_all_final(stack, campaign_id, 1000)
+        answer = assert_all_final(stack, campaign_id, 1000)
     assert (answer["sent"], answer["expired"]) == (0, 1000)
     assert answer["error"] == "nobody could be reached: its deadline had passed"
-    assert stack.one("SELECT clock_timestamp() > %s", deadline)
 
 
 def test_killed_sender_in_doubt(stack):
