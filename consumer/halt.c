@@ -29,11 +29,6 @@ static bool is_stored(const Chunk *chunk, const Range *range)
 	return range->first_document + range_documents(range) <= chunk->stored;
 }
 
-int64_t halt_deadline(int64_t asked_ms, int64_t valid_ms)
-{
-	return valid_ms == REPORT_VALID ? INT64_MAX : asked_ms + valid_ms;
-}
-
 static bool has_expired(const Range *range, int64_t now_ms)
 {
 	return now_ms >= range->valid_until_ms && !range->suppressed;
@@ -89,7 +84,7 @@ static void remember(Pipeline *pipeline, const char *campaign_id, ReportStop sto
 		return;
 	}
 	campaign->halted = stop.halted;
-	campaign->valid_until_ms = halt_deadline(asked_ms, stop.valid_ms);
+	campaign->valid_until_ms = report_deadline(asked_ms, stop.valid_ms);
 	campaign->asked_ms = asked_ms;
 }
 
@@ -136,7 +131,7 @@ Outcome halt_check(Pipeline *pipeline)
 		Range *range = &ranges->items[i];
 		ReportStop stop = report_stop_of(pipeline->report, range->campaign_id);
 
-		range->valid_until_ms = halt_deadline(asked_ms, stop.valid_ms);
+		range->valid_until_ms = report_deadline(asked_ms, stop.valid_ms);
 		remember(pipeline, range->campaign_id, stop, asked_ms);
 		mark_range(pipeline, range, stop.halted);
 	}
@@ -174,7 +169,7 @@ Outcome halt_look(Pipeline *pipeline, int64_t *asked_ms)
 		Range *range = &ranges->items[i];
 		ReportStop stop = report_stop_of(pipeline->report, range->campaign_id);
 
-		range->valid_until_ms = halt_deadline(now_ms, stop.valid_ms);
+		range->valid_until_ms = report_deadline(now_ms, stop.valid_ms);
 		remember(pipeline, range->campaign_id, stop, now_ms);
 		range->halted |= stop.halted;
 	}

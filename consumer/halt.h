@@ -8,9 +8,6 @@
 #include "attempt.h"
 #include "lane_state.h"
 
-/* By clock_ms(), of an answer that was asked for at asked_ms; report.h has valid_ms. */
-int64_t halt_deadline(int64_t asked_ms, int64_t valid_ms);
-
 /*
  * Before an insert: asks PostgreSQL which campaigns of the chunk are halted, if
  * the last answer is not fresh, and marks their ranges.

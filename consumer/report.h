@@ -33,6 +33,12 @@ typedef struct ReportClass
 /* It has no deadline. */
 #define REPORT_VALID INT64_MAX
 
+/* By clock_ms(), if it was asked for at asked_ms. */
+static inline int64_t report_deadline(int64_t asked_ms, int64_t valid_ms)
+{
+	return valid_ms == REPORT_VALID ? INT64_MAX : asked_ms + valid_ms;
+}
+
 /* Whether a campaign may be stored and sent. */
 typedef struct ReportStop
 {

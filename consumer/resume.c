@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "gap.h"
-#include "halt.h"
 #include "program/clock.h"
 #include "program/sometimes.h"
 #include "ranges.h"
@@ -128,7 +127,7 @@ static void remember(Pipeline *pipeline, const Standing *standing)
 		campaign->halted |= standing->classes[class].halted;
 		if (standing->classes[class].known)
 			campaign->valid_until_ms =
-				halt_deadline(standing->asked_ms, standing->classes[class].valid_ms);
+				report_deadline(standing->asked_ms, standing->classes[class].valid_ms);
 	}
 }
 
