@@ -201,7 +201,7 @@ DECLARE
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_recipients_csv');
     PERFORM campaign.api_campaign_check(campaign_id);
-    SELECT string_agg(campaign.csv_line(l.phone_number, l.class, l.seq::text, l.state, l.code, l.reason, l.attempts::text)
+    SELECT string_agg(campaign.csv_line(l.phone_number, l.class, l.seq, l.state, l.code, l.reason, l.attempts)
             || E'\r\n', '' ORDER BY l.place) AS lines, count(*) AS count,
         (array_agg(l.class ORDER BY l.place DESC))[1] AS class, (array_agg(l.seq ORDER BY l.place DESC))[1] AS seq
     INTO page
