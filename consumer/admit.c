@@ -131,8 +131,14 @@ static Outcome add(Pipeline *pipeline, PositionCampaign *campaign, bool doubtful
 	int first = ranges->count;
 
 	pipeline->place = chunk_add(pipeline->chunk, pipeline->place, doubtful);
-	if (pipeline->ordered)
+	/* What may not be stored moves nothing. */
+	if (pipeline->ordered && !doubtful)
 		class->next = batch->first_seq + pipeline->place;
+	for (int i = first; i < ranges->count; i++)
+	{
+		ranges->items[i].late = doubtful && !campaign->halted;
+		ranges->items[i].valid_until_ms = campaign->valid_until_ms;
+	}
 	if (campaign->unmarked && ranges->count > first)
 		note_behind(campaign, &ranges->items[first]);
 	return pipeline->place == batch->count ? finish(pipeline) : OUTCOME_OK;
@@ -206,6 +212,21 @@ static bool is_in_chunk(const Pipeline *pipeline, int64_t first_seq, int64_t las
 	return false;
 }
 
+/* Behind its deadline only those go on who were left out for that. */
+static bool is_too_late(const Pipeline *pipeline, const PositionCampaign *campaign)
+{
+	const DecodedBatch *batch = &pipeline->batch;
+
+	if (clock_ms() < campaign->valid_until_ms)
+		return false;
+	for (int place = pipeline->place; place < batch->count; place++)
+	{
+		if (batch->recipients[place].identifier != NULL)
+			return true;
+	}
+	return false;
+}
+
 static Outcome admit_known(Pipeline *pipeline, PositionCampaign *campaign, bool *flush)
 {
 	const DecodedBatch *batch = &pipeline->batch;
@@ -221,7 +242,7 @@ static Outcome admit_known(Pipeline *pipeline, PositionCampaign *campaign, bool 
 		*flush = true;
 		return OUTCOME_OK;
 	}
-	if (fits && campaign->halted)
+	if (fits && (campaign->halted || is_too_late(pipeline, campaign)))
 		return add(pipeline, campaign, true);
 	if (fits && pipeline->ordered)
 		decision = position_decide(class->next, batch->first_seq, last_seq, &from);

@@ -115,8 +115,8 @@ static bool check_postgresql(const Config *config, char *detail, Error *error)
 	static const char *const signatures[] = {
 		"campaign.report_open(text)",
 		"campaign.report_checked(text[],text[],bigint[],bigint[],text[],boolean[])",
-		"campaign.report_gap(text,text,bigint)", "campaign.report_conflict(text,text,bigint,text)",
-		"campaign.proof_next(timestamptz)",
+		"campaign.report_stopped(text[])", "campaign.report_gap(text,text,bigint)",
+		"campaign.report_conflict(text,text,bigint,text)", "campaign.proof_next(timestamptz)",
 		/* Only senders need these. */
 		"campaign.sender_begin(text,text,text,jsonb,text,text)",
 		"campaign.sender_away(text,bigint)", fates};

@@ -40,9 +40,11 @@ typedef struct Range
 	int first_document; /* place of first_seq's document in the chunk */
 	bool doubtful;		/* its campaign was halted when it was admitted: ask before it is stored */
 	bool halted;		/* what MongoDB does not have of it must not be stored; halt.c's */
-	bool resumed;		/* halted, but its campaign is not any more: to be published again */
-	bool suppressed;	/* its recipients were left out: nothing of it is stored */
-	int64_t read_ms;	/* when `behind` was last seen in MongoDB; 0: it is not looked for */
+	bool late;			/* admitted behind the deadline of its campaign */
+	int64_t valid_until_ms; /* nor from then on, unless it was left out; INT64_MAX: no deadline */
+	bool resumed;			/* halted, but its campaign is not any more: to be published again */
+	bool suppressed;		/* its recipients were left out: nothing of it is stored */
+	int64_t read_ms;		/* when `behind` was last seen in MongoDB; 0: it is not looked for */
 	uint8_t behind[MESSAGE_DOCUMENT_ID_SIZE]; /* the document that its place was read from */
 } Range;
 

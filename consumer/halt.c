@@ -1,5 +1,5 @@
 /*
- * halt.c - campaigns that are paused or cancelled; see halt.h.
+ * halt.c - campaigns that are paused, cancelled or behind their deadline; see halt.h.
  *
  * A delivery of a halted campaign is not kept until somebody resumes it: it would
  * block the queue for all the others. It is looked up in MongoDB, reported if it
@@ -7,6 +7,9 @@
  * is resumed is published again from the end of what was reported. So a delivery
  * may be left out only on an answer that was asked for after it had been
  * received: what comes later may have been published by the resume.
+ *
+ * A deadline is a halt that nobody ends: the worker publishes again what was not
+ * stored, without recipients. That alone is taken and reported.
  */
 #include "halt.h"
 
@@ -26,6 +29,19 @@ static bool is_stored(const Chunk *chunk, const Range *range)
 	return range->first_document + range_documents(range) <= chunk->stored;
 }
 
+static bool has_expired(const Range *range, int64_t now_ms)
+{
+	return now_ms >= range->valid_until_ms && !range->suppressed;
+}
+
+/* Where the campaign stands is read back: what was admitted of it is not stored. */
+static void expire(Pipeline *pipeline, Range *range)
+{
+	range->halted = true;
+	range->doubtful = false;
+	position_forget(pipeline->positions, range->campaign_id);
+}
+
 static bool is_due(Pipeline *pipeline)
 {
 	const Chunk *chunk = pipeline->chunk;
@@ -38,6 +54,8 @@ static bool is_due(Pipeline *pipeline)
 
 		if (is_stored(chunk, range) || range->halted)
 			continue;
+		if (has_expired(range, now_ms))
+			return true;
 		if (range->doubtful)
 			return true;
 		campaign = position_find(pipeline->positions, range->campaign_id);
@@ -50,22 +68,23 @@ static bool is_due(Pipeline *pipeline)
 static bool step_ask(Pipeline *pipeline, void *unused, Error *error)
 {
 	(void) unused;
-	return report_halted(pipeline->report, &pipeline->chunk->ranges, error);
+	return report_stopped(pipeline->report, &pipeline->chunk->ranges, error);
 }
 
-static void remember(Pipeline *pipeline, const char *campaign_id, bool halted, int64_t asked_ms)
+static void remember(Pipeline *pipeline, const char *campaign_id, ReportStop stop, int64_t asked_ms)
 {
 	PositionCampaign *campaign = position_find(pipeline->positions, campaign_id);
 
 	if (campaign == NULL)
 		return;
-	if (campaign->halted && !halted)
+	if (campaign->halted && !stop.halted)
 	{
 		/* What it stands at is read back before anything is stored. */
 		position_forget(pipeline->positions, campaign_id);
 		return;
 	}
-	campaign->halted = halted;
+	campaign->halted = stop.halted;
+	campaign->valid_until_ms = report_deadline(asked_ms, stop.valid_ms);
 	campaign->asked_ms = asked_ms;
 }
 
@@ -73,6 +92,13 @@ static void mark_range(Pipeline *pipeline, Range *range, bool halted)
 {
 	if (range->halted || is_stored(pipeline->chunk, range))
 		return;
+	if (!halted && clock_ms() >= range->valid_until_ms && (range->late || !range->suppressed))
+	{
+		SOMETIMES("consumer.expired");
+		expire(pipeline, range);
+		pipeline->chunk->look = true;
+		return;
+	}
 	/* Admitted without its order being looked at: it cannot be stored either. */
 	range->resumed = range->doubtful && !halted && pipeline->ordered;
 	range->halted = halted || range->resumed;
@@ -103,12 +129,26 @@ Outcome halt_check(Pipeline *pipeline)
 	for (int i = 0; i < ranges->count; i++)
 	{
 		Range *range = &ranges->items[i];
-		bool halted = report_is_halted(pipeline->report, range->campaign_id);
+		ReportStop stop = report_stop_of(pipeline->report, range->campaign_id);
 
-		remember(pipeline, range->campaign_id, halted, asked_ms);
-		mark_range(pipeline, range, halted);
+		range->valid_until_ms = report_deadline(asked_ms, stop.valid_ms);
+		remember(pipeline, range->campaign_id, stop, asked_ms);
+		mark_range(pipeline, range, stop.halted);
 	}
 	return OUTCOME_OK;
+}
+
+static void expire_ranges(Pipeline *pipeline, int64_t now_ms)
+{
+	RangeList *ranges = &pipeline->chunk->ranges;
+
+	for (int i = 0; i < ranges->count; i++)
+	{
+		if (ranges->items[i].halted || !has_expired(&ranges->items[i], now_ms))
+			continue;
+		SOMETIMES("consumer.expired_while_sending");
+		expire(pipeline, &ranges->items[i]);
+	}
 }
 
 Outcome halt_look(Pipeline *pipeline, int64_t *asked_ms)
@@ -117,6 +157,7 @@ Outcome halt_look(Pipeline *pipeline, int64_t *asked_ms)
 	int64_t now_ms = clock_ms();
 	Outcome outcome;
 
+	expire_ranges(pipeline, now_ms);
 	if (now_ms - *asked_ms < ANSWER_MS)
 		return OUTCOME_OK;
 	outcome = attempt_once(pipeline, SERVER_POSTGRESQL, step_ask, NULL);
@@ -126,10 +167,11 @@ Outcome halt_look(Pipeline *pipeline, int64_t *asked_ms)
 	for (int i = 0; i < ranges->count; i++)
 	{
 		Range *range = &ranges->items[i];
-		bool halted = report_is_halted(pipeline->report, range->campaign_id);
+		ReportStop stop = report_stop_of(pipeline->report, range->campaign_id);
 
-		remember(pipeline, range->campaign_id, halted, now_ms);
-		range->halted |= halted;
+		range->valid_until_ms = report_deadline(now_ms, stop.valid_ms);
+		remember(pipeline, range->campaign_id, stop, now_ms);
+		range->halted |= stop.halted;
 	}
 	return OUTCOME_OK;
 }

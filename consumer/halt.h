@@ -1,6 +1,6 @@
 /*
- * halt.h - campaigns that are paused or cancelled: nothing more of them is
- * stored, and what the broker holds of them blocks nobody.
+ * halt.h - campaigns that are paused, cancelled or behind their deadline: nothing
+ * more of them is stored, and what the broker holds of them blocks nobody.
  */
 #ifndef CAMPAIGN_CONSUMER_HALT_H
 #define CAMPAIGN_CONSUMER_HALT_H
@@ -22,7 +22,8 @@ Outcome halt_ask_for_dropped(Pipeline *pipeline);
 
 /*
  * While the chunk is being sent: asks, once, if the last answer is not fresh, and marks the ranges
- * of campaigns that are halted. Not OK if PostgreSQL did not answer.
+ * of campaigns that are halted, and those whose deadline has come meanwhile. Not OK if PostgreSQL
+ * did not answer.
  */
 Outcome halt_look(Pipeline *pipeline, int64_t *asked_ms);
 

@@ -27,11 +27,12 @@ typedef struct PositionCampaign
 {
 	char id[MESSAGE_ID_MAX + 1];
 	PositionClass classes[MESSAGE_CLASSES];
-	int64_t read_ms;  /* when `next` was last read from the servers */
-	int64_t asked_ms; /* when PostgreSQL was last asked whether it is halted */
-	bool halted;	  /* it was: paused or cancelled; `next` means nothing then */
-	bool followed;	  /* nothing of it was stored then: all of it was stored since, by this lane */
-	bool unmarked;	  /* `behind` is in MongoDB, and nothing of it was admitted since */
+	int64_t read_ms;		/* when `next` was last read from the servers */
+	int64_t asked_ms;		/* when PostgreSQL was last asked whether it is halted */
+	bool halted;			/* it was: paused or cancelled; `next` means nothing then */
+	int64_t valid_until_ms; /* its deadline; INT64_MAX: none */
+	bool followed; /* nothing of it was stored then: all of it was stored since, by this lane */
+	bool unmarked; /* `behind` is in MongoDB, and nothing of it was admitted since */
 	uint8_t behind[MESSAGE_DOCUMENT_ID_SIZE]; /* the last document when `next` was read */
 	/* Private to position.c: */
 	int32_t chain;

@@ -10,8 +10,12 @@
 
 static const PgStatement POSITION = {
 	"report_position",
-	"SELECT class, total, stored_through, failed, halted FROM campaign.report_open($1::text)", 1};
-static const PgStatement HALTED = {"report_halted", "SELECT campaign.report_halted($1::text[])", 1};
+	"SELECT class, total, stored_through, failed, halted, valid_ms "
+	"FROM campaign.report_open($1::text)",
+	1};
+static const PgStatement STOPPED = {
+	"report_stopped",
+	"SELECT campaign_id, halted, valid_ms FROM campaign.report_stopped($1::text[])", 1};
 /*
  * Parameters of a report: ids, classes, first and last seqs, the ids of what was looked at, and
  * which of the ranges were left out.
@@ -43,7 +47,7 @@ struct Report
 	Array arrays[ARRAYS];
 	const ReportExtra *extra; /* NULL: not a sender's */
 	PGresult *position;		  /* the answer of report_position() */
-	PGresult *halted;		  /* the answer of report_halted() */
+	PGresult *stopped;		  /* the answer of report_stopped() */
 	PGresult *unchecked;	  /* the answer in which classes to look at stand; NULL: none */
 };
 
@@ -86,7 +90,7 @@ void report_free(Report *report)
 		return;
 	pgconn_close(&report->postgres);
 	PQclear(report->position);
-	PQclear(report->halted);
+	PQclear(report->stopped);
 	PQclear(report->unchecked);
 	for (int i = 0; i < ARRAYS; i++)
 		free(report->arrays[i].text);
@@ -115,7 +119,7 @@ static bool ready(Report *report, Error *error)
 	if (pgconn_is_open(postgres))
 		return true;
 	if (pgconn_open(postgres, error) && pgconn_prepare(postgres, &POSITION, error) &&
-		pgconn_prepare(postgres, &HALTED, error) && pgconn_prepare(postgres, &STORED, error) &&
+		pgconn_prepare(postgres, &STOPPED, error) && pgconn_prepare(postgres, &STORED, error) &&
 		pgconn_prepare(postgres, &GAP, error) && pgconn_prepare(postgres, &CONFLICT, error) &&
 		extend(report, error))
 		return true;
@@ -151,6 +155,13 @@ bool report_prove(Report *report, Error *error)
 	return result != NULL;
 }
 
+static int64_t valid_ms(const PGresult *result, int row, int column)
+{
+	if (PQgetisnull(result, row, column))
+		return REPORT_VALID;
+	return strtoll(PQgetvalue(result, row, column), NULL, 10);
+}
+
 bool report_position(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
 					 Error *error)
 {
@@ -174,6 +185,7 @@ bool report_position(Report *report, const char *campaign_id, ReportClass classe
 		classes[class].stored_through = strtoll(PQgetvalue(result, row, 2), NULL, 10);
 		classes[class].failed = PQgetvalue(result, row, 3);
 		classes[class].halted = *PQgetvalue(result, row, 4) == 't';
+		classes[class].valid_ms = valid_ms(result, row, 5);
 	}
 	return true;
 }
@@ -212,7 +224,7 @@ static const char *array_end(Array *array)
 	return array->text;
 }
 
-bool report_halted(Report *report, const RangeList *ranges, Error *error)
+bool report_stopped(Report *report, const RangeList *ranges, Error *error)
 {
 	const char *values[1];
 	PGresult *result;
@@ -224,22 +236,25 @@ bool report_halted(Report *report, const RangeList *ranges, Error *error)
 			array_add_text(&report->arrays[0], ranges->items[i].campaign_id);
 	}
 	values[0] = array_end(&report->arrays[0]);
-	result = report_query(report, &HALTED, values, error);
+	result = report_query(report, &STOPPED, values, error);
 	if (result == NULL)
 		return false;
-	PQclear(report->halted);
-	report->halted = result;
+	PQclear(report->stopped);
+	report->stopped = result;
 	return true;
 }
 
-bool report_is_halted(const Report *report, const char *campaign_id)
+ReportStop report_stop_of(const Report *report, const char *campaign_id)
 {
-	for (int row = 0; row < PQntuples(report->halted); row++)
+	const PGresult *result = report->stopped;
+
+	for (int row = 0; row < PQntuples(result); row++)
 	{
-		if (strcmp(PQgetvalue(report->halted, row, 0), campaign_id) == 0)
-			return true;
+		if (strcmp(PQgetvalue(result, row, 0), campaign_id) == 0)
+			return (ReportStop){.halted = *PQgetvalue(result, row, 1) == 't',
+								.valid_ms = valid_ms(result, row, 2)};
 	}
-	return false;
+	return (ReportStop){.valid_ms = REPORT_VALID};
 }
 
 bool report_send(Report *report, const RangeList *ranges, const CampaignList *checked, Error *error)

@@ -27,7 +27,24 @@ typedef struct ReportClass
 	int64_t stored_through; /* end of the unbroken stored range from 1; 0: none */
 	const char *failed; /* parked or left out, for ranges_end(); until the next report_position() */
 	bool halted;		/* the campaign is paused or cancelled */
+	int64_t valid_ms;	/* from the question to its deadline */
 } ReportClass;
+
+/* It has no deadline. */
+#define REPORT_VALID INT64_MAX
+
+/* By clock_ms(), if it was asked for at asked_ms. */
+static inline int64_t report_deadline(int64_t asked_ms, int64_t valid_ms)
+{
+	return valid_ms == REPORT_VALID ? INT64_MAX : asked_ms + valid_ms;
+}
+
+/* Whether a campaign may be stored and sent. */
+typedef struct ReportStop
+{
+	bool halted;
+	int64_t valid_ms; /* from the question to its deadline */
+} ReportStop;
 
 /* A class that has to be looked at in MongoDB before its campaign ends. */
 typedef struct ReportUnchecked
@@ -63,11 +80,11 @@ bool report_prove(Report *report, Error *error);
 bool report_position(Report *report, const char *campaign_id, ReportClass classes[MESSAGE_CLASSES],
 					 Error *error);
 
-/* Asks which campaigns of the ranges are halted; no report may be on its way. */
-bool report_halted(Report *report, const RangeList *ranges, Error *error);
+/* Asks which campaigns of the ranges are halted or have a deadline; no report may be on its way. */
+bool report_stopped(Report *report, const RangeList *ranges, Error *error);
 
-/* Whether the last answer of report_halted() has this one. */
-bool report_is_halted(const Report *report, const char *campaign_id);
+/* What the last answer of report_stopped() says of this one. */
+ReportStop report_stop_of(const Report *report, const char *campaign_id);
 
 /*
  * Sends a report without waiting for the answer, which report_collect() waits

@@ -113,6 +113,7 @@ static void remember(Pipeline *pipeline, const Standing *standing)
 	campaign->read_ms = clock_ms();
 	campaign->asked_ms = standing->asked_ms;
 	campaign->halted = false;
+	campaign->valid_until_ms = INT64_MAX;
 	campaign->followed = true;
 	note_behind(campaign, standing);
 	for (int class = 0; class < MESSAGE_CLASSES; class ++)
@@ -124,6 +125,9 @@ static void remember(Pipeline *pipeline, const Standing *standing)
 		campaign->followed &= campaign->classes[class].next == 1;
 		SOMETIMES_IF(campaign->classes[class].next > 1, "consumer.resumed");
 		campaign->halted |= standing->classes[class].halted;
+		if (standing->classes[class].known)
+			campaign->valid_until_ms =
+				report_deadline(standing->asked_ms, standing->classes[class].valid_ms);
 	}
 }
 

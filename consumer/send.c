@@ -200,7 +200,8 @@ static bool is_halted(Pipeline *pipeline, Delivering *delivering)
 	while (delivering->range + 1 < ranges->count &&
 		   ranges->items[delivering->range + 1].first_document <= delivering->place)
 		delivering->range++;
-	return ranges->items[delivering->range].halted;
+	return ranges->items[delivering->range].halted ||
+		   clock_ms() >= ranges->items[delivering->range].valid_until_ms;
 }
 
 static void begin_some(Pipeline *pipeline, Delivering *delivering)

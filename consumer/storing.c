@@ -188,7 +188,7 @@ Outcome storing_run(Pipeline *pipeline)
 		return outcome;
 	counters.documents += chunk->count - chunk->parked - chunk->halted - chunk->suppressed;
 	if (chunk->halted > 0 && !stop_requested())
-		log_line(LOG_INFO, "left out: the campaign is paused or cancelled",
+		log_line(LOG_INFO, "left out: the campaign is paused, cancelled or behind its deadline",
 				 {"queue", pipeline->queue, 0}, {"documents", NULL, chunk->halted});
 	chunk_leave_out_halted(chunk);
 	note_suppressed(pipeline);

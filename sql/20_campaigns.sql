@@ -20,6 +20,9 @@ CREATE TABLE campaign.campaigns (
     identifier_entropy text NOT NULL,
     identifier_fingerprint text NOT NULL,
     scheduled_at timestamptz,
+    valid_until timestamptz,
+    valid_for interval,
+    expired_at timestamptz,
     queued_at timestamptz,
     started_at timestamptz,
     published_at timestamptz,
@@ -54,6 +57,9 @@ COMMENT ON COLUMN campaign.campaigns.identifier_time IS 'Milliseconds since 1970
 COMMENT ON COLUMN campaign.campaigns.identifier_entropy IS 'Secret entropy that goes into the identifiers of its messages. Private: whoever knows it can compute them.';
 COMMENT ON COLUMN campaign.campaigns.identifier_fingerprint IS 'Secret fingerprint that goes into the identifiers of its messages. Private.';
 COMMENT ON COLUMN campaign.campaigns.scheduled_at IS 'When it is to be dispatched, or was, by campaign_schedule().';
+COMMENT ON COLUMN campaign.campaigns.valid_until IS 'Its deadline: nothing of it is published or sent from then on.';
+COMMENT ON COLUMN campaign.campaigns.valid_for IS 'How long after its dispatch that is.';
+COMMENT ON COLUMN campaign.campaigns.expired_at IS 'When the worker noticed that the deadline had passed: what it publishes since is left out.';
 COMMENT ON COLUMN campaign.campaigns.queued_at IS 'When it was first dispatched.';
 COMMENT ON COLUMN campaign.campaigns.started_at IS 'When the broker had confirmed its first batch.';
 COMMENT ON COLUMN campaign.campaigns.published_at IS 'When the broker had confirmed its last batch.';
@@ -72,6 +78,8 @@ CREATE INDEX campaigns_waiting_index ON campaign.campaigns (id)
     WHERE status IN ('published', 'paused');
 CREATE INDEX campaigns_scheduled_index ON campaign.campaigns (scheduled_at, id)
     WHERE status = 'scheduled';
+CREATE INDEX campaigns_valid_index ON campaign.campaigns (valid_until, id)
+    WHERE valid_until IS NOT NULL AND expired_at IS NULL AND status IN ('queued', 'publishing', 'published', 'paused');
 ALTER TABLE campaign.campaigns ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.campaigns', '');
 
@@ -110,6 +118,7 @@ CREATE TABLE campaign.progress (
     stored int8multirange NOT NULL DEFAULT '{}',
     failed int8multirange NOT NULL DEFAULT '{}',
     suppressed int8multirange NOT NULL DEFAULT '{}',
+    expired int8multirange NOT NULL DEFAULT '{}',
     decided int8multirange NOT NULL DEFAULT '{}',
     undelivered bigint NOT NULL DEFAULT 0,
     unknown bigint NOT NULL DEFAULT 0,
@@ -132,7 +141,8 @@ COMMENT ON COLUMN campaign.progress.total IS 'Recipients of the class: seq runs 
 COMMENT ON COLUMN campaign.progress.published IS 'Highest seq up to which the broker confirmed everything.';
 COMMENT ON COLUMN campaign.progress.stored IS 'The seqs that the consumer has reported: MongoDB holds them, except those in failed. The class is complete when this is {[1,total+1)}.';
 COMMENT ON COLUMN campaign.progress.failed IS 'The seqs that MongoDB refused, or in whose place it holds another message.';
-COMMENT ON COLUMN campaign.progress.suppressed IS 'The seqs that were left out because their numbers are on a suppression list, as the consumer has reported them: MongoDB holds none of them.';
+COMMENT ON COLUMN campaign.progress.suppressed IS 'The seqs that were left out, as the consumer has reported them: their numbers are on a suppression list, or they have expired. MongoDB holds none of them.';
+COMMENT ON COLUMN campaign.progress.expired IS 'Those of them that were left out because the deadline had passed.';
 COMMENT ON COLUMN campaign.progress.decided IS 'The seqs whose fate senders have reported: never sent again, whatever MongoDB loses.';
 COMMENT ON COLUMN campaign.progress.undelivered IS 'How many of them a gateway could not deliver (campaign.fates).';
 COMMENT ON COLUMN campaign.progress.unknown IS 'How many of them a sender began and did not say how it ended (campaign.fates).';
@@ -261,6 +271,8 @@ BEGIN
     UPDATE campaign.campaigns c
     SET status = target,
         updated_at = clock_timestamp(),
+        valid_until = CASE WHEN target = 'queued' AND c.queued_at IS NULL THEN coalesce(clock_timestamp() + c.valid_for, c.valid_until)
+                           ELSE c.valid_until END,
         queued_at = CASE WHEN target = 'queued' THEN coalesce(c.queued_at, clock_timestamp()) ELSE c.queued_at END,
         started_at = CASE WHEN target IN ('publishing', 'published', 'sent') THEN coalesce(c.started_at, clock_timestamp()) ELSE c.started_at END,
         published_at = CASE WHEN target IN ('published', 'sent') THEN coalesce(c.published_at, clock_timestamp()) ELSE c.published_at END,

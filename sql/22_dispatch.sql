@@ -26,6 +26,11 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = 'Add a numbers file with campaign_upload() first.';
     END IF;
+    IF target.valid_until <= clock_timestamp() THEN
+        RAISE EXCEPTION 'campaign "%": its deadline has passed', target.id
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Give it another one with campaign_deadline_set().';
+    END IF;
     PERFORM campaign.run_ready_check(target.id);
 END
 $$;

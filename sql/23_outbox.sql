@@ -30,7 +30,7 @@ COMMENT ON FUNCTION campaign.outbox_page(text, text, integer) IS
 
 CREATE FUNCTION campaign.outbox_active(campaign_ids text[])
 RETURNS TABLE (campaign_id text, class text, class_number integer, ordered boolean, status text,
-    total bigint, published bigint, stored_through bigint, rewinds integer, blocked boolean)
+    total bigint, published bigint, stored_through bigint, rewinds integer, blocked boolean, expired boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -44,16 +44,19 @@ BEGIN
         p.class > 'VIP' AND EXISTS (
             SELECT FROM campaign.progress earlier
             WHERE earlier.campaign_id = c.id AND earlier.class < p.class
-              AND NOT earlier.stored @> int8range(1, earlier.total + 1))
+              AND NOT earlier.stored @> int8range(1, earlier.total + 1)),
+        c.expired_at IS NOT NULL
     FROM unnest(campaign_ids) AS asked (id)
     JOIN campaign.campaigns c ON c.id = asked.id
     JOIN campaign.progress p ON p.campaign_id = c.id
     WHERE c.status IN ('queued', 'publishing', 'published') AND NOT c.deleted
+      -- Behind its deadline and not expired yet: outbox_due() comes to it.
+      AND (c.valid_until > clock_timestamp() OR c.expired_at IS NOT NULL OR c.valid_until IS NULL)
       AND p.total > 0 AND NOT p.stored @> int8range(1, p.total + 1);
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_active(text[]) IS
-'Of these campaigns, what the worker has to publish, or what is published and not stored: a row per class of an unfinished campaign. stored_through: how much is stored, without a gap if it is ordered. blocked: an earlier class is not stored completely.';
+'Of these campaigns, what the worker has to publish, or what is published and not stored: a row per class of an unfinished campaign. stored_through: how much is stored, without a gap if it is ordered. blocked: an earlier class is not stored completely. expired: its deadline has passed, what is not stored is left out.';
 
 CREATE FUNCTION campaign.outbox_template(campaign_id text, class text)
 RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text,
@@ -174,12 +177,25 @@ BEGIN
     LOOP
         PERFORM campaign.campaign_transition(due, 'queued', 'its time has come');
     END LOOP;
-    RETURN (SELECT extract(epoch FROM min(c.scheduled_at) - clock_timestamp())
-            FROM campaign.campaigns c WHERE c.status = 'scheduled' AND NOT c.deleted);
+    FOR due IN
+        SELECT c.id FROM campaign.campaigns c
+        WHERE c.valid_until <= clock_timestamp() AND c.expired_at IS NULL
+          AND c.status IN ('queued', 'publishing', 'published', 'paused')
+        ORDER BY c.valid_until, c.id LIMIT 1000
+        FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        PERFORM campaign.campaign_expire(due);
+    END LOOP;
+    RETURN (
+        SELECT extract(epoch FROM least(
+            (SELECT min(c.scheduled_at) FROM campaign.campaigns c WHERE c.status = 'scheduled' AND NOT c.deleted),
+            (SELECT min(c.valid_until) FROM campaign.campaigns c
+             WHERE c.valid_until IS NOT NULL AND c.expired_at IS NULL
+               AND c.status IN ('queued', 'publishing', 'published', 'paused'))) - clock_timestamp()));
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_due() IS
-'Queues the scheduled campaigns whose time has come; returns the seconds until the next one, NULL if there is none. One that a client has locked comes with the next call.';
+'Queues the scheduled campaigns whose time has come, and lets those expire whose deadline has passed; returns the seconds until the next of either, NULL if there is none. One that a client has locked comes with the next call.';
 
 CREATE FUNCTION campaign.outbox_finish(campaign_ids text[]) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -52,8 +52,21 @@ END
 $$;
 COMMENT ON FUNCTION campaign.report_primary_check() IS 'An error on a read-only server.';
 
+CREATE FUNCTION campaign.valid_ms(target campaign.campaigns) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE
+        WHEN target.expired_at IS NOT NULL OR target.valid_until <= clock_timestamp() THEN 0
+        ELSE floor(extract(epoch FROM target.valid_until - clock_timestamp()) * 1000) END;
+END
+$$;
+COMMENT ON FUNCTION campaign.valid_ms(campaign.campaigns) IS
+'Milliseconds until the deadline of a campaign, by the server''s clock; 0: it has passed, NULL: it has none.';
+
 CREATE FUNCTION campaign.report_open(campaign_id text)
-RETURNS TABLE (class text, total bigint, stored_through bigint, failed int8multirange, halted boolean)
+RETURNS TABLE (class text, total bigint, stored_through bigint, failed int8multirange, halted boolean, valid_ms bigint)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -62,14 +75,14 @@ BEGIN
     PERFORM campaign.report_primary_check();
     RETURN QUERY
     SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed + p.suppressed,
-        c.status IN ('paused', 'cancelled')
+        c.status IN ('paused', 'cancelled'), campaign.valid_ms(c)
     FROM campaign.progress p JOIN campaign.campaigns c ON c.id = p.campaign_id
     WHERE p.campaign_id = report_open.campaign_id
     ORDER BY p.class;
 END
 $$;
 COMMENT ON FUNCTION campaign.report_open(text) IS
-'The classes of a campaign with their totals, the seq up to which everything was reported, the seqs that MongoDB does not hold although they are done (report_conflict(), or suppressed), and whether the campaign is halted (report_halted()); no rows if there is no such campaign. An error on a read-only server.';
+'The classes of a campaign with their totals, the seq up to which everything was reported, the seqs that MongoDB does not hold although they are done (report_conflict(), or suppressed), whether the campaign is halted (report_halted()), and the milliseconds until its deadline (report_stopped()); no rows if there is no such campaign. An error on a read-only server.';
 
 CREATE FUNCTION campaign.report_halted(campaign_ids text[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -79,11 +92,28 @@ BEGIN
     PERFORM campaign.report_primary_check();
     RETURN QUERY
     SELECT c.id FROM campaign.campaigns c
-    WHERE c.id = ANY (campaign_ids) AND c.status IN ('paused', 'cancelled');
+    WHERE c.id = ANY (campaign_ids)
+      AND (c.status IN ('paused', 'cancelled') OR c.expired_at IS NOT NULL OR c.valid_until <= clock_timestamp());
 END
 $$;
 COMMENT ON FUNCTION campaign.report_halted(text[]) IS
-'Which of these campaigns are paused or cancelled: nothing more of them may be stored. What was received of them before this call is reported if MongoDB already has it, and acknowledged: a campaign that is resumed is published again from there. Ask before storing if the last answer is older than a quarter of a second. An error on a read-only server.';
+'Which of these campaigns are paused, cancelled or behind their deadline: nothing more of them may be stored. What was received of them before this call is reported if MongoDB already has it, and acknowledged: a campaign that is resumed is published again from there. Ask before storing if the last answer is older than a quarter of a second. An error on a read-only server.';
+
+CREATE FUNCTION campaign.report_stopped(campaign_ids text[])
+RETURNS TABLE (campaign_id text, halted boolean, valid_ms bigint)
+LANGUAGE plpgsql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    PERFORM campaign.report_primary_check();
+    RETURN QUERY
+    SELECT c.id, c.status IN ('paused', 'cancelled'), campaign.valid_ms(c) FROM campaign.campaigns c
+    WHERE c.id = ANY (campaign_ids) AND (c.status IN ('paused', 'cancelled') OR c.valid_until IS NOT NULL);
+END
+$$;
+COMMENT ON FUNCTION campaign.report_stopped(text[]) IS
+'Which of these campaigns are halted (report_halted()), and which have a deadline: milliseconds until then, counted from before this call; 0: it has passed. Of the latter nothing more may be stored or sent from then on, as if they were halted, but what comes without recipients is reported as suppressed. An error on a read-only server.';
 
 -- The consumer's password is on another machine. Whoever has it can report what they like, so a report
 -- counts only where a consumer can have something to report.

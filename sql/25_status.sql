@@ -12,7 +12,7 @@ BEGIN
         'published', coalesce(p.published, 0), 'stored', coalesce(p.stored, 0),
         'pending', c.total - coalesce(p.done, 0) - coalesce(p.sending, 0), 'sending', coalesce(p.sending, 0),
         'sent', coalesce(p.stored - p.undelivered - p.unknown, 0), 'failed', coalesce(p.failed + p.undelivered, 0),
-        'suppressed', coalesce(p.suppressed, 0), 'expired', 0, 'unknown', coalesce(p.unknown, 0),
+        'suppressed', coalesce(p.suppressed - p.expired, 0), 'expired', coalesce(p.expired, 0), 'unknown', coalesce(p.unknown, 0),
         'cancelled', CASE WHEN c.status = 'cancelled'
                           THEN c.total - coalesce(p.stored, 0) - coalesce(p.failed, 0) - coalesce(p.suppressed, 0) ELSE 0 END,
         'rewinds', coalesce(p.rewinds, 0),
@@ -20,7 +20,8 @@ BEGIN
         'classes', coalesce(p.classes, '{}'),
         'segments', campaign.segments_known(c), 'test_of', c.test_of,
         'error', coalesce(c.error, p.error),
-        'created_at', c.created_at, 'scheduled_at', c.scheduled_at, 'queued_at', c.queued_at, 'started_at', c.started_at,
+        'created_at', c.created_at, 'scheduled_at', c.scheduled_at, 'valid_until', c.valid_until,
+        'queued_at', c.queued_at, 'started_at', c.started_at,
         'published_at', c.published_at, 'sent_at', c.sent_at, 'updated_at', c.updated_at)
     INTO answer
     FROM campaign.campaigns c
@@ -28,6 +29,7 @@ BEGIN
         SELECT sum(r.published)::bigint AS published,
             sum(campaign.stored_count(r.stored - r.failed - r.suppressed))::bigint AS stored,
             sum(campaign.stored_count(r.suppressed))::bigint AS suppressed,
+            sum(campaign.stored_count(r.expired))::bigint AS expired,
             sum(campaign.stored_count(r.failed))::bigint AS failed,
             sum(campaign.stored_count(r.stored))::bigint AS done, sum(campaign.sending_count(r))::bigint AS sending,
             sum(r.undelivered)::bigint AS undelivered, sum(r.unknown)::bigint AS unknown,
@@ -36,7 +38,8 @@ BEGIN
                 'stored', campaign.stored_count(r.stored - r.failed - r.suppressed),
                 'sent', campaign.stored_count(r.stored - r.failed - r.suppressed) - r.undelivered - r.unknown,
                 'unknown', r.unknown,
-                'failed', campaign.stored_count(r.failed) + r.undelivered, 'suppressed', campaign.stored_count(r.suppressed), 'started_at', r.started_at,
+                'failed', campaign.stored_count(r.failed) + r.undelivered, 'suppressed', campaign.stored_count(r.suppressed - r.expired),
+                'expired', campaign.stored_count(r.expired), 'started_at', r.started_at,
                 'stored_at', r.stored_at)) AS classes
         FROM campaign.progress r WHERE r.campaign_id = c.id) AS p ON true
     WHERE c.id = campaign_status.campaign_id AND NOT c.deleted;
@@ -48,4 +51,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_status(text) IS
-'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), and the recipients by state: pending, sending (held by a sender that lives), sent (with gateway store: stored), failed (refused by MongoDB, or another message is in their place; or the gateway could not deliver), suppressed (on a suppression list, left out), expired, unknown (docs/senders.md); cancelled (will never be sent), per class too, rewinds (how often confirmed messages were lost and published again), segments (what it costs as SMS: total, longest, warning; null for texts that differ and were not counted yet, see campaign_texts()), test_of (the campaign that it is a test of), and the time of each step.';
+'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), and the recipients by state: pending, sending (held by a sender that lives), sent (with gateway store: stored), failed (refused by MongoDB, or another message is in their place; or the gateway could not deliver), suppressed (on a suppression list, left out), expired (not sent to by its deadline, left out), unknown (docs/senders.md); cancelled (will never be sent), per class too, rewinds (how often confirmed messages were lost and published again), segments (what it costs as SMS: total, longest, warning; null for texts that differ and were not counted yet, see campaign_texts()), test_of (the campaign that it is a test of), and the time of each step.';

@@ -88,6 +88,83 @@ $$;
 COMMENT ON FUNCTION @extschema@.campaign_cancel(text, text) IS
 'Ends a campaign for good: within a second of the commit nothing more of it is published or stored. What is stored stays. Returns its status, with the number of recipients that will never be sent as "cancelled".';
 
+CREATE FUNCTION campaign.campaign_expire(campaign_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target campaign.campaigns := campaign.campaign_lock(campaign_id, even_deleted => true);
+    reason CONSTANT text := 'its deadline has passed: what was not sent expires';
+BEGIN
+    UPDATE campaign.campaigns c SET expired_at = clock_timestamp(), updated_at = clock_timestamp() WHERE c.id = target.id;
+    -- The consumers drop what is in the queues, as after a pause. What comes now comes without recipients.
+    UPDATE campaign.progress p
+    SET published = campaign.stored_through(p.stored), rewinds = p.rewinds + 1, resumes = p.resumes + 1
+    WHERE p.campaign_id = target.id;
+    IF target.status = 'paused' THEN
+        PERFORM campaign.campaign_transition(target.id, 'queued', reason);
+    ELSIF target.status = 'published' THEN
+        PERFORM campaign.campaign_transition(target.id, 'publishing', reason);
+    ELSE
+        PERFORM campaign.event_add(target.id, target.status, target.status, reason);
+    END IF;
+    PERFORM campaign.campaign_changed(target.id);
+END
+$$;
+COMMENT ON FUNCTION campaign.campaign_expire(text) IS
+'Lets all of a running campaign expire that is not stored: the worker publishes it without recipients from now on. Only the consumers know what was begun before, so each of them reports what became of it.';
+
+CREATE FUNCTION campaign.deadline_of(
+    target campaign.campaigns, valid_until timestamptz, valid_for interval
+) RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    deadline timestamptz := coalesce(valid_until, target.queued_at + valid_for);
+BEGIN
+    IF num_nonnulls(valid_until, valid_for) = 2 THEN
+        RAISE EXCEPTION 'a deadline is valid_until or valid_for, not both' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF valid_for <= '0'::interval OR NOT isfinite(valid_for) OR NOT isfinite(deadline) OR deadline <= clock_timestamp() THEN
+        RAISE EXCEPTION 'the deadline would have passed' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF target.status IN ('sent', 'failed', 'cancelled') OR target.expired_at IS NOT NULL
+        OR target.queued_at IS NOT NULL AND target.valid_until <= clock_timestamp() THEN
+        RAISE EXCEPTION 'campaign "%" is over, or its deadline has passed', target.id
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    RETURN deadline;
+END
+$$;
+COMMENT ON FUNCTION campaign.deadline_of(campaign.campaigns, timestamptz, interval) IS
+'The deadline that is asked for; NULL: none, or that is known when it is dispatched. An error if it is none, or comes too late.';
+
+CREATE FUNCTION @extschema@.campaign_deadline_set(
+    campaign_id text, valid_until timestamptz DEFAULT NULL, valid_for interval DEFAULT NULL, reason text DEFAULT NULL
+) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target campaign.campaigns := campaign.campaign_lock(campaign_id);
+    deadline timestamptz := campaign.deadline_of(target, valid_until, valid_for);
+BEGIN
+    UPDATE campaign.campaigns c
+    SET valid_until = deadline, valid_for = campaign_deadline_set.valid_for, updated_at = clock_timestamp()
+    WHERE c.id = target.id;
+    PERFORM campaign.event_add(target.id, target.status, target.status, concat_ws(': ',
+        CASE WHEN deadline IS NOT NULL THEN 'deadline ' || (deadline AT TIME ZONE 'UTC')::text || ' UTC'
+             WHEN valid_for IS NOT NULL THEN format('deadline %s after its dispatch', valid_for)
+             ELSE 'no deadline' END, left(reason, 400)));
+    PERFORM campaign.campaign_changed(target.id);
+    PERFORM campaign.worker_wake();
+    RETURN @extschema@.campaign_status(target.id);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_deadline_set(text, timestamptz, interval, text) IS
+'Until when a campaign is published and sent: a time, or so long after its dispatch; with neither there is no deadline. From then on, by the clock of this server, nothing more of it is, and who was not sent to has expired. It may be changed until it has passed. Returns the status.';
+
 CREATE FUNCTION campaign.campaign_empty(campaign_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp

@@ -162,6 +162,7 @@ DECLARE
     failed bigint := coalesce(campaign.stored_count(vip.failed), 0) + coalesce(campaign.stored_count(normal.failed), 0);
     suppressed bigint := coalesce(campaign.stored_count(vip.suppressed), 0)
         + coalesce(campaign.stored_count(normal.suppressed), 0);
+    expired bigint := coalesce(campaign.stored_count(vip.expired), 0) + coalesce(campaign.stored_count(normal.expired), 0);
     published bigint := greatest(coalesce(vip.published, 0) + coalesce(normal.published, 0), stored);
     delayed boolean := target.status IN ('draft', 'scheduled');
     ended boolean := target.status IN ('sent', 'failed', 'cancelled');
@@ -173,11 +174,12 @@ BEGIN
         'completed', stored - failed - suppressed, 'failed', failed,
         'delayed', CASE WHEN delayed THEN target.total ELSE 0 END,
         'cancelled', CASE WHEN target.status = 'cancelled' THEN target.total - stored ELSE 0 END)
-        || CASE WHEN suppressed > 0 THEN jsonb_build_object('suppressed', suppressed) ELSE '{}' END;
+        || CASE WHEN suppressed > expired THEN jsonb_build_object('suppressed', suppressed - expired) ELSE '{}' END
+        || CASE WHEN expired > 0 THEN jsonb_build_object('expired', expired) ELSE '{}' END;
 END
 $$;
 COMMENT ON FUNCTION campaign.run_counts(campaign.campaigns, campaign.progress, campaign.progress) IS
-'How many recipients there are, by class and by state: waiting (not with the broker yet), active (with the broker, not stored), completed (stored), failed (another message is in their place), delayed (not dispatched), cancelled (will never be sent), and suppressed (left out), if any is.';
+'How many recipients there are, by class and by state: waiting (not with the broker yet), active (with the broker, not stored), completed (stored), failed (another message is in their place), delayed (not dispatched), cancelled (will never be sent), and suppressed (left out) and expired (left out behind the deadline), if any is.';
 
 CREATE FUNCTION @extschema@.campaign_run_status(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -191,7 +193,7 @@ DECLARE
     run campaign.runs := r.run;
     counts jsonb := campaign.run_counts(target, vip, normal);
     processed bigint := (counts ->> 'completed')::bigint + (counts ->> 'failed')::bigint
-        + coalesce((counts ->> 'suppressed')::bigint, 0);
+        + coalesce((counts ->> 'suppressed')::bigint, 0) + coalesce((counts ->> 'expired')::bigint, 0);
     wanted bigint := CASE WHEN r.phase = 'GENERATING' THEN run.quantity ELSE target.total END;
     -- While it runs, what has passed is what the last report says.
     ended_at timestamptz := CASE WHEN target.status IN ('sent', 'failed', 'cancelled') THEN

@@ -279,7 +279,7 @@ DECLARE
 BEGIN
     RETURN CASE
         WHEN state = 'completed' THEN class.stored - class.failed - class.suppressed
-        WHEN state = 'suppressed' THEN class.suppressed
+        WHEN state = 'suppressed' THEN class.suppressed - class.expired
         WHEN state = 'failed' THEN class.failed
         WHEN state = 'delayed' AND delayed THEN everybody
         WHEN state = 'active' AND NOT delayed AND NOT ended THEN published - class.stored

@@ -176,14 +176,13 @@ $$;
 COMMENT ON FUNCTION campaign.sender_holds(text, text) IS
 'Whether a sender that lives holds messages of a class of a campaign: then it has not stalled.';
 
-CREATE FUNCTION campaign.sending_count(target campaign.progress) RETURNS bigint
+CREATE FUNCTION campaign.sending_ranges(target campaign.progress) RETURNS int8multirange
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN (
-        SELECT coalesce(campaign.stored_count(
-            range_agg(int8range(h.first_seq, h.last_seq, '[]')) - target.stored), 0)
+        SELECT coalesce(range_agg(int8range(h.first_seq, h.last_seq, '[]')) - target.stored, '{}')
         FROM campaign.senders s
         CROSS JOIN LATERAL unnest(s.held_campaigns, s.held_classes, s.held_firsts, s.held_lasts)
             AS h (campaign_id, class, first_seq, last_seq)
@@ -191,8 +190,19 @@ BEGIN
           AND campaign.sender_lives(s));
 END
 $$;
+COMMENT ON FUNCTION campaign.sending_ranges(campaign.progress) IS
+'The seqs of a class that senders hold that live; one that waits for another holds the same.';
+
+CREATE FUNCTION campaign.sending_count(target campaign.progress) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN campaign.stored_count(campaign.sending_ranges(target));
+END
+$$;
 COMMENT ON FUNCTION campaign.sending_count(campaign.progress) IS
-'How many messages of a class senders hold that live; one that waits for another holds the same.';
+'How many messages of a class senders hold that live.';
 
 CREATE FUNCTION @extschema@.campaign_senders()
 RETURNS TABLE (instance text, name text, gateway text, settings jsonb, host text, alive boolean,
@@ -225,3 +235,71 @@ END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_senders() IS
 'Every sender that there is or was, oldest first: its settings, whether it lives (its sessions do), how many messages it holds, has processed and failed, the mean time of sending one, and since when its provider takes nothing, if so.';
+
+-- What a sender has done for whom. A row for each session and campaign, changed with its reports.
+CREATE TABLE campaign.sender_shares (
+    campaign_id text COLLATE "C" NOT NULL,
+    sender_id text COLLATE "C" NOT NULL,
+    processed bigint NOT NULL,
+    failed bigint NOT NULL,
+    first_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    last_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    PRIMARY KEY (campaign_id, sender_id)
+) WITH (fillfactor = 50);
+COMMENT ON TABLE campaign.sender_shares IS 'How many messages of a campaign each session of a sender has finished. Never deleted.';
+COMMENT ON COLUMN campaign.sender_shares.campaign_id IS 'Campaign.';
+COMMENT ON COLUMN campaign.sender_shares.sender_id IS 'Session of the sender.';
+COMMENT ON COLUMN campaign.sender_shares.processed IS 'How many it has reported that nobody had reported before.';
+COMMENT ON COLUMN campaign.sender_shares.failed IS 'How many of them have failed.';
+COMMENT ON COLUMN campaign.sender_shares.first_at IS 'When it first reported.';
+COMMENT ON COLUMN campaign.sender_shares.last_at IS 'When it last reported.';
+ALTER TABLE campaign.sender_shares ENABLE ROW LEVEL SECURITY;
+SELECT pg_catalog.pg_extension_config_dump('campaign.sender_shares', '');
+
+CREATE FUNCTION campaign.sender_shares_of(campaign_ids text[])
+RETURNS TABLE (name text, gateway text, alive boolean, processed bigint, failed bigint, first_at timestamptz,
+    last_at timestamptz)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT min(s.name), min(s.gateway), bool_or(campaign.sender_lives(s)), sum(h.processed)::bigint,
+        sum(h.failed)::bigint, min(h.first_at), max(h.last_at)
+    FROM (SELECT o.sender_id, sum(o.processed) AS processed, sum(o.failed) AS failed, min(o.first_at) AS first_at,
+              max(o.last_at) AS last_at
+          FROM campaign.sender_shares o WHERE o.campaign_id = ANY (campaign_ids) GROUP BY o.sender_id) AS h
+    JOIN campaign.senders s ON s.id = h.sender_id
+    GROUP BY s.instance;
+END
+$$;
+COMMENT ON FUNCTION campaign.sender_shares_of(text[]) IS
+'The senders of these campaigns, and how many of their messages each has processed and failed.';
+
+CREATE FUNCTION campaign.sender_events_of(campaign_ids text[], rows integer)
+RETURNS TABLE (at timestamptz, event text, instance text, name text, queue text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+BEGIN
+    RETURN QUERY
+    SELECT e.at, e.event, s.instance, s.name, s.queue
+    FROM campaign.senders s,
+        LATERAL (VALUES (s.started_at, 'began', 1), (s.ended_at, 'ended', 2)) AS e (at, event, place)
+    WHERE e.at IS NOT NULL AND (campaign_ids IS NULL OR s.id IN (
+        SELECT o.sender_id FROM campaign.sender_shares o WHERE o.campaign_id = ANY (campaign_ids)))
+    ORDER BY e.at DESC, e.place DESC, s.id LIMIT greatest(sender_events_of.rows, 0);
+END
+$$;
+COMMENT ON FUNCTION campaign.sender_events_of(text[], integer) IS
+'When the sessions of the senders of these campaigns began and ended, the newest first; NULL: of all senders.';
+
+CREATE FUNCTION @extschema@.campaign_sender_events(rows integer DEFAULT 100)
+RETURNS TABLE (at timestamptz, event text, instance text, name text, queue text)
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT * FROM campaign.sender_events_of(NULL::text[], campaign_sender_events.rows) $$;
+COMMENT ON FUNCTION @extschema@.campaign_sender_events(integer) IS
+'When the sessions of senders began and ended (as soon as somebody has noticed it), the newest first.';

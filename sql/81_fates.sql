@@ -53,15 +53,17 @@ LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM campaign.progress p WHERE p.campaign_id = fates_problem.campaign_id AND p.undelivered > 0)
+    IF NOT EXISTS (SELECT FROM campaign.progress p WHERE p.campaign_id = fates_problem.campaign_id
+                   AND (p.undelivered > 0 OR p.expired <> '{}'))
         OR (SELECT sum(p.undelivered)
             < sum(campaign.stored_count(int8multirange(int8range(1, p.total + 1)) - p.failed - p.suppressed))
         FROM campaign.progress p WHERE p.campaign_id = fates_problem.campaign_id) THEN
         RETURN NULL;
     END IF;
-    RETURN (SELECT 'nobody could be reached: ' || concat_ws(': ', nullif(f.code, ''), nullif(f.text, ''))
-            FROM campaign.fates f WHERE f.campaign_id = fates_problem.campaign_id AND f.state = 'failed'
-            ORDER BY f.class, f.seq LIMIT 1);
+    RETURN 'nobody could be reached: ' || coalesce((
+        SELECT concat_ws(': ', nullif(f.code, ''), nullif(f.text, ''))
+        FROM campaign.fates f WHERE f.campaign_id = fates_problem.campaign_id AND f.state = 'failed'
+        ORDER BY f.class, f.seq LIMIT 1), 'its deadline had passed');
 END
 $$;
 COMMENT ON FUNCTION campaign.fates_problem(text) IS
@@ -116,17 +118,25 @@ AS $$
 #variable_conflict use_column
 DECLARE
     report record;
+    share campaign.sender_shares;
+    shares campaign.sender_shares[];
 BEGIN
     -- In the order in which report_checked() takes its locks.
     FOR report IN
         SELECT r.campaign_id, r.class::campaign.recipient_class AS class,
             range_agg(int8range(r.first_seq, r.last_seq, '[]')) AS decided,
+            coalesce(range_agg(int8range(r.first_seq, r.last_seq, '[]')) FILTER (WHERE r.left_out IS NOT TRUE), '{}') AS handled,
             (SELECT jsonb_agg(f) FROM jsonb_array_elements(report_fates.fates) AS f
              WHERE f ->> 'campaign' = r.campaign_id AND f ->> 'class' = r.class) AS fates
-        FROM unnest(campaign_ids, classes, first_seqs, last_seqs) AS r (campaign_id, class, first_seq, last_seq)
+        FROM unnest(campaign_ids, classes, first_seqs, last_seqs, report_fates.suppressed)
+            AS r (campaign_id, class, first_seq, last_seq, left_out)
         GROUP BY r.campaign_id, r.class ORDER BY 1, 2
     LOOP
-        PERFORM FROM campaign.progress p
+        SELECT p.campaign_id, report_fates.sender_id,
+            campaign.stored_count(report.handled * int8multirange(int8range(1, p.total + 1)) - p.decided),
+            -p.undelivered, NULL, NULL
+        INTO share
+        FROM campaign.progress p
         WHERE p.campaign_id = report.campaign_id AND p.class = report.class
           AND EXISTS (SELECT FROM campaign.campaigns c WHERE c.id = p.campaign_id AND c.queued_at IS NOT NULL)
         FOR NO KEY UPDATE;
@@ -138,12 +148,22 @@ BEGIN
         UPDATE campaign.progress p
         SET decided = p.decided + report.decided * int8multirange(int8range(1, p.total + 1))
         WHERE p.campaign_id = report.campaign_id AND p.class = report.class
-          AND campaign.report_counts(report.campaign_id);
+          AND campaign.report_counts(report.campaign_id)
+        RETURNING share.failed + p.undelivered INTO share.failed;
+        IF FOUND THEN
+            shares := array_append(shares, share);
+        END IF;
     END LOOP;
     UPDATE campaign.senders s
     SET processed = greatest(s.processed, report_fates.processed), failed = greatest(s.failed, report_fates.failed),
         sending_us = greatest(s.sending_us, report_fates.sending_us), reported_at = clock_timestamp()
     WHERE s.id = report_fates.sender_id;
+    INSERT INTO campaign.sender_shares AS h (campaign_id, sender_id, processed, failed)
+    SELECT n.campaign_id, report_fates.sender_id, sum(n.processed), sum(n.failed) FROM unnest(shares) AS n
+    WHERE n.processed > 0 AND EXISTS (SELECT FROM campaign.senders s WHERE s.id = report_fates.sender_id)
+    GROUP BY n.campaign_id ORDER BY n.campaign_id
+    ON CONFLICT ON CONSTRAINT sender_shares_pkey DO UPDATE
+    SET processed = h.processed + excluded.processed, failed = h.failed + excluded.failed, last_at = clock_timestamp();
     RETURN QUERY SELECT c.campaign_id, c.class, c.total, c.failed
     FROM campaign.report_checked(campaign_ids, classes, first_seqs, last_seqs, checked, suppressed) AS c;
 END

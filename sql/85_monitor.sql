@@ -78,8 +78,8 @@ BEGIN
     classes AS MATERIALIZED (
         SELECT p.campaign_id, p.class, p.total, p.published, p.started_at, p.stored_at,
             campaign.stored_count(p.stored - p.failed - p.suppressed) - p.undelivered - p.unknown AS sent,
-            campaign.stored_count(p.failed) + p.undelivered + p.unknown AS failed,
-            campaign.stored_count(p.suppressed) AS suppressed,
+            campaign.stored_count(p.failed) + p.undelivered + p.unknown + campaign.stored_count(p.expired) AS failed,
+            campaign.stored_count(p.suppressed - p.expired) AS suppressed,
             campaign.samples_rate(p.samples) AS rate
         FROM campaign.progress p WHERE p.campaign_id IN (SELECT s.campaign_id FROM places s)),
     whole AS MATERIALIZED (

@@ -22,6 +22,7 @@ typedef struct OutboxClass
 	int64 published;
 	int64 stored_through;
 	int32 rewinds;
+	bool expired; /* its deadline has passed: what is not stored is left out */
 } OutboxClass;
 
 /* What all batches of a class of a campaign share. Secrets: wipe when done. */
@@ -108,7 +109,10 @@ bool outbox_mark(const char *campaign_id, MessageClass class, int32 rewinds, int
 #define OUTBOX_DUE_MIN_MS 100
 #define OUTBOX_DUE_MAX_MS 3600000
 
-/* Queues scheduled campaigns whose time has come; returns the milliseconds until the next one. */
+/*
+ * Queues scheduled campaigns whose time has come, and lets those expire whose deadline has passed;
+ * returns the milliseconds until the next of either.
+ */
 int64 outbox_due(void);
 
 /* Publish again from the end of what is stored; returns the seq before it, -1 if it is not running.

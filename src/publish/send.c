@@ -154,12 +154,26 @@ static void prepare(Stream *stream)
 		ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("its message makes no sense")));
 }
 
+/* Behind the deadline nobody is sent to, so that nobody has to be read. */
+static int leave_all_out(Worker *worker, int limit)
+{
+	SOMETIMES("worker.expired");
+	for (int i = 0; i < limit; i++)
+	{
+		worker->recipients[i].suppressed = true;
+		worker->owns[i] = (MessageOwn){.text = NULL};
+	}
+	return limit;
+}
+
 /* The next recipients, and who of them has opted out by now: in one transaction. */
 static int read_recipients(Worker *worker, const Stream *stream, int limit)
 {
 	MemoryContext memory = CurrentMemoryContext;
 	int count;
 
+	if (stream->expired)
+		return leave_all_out(worker, limit);
 	session_begin();
 	if (stream->version == MESSAGE_VERSION)
 		count = outbox_read(stream->campaign_id, stream->class, stream->next - 1, limit,

@@ -32,6 +32,7 @@ Stream *stream_create(const OutboxClass *class, int64 now)
 		class->ordered ? message_partition(class->campaign_id) : MESSAGE_PARTITIONS;
 	message_queue_name(class->campaign_id, class->ordered, stream->queue);
 	stream->total = class->total;
+	stream->expired = class->expired;
 	stream->rewinds = class->rewinds;
 	stream->stored_through = class->stored_through;
 	stream->confirmed = stream->marked = class->published;
@@ -110,6 +111,7 @@ bool stream_update(Stream *stream, const OutboxClass *class, int64 now)
 					 "worker.rewound_what_was_stored");
 		SOMETIMES_IF(class->published < stream->confirmed, "worker.rewound_what_was_confirmed");
 		stream->rewinds = class->rewinds;
+		stream->expired = class->expired;
 		stream->marked = stream->confirmed = class->published;
 		stream->stored_through = class->stored_through;
 		stream_rewind(stream);

@@ -24,6 +24,7 @@ typedef struct Stream
 	uint32 seen; /* the last sweep in which the tables showed it: look.c */
 	bool active; /* in the last look at the tables */
 	bool blocked;
+	bool expired; /* everybody is left out; it changes with `rewinds` only */
 	int64 total;
 	int32 rewinds; /* of the row that the fields below belong to */
 	uint32 epoch;  /* batches of an older epoch do not count any more */

@@ -6,7 +6,7 @@ import campaigns
 from campaigns import make_numbers
 from stack import execute
 
-REPORTS = {"report_open(text)", "report_halted(text[])",
+REPORTS = {"report_open(text)", "report_halted(text[])", "report_stopped(text[])",
            "report_stored(text[],text[],bigint[],bigint[])",
            "report_checked(text[],text[],bigint[],bigint[],text[],boolean[])",
            "report_waiting(text,text,bigint)",

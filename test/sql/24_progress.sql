@@ -22,7 +22,7 @@ FROM (VALUES ('{}', 0::bigint), ('{[1,11)}', 10), ('{[1,11),[20,30)}', 10), ('{[
 SELECT is(campaign.stored_count('{[1,11),[20,30)}'), 20::bigint, 'stored_count counts all ranges');
 
 CREATE TEMPORARY TABLE one AS SELECT pg_temp.running(100) AS id;
-SELECT results_eq('SELECT * FROM campaign.report_open((SELECT id FROM one))', $$ VALUES ('NORMAL', 100::bigint, 0::bigint, '{}'::int8multirange, false) $$,
+SELECT results_eq('SELECT * FROM campaign.report_open((SELECT id FROM one))', $$ VALUES ('NORMAL', 100::bigint, 0::bigint, '{}'::int8multirange, false, NULL::bigint) $$,
     'report_open gives the classes');
 SELECT is_empty($$ SELECT * FROM campaign.report_open('nothing') $$, 'and no row for an unknown campaign');
 SELECT campaign.outbox_mark(id, 'NORMAL', 0, 50) FROM one;

@@ -44,7 +44,7 @@ def problem(document, schema, value):
 def spread(pattern):
     """The addresses that a location of nginx takes, with {} for each id."""
     pattern = re.sub(r"\(\?<\w+>\[a-z0-9\]\+\)|\[a-z0-9\]\+", "{}", pattern)
-    pattern = re.sub(r"\?<\w+>", "", pattern).replace("s?", "(s)?")
+    pattern = re.sub(r"\?<\w+>", "", pattern).replace("s?", "(s)?").replace("\\.", ".")
     found = re.search(r"\(([^()]*)\)(\??)", pattern)
     if found is None:
         return {pattern}

@@ -1,0 +1,98 @@
+"""test_deadlines.py - R5.3: nothing is published, stored or sent after a deadline; who was not sent to has expired."""
+import contextlib
+
+import pytest
+
+import campaigns
+from campaigns import documents_of, make_numbers, status, wait_for_status
+from consumers import Consumer, environment
+from waiting import wait_until
+
+IN_FLIGHT = 3
+
+
+@pytest.fixture(name="no_store", autouse=True, scope="module")
+def fixture_no_store(stack):
+    """Instead of the stack's consumer."""
+    stack.part("stop", "consumer")
+    try:
+        yield
+    finally:
+        stack.part("start", "consumer")
+
+
+def sender(stack, **changes):
+    settings = dict(CAMPAIGN_GATEWAY="simulate", CAMPAIGN_MEAN="200", CAMPAIGN_DEVIATION="0",
+                    CAMPAIGN_IN_FLIGHT=str(IN_FLIGHT))
+    return Consumer(environment(stack, **{**settings, **changes}))
+
+
+def expire_soon(stack, campaign_id):
+    """Gives it a deadline; returns that."""
+    stack.one("SELECT campaign_deadline_set(%s, clock_timestamp() + interval '300 ms')", campaign_id)
+    return stack.one("SELECT valid_until FROM campaign.campaigns WHERE id = %s", campaign_id)
+
+
+def wait_for_expiry(stack, campaign_id):
+    wait_until("the worker has noticed", lambda: stack.one(
+        "SELECT expired_at IS NOT NULL FROM campaign.campaigns WHERE id = %s", campaign_id), interval=0.01)
+
+
+def assert_all_final(stack, campaign_id, count):
+    """sent + expired = all, and MongoDB holds a document for each who has not expired; the status."""
+    answer = status(stack, campaign_id)
+    assert answer["sent"] + answer["expired"] + answer["unknown"] == count, answer
+    assert answer["pending"] == answer["sending"] == answer["failed"] == answer["rewinds"] == 0, answer
+    assert len(documents_of(stack, campaign_id)) == count - answer["expired"]
+    verified = stack.one("SELECT campaign_verify(%s)", campaign_id)
+    assert verified["ok"] is not False and verified["expected"] == verified["stored"], verified
+    return answer
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_slow_sender(stack, ordered):
+    """R5.3: after the deadline it begins nothing more; what it had begun is finished, and the rest expires."""
+    with sender(stack):
+        campaign_id = campaigns.send(stack, make_numbers(1000, seed=661), ordered=ordered)
+        wait_until("some are sent", lambda: status(stack, campaign_id)["sent"] > 0)
+        deadline = expire_soon(stack, campaign_id)
+        wait_for_status(stack, campaign_id, "sent")
+        answer = assert_all_final(stack, campaign_id, 1000)
+    assert answer["sent"] > 0 and answer["expired"] > 0
+    late = stack.messages.count_documents({"campaign_id": campaign_id, "sent_at": {"$gt": deadline}})
+    # Those that the gateway had in its hands.
+    assert late <= IN_FLIGHT
+    seqs = [one["seq"] for one in documents_of(stack, campaign_id)]
+    assert not ordered or seqs == list(range(1, len(seqs) + 1))
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_what_the_queue_holds(stack, ordered):
+    """R5.3: what was published in time and comes to the store after the deadline is not stored; others are."""
+    campaign_id = campaigns.send(stack, make_numbers(1000, seed=662), ordered=ordered)
+    wait_until("some are published", lambda: status(stack, campaign_id)["published"] > 0, interval=0.01)
+    expire_soon(stack, campaign_id)
+    wait_for_expiry(stack, campaign_id)
+    other = campaigns.send(stack, make_numbers(10, seed=663), ordered=ordered)
+    with Consumer(environment(stack)):
+        wait_for_status(stack, campaign_id, "failed")
+        wait_for_status(stack, other, "sent")
+        answer = assert_all_final(stack, campaign_id, 1000)
+    assert (answer["sent"], answer["expired"]) == (0, 1000)
+    assert answer["error"] == "nobody could be reached: its deadline had passed"
+
+
+def test_killed_sender_in_doubt(stack):
+    """R5.3: who may have got it has not expired, but is unknown."""
+    with contextlib.ExitStack() as living:
+        first = living.enter_context(sender(stack, CAMPAIGN_MEAN="600000"))
+        campaign_id = campaigns.send(stack, make_numbers(20, seed=664))
+        wait_until("some are begun", lambda: stack.messages.count_documents(
+            {"campaign_id": campaign_id, "status": "sending"}) == IN_FLIGHT, interval=0.01)
+        expire_soon(stack, campaign_id)
+        wait_for_expiry(stack, campaign_id)
+        first.process.kill()
+        living.enter_context(sender(stack))
+        wait_for_status(stack, campaign_id, "sent")
+        answer = assert_all_final(stack, campaign_id, 20)
+    assert (answer["unknown"], answer["expired"]) == (IN_FLIGHT, 20 - IN_FLIGHT)

@@ -1,0 +1,104 @@
+-- 66_deadlines.sql - deadlines: until when a campaign is published and sent, and what becomes of the rest.
+BEGIN;
+SELECT plan(38);
+
+CREATE FUNCTION pg_temp.draft(count integer, ordered boolean DEFAULT true) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE id text := campaign_create('test', 'hello', ordered => ordered);
+BEGIN
+    PERFORM campaign_upload(id, (SELECT string_agg('+8880000' || lpad(n::text, 7, '0'), E'\n') FROM generate_series(1, count) AS n));
+    RETURN id;
+END $$;
+CREATE FUNCTION pg_temp.counts(id text) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', s ->> 'status', s ->> 'pending', s ->> 'sent', s ->> 'failed', s ->> 'suppressed', s ->> 'expired') FROM campaign_status(id) AS s
+$$;
+-- The deadline has passed, and the worker has noticed.
+CREATE FUNCTION pg_temp.pass(id text) RETURNS void LANGUAGE sql AS $$
+    UPDATE campaign.campaigns c SET valid_until = clock_timestamp() - interval '1 ms' WHERE c.id = pass.id;
+    SELECT campaign.outbox_due();
+$$;
+CREATE FUNCTION pg_temp.stop(id text) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', halted, CASE WHEN valid_ms > 0 THEN 'valid' WHEN valid_ms = 0 THEN 'over' END) FROM campaign.report_stopped(ARRAY[id])
+$$;
+CREATE FUNCTION pg_temp.left_out(id text, first_seq bigint, last_seq bigint) RETURNS void LANGUAGE sql AS $$
+    SELECT campaign.report_checked(ARRAY[id], '{NORMAL}', ARRAY[first_seq], ARRAY[last_seq], ARRAY[id], '{t}')
+$$;
+
+-- Giving one ----------------------------------------------------------------------------------------
+SELECT pg_temp.draft(10) AS id \gset
+SELECT throws_ok(format('SELECT campaign_deadline_set(%L, now() - interval ''1 second'')', :'id'), '22023', NULL, 'R5.3: a deadline is in the future');
+SELECT throws_ok(format('SELECT campaign_deadline_set(%L, ''infinity'')', :'id'), '22023', NULL, 'and comes');
+SELECT throws_ok(format('SELECT campaign_deadline_set(%L, valid_for => ''0'')', :'id'), '22023', NULL, 'and takes some time');
+SELECT throws_ok(format('SELECT campaign_deadline_set(%L, now() + interval ''1 hour'', ''1 hour'')', :'id'), '22023', NULL, 'and is one of the two');
+SELECT throws_ok('SELECT campaign_deadline_set(''nobody'', valid_for => ''1 hour'')', 'P0002', NULL, 'of a campaign that there is');
+SELECT is(campaign_deadline_set(:'id', valid_for => '1 hour') ->> 'valid_until', NULL, 'R5.3: a duration counts from the dispatch');
+SELECT is(pg_temp.stop(:'id'), NULL, 'so nobody has to ask before');
+SELECT campaign_dispatch(:'id');
+SELECT is((campaign_status(:'id') ->> 'valid_until')::timestamptz - (campaign_status(:'id') ->> 'queued_at')::timestamptz BETWEEN interval '59 minutes 59 seconds' AND interval '1 hour 1 second', true,
+    'R5.3: its deadline is known then');
+SELECT is(pg_temp.stop(:'id'), 'f valid', 'R5.3: the consumer hears of it');
+SELECT is((SELECT DISTINCT valid_ms BETWEEN 3500000 AND 3600000 FROM campaign.report_open(:'id')), true, 'R5.3: in milliseconds that are left');
+SELECT is(campaign_deadline_set(:'id', now() + interval '2 hours') ->> 'status', 'queued', 'R5.3: it may be changed while it runs');
+SELECT is((SELECT string_agg(split_part(reason, ' ', 1), ',' ORDER BY number) FROM campaign_events(:'id') WHERE source = target), 'deadline,deadline', 'R3.2: each stands in the history');
+SELECT cmp_ok(campaign.outbox_due(), '<=', 7200::double precision, 'R5.3: the worker knows when it comes');
+
+-- Passing ---------------------------------------------------------------------------------------------
+SELECT campaign.report_stored(ARRAY[:'id'], '{NORMAL}', '{1}', '{3}');
+SELECT campaign.outbox_mark(:'id', 'NORMAL', 0, 8);
+UPDATE campaign.campaigns SET valid_until = clock_timestamp() - interval '1 ms' WHERE campaigns.id = :'id';
+SELECT is_empty(format('SELECT * FROM campaign.outbox_active(ARRAY[%L])', :'id'), 'R5.3: nothing is published after it');
+SELECT is(pg_temp.stop(:'id'), 'f over', 'R5.3: nothing is stored or sent, though the worker has not noticed yet');
+SELECT results_eq(format('SELECT campaign.report_halted(ARRAY[%L])', :'id'), ARRAY[:'id'], 'R5.3: to whoever knows no deadlines it is halted');
+SELECT throws_ok(format('SELECT campaign_deadline_set(%L, now() + interval ''1 hour'')', :'id'), '55000', NULL, 'R5.3: it cannot be put off any more');
+SELECT campaign.outbox_due();
+SELECT is((SELECT concat_ws(' ', published, stored_through, rewinds, expired) FROM campaign.outbox_active(ARRAY[:'id'])), '3 3 1 t', 'R5.3: the rest is published again, without recipients');
+SELECT is(campaign_status(:'id') ->> 'rewinds', '0', 'nothing was lost');
+SELECT is(pg_temp.counts(:'id'), 'publishing 7 3 0 0 0', 'R5.3: only consumers know what was begun');
+SELECT campaign.outbox_due();
+SELECT is((SELECT rewinds FROM campaign.outbox_active(ARRAY[:'id'])), 1, 'it expires once');
+SELECT campaign.report_stored(ARRAY[:'id'], '{NORMAL}', '{4}', '{4}');
+SELECT pg_temp.left_out(:'id', 4, 9);
+SELECT is(pg_temp.counts(:'id'), 'publishing 1 4 0 0 5', 'R5.3: who was not sent to has expired; who was, was');
+SELECT campaign.report_stored(ARRAY[:'id'], '{NORMAL}', '{5}', '{5}');
+SELECT is(pg_temp.counts(:'id'), 'publishing 1 5 0 0 4', 'R5.3: what MongoDB holds after all was sent');
+SELECT pg_temp.left_out(:'id', 10, 10);
+SELECT is(pg_temp.counts(:'id'), 'sent 0 5 0 0 5', 'R5.3: the campaign is over when all are final');
+SELECT is((SELECT string_agg(seq || state, ' ') FROM campaign_recipient_list(:'id', '{sent,expired}')), '1sent 2sent 3sent 4sent 5sent 6expired 7expired 8expired 9expired 10expired', 'R5.3: each is listed');
+SELECT is(campaign.messages_expected(:'id'), 5::bigint, 'R5.1: MongoDB should hold the others');
+
+-- On a list, and late ----------------------------------------------------------------------------------
+SELECT pg_temp.draft(4) AS listed \gset
+SELECT campaign_deadline_set(:'listed', now() + interval '1 hour');
+SELECT campaign_dispatch(:'listed');
+SELECT pg_temp.left_out(:'listed', 1, 1);
+SELECT pg_temp.pass(:'listed');
+SELECT pg_temp.left_out(:'listed', 1, 3);
+SELECT is(pg_temp.counts(:'listed'), 'queued 1 0 0 1 2', 'R6.10: who was left out before the deadline was on a list');
+SELECT pg_temp.left_out(:'listed', 4, 4);
+SELECT is(pg_temp.counts(:'listed'), 'failed 0 0 0 1 3', 'R5.3: a campaign that has reached nobody has failed');
+SELECT is(campaign_status(:'listed') ->> 'error', 'nobody could be reached: its deadline had passed', 'and says why');
+SELECT throws_ok(format('SELECT campaign_deadline_set(%L, now() + interval ''1 hour'')', :'listed'), '55000', NULL, 'a campaign that is over has no deadline');
+
+-- Paused, cancelled, not dispatched -------------------------------------------------------------------
+SELECT pg_temp.draft(2, false) AS paused \gset
+SELECT campaign_deadline_set(:'paused', now() + interval '1 hour');
+SELECT campaign_dispatch(:'paused');
+SELECT campaign_pause(:'paused');
+SELECT pg_temp.pass(:'paused');
+SELECT is(pg_temp.counts(:'paused'), 'queued 2 0 0 0 0', 'R5.3: nobody has to resume what can only expire');
+SELECT is(pg_temp.stop(:'paused'), 'f over', 'and nothing of it is sent');
+SELECT pg_temp.draft(2) AS cancelled \gset
+SELECT campaign_deadline_set(:'cancelled', now() + interval '1 hour');
+SELECT campaign_dispatch(:'cancelled');
+SELECT campaign_cancel(:'cancelled');
+SELECT pg_temp.pass(:'cancelled');
+SELECT is(pg_temp.counts(:'cancelled'), 'cancelled 2 0 0 0 0', 'R3.6: what is cancelled stays so');
+SELECT pg_temp.draft(2) AS late \gset
+SELECT campaign_deadline_set(:'late', now() + interval '1 hour');
+SELECT pg_temp.pass(:'late');
+SELECT throws_ok(format('SELECT campaign_dispatch(%L)', :'late'), '55000', NULL, 'R5.3: nothing is dispatched after its deadline');
+SELECT is(campaign_deadline_set(:'late') ->> 'valid_until', NULL, 'R5.3: a draft may lose it');
+SELECT lives_ok(format('SELECT campaign_dispatch(%L)', :'late'), 'and goes then');
+SELECT is(pg_temp.stop(:'late'), NULL, 'without one');
+SELECT is((campaign_run_status(:'id') -> 'counts' ->> 'expired'), '5', 'R3.4: a run counts them');
+SELECT * FROM finish();
+ROLLBACK;
