@@ -8,7 +8,7 @@
 #   make conformance      tries campaign-consumer and a consumer in Python against docs/contract
 #   make consumers  the consumers in Go and in Rust, into build/; make conformance-go, conformance-rust
 #   make mutants    shows that the tests notice mistakes
-#   make countries  writes the numbering plans anew, from the Python package phonenumbers
+#   make countries  writes the numbering plans and their time zones anew, from the Python package phonenumbers
 #   make test-containers    builds the images of docker/, runs them with podman and kills them
 #   make test-debian12, test-debian13    the same on that Debian, in a folder of its own
 #   make install    the extension into the PostgreSQL of PG_CONFIG, the programs into PREFIX
@@ -65,7 +65,10 @@ countries:
 	python3 -m venv build/countries
 	build/countries/bin/pip --quiet install --upgrade phonenumbers
 	build/countries/bin/python src/upload/countries.py >build/countries/country_table.c
-	mv build/countries/country_table.c src/upload/country_table.c
+	build/countries/bin/python src/upload/zones.py >build/countries/zone_table.c
+	build/countries/bin/python src/upload/zones.py --cases >build/countries/zone_cases.h
+	mv build/countries/country_table.c build/countries/zone_table.c src/upload
+	mv build/countries/zone_cases.h test/unit
 
 test-debian12 test-debian13:
 	@test/debian $(@:test-debian%=%) make test WERROR="$(WERROR)"

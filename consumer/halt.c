@@ -1,5 +1,5 @@
 /*
- * halt.c - campaigns that are paused or cancelled; see halt.h.
+ * halt.c - campaigns that are paused, cancelled or outside their send window; see halt.h.
  *
  * A delivery of a halted campaign is not kept until somebody resumes it: it would
  * block the queue for all the others. It is looked up in MongoDB, reported if it

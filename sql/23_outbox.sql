@@ -49,11 +49,14 @@ BEGIN
     JOIN campaign.campaigns c ON c.id = asked.id
     JOIN campaign.progress p ON p.campaign_id = c.id
     WHERE c.status IN ('queued', 'publishing', 'published') AND NOT c.deleted
-      AND p.total > 0 AND NOT p.stored @> int8range(1, p.total + 1);
+      AND p.total > 0 AND NOT p.stored @> int8range(1, p.total + 1)
+      -- As campaign.window_closed(), which would be called for each.
+      AND NOT EXISTS (SELECT FROM campaign.send_windows w
+                      WHERE w.campaign_id = c.id AND w.halts_at <= clock_timestamp());
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_active(text[]) IS
-'Of these campaigns, what the worker has to publish, or what is published and not stored: a row per class of an unfinished campaign. stored_through: how much is stored, without a gap if it is ordered. blocked: an earlier class is not stored completely.';
+'Of these campaigns, what the worker has to publish, or what is published and not stored: a row per class of an unfinished campaign whose send window is not closed. stored_through: how much is stored, without a gap if it is ordered. blocked: an earlier class is not stored completely.';
 
 CREATE FUNCTION campaign.outbox_template(campaign_id text, class text)
 RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text,
@@ -165,6 +168,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     due text;
+    turn double precision;
 BEGIN
     FOR due IN
         SELECT c.id FROM campaign.campaigns c
@@ -174,12 +178,13 @@ BEGIN
     LOOP
         PERFORM campaign.campaign_transition(due, 'queued', 'its time has come');
     END LOOP;
-    RETURN (SELECT extract(epoch FROM min(c.scheduled_at) - clock_timestamp())
-            FROM campaign.campaigns c WHERE c.status = 'scheduled' AND NOT c.deleted);
+    turn := campaign.windows_turn();
+    RETURN least(turn, (SELECT extract(epoch FROM min(c.scheduled_at) - clock_timestamp())
+                        FROM campaign.campaigns c WHERE c.status = 'scheduled' AND NOT c.deleted));
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_due() IS
-'Queues the scheduled campaigns whose time has come; returns the seconds until the next one, NULL if there is none. One that a client has locked comes with the next call.';
+'Queues the scheduled campaigns whose time has come, and opens send windows; returns the seconds until the next one, NULL if there is none. One that a client has locked comes with the next call.';
 
 CREATE FUNCTION campaign.outbox_finish(campaign_ids text[]) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

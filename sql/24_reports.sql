@@ -62,7 +62,7 @@ BEGIN
     PERFORM campaign.report_primary_check();
     RETURN QUERY
     SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed + p.suppressed,
-        c.status IN ('paused', 'cancelled')
+        c.status IN ('paused', 'cancelled') OR campaign.window_closed(c.id)
     FROM campaign.progress p JOIN campaign.campaigns c ON c.id = p.campaign_id
     WHERE p.campaign_id = report_open.campaign_id
     ORDER BY p.class;
@@ -79,11 +79,11 @@ BEGIN
     PERFORM campaign.report_primary_check();
     RETURN QUERY
     SELECT c.id FROM campaign.campaigns c
-    WHERE c.id = ANY (campaign_ids) AND c.status IN ('paused', 'cancelled');
+    WHERE c.id = ANY (campaign_ids) AND (c.status IN ('paused', 'cancelled') OR campaign.window_closed(c.id));
 END
 $$;
 COMMENT ON FUNCTION campaign.report_halted(text[]) IS
-'Which of these campaigns are paused or cancelled: nothing more of them may be stored. What was received of them before this call is reported if MongoDB already has it, and acknowledged: a campaign that is resumed is published again from there. Ask before storing if the last answer is older than a quarter of a second. An error on a read-only server.';
+'Which of these campaigns are paused, cancelled or outside their send window: nothing more of them may be stored. What was received of them before this call is reported if MongoDB already has it, and acknowledged: a campaign that is resumed, or whose window opens, is published again from there. Ask before storing if the last answer is older than a quarter of a second. An error on a read-only server.';
 
 -- The consumer's password is on another machine. Whoever has it can report what they like, so a report
 -- counts only where a consumer can have something to report.
