@@ -258,7 +258,7 @@ BEGIN
     FOR due IN
         SELECT c.* FROM campaign.send_windows w JOIN campaign.campaigns c ON c.id = w.campaign_id
         WHERE w.turns_at <= clock_timestamp() AND w.turns_at < 'infinity'
-        ORDER BY w.turns_at LIMIT 1000
+        ORDER BY w.turns_at LIMIT 100
         FOR NO KEY UPDATE OF c SKIP LOCKED
     LOOP
         PERFORM campaign.window_turn(due);
@@ -303,7 +303,7 @@ BEGIN
     IF recipients THEN
         RAISE EXCEPTION 'windows in each recipient''s own time zone are not supported'
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'Make a campaign for each time zone: phone_number_zones() tells those of a number.';
+                  HINT = 'Split it into a campaign for each time zone: campaign_split_zones().';
     END IF;
     IF length(hours) > 500 THEN
         RAISE EXCEPTION 'hours are longer than 500 characters' USING ERRCODE = 'invalid_parameter_value';

@@ -72,6 +72,7 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_retry_failed(text, text[], text),
     @extschema@.campaign_generate(text, bigint, bigint, double precision, boolean, text),
     @extschema@.phone_number_zones(text),
+    @extschema@.campaign_split_zones(text, text, text, text),
     @extschema@.suppression_add(text, text, text, text),
     @extschema@.suppression_remove(text, text, text, text),
     @extschema@.suppression_import(bytea, text, text, text, boolean),
