@@ -9,7 +9,7 @@
 #   make consumers  the consumers in Go and in Rust, into build/; make conformance-go, conformance-rust
 #   make shares     25 senders of different speeds share a campaign of 100,000
 #   make mutants    shows that the tests notice mistakes
-#   make countries  writes the numbering plans anew, from the Python package phonenumbers
+#   make countries  writes the numbering plans and their time zones anew, from the Python package phonenumbers
 #   make test-docs  runs the commands that README.md and docs/ show
 #   make test-openapi       asks everything that docs/openapi.yaml describes, with schemathesis
 #   make test-browser       uses the API from a page in headless Chromium
@@ -75,7 +75,10 @@ countries:
 	python3 -m venv build/countries
 	build/countries/bin/pip --quiet install --upgrade phonenumbers
 	build/countries/bin/python src/upload/countries.py >build/countries/country_table.c
-	mv build/countries/country_table.c src/upload/country_table.c
+	build/countries/bin/python src/upload/zones.py >build/countries/zone_table.c
+	build/countries/bin/python src/upload/zones.py --cases >build/countries/zone_cases.h
+	mv build/countries/country_table.c build/countries/zone_table.c src/upload
+	mv build/countries/zone_cases.h test/unit
 
 test-debian12 test-debian13:
 	@test/debian $(@:test-debian%=%) make test WERROR="$(WERROR)"

@@ -1,5 +1,6 @@
 /*
- * halt.c - campaigns that are paused, cancelled or behind their deadline; see halt.h.
+ * halt.c - campaigns that are paused, cancelled, behind their deadline or outside
+ * their send window; see halt.h.
  *
  * A delivery of a halted campaign is not kept until somebody resumes it: it would
  * block the queue for all the others. It is looked up in MongoDB, reported if it

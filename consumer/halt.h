@@ -1,6 +1,7 @@
 /*
- * halt.h - campaigns that are paused, cancelled or behind their deadline: nothing
- * more of them is stored, and what the broker holds of them blocks nobody.
+ * halt.h - campaigns that are paused, cancelled, behind their deadline or outside
+ * their send window: nothing more of them is stored, and what the broker holds of
+ * them blocks nobody.
  */
 #ifndef CAMPAIGN_CONSUMER_HALT_H
 #define CAMPAIGN_CONSUMER_HALT_H

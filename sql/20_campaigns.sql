@@ -148,7 +148,7 @@ COMMENT ON COLUMN campaign.progress.undelivered IS 'How many of them a gateway c
 COMMENT ON COLUMN campaign.progress.unknown IS 'How many of them a sender began and did not say how it ended (campaign.fates).';
 COMMENT ON COLUMN campaign.progress.error IS 'Why the first of them failed.';
 COMMENT ON COLUMN campaign.progress.rewinds IS 'How often publishing was set back, to what MongoDB holds; a mark from before does not count.';
-COMMENT ON COLUMN campaign.progress.resumes IS 'How many of the rewinds are campaign_resume(); the others mean that confirmed messages were lost.';
+COMMENT ON COLUMN campaign.progress.resumes IS 'How many of the rewinds are campaign_resume() or a send window that opens; the others mean that confirmed messages were lost.';
 COMMENT ON COLUMN campaign.progress.started_at IS 'When the broker had confirmed the first batch of the class.';
 COMMENT ON COLUMN campaign.progress.published_at IS 'When the broker had last confirmed all of the class.';
 COMMENT ON COLUMN campaign.progress.stored_at IS 'When the consumer last reported stored messages.';
@@ -278,6 +278,9 @@ BEGIN
         published_at = CASE WHEN target IN ('published', 'sent') THEN coalesce(c.published_at, clock_timestamp()) ELSE c.published_at END,
         sent_at = CASE WHEN target = 'sent' THEN clock_timestamp() ELSE c.sent_at END
     WHERE c.id = campaign_id;
+    IF target = 'queued' THEN
+        PERFORM campaign.window_wake(source.id);
+    END IF;
     PERFORM campaign.event_add(source.id, source.status, target, reason);
     PERFORM campaign.campaign_changed(source.id);
     RETURN source.status;

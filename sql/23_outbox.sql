@@ -52,11 +52,14 @@ BEGIN
     WHERE c.status IN ('queued', 'publishing', 'published') AND NOT c.deleted
       -- Behind its deadline and not expired yet: outbox_due() comes to it.
       AND (c.valid_until > clock_timestamp() OR c.expired_at IS NOT NULL OR c.valid_until IS NULL)
-      AND p.total > 0 AND NOT p.stored @> int8range(1, p.total + 1);
+      AND p.total > 0 AND NOT p.stored @> int8range(1, p.total + 1)
+      -- As campaign.window_closed(), which would be called for each. What has expired is left out at any hour.
+      AND (c.expired_at IS NOT NULL OR NOT EXISTS (
+          SELECT FROM campaign.send_windows w WHERE w.campaign_id = c.id AND w.halts_at <= clock_timestamp()));
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_active(text[]) IS
-'Of these campaigns, what the worker has to publish, or what is published and not stored: a row per class of an unfinished campaign. stored_through: how much is stored, without a gap if it is ordered. blocked: an earlier class is not stored completely. expired: its deadline has passed, what is not stored is left out.';
+'Of these campaigns, what the worker has to publish, or what is published and not stored: a row per class of an unfinished campaign whose send window is not closed. stored_through: how much is stored, without a gap if it is ordered. blocked: an earlier class is not stored completely. expired: its deadline has passed, what is not stored is left out.';
 
 CREATE FUNCTION campaign.outbox_template(campaign_id text, class text)
 RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text,
@@ -168,6 +171,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     due text;
+    turn double precision;
 BEGIN
     FOR due IN
         SELECT c.id FROM campaign.campaigns c
@@ -186,16 +190,17 @@ BEGIN
     LOOP
         PERFORM campaign.campaign_expire(due);
     END LOOP;
-    RETURN (
+    turn := campaign.windows_turn();
+    RETURN least(turn, (
         SELECT extract(epoch FROM least(
             (SELECT min(c.scheduled_at) FROM campaign.campaigns c WHERE c.status = 'scheduled' AND NOT c.deleted),
             (SELECT min(c.valid_until) FROM campaign.campaigns c
              WHERE c.valid_until IS NOT NULL AND c.expired_at IS NULL
-               AND c.status IN ('queued', 'publishing', 'published', 'paused'))) - clock_timestamp()));
+               AND c.status IN ('queued', 'publishing', 'published', 'paused'))) - clock_timestamp())));
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_due() IS
-'Queues the scheduled campaigns whose time has come, and lets those expire whose deadline has passed; returns the seconds until the next of either, NULL if there is none. One that a client has locked comes with the next call.';
+'Queues the scheduled campaigns whose time has come, lets those expire whose deadline has passed, and opens send windows; returns the seconds until the next of these, NULL if there is none. One that a client has locked comes with the next call.';
 
 CREATE FUNCTION campaign.outbox_finish(campaign_ids text[]) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

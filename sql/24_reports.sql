@@ -75,7 +75,7 @@ BEGIN
     PERFORM campaign.report_primary_check();
     RETURN QUERY
     SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed + p.suppressed,
-        c.status IN ('paused', 'cancelled'), campaign.valid_ms(c)
+        c.status IN ('paused', 'cancelled') OR (c.expired_at IS NULL AND campaign.window_closed(c.id)), campaign.valid_ms(c)
     FROM campaign.progress p JOIN campaign.campaigns c ON c.id = p.campaign_id
     WHERE p.campaign_id = report_open.campaign_id
     ORDER BY p.class;
@@ -93,11 +93,12 @@ BEGIN
     RETURN QUERY
     SELECT c.id FROM campaign.campaigns c
     WHERE c.id = ANY (campaign_ids)
-      AND (c.status IN ('paused', 'cancelled') OR c.expired_at IS NOT NULL OR c.valid_until <= clock_timestamp());
+      AND (c.status IN ('paused', 'cancelled') OR c.expired_at IS NOT NULL OR c.valid_until <= clock_timestamp()
+        OR campaign.window_closed(c.id));
 END
 $$;
 COMMENT ON FUNCTION campaign.report_halted(text[]) IS
-'Which of these campaigns are paused, cancelled or behind their deadline: nothing more of them may be stored. What was received of them before this call is reported if MongoDB already has it, and acknowledged: a campaign that is resumed is published again from there. Ask before storing if the last answer is older than a quarter of a second. An error on a read-only server.';
+'Which of these campaigns are paused, cancelled, outside their send window or behind their deadline: nothing more of them may be stored. What was received of them before this call is reported if MongoDB already has it, and acknowledged: a campaign that is resumed, or whose window opens, is published again from there. Ask before storing if the last answer is older than a quarter of a second. An error on a read-only server.';
 
 CREATE FUNCTION campaign.report_stopped(campaign_ids text[])
 RETURNS TABLE (campaign_id text, halted boolean, valid_ms bigint)
@@ -108,8 +109,11 @@ AS $$
 BEGIN
     PERFORM campaign.report_primary_check();
     RETURN QUERY
-    SELECT c.id, c.status IN ('paused', 'cancelled'), campaign.valid_ms(c) FROM campaign.campaigns c
-    WHERE c.id = ANY (campaign_ids) AND (c.status IN ('paused', 'cancelled') OR c.valid_until IS NOT NULL);
+    SELECT c.id, s.halted, campaign.valid_ms(c)
+    FROM campaign.campaigns c,
+        LATERAL (SELECT c.status IN ('paused', 'cancelled')
+                     OR (c.expired_at IS NULL AND campaign.window_closed(c.id)) AS halted) AS s
+    WHERE c.id = ANY (campaign_ids) AND (s.halted OR c.valid_until IS NOT NULL);
 END
 $$;
 COMMENT ON FUNCTION campaign.report_stopped(text[]) IS

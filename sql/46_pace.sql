@@ -134,7 +134,7 @@ DECLARE
     current_class campaign.progress := CASE WHEN phase LIKE '%VIP%' THEN vip ELSE normal END;
     silence interval := campaign.samples_silence(current_class.samples) * interval '1 millisecond';
 BEGIN
-    IF phase NOT IN ('ENQUEUE_VIP', 'WAITING_VIP_DRAIN', 'ENQUEUE_NORMAL', 'WAITING_NORMAL_DRAIN') THEN
+    IF campaign.window_closed(coalesce(vip.campaign_id, normal.campaign_id)) OR phase NOT IN ('ENQUEUE_VIP', 'WAITING_VIP_DRAIN', 'ENQUEUE_NORMAL', 'WAITING_NORMAL_DRAIN') THEN
         RETURN NULL;
     END IF;
     -- Whoever does not move has no end in sight.

@@ -33,6 +33,24 @@ def test_a_schedule_and_its_reset(ana, target):
         ana.api.post(f"{path}/{question}").refused(405)
 
 
+def test_a_send_window(ana, eve, target):
+    """R5.4: hours and a time zone; null takes it away; what is not understood is named."""
+    path = f"/campaigns/{target}/window"
+    body = {"hours": "Mon-Fri 09:00-18:00", "time_zone": "America/Sao_Paulo", "reason": "office hours"}
+    window = ana.api.post(path, body).expect(200).json["window"]
+    assert (window["hours"], window["time_zone"]) == (body["hours"], body["time_zone"])
+    assert window == ana.api.get(f"/campaigns/{target}/status").expect(200).json["window"] and window["until"]
+    for wrong in ({**body, "hours": "always"}, {**body, "time_zone": "UTC+3"}, {**body, "recipients": True},
+                  {"hours": "09:00-18:00"}):
+        ana.api.post(path, wrong).refused(422)
+    ana.api.post(path, {"reason": "no hours"}).refused(400)
+    eve.api.post(path, {"hours": None}).refused(403)
+    ana.api.get(path).refused(405)
+    assert ana.api.post(path, {"hours": None}).expect(200).json["window"] is None
+    assert moves(ana.api, target) == [
+        ("draft", "draft", ana.user_id, "send window Mon-Fri 09:00-18:00 America/Sao_Paulo: office hours")]
+
+
 @pytest.mark.parametrize("body", [b"", b"{}", b" {\n} ", b'{"reason": "lunch"}'])
 def test_what_a_verb_may_be_sent(ana, target, body):
     """R0.8: nothing, an object of nothing, or a reason."""

@@ -23,7 +23,7 @@ SELECT is(
     'application_create application_rotate campaign_cancel campaign_clear campaign_deadline_set campaign_dispatch campaign_events campaign_fates campaign_form campaign_generate '
     'campaign_health campaign_logs campaign_pause campaign_preview campaign_preview_json campaign_reasons campaign_receipt campaign_recipients campaign_recipients_csv campaign_reset campaign_resolve campaign_resume campaign_retry_failed '
     'campaign_run_control campaign_run_status campaign_runs campaign_schedule campaign_send campaign_sender_events campaign_senders '
-    'campaign_status campaign_test campaign_texts campaign_upload campaign_upload_json campaign_verify company_member_invite '
+    'campaign_status campaign_test campaign_texts campaign_upload campaign_upload_json campaign_verify campaign_window company_member_invite '
     'company_member_remove dead_letter_discard dead_letter_replay dead_letters inbound_message invitation_accept invitation_decline job_cancel job_create job_get job_retry job_stats login logout me me_code me_confirm me_delete me_update '
     'message_segments password_change password_forgotten password_reset ready signup signup_async suppression_add suppression_import suppression_list '
     'suppression_remove token', 'the functions of the API');
