@@ -52,6 +52,7 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_resume(text, text),
     @extschema@.campaign_cancel(text, text),
     @extschema@.campaign_reset(text, text),
+    @extschema@.campaign_limit(text, integer, text),
     @extschema@.campaign_events(text),
     @extschema@.message_segments(text),
     @extschema@.campaign_texts(text, integer),

@@ -21,10 +21,11 @@
 
 static SessionQuery page_query =
 	SESSION_QUERY("SELECT campaign.outbox_page($1, $2, $3)", TEXTOID, TEXTOID, INT4OID);
-static SessionQuery active_query = SESSION_QUERY(
-	"SELECT campaign_id, class_number, ordered, blocked, total, published, stored_through, rewinds "
-	"FROM campaign.outbox_active($1)",
-	TEXTARRAYOID);
+static SessionQuery active_query =
+	SESSION_QUERY("SELECT campaign_id, class_number, ordered, blocked, total, published, "
+				  "stored_through, rewinds, "
+				  "per_second FROM campaign.outbox_active($1)",
+				  TEXTARRAYOID);
 static SessionQuery template_query =
 	SESSION_QUERY("SELECT message, identifier_time, identifier_entropy, identifier_fingerprint, "
 				  "message_version, attributes_outcome, placeholders "
@@ -87,6 +88,7 @@ static void read_classes(Datum ids, MemoryContext caller, OutboxPage *page)
 		class->published = DatumGetInt64(session_column(i, 6));
 		class->stored_through = DatumGetInt64(session_column(i, 7));
 		class->rewinds = DatumGetInt32(session_column(i, 8));
+		class->per_second = DatumGetInt32(session_column(i, 9));
 	}
 	SPI_freetuptable(SPI_tuptable);
 }

@@ -22,6 +22,7 @@ typedef struct OutboxClass
 	int64 published;
 	int64 stored_through;
 	int32 rewinds;
+	int32 per_second; /* recipients of the campaign; 0: no limit */
 } OutboxClass;
 
 /* What all batches of a class of a campaign share. Secrets: wipe when done. */

@@ -187,18 +187,46 @@ static void forget_owns(Worker *worker, const Stream *stream, int count)
 	}
 }
 
+/*
+ * How many recipients the paces of the campaign and of all campaigns let through now. 0: the stream
+ * has to wait for tokens, or for the store.
+ */
+static int64 paced(Worker *worker, Stream *stream)
+{
+	int64 now_us;
+	int64 own;
+	int64 all;
+
+	if (stream->bucket.rate == 0 && worker->bucket.rate == 0)
+		return INT64_MAX;
+	now_us = clock_us();
+	own = bucket_tokens(&stream->bucket, now_us);
+	stream->limited = own == 0;
+	if (own == 0 || worker->bucket.rate == 0)
+		return own;
+	all = Min(bucket_tokens(&worker->bucket, now_us),
+			  worker->ahead_each - (stream->next - 1 - stream->stored_through));
+	worker->limited = bucket_wait_ms(&worker->bucket) > 0;
+	return Max(0, Min(own, all));
+}
+
 /* One turn of a stream: at most MESSAGE_BATCH_MAX recipients. True if anything was sent. */
 static bool publish_stream(Worker *worker, Stream *stream)
 {
+	int64 pace;
 	int limit;
 	int count;
 	int sent = 0;
 
+	stream->limited = false;
 	if (stream_room(stream) == 0 || clock_ms() < stream->retry_at)
+		return false;
+	pace = paced(worker, stream);
+	if (pace == 0)
 		return false;
 	if (stream->escaped_text == NULL)
 		prepare(stream);
-	limit = sendable(worker, stream);
+	limit = (int) Min(pace, sendable(worker, stream));
 	if (limit == 0)
 		return false;
 	count = read_recipients(worker, stream, limit);
@@ -212,22 +240,51 @@ static bool publish_stream(Worker *worker, Stream *stream)
 		   !publisher_full(worker->publisher))
 		sent += send_batch(worker, stream, sent, Min(count - sent, settings_batch_size));
 	forget_owns(worker, stream, count);
+	bucket_take(&stream->bucket, sent);
+	bucket_take(&worker->bucket, sent);
 	return sent > 0;
 }
 
-/* The next stream; it comes to the end of the row, unless it could not send for lack of room. */
+/* The next stream; it comes to the end of the row, unless it could not send for lack of room, or
+ * because all have had what they may get together. */
 static bool publish_next(Worker *worker)
 {
 	dlist_head *ready = &worker->streams.ready;
 	Stream *stream = dlist_head_element(Stream, ready_place, ready);
 	bool sent = guard_stream(worker, stream, publish_stream);
 
-	if (!worker->held_back)
+	if (!worker->held_back && !worker->limited)
 	{
 		dlist_delete(&stream->ready_place);
 		dlist_push_tail(ready, &stream->ready_place);
 	}
 	return sent;
+}
+
+/* How many streams share what may wait for the store. */
+static int count_sharing(const dlist_head *list)
+{
+	dlist_iter iter;
+	int count = 0;
+
+	dlist_foreach(iter, (dlist_head *) (uintptr_t) list)
+	{
+		const Stream *stream = dlist_container(Stream, place, iter.cur);
+
+		count += stream->active && !stream->blocked;
+	}
+	return count;
+}
+
+/* The pace of all campaigns, as the setting has it now. */
+static void set_pace(Worker *worker)
+{
+	worker->limited = false;
+	bucket_set_rate(&worker->bucket, settings_rate, clock_us());
+	if (settings_rate > 0)
+		worker->ahead_each = Max(1, bucket_ahead(&worker->bucket) /
+										Max(1, count_sharing(&worker->streams.open) +
+												   count_sharing(&worker->streams.watched)));
 }
 
 static int count_ready(Worker *worker)
@@ -253,6 +310,7 @@ void send_streams(Worker *worker)
 
 	worker->held_back = false;
 	worker->more_to_send = false;
+	set_pace(worker);
 	if (worker->publisher == NULL || publisher_blocked(worker->publisher))
 		return;
 	while (sent && !worker->more_to_send)
@@ -260,7 +318,8 @@ void send_streams(Worker *worker)
 		int count = count_ready(worker);
 
 		sent = false;
-		for (int i = 0; i < count && worker->publisher != NULL && !worker->held_back; i++)
+		for (int i = 0;
+			 i < count && worker->publisher != NULL && !worker->held_back && !worker->limited; i++)
 		{
 			sent |= publish_next(worker);
 			CHECK_FOR_INTERRUPTS();
@@ -270,7 +329,7 @@ void send_streams(Worker *worker)
 				break;
 			}
 		}
-		if (worker->held_back || worker->publisher == NULL)
+		if (worker->held_back || worker->limited || worker->publisher == NULL)
 			break;
 		MemoryContextReset(worker->turn);
 	}

@@ -103,6 +103,8 @@ bool stream_update(Stream *stream, const OutboxClass *class, int64 now)
 
 	stream->active = true;
 	stream->blocked = class->blocked;
+	changed |= stream->bucket.rate != class->per_second;
+	bucket_set_rate(&stream->bucket, class->per_second, clock_us());
 	if (stream->rewinds != class->rewinds)
 	{
 		/* The consumer reported a gap, or a stall was found: the table says where to go on. */
@@ -129,14 +131,19 @@ int64 stream_room(const Stream *stream)
 {
 	int64 ahead = stream->next - 1 - stream->stored_through;
 	int64 room;
+	int64 fewest;
 	int64 allowed = (int64) (stream->stored_rate * settings_publish_ahead / 1000);
 
 	/* Two batches at least, so that a first rate can be measured. */
 	allowed = Min(Max(allowed, 2 * settings_batch_size), STREAM_AHEAD_MAX);
 	if (stream->blocked || !stream->active)
 		return 0;
+	/* What has gathered behind a store that stood still comes in one go. */
+	if (stream->bucket.rate > 0)
+		allowed = Min(allowed, bucket_ahead(&stream->bucket));
 	room = Max(0, Min(allowed - ahead, stream->total - stream->next + 1));
-	return room < settings_batch_size && stream->next + room <= stream->total ? 0 : room;
+	fewest = stream->bucket.rate > 0 ? bucket_fewest(&stream->bucket) : settings_batch_size;
+	return room < fewest && stream->next + room <= stream->total ? 0 : room;
 }
 
 bool stream_open(const Stream *stream)

@@ -12,6 +12,7 @@
 
 #include "lib/ilist.h"
 
+#include "bucket.h"
 #include "identity/cuid2.h"
 #include "outbox.h"
 
@@ -35,6 +36,9 @@ typedef struct Stream
 
 	int64 mark_at;	/* not before, while it goes on or somebody holds its campaign */
 	bool mark_held; /* somebody did at the last mark */
+
+	Bucket bucket; /* of its campaign: one class of it is published at a time */
+	bool limited;  /* it was empty when something could have been published */
 
 	int in_flight; /* batches that the publisher still holds tickets of */
 
