@@ -16,7 +16,7 @@ BEGIN
     END IF;
     UPDATE campaign.campaigns c SET per_second = campaign_limit.per_second, updated_at = clock_timestamp() WHERE c.id = target.id;
     PERFORM campaign.event_add(target.id, target.status, target.status,
-        concat_ws(': ', coalesce(format('at most %s a second', per_second), 'as fast as it goes'), left(reason, 400)));
+        concat_ws(': ', coalesce('at most ' || per_second || ' a second', 'as fast as it goes'), left(reason, 400)));
     PERFORM campaign.worker_wake();
     RETURN @extschema@.campaign_status(target.id);
 END
