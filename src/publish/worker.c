@@ -86,7 +86,7 @@ static void worker_sleep(Worker *worker, int64 wake_at)
 
 		if (stream->active && stream->retry_at > now)
 			earlier(&wake_at, stream->retry_at);
-		if (stream->limited)
+		if (stream->limited && worker->publisher != NULL)
 			earlier(&wake_at, now + bucket_wait_ms(&stream->bucket));
 	}
 
