@@ -279,12 +279,16 @@ static int count_sharing(const dlist_head *list)
 /* The pace of all campaigns, as the setting has it now. */
 static void set_pace(Worker *worker)
 {
+	int sharing;
+
 	worker->limited = false;
 	bucket_set_rate(&worker->bucket, settings_rate, clock_us());
-	if (settings_rate > 0)
-		worker->ahead_each = Max(1, bucket_ahead(&worker->bucket) /
-										Max(1, count_sharing(&worker->streams.open) +
-												   count_sharing(&worker->streams.watched)));
+	if (settings_rate == 0)
+		return;
+	sharing = count_sharing(&worker->streams.open) + count_sharing(&worker->streams.watched);
+	worker->ahead_each = bucket_ahead(&worker->bucket);
+	if (sharing > 1)
+		worker->ahead_each = Max(1, worker->ahead_each / sharing);
 }
 
 static int count_ready(Worker *worker)
