@@ -38,7 +38,6 @@ typedef struct Stream
 	bool mark_held; /* somebody did at the last mark */
 
 	Bucket bucket; /* of its campaign: one class of it is published at a time */
-	bool limited;  /* it was empty when something could have been published */
 
 	int in_flight; /* batches that the publisher still holds tickets of */
 
@@ -50,6 +49,7 @@ typedef struct Stream
 
 	dlist_node place;		/* in the list of streams that are open, or watched: streams.c */
 	dlist_node ready_place; /* and in that of those that are ready */
+	bool limited;			/* its bucket was empty when something could have been published */
 	bool is_open;
 	bool is_ready;
 
