@@ -37,9 +37,9 @@ typedef struct Stream
 	int64 mark_at;	/* not before, while it goes on or somebody holds its campaign */
 	bool mark_held; /* somebody did at the last mark */
 
-	Bucket bucket; /* of its campaign: one class of it is published at a time */
-
 	int in_flight; /* batches that the publisher still holds tickets of */
+
+	Bucket bucket; /* of its campaign: one class of it is published at a time */
 
 	double stored_rate; /* recipients per second, smoothed; 0: not known yet */
 	int64 moved_at_us;	/* when stored_through last grew, or publishing began */
