@@ -52,7 +52,8 @@ REVOKE ALL ON FUNCTION
     @extschema@.campaign_resume(text, text),
     @extschema@.campaign_cancel(text, text),
     @extschema@.campaign_reset(text, text),
-    @extschema@.campaign_limit(text, integer, text),
+    @extschema@.campaign_limit(text, numeric, text),
+    @extschema@.campaign_canary(text, bigint, numeric, text),
     @extschema@.campaign_events(text),
     @extschema@.message_segments(text),
     @extschema@.campaign_texts(text, integer),
@@ -110,6 +111,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_due(),
     campaign.outbox_finish(text[]),
     campaign.outbox_trouble(text, text),
+    campaign.outbox_canary(text),
     campaign.outbox_tell(text[], boolean),
     campaign.attributes_canonical(jsonb)
 TO campaign_worker;
@@ -211,6 +213,8 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_pause(text, text),
     campaign_api.campaign_resume(text, text),
     campaign_api.campaign_cancel(text, text),
+    campaign_api.campaign_limit(text, numeric, text),
+    campaign_api.campaign_canary(text, bigint, numeric, text),
     campaign_api.campaign_reset(text, text),
     campaign_api.campaign_events(text),
     campaign_api.message_segments(text),

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #include "guard.h"
+#include "limit.h"
 #include "link.h"
 #include "program/sometimes.h"
 #include "send.h"
@@ -187,33 +188,10 @@ static void forget_owns(Worker *worker, const Stream *stream, int count)
 	}
 }
 
-/*
- * How many recipients the paces of the campaign and of all campaigns let through now. 0: the stream
- * has to wait for tokens, or for the store.
- */
-static int64 paced(Worker *worker, Stream *stream)
-{
-	int64 now_us;
-	int64 own;
-	int64 all;
-
-	if (stream->bucket.rate == 0 && worker->bucket.rate == 0)
-		return INT64_MAX;
-	now_us = clock_us();
-	own = bucket_tokens(&stream->bucket, now_us);
-	stream->limited = own == 0;
-	if (own == 0 || worker->bucket.rate == 0)
-		return own;
-	all = Min(bucket_tokens(&worker->bucket, now_us),
-			  worker->ahead_each - (stream->next - 1 - stream->stored_through));
-	worker->limited = bucket_wait_ms(&worker->bucket) > 0;
-	return Max(0, Min(own, all));
-}
-
 /* One turn of a stream: at most MESSAGE_BATCH_MAX recipients. True if anything was sent. */
 static bool publish_stream(Worker *worker, Stream *stream)
 {
-	int64 pace;
+	int64 allowed;
 	int limit;
 	int count;
 	int sent = 0;
@@ -221,12 +199,12 @@ static bool publish_stream(Worker *worker, Stream *stream)
 	stream->limited = false;
 	if (stream_room(stream) == 0 || clock_ms() < stream->retry_at)
 		return false;
-	pace = paced(worker, stream);
-	if (pace == 0)
+	allowed = limit_allows(worker, stream);
+	if (allowed == 0)
 		return false;
 	if (stream->escaped_text == NULL)
 		prepare(stream);
-	limit = (int) Min(pace, sendable(worker, stream));
+	limit = (int) Min(allowed, sendable(worker, stream));
 	if (limit == 0)
 		return false;
 	count = read_recipients(worker, stream, limit);
@@ -240,13 +218,14 @@ static bool publish_stream(Worker *worker, Stream *stream)
 		   !publisher_full(worker->publisher))
 		sent += send_batch(worker, stream, sent, Min(count - sent, settings_batch_size));
 	forget_owns(worker, stream, count);
-	bucket_take(&stream->bucket, sent);
-	bucket_take(&worker->bucket, sent);
+	limit_take(worker, stream, sent);
 	return sent > 0;
 }
 
-/* The next stream; it comes to the end of the row, unless it could not send for lack of room, or
- * because all have had what they may get together. */
+/*
+ * The next stream; it comes to the end of the row, unless it could not send for lack of room, or
+ * because all have had what they may have together.
+ */
 static bool publish_next(Worker *worker)
 {
 	dlist_head *ready = &worker->streams.ready;
@@ -259,36 +238,6 @@ static bool publish_next(Worker *worker)
 		dlist_push_tail(ready, &stream->ready_place);
 	}
 	return sent;
-}
-
-/* How many streams share what may wait for the store. */
-static int count_sharing(const dlist_head *list)
-{
-	dlist_iter iter;
-	int count = 0;
-
-	dlist_foreach(iter, (dlist_head *) (uintptr_t) list)
-	{
-		const Stream *stream = dlist_container(Stream, place, iter.cur);
-
-		count += stream->active && !stream->blocked;
-	}
-	return count;
-}
-
-/* The pace of all campaigns, as the setting has it now. */
-static void set_pace(Worker *worker)
-{
-	int sharing;
-
-	worker->limited = false;
-	bucket_set_rate(&worker->bucket, settings_rate, clock_us());
-	if (settings_rate == 0)
-		return;
-	sharing = count_sharing(&worker->streams.open) + count_sharing(&worker->streams.watched);
-	worker->ahead_each = bucket_ahead(&worker->bucket);
-	if (sharing > 1)
-		worker->ahead_each = Max(1, worker->ahead_each / sharing);
 }
 
 static int count_ready(Worker *worker)
@@ -314,7 +263,7 @@ void send_streams(Worker *worker)
 
 	worker->held_back = false;
 	worker->more_to_send = false;
-	set_pace(worker);
+	limit_begin(worker);
 	if (worker->publisher == NULL || publisher_blocked(worker->publisher))
 		return;
 	while (sent && !worker->more_to_send)

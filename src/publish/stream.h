@@ -12,6 +12,7 @@
 
 #include "lib/ilist.h"
 
+#include "ahead.h"
 #include "bucket.h"
 #include "identity/cuid2.h"
 #include "outbox.h"
@@ -26,6 +27,7 @@ typedef struct Stream
 	bool active; /* in the last look at the tables */
 	bool blocked;
 	int64 total;
+	int64 last;	   /* to be published for now: the total, or the end of its part of a canary */
 	int32 rewinds; /* of the row that the fields below belong to */
 	uint32 epoch;  /* batches of an older epoch do not count any more */
 
@@ -40,6 +42,7 @@ typedef struct Stream
 	int in_flight; /* batches that the publisher still holds tickets of */
 
 	Bucket bucket; /* of its campaign: one class of it is published at a time */
+	Ahead ahead;   /* used with a limit only */
 
 	double stored_rate; /* recipients per second, smoothed; 0: not known yet */
 	int64 moved_at_us;	/* when stored_through last grew, or publishing began */

@@ -14,6 +14,7 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
+#include "limit.h"
 #include "link.h"
 #include "live.h"
 #include "look.h"
@@ -78,16 +79,13 @@ static void worker_sleep(Worker *worker, int64 wake_at)
 		wake_at = now;
 	if (worker->held_back)
 		earlier(&wake_at, now + WORKER_HELD_BACK_MS);
-	if (worker->limited)
-		earlier(&wake_at, now + bucket_wait_ms(&worker->bucket));
+	limit_wake(worker, &wake_at);
 	dlist_foreach(iter, &worker->streams.ready)
 	{
 		const Stream *stream = dlist_container(Stream, ready_place, iter.cur);
 
 		if (stream->active && stream->retry_at > now)
 			earlier(&wake_at, stream->retry_at);
-		if (stream->limited && worker->publisher != NULL)
-			earlier(&wake_at, now + bucket_wait_ms(&stream->bucket));
 	}
 
 	occurred =
