@@ -13,6 +13,10 @@ CREATE TABLE campaign.campaigns (
     own_texts boolean NOT NULL DEFAULT false,
     segments jsonb,
     test_of text COLLATE "C",
+    per_second numeric,
+    canary bigint,
+    canary_failed_max numeric,
+    canary_ended_at timestamptz,
     status text NOT NULL DEFAULT 'draft',
     total bigint NOT NULL DEFAULT 0,
     error text,
@@ -32,6 +36,7 @@ CREATE TABLE campaign.campaigns (
     deleted boolean NOT NULL DEFAULT false,
     -- Ids go into queue messages and document ids as they are.
     CONSTRAINT campaigns_id_check CHECK (id ~ '^[a-z][a-z0-9]{1,31}$'),
+    CONSTRAINT campaigns_per_second_check CHECK (per_second BETWEEN 0.01 AND 1000000),
     CONSTRAINT campaigns_message_version_check CHECK (message_version IN (1, 2)),
     CONSTRAINT campaigns_status_check CHECK (status IN (
         'draft', 'scheduled', 'queued', 'publishing', 'published', 'sent',
@@ -50,6 +55,10 @@ COMMENT ON COLUMN campaign.campaigns.placeholders IS 'The message is filled for 
 COMMENT ON COLUMN campaign.campaigns.own_texts IS 'A recipient may have a text of its own: set by whoever writes one.';
 COMMENT ON COLUMN campaign.campaigns.segments IS 'What its texts cost as SMS, once they have been counted (campaign.texts_measure()).';
 COMMENT ON COLUMN campaign.campaigns.test_of IS 'The campaign that this one is a test of.';
+COMMENT ON COLUMN campaign.campaigns.per_second IS 'At most so many of its recipients a second; NULL: as fast as it goes.';
+COMMENT ON COLUMN campaign.campaigns.canary IS 'So many of its recipients go first, before it is judged whether the others follow; NULL: all at once.';
+COMMENT ON COLUMN campaign.campaigns.canary_failed_max IS 'The largest share of the canary that may fail.';
+COMMENT ON COLUMN campaign.campaigns.canary_ended_at IS 'When the canary was judged; the others are held up no longer.';
 COMMENT ON COLUMN campaign.campaigns.status IS 'draft, scheduled, queued, publishing, published, sent, paused, cancelled or failed.';
 COMMENT ON COLUMN campaign.campaigns.total IS 'Number of recipients, all classes.';
 COMMENT ON COLUMN campaign.campaigns.error IS 'Why the campaign failed: the first of its messages that could not be stored.';

@@ -30,7 +30,8 @@ COMMENT ON FUNCTION campaign.outbox_page(text, text, integer) IS
 
 CREATE FUNCTION campaign.outbox_active(campaign_ids text[])
 RETURNS TABLE (campaign_id text, class text, class_number integer, ordered boolean, status text,
-    total bigint, published bigint, stored_through bigint, rewinds integer, blocked boolean, expired boolean)
+    total bigint, published bigint, stored_through bigint, rewinds integer, blocked boolean, expired boolean,
+    rate_thousandths bigint, last bigint, canary_is_over boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -45,7 +46,12 @@ BEGIN
             SELECT FROM campaign.progress earlier
             WHERE earlier.campaign_id = c.id AND earlier.class < p.class
               AND NOT earlier.stored @> int8range(1, earlier.total + 1)),
-        c.expired_at IS NOT NULL
+        c.expired_at IS NOT NULL,
+        -- What has expired is left out at once.
+        CASE WHEN c.expired_at IS NULL THEN coalesce(c.per_second * 1000, 0)::bigint ELSE 0 END,
+        CASE WHEN c.canary IS NULL OR c.canary_ended_at IS NOT NULL OR c.expired_at IS NOT NULL THEN p.total
+             ELSE campaign.canary_last(c, p) END,
+        c.canary IS NOT NULL AND c.canary_ended_at IS NULL AND c.expired_at IS NULL AND campaign.canary_is_over(c)
     FROM unnest(campaign_ids) AS asked (id)
     JOIN campaign.campaigns c ON c.id = asked.id
     JOIN campaign.progress p ON p.campaign_id = c.id
@@ -59,7 +65,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_active(text[]) IS
-'Of these campaigns, what the worker has to publish, or what is published and not stored: a row per class of an unfinished campaign whose send window is not closed. stored_through: how much is stored, without a gap if it is ordered. blocked: an earlier class is not stored completely. expired: its deadline has passed, what is not stored is left out.';
+'Of these campaigns, what the worker has to publish, or what is published and not stored: a row per class of an unfinished campaign whose send window is not closed. stored_through: how much is stored, without a gap if it is ordered. blocked: an earlier class is not stored completely. expired: its deadline has passed, what is not stored is left out. rate_thousandths: of a recipient a second; 0 without a limit. last: to be published for now; canary_is_over: it can be judged (outbox_canary()).';
 
 CREATE FUNCTION campaign.outbox_template(campaign_id text, class text)
 RETURNS TABLE (message text, identifier_time bigint, identifier_entropy text, identifier_fingerprint text,

@@ -19,6 +19,8 @@ BEGIN
         'progress_percent', CASE WHEN c.total > 0 THEN round(100.0 * (coalesce(p.stored, 0) + coalesce(p.suppressed, 0)) / c.total, 1) ELSE 0 END,
         'classes', coalesce(p.classes, '{}'),
         'segments', campaign.segments_known(c), 'test_of', c.test_of, 'window', campaign.window_state(c.id),
+        'per_second', c.per_second, 'canary', CASE WHEN c.canary IS NOT NULL THEN jsonb_build_object(
+            'recipients', c.canary, 'failed_max', c.canary_failed_max, 'ended_at', c.canary_ended_at) END,
         'error', coalesce(c.error, p.error),
         'created_at', c.created_at, 'scheduled_at', c.scheduled_at, 'valid_until', c.valid_until,
         'queued_at', c.queued_at, 'started_at', c.started_at,
@@ -51,4 +53,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_status(text) IS
-'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), and the recipients by state: pending, sending (held by a sender that lives), sent (with gateway store: stored), failed (refused by MongoDB, or another message is in their place; or the gateway could not deliver), suppressed (on a suppression list, left out), expired (not sent to by its deadline, left out), unknown (docs/senders.md); cancelled (will never be sent), per class too, rewinds (how often confirmed messages were lost and published again), segments (what it costs as SMS: total, longest, warning; null for texts that differ and were not counted yet, see campaign_texts()), test_of (the campaign that it is a test of), window (when it may be sent: hours, time_zone, open, until when that stays so; null: at any time), and the time of each step.';
+'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), and the recipients by state: pending, sending (held by a sender that lives), sent (with gateway store: stored), failed (refused by MongoDB, or another message is in their place; or the gateway could not deliver), suppressed (on a suppression list, left out), expired (not sent to by its deadline, left out), unknown (docs/senders.md); cancelled (will never be sent), per class too, rewinds (how often confirmed messages were lost and published again), segments (what it costs as SMS: total, longest, warning; null for texts that differ and were not counted yet, see campaign_texts()), test_of (the campaign that it is a test of), window (when it may be sent: hours, time_zone, open, until when that stays so; null: at any time), per_second (its limit), canary (recipients, failed_max, ended_at: when it was judged), and the time of each step.';

@@ -209,6 +209,9 @@ BEGIN
             CASE WHEN target.placeholders THEN target.message ELSE campaign.placeholders_escape(target.message) END,
             target.company_id, target.user_id, target.ordered);
         PERFORM campaign.window_copy(target.id, draft_id);
+        UPDATE campaign.campaigns c
+        SET per_second = target.per_second, canary = target.canary, canary_failed_max = target.canary_failed_max
+        WHERE c.id = draft_id;
         PERFORM campaign.event_add(target.id, target.status, target.status,
             concat_ws(': ', 'reset, goes on as ' || draft_id, left(reason, 400)));
     ELSE
@@ -224,7 +227,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_reset(text, text) IS
-'Back to an empty draft. A draft loses its recipients; a campaign that is over stays as it is, as history, and a new draft with the same name, message, owner and send window takes its place. Returns the status of the draft, with the id of the old campaign as "archived". An error while the campaign runs.';
+'Back to an empty draft. A draft loses its recipients; a campaign that is over stays as it is, as history, and a new draft with the same name, message, owner, send window, limit and canary takes its place. Returns the status of the draft, with the id of the old campaign as "archived". An error while the campaign runs.';
 
 CREATE FUNCTION @extschema@.campaign_events(campaign_id text)
 RETURNS TABLE (number integer, created_at timestamptz, source text, target text, user_id text,

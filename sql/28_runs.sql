@@ -216,7 +216,7 @@ BEGIN
                 least(vip.started_at, normal.started_at), greatest(vip.stored_at, normal.stored_at)), 0))::numeric, 1)),
         'eta', jsonb_build_object(
             'estimatedMs', CASE WHEN target.status IN ('queued', 'publishing', 'published')
-                                THEN campaign.run_left_ms(r.phase, vip, normal) END,
+                                THEN campaign.run_left_ms(r.phase, vip, normal, target.per_second) END,
             'progressPercent', CASE WHEN wanted > 0 THEN round(100.0 * processed / wanted, 1) ELSE 0 END),
         'progress', jsonb_build_object('target', wanted, 'generated', target.total, 'processedTotal', processed));
 END

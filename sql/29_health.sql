@@ -156,7 +156,8 @@ COMMENT ON FUNCTION campaign.stuck_trouble(text, timestamptz) IS
 'Why a campaign of this queue does not move.';
 
 CREATE FUNCTION campaign.health_sentence(
-    target campaign.campaigns, phase text, run campaign.runs, stuck campaign.troubles, has_normal boolean
+    target campaign.campaigns, phase text, run campaign.runs, stuck campaign.troubles, has_normal boolean,
+    waits_for text
 ) RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -184,18 +185,17 @@ BEGIN
             to_char(target.scheduled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
         WHEN target.total = 0 THEN 'nothing to send: it has no recipients'
         WHEN target.status = 'draft' THEN 'nothing to send: it is not dispatched'
-        ELSE coalesce(campaign.window_words(target.id), 'it is being sent') END;
+        ELSE coalesce(campaign.window_words(target.id), waits_for, 'it is being sent') END;
 END
 $$;
-COMMENT ON FUNCTION campaign.health_sentence(campaign.campaigns, text, campaign.runs, campaign.troubles, boolean) IS
-'What is to be said of a campaign: why it does not move, and since when, or what it does.';
+COMMENT ON FUNCTION campaign.health_sentence(campaign.campaigns, text, campaign.runs, campaign.troubles, boolean, text) IS
+'What is to be said of a campaign: why it does not move, and since when, or what it does. waits_for: what it waits for while it gets on.';
 
 CREATE FUNCTION @extschema@.campaign_health(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    patience CONSTANT interval := '5 seconds';
     r record := campaign.run_read(campaign_id);
     target campaign.campaigns := r.target;
     vip campaign.progress := r.vip;
@@ -203,6 +203,7 @@ DECLARE
     run campaign.runs := r.run;
     counts jsonb := campaign.run_counts(target, vip, normal);
     moved_at timestamptz := (SELECT max(e.created_at) FROM campaign.events e WHERE e.campaign_id = target.id);
+    patience interval := campaign.rate_patience(target, (counts ->> 'active')::bigint);
     stuck campaign.troubles;
     dead bigint := campaign.dead_count(target.id);
 BEGIN
@@ -211,7 +212,7 @@ BEGIN
     IF target.status IN ('queued', 'publishing', 'published') AND moved_at + patience < clock_timestamp()
         AND campaign.window_words(target.id) IS NULL THEN
         stuck := campaign.stuck_trouble(campaign.campaign_queue(target), moved_at);
-    ELSIF r.phase = 'GENERATING' AND run.updated_at + patience < clock_timestamp() THEN
+    ELSIF r.phase = 'GENERATING' AND run.updated_at + interval '5 seconds' < clock_timestamp() THEN
         stuck := ROW('jobs', 'generate', 'waiting for a job worker since', run.updated_at, NULL)::campaign.troubles;
     END IF;
     RETURN jsonb_build_object(
@@ -224,13 +225,14 @@ BEGIN
         'isStuck', stuck.place IS NOT NULL,
         'aborted', r.phase = 'ABORTED',
         'deadLetters', dead,
-        'reason', concat_ws('; ', campaign.health_sentence(target, r.phase, run, stuck, normal.total > 0),
+        'reason', concat_ws('; ', campaign.health_sentence(target, r.phase, run, stuck, normal.total > 0,
+                coalesce(campaign.canary_sentence(target, vip, normal), campaign.rate_sentence(target, vip, normal))),
             CASE WHEN dead > 0 THEN campaign.dead_sentence(dead) END),
         'since', coalesce(stuck.since, moved_at, target.created_at));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_health(text) IS
-'Whether a campaign gets on: health (healthy, degraded, paused, aborted, error), phase, counters by state, hasFailedJobs, isStuck (it should move and has not for 5 seconds), aborted, deadLetters (how many of its messages wait in campaign_dead_letters()), and as reason a sentence that says where it is stuck and since when.';
+'Whether a campaign gets on: health (healthy, degraded, paused, aborted, error), phase, counters by state, hasFailedJobs, isStuck (it should move and has not for 5 seconds, or for twice as long as its limit makes it wait), aborted, deadLetters (how many of its messages wait in campaign_dead_letters()), and as reason a sentence that says where it is stuck and since when.';
 
 CREATE FUNCTION @extschema@.campaign_logs(campaign_id text, lines integer DEFAULT 100) RETURNS SETOF jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER ROWS 20

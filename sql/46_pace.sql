@@ -122,17 +122,20 @@ COMMENT ON FUNCTION campaign.samples_resume(text) IS
 'Takes the pause that ends now out of the pace. The caller holds the campaign''s lock.';
 
 -- What the last report said, not what the clock says: the answer stays the same until the next one.
-CREATE FUNCTION campaign.run_left_ms(phase text, vip campaign.progress, normal campaign.progress)
-RETURNS bigint
+CREATE FUNCTION campaign.run_left_ms(
+    phase text, vip campaign.progress, normal campaign.progress, per_second numeric DEFAULT NULL
+) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    vip_rate double precision := campaign.samples_rate(vip.samples);
-    rate double precision := CASE WHEN cardinality(normal.samples) >= 6 THEN campaign.samples_rate(normal.samples)
-                                  ELSE vip_rate END;
+    -- Whatever the samples from before a limit say, it gets no faster than that: least() passes over NULL.
+    vip_rate double precision := least(campaign.samples_rate(vip.samples), per_second);
+    rate double precision := CASE WHEN cardinality(normal.samples) >= 6
+        THEN least(campaign.samples_rate(normal.samples), per_second) ELSE vip_rate END;
     current_class campaign.progress := CASE WHEN phase LIKE '%VIP%' THEN vip ELSE normal END;
-    silence interval := campaign.samples_silence(current_class.samples) * interval '1 millisecond';
+    silence interval := greatest(campaign.samples_silence(current_class.samples) * interval '1 millisecond',
+        4 / per_second * interval '1 second');
 BEGIN
     IF campaign.window_closed(coalesce(vip.campaign_id, normal.campaign_id)) OR phase NOT IN ('ENQUEUE_VIP', 'WAITING_VIP_DRAIN', 'ENQUEUE_NORMAL', 'WAITING_NORMAL_DRAIN') THEN
         RETURN NULL;
@@ -145,5 +148,5 @@ BEGIN
         + coalesce(normal.total - campaign.stored_count(normal.stored), 0) * 1000 / rate);
 END
 $$;
-COMMENT ON FUNCTION campaign.run_left_ms(text, campaign.progress, campaign.progress) IS
-'How long a run still takes, at the pace of its last seconds; NULL if that is not known.';
+COMMENT ON FUNCTION campaign.run_left_ms(text, campaign.progress, campaign.progress, numeric) IS
+'How long a run still takes, at the pace of its last seconds, or at its limit where that is slower or nothing else is known; NULL if that is not known.';

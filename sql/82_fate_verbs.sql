@@ -131,6 +131,7 @@ BEGIN
         CASE WHEN target.placeholders THEN target.message ELSE campaign.placeholders_escape(target.message) END,
         target.company_id, target.user_id, target.ordered);
     PERFORM campaign.window_copy(target.id, retry_id);
+    UPDATE campaign.campaigns c SET per_second = target.per_second WHERE c.id = retry_id;
     PERFORM campaign.recipients_add(retry_id, failed.classes, failed.phone_numbers, failed.texts, failed.attributes);
     UPDATE campaign.fates f SET retried_in = retry_id, updated_at = clock_timestamp()
     FROM unnest(failed.classes, failed.seqs) AS n (class, seq)
@@ -142,4 +143,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_retry_failed(text, text[], text) IS
-'Sends again to those who have failed, in order, and to nobody else: as a campaign of its own, with the same text, owner and send window, because the first one is over. codes: only who has failed for these reasons. Nobody is tried again twice: who fails again has failed in the new campaign. Returns the status of the new campaign, with the id of the old one as "retry_of".';
+'Sends again to those who have failed, in order, and to nobody else: as a campaign of its own, with the same text, owner, send window and limit, because the first one is over. codes: only who has failed for these reasons. Nobody is tried again twice: who fails again has failed in the new campaign. Returns the status of the new campaign, with the id of the old one as "retry_of".';

@@ -85,7 +85,7 @@ BEGIN
     whole AS MATERIALIZED (
         SELECT s.place, c.id, c.name, c.status, c.total, c.queued_at,
             CASE WHEN c.status IN ('queued', 'publishing', 'published') THEN campaign.run_left_ms(
-                campaign.run_phase(c.status, NULL, v, n), v, n) END AS left_ms,
+                campaign.run_phase(c.status, NULL, v, n), v, n, c.per_second) END AS left_ms,
             CASE WHEN campaign.class_is_stored(v) THEN 'NORMAL' ELSE 'VIP' END AS current_class
         FROM places s
         JOIN campaign.campaigns c ON c.id = s.campaign_id

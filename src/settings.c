@@ -14,6 +14,7 @@
 #include "utils/guc.h"
 
 #include "contract/message.h"
+#include "publish/bucket.h"
 #include "settings.h"
 #include "upload/number.h"
 
@@ -30,6 +31,7 @@ int settings_amqp_heartbeat;
 int settings_amqp_timeout;
 int settings_batch_size;
 int settings_publish_ahead;
+int settings_rate;
 int settings_stall_timeout;
 int settings_poll_interval;
 int settings_argon2_memory;
@@ -125,6 +127,8 @@ static const NumberSetting number_settings[] = {
 	{"campaign.publish_ahead", "How far publishing may run ahead of storing.",
 	 "In time at the current rate of storing: bounds what a pause or another campaign waits for.",
 	 &settings_publish_ahead, 500, 10, 60000, GUC_UNIT_MS},
+	{"campaign.rate", "Recipients a second, over all campaigns of a database.",
+	 "0: no limit. campaign_limit() limits a campaign.", &settings_rate, 0, 0, BUCKET_RATE_MAX, 0},
 	{"campaign.stall_timeout",
 	 "When messages that were confirmed but not stored are suspected lost.",
 	 "After this time without progress, and if their queue is empty, they are published again.",

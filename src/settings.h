@@ -16,6 +16,7 @@ extern int settings_amqp_heartbeat; /* seconds */
 extern int settings_amqp_timeout;	/* milliseconds */
 extern int settings_batch_size;		/* recipients */
 extern int settings_publish_ahead;	/* milliseconds */
+extern int settings_rate;			/* recipients a second; 0: no limit */
 extern int settings_stall_timeout;	/* seconds */
 extern int settings_poll_interval;	/* seconds */
 extern int settings_argon2_memory;	/* KiB */

@@ -24,6 +24,7 @@
 #define LOOK_MS		  10   /* looks are this far apart, or as far as one takes */
 #define LOOK_WATCH_MS 1000 /* looks at everything are this far apart */
 #define LOOK_COSTLY	  10   /* but no more than a part in so many of the time */
+#define LOOK_HELD_MS  100  /* a campaign that somebody has locked is judged again after so long */
 
 static void add_stream(Worker *worker, const OutboxClass *class, int64 now)
 {
@@ -49,6 +50,14 @@ static void update_stream(Worker *worker, Stream *stream, const OutboxClass *cla
 		streams_note(&worker->streams, stream);
 }
 
+/* It goes on, or is paused: the next look shows which. */
+static void judge_canary(Worker *worker, const OutboxClass *class, int64 now)
+{
+	bool judged = outbox_canary(class->campaign_id);
+
+	earlier(&worker->look_at, judged ? worker->look_after : now + LOOK_HELD_MS);
+}
+
 static void take_over(Worker *worker, const OutboxPage *page)
 {
 	int64 now = clock_ms();
@@ -66,6 +75,8 @@ static void take_over(Worker *worker, const OutboxPage *page)
 		else
 			update_stream(worker, stream, class, now);
 		stream->seen = worker->sweep.number;
+		if (class->canary_is_over)
+			judge_canary(worker, class, now);
 	}
 }
 

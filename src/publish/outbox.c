@@ -23,8 +23,8 @@ static SessionQuery page_query =
 	SESSION_QUERY("SELECT campaign.outbox_page($1, $2, $3)", TEXTOID, TEXTOID, INT4OID);
 static SessionQuery active_query =
 	SESSION_QUERY("SELECT campaign_id, class_number, ordered, blocked, total, published, "
-				  "stored_through, rewinds, "
-				  "expired FROM campaign.outbox_active($1)",
+				  "stored_through, rewinds, expired, rate_thousandths, last, canary_is_over "
+				  "FROM campaign.outbox_active($1)",
 				  TEXTARRAYOID);
 static SessionQuery template_query =
 	SESSION_QUERY("SELECT message, identifier_time, identifier_entropy, identifier_fingerprint, "
@@ -47,6 +47,7 @@ static SessionQuery mark_query = SESSION_QUERY("SELECT campaign.outbox_mark($1, 
 											   TEXTOID, TEXTOID, INT4OID, INT8OID);
 static SessionQuery finish_query = SESSION_QUERY("SELECT campaign.outbox_finish($1)", TEXTARRAYOID);
 static SessionQuery due_query = SESSION_QUERY("SELECT campaign.outbox_due()");
+static SessionQuery canary_query = SESSION_QUERY("SELECT campaign.outbox_canary($1)", TEXTOID);
 static SessionQuery trouble_query =
 	SESSION_QUERY("SELECT campaign.outbox_trouble($1, $2)", TEXTOID, TEXTOID);
 static SessionQuery tell_query =
@@ -89,6 +90,9 @@ static void read_classes(Datum ids, MemoryContext caller, OutboxPage *page)
 		class->stored_through = DatumGetInt64(session_column(i, 7));
 		class->rewinds = DatumGetInt32(session_column(i, 8));
 		class->expired = DatumGetBool(session_column(i, 9));
+		class->rate_thousandths = DatumGetInt64(session_column(i, 10));
+		class->last = DatumGetInt64(session_column(i, 11));
+		class->canary_is_over = DatumGetBool(session_column(i, 12));
 	}
 	SPI_freetuptable(SPI_tuptable);
 }
@@ -320,6 +324,17 @@ int64 outbox_due(void)
 	wait_ms = is_null ? OUTBOX_DUE_MAX_MS : DatumGetFloat8(seconds) * 1000;
 	session_finish();
 	return (int64) Max(OUTBOX_DUE_MIN_MS, Min(wait_ms, OUTBOX_DUE_MAX_MS));
+}
+
+bool outbox_canary(const char *campaign_id)
+{
+	bool judged;
+
+	session_begin();
+	session_execute(&canary_query, (Datum[]){CStringGetTextDatum(campaign_id)}, NULL);
+	judged = DatumGetBool(session_column(0, 1));
+	session_finish();
+	return judged;
 }
 
 void outbox_trouble(const char *subject, const char *sentence)

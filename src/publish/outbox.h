@@ -23,6 +23,9 @@ typedef struct OutboxClass
 	int64 stored_through;
 	int32 rewinds;
 	bool expired; /* its deadline has passed: what is not stored is left out */
+	int64 rate_thousandths; /* of a recipient of its campaign a second; 0: no limit */
+	int64 last;				/* to be published for now */
+	bool canary_is_over;	/* its campaign's canary has arrived, and nobody has judged it */
 } OutboxClass;
 
 /* What all batches of a class of a campaign share. Secrets: wipe when done. */
@@ -118,6 +121,12 @@ int64 outbox_due(void);
 /* Publish again from the end of what is stored; returns the seq before it, -1 if it is not running.
  */
 int64 outbox_rewind(const char *campaign_id, MessageClass class);
+
+/*
+ * Judges the canary of a campaign, all of which has arrived: the campaign goes on, or is paused.
+ * False if a client holds the campaign's lock: call again.
+ */
+bool outbox_canary(const char *campaign_id);
 
 /* What the worker waits for; NULL sentence: no longer; both NULL: for nothing. */
 void outbox_trouble(const char *subject, const char *sentence);

@@ -12,6 +12,7 @@
 #include "utils/memutils.h"
 
 #include "guard.h"
+#include "limit.h"
 #include "link.h"
 #include "program/sometimes.h"
 #include "send.h"
@@ -204,15 +205,20 @@ static void forget_owns(Worker *worker, const Stream *stream, int count)
 /* One turn of a stream: at most MESSAGE_BATCH_MAX recipients. True if anything was sent. */
 static bool publish_stream(Worker *worker, Stream *stream)
 {
+	int64 allowed;
 	int limit;
 	int count;
 	int sent = 0;
 
+	stream->limited = false;
 	if (stream_room(stream) == 0 || clock_ms() < stream->retry_at)
+		return false;
+	allowed = limit_allows(worker, stream);
+	if (allowed == 0)
 		return false;
 	if (stream->escaped_text == NULL)
 		prepare(stream);
-	limit = sendable(worker, stream);
+	limit = (int) Min(allowed, sendable(worker, stream));
 	if (limit == 0)
 		return false;
 	count = read_recipients(worker, stream, limit);
@@ -226,17 +232,21 @@ static bool publish_stream(Worker *worker, Stream *stream)
 		   !publisher_full(worker->publisher))
 		sent += send_batch(worker, stream, sent, Min(count - sent, settings_batch_size));
 	forget_owns(worker, stream, count);
+	limit_take(worker, stream, sent);
 	return sent > 0;
 }
 
-/* The next stream; it comes to the end of the row, unless it could not send for lack of room. */
+/*
+ * The next stream; it comes to the end of the row, unless it could not send for lack of room, or
+ * because all have had what they may have together.
+ */
 static bool publish_next(Worker *worker)
 {
 	dlist_head *ready = &worker->streams.ready;
 	Stream *stream = dlist_head_element(Stream, ready_place, ready);
 	bool sent = guard_stream(worker, stream, publish_stream);
 
-	if (!worker->held_back)
+	if (!worker->held_back && !worker->limited)
 	{
 		dlist_delete(&stream->ready_place);
 		dlist_push_tail(ready, &stream->ready_place);
@@ -267,6 +277,7 @@ void send_streams(Worker *worker)
 
 	worker->held_back = false;
 	worker->more_to_send = false;
+	limit_begin(worker);
 	if (worker->publisher == NULL || publisher_blocked(worker->publisher))
 		return;
 	while (sent && !worker->more_to_send)
@@ -274,7 +285,8 @@ void send_streams(Worker *worker)
 		int count = count_ready(worker);
 
 		sent = false;
-		for (int i = 0; i < count && worker->publisher != NULL && !worker->held_back; i++)
+		for (int i = 0;
+			 i < count && worker->publisher != NULL && !worker->held_back && !worker->limited; i++)
 		{
 			sent |= publish_next(worker);
 			CHECK_FOR_INTERRUPTS();
@@ -284,7 +296,7 @@ void send_streams(Worker *worker)
 				break;
 			}
 		}
-		if (worker->held_back || worker->publisher == NULL)
+		if (worker->held_back || worker->limited || worker->publisher == NULL)
 			break;
 		MemoryContextReset(worker->turn);
 	}

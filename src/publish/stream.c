@@ -93,6 +93,7 @@ static bool note_stored(Stream *stream, int64 stored_through, int64 now)
 				: (1 - STREAM_RATE_WEIGHT) * stream->stored_rate + STREAM_RATE_WEIGHT * rate;
 	}
 	stream->moved_at_us = now_us;
+	ahead_stored(&stream->ahead, stored_through, now_us);
 	stream->stall_count = 0;
 	stream_postpone_stall(stream, now);
 	return true;
@@ -100,10 +101,17 @@ static bool note_stored(Stream *stream, int64 stored_through, int64 now)
 
 bool stream_update(Stream *stream, const OutboxClass *class, int64 now)
 {
-	bool changed = !stream->active || stream->blocked != class->blocked;
+	bool changed = !stream->active || stream->blocked != class->blocked ||
+				   stream->last != class->last ||
+				   stream->bucket.thousandths != class->rate_thousandths;
 
+	/* What came while another class was published is gone. */
+	if (stream->blocked && !class->blocked)
+		bucket_empty(&stream->bucket, clock_us());
 	stream->active = true;
 	stream->blocked = class->blocked;
+	stream->last = class->last;
+	bucket_set_rate(&stream->bucket, class->rate_thousandths, clock_us());
 	if (stream->rewinds != class->rewinds)
 	{
 		/* The consumer reported a gap, or a stall was found: the table says where to go on. */
@@ -125,20 +133,36 @@ void stream_rewind(Stream *stream)
 {
 	stream->epoch++;
 	stream->next = stream->confirmed + 1;
+	ahead_forget(&stream->ahead);
+}
+
+static int64 allowed_ahead(const Stream *stream)
+{
+	double limit = stream->bucket.thousandths / 1000.0;
+	double measured = AHEAD_GROWTH * stream->stored_rate;
+	int64 allowed = (int64) (stream->stored_rate * settings_publish_ahead / 1000);
+
+	/* Two batches at least, so that a first rate can be measured. */
+	allowed = Min(Max(allowed, 2 * settings_batch_size), STREAM_AHEAD_MAX);
+	if (limit == 0)
+		return allowed;
+	/* No more than the limit takes, because it comes in one go when a store is back. */
+	allowed = Max(allowed, ahead_most(&stream->ahead, measured, measured / BUCKET_HOLDS_PART));
+	return Min(allowed, ahead_most(&stream->ahead, limit, limit / BUCKET_HOLDS_PART));
 }
 
 int64 stream_room(const Stream *stream)
 {
 	int64 ahead = stream->next - 1 - stream->stored_through;
+	int64 fewest = settings_batch_size;
 	int64 room;
-	int64 allowed = (int64) (stream->stored_rate * settings_publish_ahead / 1000);
 
-	/* Two batches at least, so that a first rate can be measured. */
-	allowed = Min(Max(allowed, 2 * settings_batch_size), STREAM_AHEAD_MAX);
 	if (stream->blocked || !stream->active)
 		return 0;
-	room = Max(0, Min(allowed - ahead, stream->total - stream->next + 1));
-	return room < settings_batch_size && stream->next + room <= stream->total ? 0 : room;
+	if (stream->bucket.thousandths > 0)
+		fewest = Min(fewest, bucket_fewest(&stream->bucket));
+	room = Max(0, Min(allowed_ahead(stream) - ahead, stream->last - stream->next + 1));
+	return room < fewest && stream->next + room <= stream->last ? 0 : room;
 }
 
 bool stream_open(const Stream *stream)

@@ -12,6 +12,8 @@
 
 #include "lib/ilist.h"
 
+#include "ahead.h"
+#include "bucket.h"
 #include "identity/cuid2.h"
 #include "outbox.h"
 
@@ -26,6 +28,7 @@ typedef struct Stream
 	bool blocked;
 	bool expired; /* everybody is left out; it changes with `rewinds` only */
 	int64 total;
+	int64 last;	   /* to be published for now: the total, or the end of its part of a canary */
 	int32 rewinds; /* of the row that the fields below belong to */
 	uint32 epoch;  /* batches of an older epoch do not count any more */
 
@@ -39,6 +42,9 @@ typedef struct Stream
 
 	int in_flight; /* batches that the publisher still holds tickets of */
 
+	Bucket bucket; /* of its campaign: one class of it is published at a time */
+	Ahead ahead;   /* used with a limit only */
+
 	double stored_rate; /* recipients per second, smoothed; 0: not known yet */
 	int64 moved_at_us;	/* when stored_through last grew, or publishing began */
 	int64 stall_at;		/* when to suspect that the broker lost something */
@@ -47,6 +53,7 @@ typedef struct Stream
 
 	dlist_node place;		/* in the list of streams that are open, or watched: streams.c */
 	dlist_node ready_place; /* and in that of those that are ready */
+	bool limited;			/* its bucket was empty when something could have been published */
 	bool is_open;
 	bool is_ready;
 

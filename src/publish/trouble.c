@@ -7,9 +7,11 @@
 #include "postgres.h"
 
 #include "outbox.h"
+#include "settings.h"
 #include "trouble.h"
 
 #define TROUBLE_SILENCE_MS 5000 /* a broker that confirms nothing is worth a word */
+#define TROUBLE_LIMIT_MS   2000 /* so long after it last held somebody up, campaign.rate does */
 
 /* The broker's place in worker->troubles; those of the queues follow. */
 #define TROUBLE_BROKER 0
@@ -73,6 +75,23 @@ static void write_one(Worker *worker, int place, const char *sentence)
 		outbox_trouble(queue, psprintf(sentence, queue));
 }
 
+/* No trouble, but what a campaign waits for that gets on more slowly than it could. */
+static void write_rate(Worker *worker, int64 *wake_at)
+{
+	bool limited = settings_rate > 0 && worker->limited_at != 0 &&
+				   clock_ms() < worker->limited_at + TROUBLE_LIMIT_MS;
+	int rate = limited ? settings_rate : 0;
+
+	if (limited)
+		earlier(wake_at, worker->limited_at + TROUBLE_LIMIT_MS);
+	if (rate == worker->rate_told)
+		return;
+	worker->rate_told = rate;
+	outbox_trouble(
+		"rate", rate > 0 ? psprintf("limited to %d messages a second, all campaigns together", rate)
+						 : NULL);
+}
+
 void trouble_write(Worker *worker, int64 *wake_at)
 {
 	if (!worker->ready)
@@ -85,9 +104,11 @@ void trouble_write(Worker *worker, int64 *wake_at)
 		memset(worker->troubles, 0, sizeof(worker->troubles));
 		outbox_trouble(NULL, NULL);
 		worker->dead.full_known = false;
+		worker->rate_told = 0;
 		worker->troubles_known = true;
 	}
 	write_one(worker, TROUBLE_BROKER, broker_trouble(worker, wake_at));
 	for (int i = 0; i < lengthof(worker->queues); i++)
 		write_one(worker, i + 1, queue_trouble(&worker->queues[i]));
+	write_rate(worker, wake_at);
 }

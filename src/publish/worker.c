@@ -15,6 +15,7 @@
 #include "utils/wait_event.h"
 
 #include "dead.h"
+#include "limit.h"
 #include "link.h"
 #include "live.h"
 #include "look.h"
@@ -79,6 +80,7 @@ static void worker_sleep(Worker *worker, int64 wake_at)
 		wake_at = now;
 	if (worker->held_back)
 		earlier(&wake_at, now + WORKER_HELD_BACK_MS);
+	limit_wake(worker, &wake_at);
 	dlist_foreach(iter, &worker->streams.ready)
 	{
 		const Stream *stream = dlist_container(Stream, ready_place, iter.cur);

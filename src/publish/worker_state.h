@@ -9,6 +9,7 @@
 
 #include "program/clock.h"
 
+#include "bucket.h"
 #include "changes.h"
 #include "outbox.h"
 #include "publisher.h"
@@ -102,6 +103,12 @@ typedef struct Worker
 	bool more_to_send; /* its time of the turn is over, not its work */
 	bool ready;		   /* the extension is there, in the version of this library */
 	bool held_back;	   /* the publisher had no room for what could be published */
+	bool limited;  /* by campaign.rate: its bucket was empty when something could have been sent */
+	int sharing;   /* streams that share campaign.rate, when they were last counted */
+	int rate_told; /* the rate that is in campaign.troubles; 0: none */
+	int64 limited_at; /* when it last was */
+	int64 count_sharing_at;
+	Bucket bucket; /* of campaign.rate */
 	Live live;
 	DeadLetters dead;
 	MemoryContext turn; /* reset at every turn */

@@ -95,6 +95,8 @@ def writes(ana, target):
         yield "POST", f"/campaigns/{target}/{verb}", None, {}
     for name in FUNCTIONS:
         yield "POST", f"/rpc/{name}", {"campaign_id": target}, {}
+    yield "POST", f"/campaigns/{target}/limit", {"per_second": 1}, {}
+    yield "POST", f"/campaigns/{target}/canary", {"canary": 1}, {}
     raw = {"Content-Type": TEXT, "X-Campaign-Id": target}
     yield "POST", "/rpc/campaign_upload", NUMBERS, raw
 

@@ -159,6 +159,25 @@ def test_pause_resume_cancel(ana):
     ana.api.post(f"/campaigns/{campaign_id}/resume").refused(409)
 
 
+def test_limit_and_canary(ana):
+    """R5.4: over HTTP; other numbers are 422, and a canary comes before the dispatch."""
+    campaign_id = ana.api.create_campaign(ana.company_id)
+    ana.api.upload(campaign_id, numbers_file(make_numbers(50, seed=72)).encode()).expect(200)
+    limited = ana.api.post(f"/campaigns/{campaign_id}/limit", {"per_second": 0.5, "reason": "new"}).expect(200).json
+    assert limited["per_second"] == 0.5
+    wanted = {"canary": 10, "failed_max": 0.1}
+    canary = ana.api.post(f"/campaigns/{campaign_id}/canary", wanted).expect(200).json["canary"]
+    assert canary == {"recipients": 10, "failed_max": 0.1, "ended_at": None}
+    for verb, body in (("limit", {"per_second": 0}), ("limit", {"per_second": "7"}), ("canary", {"canary": 0}),
+                       ("canary", {"canary": 5, "failed_max": 2})):
+        ana.api.post(f"/campaigns/{campaign_id}/{verb}", body).refused(422)
+    ana.api.post(f"/campaigns/{campaign_id}/dispatch").expect(202)
+    ana.api.post(f"/campaigns/{campaign_id}/canary", wanted).refused(409)
+    assert ana.api.post(f"/campaigns/{campaign_id}/limit", {"per_second": None}).expect(200).json["per_second"] is None
+    ana.api.wait_for_status(campaign_id, "sent")
+    ana.api.post(f"/campaigns/{campaign_id}/limit", {"per_second": 7}).refused(409)
+
+
 def test_a_million_numbers_in_one_request(ana):
     """R0.10: through nginx and PostgREST into one campaign."""
     campaign_id = ana.api.create_campaign(ana.company_id)

@@ -20,8 +20,8 @@ SELECT is_empty(
     'the API has views and no tables');
 SELECT is(
     (SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'campaign_api'::regnamespace),
-    'application_create application_rotate campaign_cancel campaign_clear campaign_deadline_set campaign_dispatch campaign_events campaign_fates campaign_form campaign_generate '
-    'campaign_health campaign_logs campaign_pause campaign_preview campaign_preview_json campaign_reasons campaign_receipt campaign_recipients campaign_recipients_csv campaign_reset campaign_resolve campaign_resume campaign_retry_failed '
+    'application_create application_rotate campaign_canary campaign_cancel campaign_clear campaign_deadline_set campaign_dispatch campaign_events campaign_fates campaign_form campaign_generate '
+    'campaign_health campaign_limit campaign_logs campaign_pause campaign_preview campaign_preview_json campaign_reasons campaign_receipt campaign_recipients campaign_recipients_csv campaign_reset campaign_resolve campaign_resume campaign_retry_failed '
     'campaign_run_control campaign_run_status campaign_runs campaign_schedule campaign_send campaign_sender_events campaign_senders '
     'campaign_status campaign_test campaign_texts campaign_upload campaign_upload_json campaign_verify campaign_window company_member_invite '
     'company_member_remove dead_letter_discard dead_letter_replay dead_letters inbound_message invitation_accept invitation_decline job_cancel job_create job_get job_retry job_stats login logout me me_code me_confirm me_delete me_update '
@@ -146,7 +146,7 @@ SELECT is(
      WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind = 'r'
        AND NOT has_column_privilege('campaign_user', c.oid, a.attnum, 'SELECT')
        AND has_any_column_privilege('campaign_user', c.oid, 'SELECT')),
-    'application_tokens.hash applications.secret_hash campaigns.message_version campaigns.generated campaigns.placeholders campaigns.own_texts campaigns.segments campaigns.identifier_time campaigns.identifier_entropy campaigns.identifier_fingerprint campaigns.valid_until campaigns.valid_for campaigns.expired_at '
+    'application_tokens.hash applications.secret_hash campaigns.message_version campaigns.generated campaigns.placeholders campaigns.own_texts campaigns.segments campaigns.per_second campaigns.canary campaigns.canary_failed_max campaigns.canary_ended_at campaigns.identifier_time campaigns.identifier_entropy campaigns.identifier_fingerprint campaigns.valid_until campaigns.valid_for campaigns.expired_at '
     'company_members.updated_at invitations.answered_at jobs.seq jobs.external jobs.meta jobs.error_code jobs.user_id jobs.application_id jobs.account_id jobs.shared '
     'jobs.worker_pid jobs.worker_start jobs.claimed_at jobs.updated_at recipients.text recipients.attributes users.password users.verified_at users.new_email',
     'R0.8: passwords and the secrets of identifiers are not readable');

@@ -25,7 +25,7 @@ SELECT is(
     (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
      WHERE proname NOT IN ('cuid2', 'job_progress') AND has_function_privilege('campaign_worker', oid, 'execute')),
     'attributes_canonical job_begin job_claim job_fail job_finish job_next job_release job_session_started_at job_settle job_shorten_waits '
-        'job_take_over outbox_active outbox_dead_done outbox_dead_next outbox_dead_room outbox_dead_take outbox_due outbox_finish outbox_mark outbox_opt_outs outbox_page outbox_rewind outbox_suppressed outbox_suppressions outbox_tell outbox_template '
+        'job_take_over outbox_active outbox_canary outbox_dead_done outbox_dead_next outbox_dead_room outbox_dead_take outbox_due outbox_finish outbox_mark outbox_opt_outs outbox_page outbox_rewind outbox_suppressed outbox_suppressions outbox_tell outbox_template '
         'outbox_trouble outbox_unlisted',
     'R0.15, R2.1: campaign_worker may execute the functions of the outbox and of the queue');
 SELECT is(

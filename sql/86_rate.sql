@@ -1,0 +1,93 @@
+-- The limit of a campaign: how many of its recipients a second. The worker keeps to it (src/publish/limit.c);
+-- here is who sets it, and what is said of it.
+
+CREATE FUNCTION @extschema@.campaign_limit(campaign_id text, per_second numeric, reason text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target campaign.campaigns := campaign.campaign_lock(campaign_id);
+    rate numeric := trim_scale(round(per_second, 3));
+BEGIN
+    -- NaN is larger than every number.
+    IF rate NOT BETWEEN 0.01 AND 1000000 THEN
+        RAISE EXCEPTION 'per_second must be from 0.01 to 1000000, or NULL' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF target.status IN ('sent', 'failed', 'cancelled') THEN
+        RAISE EXCEPTION 'campaign "%" is %: its limit cannot be changed any more', target.id, target.status
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    UPDATE campaign.campaigns c SET per_second = rate, updated_at = clock_timestamp() WHERE c.id = target.id;
+    PERFORM campaign.event_add(target.id, target.status, target.status,
+        concat_ws(': ', coalesce('at most ' || rate || ' a second', 'as fast as it goes'), left(reason, 400)));
+    PERFORM campaign.campaign_changed(target.id);
+    PERFORM campaign.worker_wake();
+    RETURN @extschema@.campaign_status(target.id);
+END
+$$;
+COMMENT ON FUNCTION @extschema@.campaign_limit(text, numeric, text) IS
+'From now on, at most so many recipients of the campaign a second are published, 0.01 to 1000000; NULL: as fast as it goes. Also while it runs. Returns its status.';
+
+CREATE FUNCTION campaign.rate_patience(target campaign.campaigns, waiting bigint) RETURNS interval
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Nothing of it is on its way: all campaigns together have had what they may have.
+    IF waiting = 0 AND EXISTS (SELECT FROM campaign.troubles t WHERE t.place = 'worker' AND t.subject = 'rate') THEN
+        RETURN interval '1 day';
+    END IF;
+    RETURN interval '5 seconds' + coalesce(2 / target.per_second, 0) * interval '1 second';
+END
+$$;
+COMMENT ON FUNCTION campaign.rate_patience(campaign.campaigns, bigint) IS
+'So long a campaign may stand still before it is said to be stuck. waiting: how many of it are published and not stored.';
+
+CREATE FUNCTION campaign.rate_sentence(
+    target campaign.campaigns, vip campaign.progress, normal campaign.progress
+) RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    current_class campaign.progress := CASE WHEN campaign.class_is_stored(vip) THEN normal ELSE vip END;
+    rate double precision := campaign.samples_rate(current_class.samples);
+BEGIN
+    IF target.status NOT IN ('queued', 'publishing') OR current_class.published >= current_class.total THEN
+        RETURN NULL;
+    END IF;
+    -- Where the store or a sender is slower than that, it is not the limit that holds it up.
+    IF coalesce(rate, target.per_second) >= 0.8 * target.per_second THEN
+        RETURN format('limited to %s messages a second', target.per_second);
+    END IF;
+    RETURN (SELECT t.sentence FROM campaign.troubles t WHERE t.place = 'worker' AND t.subject = 'rate');
+END
+$$;
+COMMENT ON FUNCTION campaign.rate_sentence(campaign.campaigns, campaign.progress, campaign.progress) IS
+'"limited to N messages a second", if that is what a campaign waits for; else NULL.';
+
+CREATE FUNCTION campaign_api.campaign_limit(campaign_id text, per_second numeric, reason text DEFAULT NULL) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    code text; message text; detail text; hint text;
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_limit');
+    PERFORM campaign.api_campaign_check(campaign_id);
+    RETURN @extschema@.campaign_limit(campaign_id, per_second, reason);
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
+        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.campaign_limit(text, numeric, text) IS
+$$Limit a campaign
+At most so many of its recipients a second, from now on, also while it runs.
+
+campaign_id: the campaign.
+per_second: 0.01 to 1000000; null: as fast as it goes.
+reason: kept with the event.
+
+200 with its status; 403, 404; 409 if it is over; 422 for another number.$$;
