@@ -137,7 +137,8 @@ def test_reading_as_described(document, life):
 
 
 def test_less_common_answers(document, life):
-    """R7.4: a draft without a class, a file that is not refused, and a preview of lines that are."""
+    """R7.4: a draft without a class, a file that is not refused, a preview of lines that are, and an invitation
+    of a member."""
     person, _, _ = life
     draft = person.api.create_campaign(person.company_id)
     answers = {("get", "status"): person.api.get(f"/campaigns/{draft}/status"),
@@ -148,6 +149,9 @@ def test_less_common_answers(document, life):
         described = document["paths"][f"/campaigns/{{id}}/{last}"][method]["responses"]["200"]
         schema = schema_of(openapi.resolve(document, described))
         assert openapi.problem(document, schema, answer.expect(200).json) is None, last
+    members = person.api.post(f"/companies/{person.company_id}/members", {"email": person.email}).expect(200)
+    described = document["paths"]["/companies/{id}/members"]["post"]["responses"]["200"]
+    assert openapi.problem(document, schema_of(described), members.json) is None
 
 
 def test_writing_as_described(document, life):
