@@ -75,7 +75,7 @@ BEGIN
     PERFORM campaign.report_primary_check();
     RETURN QUERY
     SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed + p.suppressed,
-        c.status IN ('paused', 'cancelled') OR (c.expired_at IS NULL AND campaign.window_closed(c.id)), campaign.valid_ms(c)
+        c.status IN ('paused', 'cancelled') OR campaign.window_halts(c), campaign.valid_ms(c)
     FROM campaign.progress p JOIN campaign.campaigns c ON c.id = p.campaign_id
     WHERE p.campaign_id = report_open.campaign_id
     ORDER BY p.class;
@@ -94,7 +94,7 @@ BEGIN
     SELECT c.id FROM campaign.campaigns c
     WHERE c.id = ANY (campaign_ids)
       AND (c.status IN ('paused', 'cancelled') OR c.expired_at IS NOT NULL OR c.valid_until <= clock_timestamp()
-        OR campaign.window_closed(c.id));
+        OR campaign.window_halts(c));
 END
 $$;
 COMMENT ON FUNCTION campaign.report_halted(text[]) IS
@@ -112,7 +112,7 @@ BEGIN
     SELECT c.id, s.halted, campaign.valid_ms(c)
     FROM campaign.campaigns c,
         LATERAL (SELECT c.status IN ('paused', 'cancelled')
-                     OR (c.expired_at IS NULL AND campaign.window_closed(c.id)) AS halted) AS s
+                     OR campaign.window_halts(c) AS halted) AS s
     WHERE c.id = ANY (campaign_ids) AND (s.halted OR c.valid_until IS NOT NULL);
 END
 $$;

@@ -142,6 +142,17 @@ $$;
 COMMENT ON FUNCTION campaign.window_closed(text) IS
 'Whether nothing of a campaign may be published, stored or sent because of its window.';
 
+CREATE FUNCTION campaign.window_halts(target campaign.campaigns) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN target.expired_at IS NULL AND target.status NOT IN ('sent', 'failed') AND campaign.window_closed(target.id);
+END
+$$;
+COMMENT ON FUNCTION campaign.window_halts(campaign.campaigns) IS
+'Whether consumers have to leave a campaign alone because of its window. What has expired is left out at any hour, and what a person replays of a campaign that is over goes at once.';
+
 CREATE FUNCTION campaign.window_state(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp

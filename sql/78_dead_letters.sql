@@ -264,6 +264,10 @@ BEGIN
             RAISE EXCEPTION 'dead letter % comes from no queue of messages: "%"', letter.id, letter.queue
                 USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';
         END IF;
+        IF EXISTS (SELECT FROM campaign.campaigns c WHERE c.id = letter.campaign_id AND c.valid_until <= clock_timestamp()) THEN
+            RAISE EXCEPTION 'dead letter % would be late: the deadline of campaign % has passed', letter.id, letter.campaign_id
+                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';
+        END IF;
         letter.parked := letter.parked OR campaign.dead_unpark(letter);
         PERFORM campaign.dead_decide(letter, 'replaying', reason);
         total := total + 1;
