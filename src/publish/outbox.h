@@ -22,7 +22,7 @@ typedef struct OutboxClass
 	int64 published;
 	int64 stored_through;
 	int32 rewinds;
-	bool expired; /* its deadline has passed: what is not stored is left out */
+	bool expired;			/* its deadline has passed: what is not stored is left out */
 	int64 rate_thousandths; /* of a recipient of its campaign a second; 0: no limit */
 	int64 last;				/* to be published for now */
 	bool canary_is_over;	/* its campaign's canary has arrived, and nobody has judged it */
