@@ -46,9 +46,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT m.company_id
     FROM campaign.company_members m
-    JOIN campaign.companies c ON c.id = m.company_id AND NOT c.deleted
-    JOIN campaign.users u ON u.id = m.user_id AND NOT u.deleted
     WHERE m.user_id = campaign.request_user() AND NOT m.deleted
+      -- Looked up for each of them: a join may become one of all companies there are.
+      AND (SELECT NOT c.deleted FROM campaign.companies c WHERE c.id = m.company_id)
+      AND (SELECT NOT u.deleted FROM campaign.users u WHERE u.id = m.user_id)
 $$;
 COMMENT ON FUNCTION campaign.request_companies() IS
 'The companies of the user of the request.';

@@ -1,6 +1,6 @@
 -- 66_deadlines.sql - deadlines: until when a campaign is published and sent, and what becomes of the rest.
 BEGIN;
-SELECT plan(38);
+SELECT plan(44);
 
 CREATE FUNCTION pg_temp.draft(count integer, ordered boolean DEFAULT true) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello', ordered => ordered);
@@ -100,5 +100,22 @@ SELECT is(campaign_deadline_set(:'late') ->> 'valid_until', NULL, 'R5.3: a draft
 SELECT lives_ok(format('SELECT campaign_dispatch(%L)', :'late'), 'and goes then');
 SELECT is(pg_temp.stop(:'late'), NULL, 'without one');
 SELECT is((campaign_run_status(:'id') -> 'counts' ->> 'expired'), '5', 'R3.4: a run counts them');
+
+-- Limited, with a canary, outside its window: what has expired is left out at once.
+SELECT pg_temp.draft(4) AS closed \gset
+SELECT campaign_limit(:'closed', 0.01), campaign_canary(:'closed', 1), campaign_deadline_set(:'closed', now() + interval '1 hour'),
+    campaign_window(:'closed', to_char(clock_timestamp() AT TIME ZONE 'UTC' + interval '6 hours', 'HH24:MI') || '-'
+        || to_char(clock_timestamp() AT TIME ZONE 'UTC' + interval '8 hours', 'HH24:MI'), 'UTC');
+SELECT campaign_dispatch(:'closed');
+SELECT campaign.outbox_due();
+SELECT is(pg_temp.stop(:'closed'), 't valid', 'R5.4: outside its window it is halted');
+SELECT is_empty(format('SELECT * FROM campaign.outbox_active(ARRAY[%L])', :'closed'), 'R5.4: and waits');
+SELECT pg_temp.pass(:'closed');
+SELECT is(pg_temp.stop(:'closed'), 'f over', 'R5.3: until its deadline');
+SELECT is((SELECT concat_ws(' ', expired, rate_thousandths, last, canary_is_over) FROM campaign.outbox_active(ARRAY[:'closed'])), 't 0 4 f',
+    'R5.3: then all of it is left out, without a limit and without a canary');
+SELECT pg_temp.left_out(:'closed', 1, 4);
+SELECT is(pg_temp.counts(:'closed'), 'failed 0 0 0 0 4', 'R5.3: and it is over');
+SELECT is(pg_temp.stop(:'closed'), 'f over', 'and stays so');
 SELECT * FROM finish();
 ROLLBACK;

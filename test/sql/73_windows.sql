@@ -1,6 +1,6 @@
 -- Send windows: what is understood, when one is open, and that a campaign goes by it.
 BEGIN;
-SELECT plan(85);
+SELECT plan(86);
 
 -- What is understood -------------------------------------------------------------------------
 SELECT is(campaign.window_minutes(given), wanted, given) FROM (VALUES
@@ -58,7 +58,8 @@ CREATE FUNCTION pg_temp.later() RETURNS text LANGUAGE sql AS $$ SELECT pg_temp.h
 CREATE FUNCTION pg_temp.now() RETURNS text LANGUAGE sql AS $$ SELECT pg_temp.hours('-6 hours', '6 hours') $$;
 CREATE FUNCTION pg_temp.active(id text) RETURNS bigint LANGUAGE sql AS $$ SELECT count(*) FROM campaign.outbox_active(ARRAY[id]) $$;
 CREATE FUNCTION pg_temp.halted(id text) RETURNS boolean LANGUAGE sql AS $$
-    SELECT EXISTS (SELECT FROM campaign.report_halted(ARRAY[id])) AND (SELECT bool_and(halted) FROM campaign.report_open(id)) $$;
+    SELECT EXISTS (SELECT FROM campaign.report_halted(ARRAY[id])) AND (SELECT bool_and(halted) FROM campaign.report_open(id))
+        AND EXISTS (SELECT FROM campaign.report_stopped(ARRAY[id]) AS s WHERE s.halted) $$;
 
 SELECT throws_ok(format('SELECT campaign_window(%L, %L)', id, '09:00-18:00'), '22023', NULL, 'it needs a zone') FROM one;
 SELECT throws_ok(format('SELECT campaign_window(%L, %L, %L)', id, '09:00-18:00', 'UTC+3'), '22023', NULL, 'by name') FROM one;
@@ -120,6 +121,9 @@ SELECT matches(campaign_health(id) ->> 'reason', 'never opens in Nowhere/Land', 
 SELECT campaign_window(id, '00:00-12:00, 12:00-24:00', 'Asia/Kolkata') FROM one;
 SELECT is(campaign.outbox_due(), NULL, 'a window without end has no end');
 SELECT campaign.report_stored(ARRAY[id], ARRAY['NORMAL'], ARRAY[1], ARRAY[3]) FROM one;
+UPDATE campaign.send_windows w SET halts_at = clock_timestamp() FROM one WHERE w.campaign_id = id;
+SELECT ok(NOT EXISTS (SELECT FROM campaign.report_stopped(ARRAY[id])) AND NOT EXISTS (SELECT FROM campaign.report_halted(ARRAY[id])),
+    'nobody opens the window of what is over: what a person replays of it is not held up') FROM one;
 INSERT INTO campaign.fates (campaign_id, class, seq, state, code, text, attempts) SELECT id, 'NORMAL', 2, 'failed', 'test', 'test', 1 FROM one;
 SELECT is(s #>> '{window,hours}', '00:00-12:00, 12:00-24:00', 'who has failed is tried again in the window') FROM one, campaign_retry_failed(id) AS s;
 SELECT is(s #>> '{window,time_zone}', 'Asia/Kolkata', 'the draft after a reset has it') FROM one, campaign_reset(id) AS s;

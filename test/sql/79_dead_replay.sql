@@ -1,6 +1,6 @@
 -- 79_dead_replay.sql - dead letters that are published again, and what becomes of them.
 BEGIN;
-SELECT plan(37);
+SELECT plan(38);
 
 CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -105,6 +105,12 @@ SELECT pg_temp.letter(pg_temp.body(:'id', 1)) AS one \gset
 SELECT campaign.report_conflict(:'id', 'NORMAL', 1, 'refused');
 SELECT campaign_cancel(:'id');
 SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', :'one'), '55000', NULL, 'R2.6: nothing of a cancelled campaign is sent');
+SELECT pg_temp.campaign(1) AS late \gset
+SELECT pg_temp.letter(pg_temp.body(:'late', 1)) AS letter \gset
+SELECT campaign.report_conflict(:'late', 'NORMAL', 1, 'refused');
+UPDATE campaign.campaigns SET valid_until = clock_timestamp() WHERE campaigns.id = :'late';
+SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', :'letter'), '55000', format('dead letter %s would be late: the deadline of campaign %s has passed', :'letter', :'late'),
+    'R5.3: nor behind its deadline');
 -- What cannot be published.
 SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', pg_temp.letter('x', queue => 'amq.gen-1')), '55000', NULL, 'nor what comes from another queue');
 SELECT campaign.outbox_dead_take('{"routing_key": "campaign.parallel", "headers": {}}', false, 200000, 'the beginning');
