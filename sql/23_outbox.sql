@@ -178,6 +178,8 @@ AS $$
 DECLARE
     due text;
     turn double precision;
+    -- What cannot be done now is tried again after a second, and stops no other campaign.
+    soonest double precision;
 BEGIN
     FOR due IN
         SELECT c.id FROM campaign.campaigns c
@@ -185,24 +187,35 @@ BEGIN
         ORDER BY c.scheduled_at, c.id LIMIT 1000
         FOR NO KEY UPDATE SKIP LOCKED
     LOOP
-        PERFORM campaign.campaign_transition(due, 'queued', 'its time has come');
+        BEGIN
+            PERFORM campaign.campaign_transition(due, 'queued', 'its time has come');
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'campaign % cannot be queued, though its time has come: %', due, SQLERRM;
+            soonest := 1;
+        END;
     END LOOP;
     FOR due IN
         SELECT c.id FROM campaign.campaigns c
-        WHERE c.valid_until <= clock_timestamp() AND c.expired_at IS NULL
+        -- An insert that began just before the deadline has ended by then.
+        WHERE c.valid_until <= clock_timestamp() - interval '1 second' AND c.expired_at IS NULL
           AND c.status IN ('queued', 'publishing', 'published', 'paused')
         ORDER BY c.valid_until, c.id LIMIT 1000
         FOR NO KEY UPDATE SKIP LOCKED
     LOOP
-        PERFORM campaign.campaign_expire(due);
+        BEGIN
+            PERFORM campaign.campaign_expire(due);
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'campaign % cannot expire, though its deadline has passed: %', due, SQLERRM;
+            soonest := 1;
+        END;
     END LOOP;
     turn := campaign.windows_turn();
-    RETURN least(turn, (
+    RETURN greatest(soonest, least(turn, (
         SELECT extract(epoch FROM least(
             (SELECT min(c.scheduled_at) FROM campaign.campaigns c WHERE c.status = 'scheduled' AND NOT c.deleted),
-            (SELECT min(c.valid_until) FROM campaign.campaigns c
+            (SELECT min(c.valid_until) + interval '1 second' FROM campaign.campaigns c
              WHERE c.valid_until IS NOT NULL AND c.expired_at IS NULL
-               AND c.status IN ('queued', 'publishing', 'published', 'paused'))) - clock_timestamp())));
+               AND c.status IN ('queued', 'publishing', 'published', 'paused'))) - clock_timestamp()))));
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_due() IS

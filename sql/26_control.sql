@@ -126,6 +126,9 @@ BEGIN
     IF num_nonnulls(valid_until, valid_for) = 2 THEN
         RAISE EXCEPTION 'a deadline is valid_until or valid_for, not both' USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    IF valid_for > interval '10 years' OR deadline > clock_timestamp() + interval '100 years' THEN
+        RAISE EXCEPTION 'the deadline is too far away' USING ERRCODE = 'invalid_parameter_value', HINT = 'Leave it out.';
+    END IF;
     IF valid_for <= '0'::interval OR NOT isfinite(valid_for) OR NOT isfinite(deadline) OR deadline <= clock_timestamp() THEN
         RAISE EXCEPTION 'the deadline would have passed' USING ERRCODE = 'invalid_parameter_value';
     END IF;

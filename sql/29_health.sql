@@ -185,7 +185,7 @@ BEGIN
             to_char(target.scheduled_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
         WHEN target.total = 0 THEN 'nothing to send: it has no recipients'
         WHEN target.status = 'draft' THEN 'nothing to send: it is not dispatched'
-        ELSE coalesce(campaign.window_words(target.id), waits_for, 'it is being sent') END;
+        ELSE coalesce(CASE WHEN target.expired_at IS NULL THEN campaign.window_words(target.id) END, waits_for, 'it is being sent') END;
 END
 $$;
 COMMENT ON FUNCTION campaign.health_sentence(campaign.campaigns, text, campaign.runs, campaign.troubles, boolean, text) IS
@@ -210,7 +210,7 @@ BEGIN
     moved_at := greatest(moved_at, vip.started_at, vip.published_at, vip.stored_at, normal.started_at,
         normal.published_at, normal.stored_at);
     IF target.status IN ('queued', 'publishing', 'published') AND moved_at + patience < clock_timestamp()
-        AND campaign.window_words(target.id) IS NULL THEN
+        AND (target.expired_at IS NOT NULL OR campaign.window_words(target.id) IS NULL) THEN
         stuck := campaign.stuck_trouble(campaign.campaign_queue(target), moved_at);
     ELSIF r.phase = 'GENERATING' AND run.updated_at + interval '5 seconds' < clock_timestamp() THEN
         stuck := ROW('jobs', 'generate', 'waiting for a job worker since', run.updated_at, NULL)::campaign.troubles;

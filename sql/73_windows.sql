@@ -174,14 +174,18 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     state jsonb := campaign.window_state(campaign_id);
+    zones text[] := string_to_array(state ->> 'time_zone', ', ');
+    -- A number of which only the continent is known may be in forty.
+    words text := CASE WHEN cardinality(zones) > 5 THEN format('%s and %s others', zones[1], cardinality(zones) - 1)
+                       ELSE state ->> 'time_zone' END;
 BEGIN
     IF state IS NULL OR (state ->> 'open')::boolean THEN
         RETURN NULL;
     ELSIF state ->> 'until' IS NULL THEN
-        RETURN format('its send window never opens in %s', state ->> 'time_zone');
+        RETURN format('its send window never opens in %s', words);
     END IF;
     RETURN format('outside its send window until %s (%s)', to_char((state ->> 'until')::timestamptz
-        AT TIME ZONE split_part(state ->> 'time_zone', ', ', 1), 'YYYY-MM-DD HH24:MI'), state ->> 'time_zone');
+        AT TIME ZONE zones[1], 'YYYY-MM-DD HH24:MI'), words);
 END
 $$;
 COMMENT ON FUNCTION campaign.window_words(text) IS
@@ -272,7 +276,13 @@ BEGIN
         ORDER BY w.turns_at LIMIT 100
         FOR NO KEY UPDATE OF c SKIP LOCKED
     LOOP
-        PERFORM campaign.window_turn(due);
+        BEGIN
+            PERFORM campaign.window_turn(due);
+        EXCEPTION WHEN OTHERS THEN
+            -- One campaign stops no other.
+            RAISE WARNING 'the send window of campaign % cannot be turned: %', due.id, SQLERRM;
+            UPDATE campaign.send_windows w SET turns_at = clock_timestamp() + interval '1 minute' WHERE w.campaign_id = due.id;
+        END;
     END LOOP;
     RETURN (SELECT extract(epoch FROM min(w.turns_at) - clock_timestamp())
             FROM campaign.send_windows w WHERE w.turns_at < 'infinity');

@@ -39,7 +39,10 @@ BEGIN
     SELECT r.campaign_id, r.class, count(*) FROM campaign.recipients r WHERE r.campaign_id = ANY (ids) GROUP BY 1, 2;
     UPDATE campaign.campaigns c
     SET total = (SELECT sum(p.total) FROM campaign.progress p WHERE p.campaign_id = c.id),
-        message_version = s.message_version, own_texts = s.own_texts
+        message_version = s.message_version, own_texts = s.own_texts,
+        -- Of each part, not of all together.
+        valid_until = s.valid_until, valid_for = s.valid_for,
+        per_second = s.per_second, canary = s.canary, canary_failed_max = s.canary_failed_max
     FROM campaign.campaigns s WHERE s.id = source_id AND c.id = ANY (ids);
 END
 $$;

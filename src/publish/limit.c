@@ -21,7 +21,7 @@ static int count_sharing(dlist_head *list)
 	{
 		const Stream *stream = dlist_container(Stream, place, iter.cur);
 
-		count += stream->active && !stream->blocked;
+		count += stream->active && !stream->blocked && !stream->expired;
 	}
 	return count;
 }
@@ -61,7 +61,8 @@ int64 limit_allows(Worker *worker, Stream *stream)
 	int64 own;
 	int64 all;
 
-	if (stream->bucket.thousandths == 0 && worker->bucket.thousandths == 0)
+	/* Nobody gets anything of what has expired. */
+	if (stream->expired || (stream->bucket.thousandths == 0 && worker->bucket.thousandths == 0))
 		return INT64_MAX;
 	now_us = clock_us();
 	own = bucket_tokens(&stream->bucket, now_us);
@@ -80,7 +81,7 @@ int64 limit_allows(Worker *worker, Stream *stream)
 
 void limit_take(Worker *worker, Stream *stream, int count)
 {
-	if (stream->bucket.thousandths == 0 && worker->bucket.thousandths == 0)
+	if (stream->expired || (stream->bucket.thousandths == 0 && worker->bucket.thousandths == 0))
 		return;
 	bucket_take(&stream->bucket, count);
 	bucket_take(&worker->bucket, count);

@@ -1,6 +1,6 @@
 -- 66_deadlines.sql - deadlines: until when a campaign is published and sent, and what becomes of the rest.
 BEGIN;
-SELECT plan(44);
+SELECT plan(50);
 
 CREATE FUNCTION pg_temp.draft(count integer, ordered boolean DEFAULT true) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello', ordered => ordered);
@@ -13,7 +13,7 @@ CREATE FUNCTION pg_temp.counts(id text) RETURNS text LANGUAGE sql AS $$
 $$;
 -- The deadline has passed, and the worker has noticed.
 CREATE FUNCTION pg_temp.pass(id text) RETURNS void LANGUAGE sql AS $$
-    UPDATE campaign.campaigns c SET valid_until = clock_timestamp() - interval '1 ms' WHERE c.id = pass.id;
+    UPDATE campaign.campaigns c SET valid_until = clock_timestamp() - interval '2 seconds' WHERE c.id = pass.id;
     SELECT campaign.outbox_due();
 $$;
 CREATE FUNCTION pg_temp.stop(id text) RETURNS text LANGUAGE sql AS $$
@@ -30,6 +30,8 @@ SELECT throws_ok(format('SELECT campaign_deadline_set(%L, ''infinity'')', :'id')
 SELECT throws_ok(format('SELECT campaign_deadline_set(%L, valid_for => ''0'')', :'id'), '22023', NULL, 'and takes some time');
 SELECT throws_ok(format('SELECT campaign_deadline_set(%L, now() + interval ''1 hour'', ''1 hour'')', :'id'), '22023', NULL, 'and is one of the two');
 SELECT throws_ok('SELECT campaign_deadline_set(''nobody'', valid_for => ''1 hour'')', 'P0002', NULL, 'of a campaign that there is');
+SELECT throws_ok(format('SELECT campaign_deadline_set(%L, valid_for => ''1000000 years'')', :'id'), '22023', NULL, 'within ten years');
+SELECT throws_ok(format('SELECT campaign_deadline_set(%L, ''200000-01-01'')', :'id'), '22023', NULL, 'or a hundred');
 SELECT is(campaign_deadline_set(:'id', valid_for => '1 hour') ->> 'valid_until', NULL, 'R5.3: a duration counts from the dispatch');
 SELECT is(pg_temp.stop(:'id'), NULL, 'so nobody has to ask before');
 SELECT campaign_dispatch(:'id');
@@ -50,6 +52,8 @@ SELECT is(pg_temp.stop(:'id'), 'f over', 'R5.3: nothing is stored or sent, thoug
 SELECT results_eq(format('SELECT campaign.report_halted(ARRAY[%L])', :'id'), ARRAY[:'id'], 'R5.3: to whoever knows no deadlines it is halted');
 SELECT throws_ok(format('SELECT campaign_deadline_set(%L, now() + interval ''1 hour'')', :'id'), '55000', NULL, 'R5.3: it cannot be put off any more');
 SELECT campaign.outbox_due();
+SELECT is((SELECT expired_at FROM campaign.campaigns WHERE campaigns.id = :'id'), NULL, 'R5.3: an insert that began before it has a second to end');
+SELECT pg_temp.pass(:'id');
 SELECT is((SELECT concat_ws(' ', published, stored_through, rewinds, expired) FROM campaign.outbox_active(ARRAY[:'id'])), '3 3 1 t', 'R5.3: the rest is published again, without recipients');
 SELECT is(campaign_status(:'id') ->> 'rewinds', '0', 'nothing was lost');
 SELECT is(pg_temp.counts(:'id'), 'publishing 7 3 0 0 0', 'R5.3: only consumers know what was begun');
@@ -117,5 +121,17 @@ SELECT is((SELECT concat_ws(' ', expired, rate_thousandths, last, canary_is_over
 SELECT pg_temp.left_out(:'closed', 1, 4);
 SELECT is(pg_temp.counts(:'closed'), 'failed 0 0 0 0 4', 'R5.3: and it is over');
 SELECT is(pg_temp.stop(:'closed'), 'f over', 'and stays so');
+
+-- One campaign that cannot go on stops no other.
+SELECT pg_temp.draft(1) AS odd, pg_temp.draft(1) AS even \gset
+SELECT campaign_schedule(id, now() + interval '1 hour') FROM unnest(ARRAY[:'odd', :'even']) AS id;
+UPDATE campaign.campaigns c SET scheduled_at = clock_timestamp() - interval '1 second',
+    valid_for = CASE WHEN c.id = :'odd' THEN interval '300000 years' END
+WHERE c.id IN (:'odd', :'even');
+SET LOCAL client_min_messages = error;
+SELECT cmp_ok(campaign.outbox_due(), '>=', 1::double precision, 'R3.6: what cannot be done is tried again after a second');
+RESET client_min_messages;
+SELECT is(campaign_status(:'odd') ->> 'status', 'scheduled', 'and waits');
+SELECT is(campaign_status(:'even') ->> 'status', 'queued', 'R3.6: while the others go on');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- The time zones of phone numbers: test/unit/test_zones.c compares hundreds with the package's own.
 BEGIN;
-SELECT plan(24);
+SELECT plan(27);
 
 SELECT is(phone_number_zones(given), wanted, given) FROM (VALUES
     ('+55 11 98765-4321', '{America/Sao_Paulo}'::text[]), ('5592987654321', '{America/Manaus}'), ('+44 20 7946 0958', '{Europe/London}'),
@@ -37,8 +37,15 @@ SELECT is(s #>> '{window,time_zone}', 'America/Sao_Paulo', 'and has its window')
 SELECT is((s ->> 'total')::bigint, 4::bigint, 'and its total') FROM parts, campaign_status(id) AS s WHERE recipients = 4;
 SELECT throws_ok(format('SELECT campaign_split_zones(%L, %L)', pg_temp.draft(true, '+5511900000001'), '09:00-18:00'), '55000', NULL, 'an ordered one is not split');
 SELECT throws_ok(format('SELECT campaign_split_zones(%L, %L)', id, '09:00-18:00'), '55000', NULL, 'nor one that is over') FROM world;
-SELECT is(p.opens_at, NULL, 'zones without a common hour never open')
-FROM campaign_split_zones(pg_temp.draft(false, '+18005551234'), '09:00-12:00') AS p;
+CREATE TEMPORARY TABLE far AS SELECT pg_temp.draft(false, '+18005551234') AS id;
+SELECT campaign_deadline_set(id, valid_for => '1 day'), campaign_limit(id, 20), campaign_canary(id, 1) FROM far;
+CREATE TEMPORARY TABLE forty AS SELECT p.* FROM far, campaign_split_zones(far.id, '09:00-12:00') AS p;
+SELECT is(opens_at, NULL, 'zones without a common hour never open') FROM forty;
+SELECT is(concat_ws(' ', c.valid_for, c.per_second, c.canary), '1 day 20 1', 'a part has the deadline, the limit and the canary of the draft')
+FROM forty JOIN campaign.campaigns c ON c.id = forty.id;
+SELECT campaign_dispatch(id) FROM forty;
+SELECT lives_ok('SELECT campaign.outbox_due()', 'forty zones are too many for words');
+SELECT matches(campaign_health(id) ->> 'reason', '^its send window never opens in \S+ and \d+ others$', 'and are counted') FROM forty;
 
 SELECT * FROM finish();
 ROLLBACK;
