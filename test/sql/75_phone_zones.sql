@@ -37,7 +37,8 @@ SELECT is(s #>> '{window,time_zone}', 'America/Sao_Paulo', 'and has its window')
 SELECT is((s ->> 'total')::bigint, 4::bigint, 'and its total') FROM parts, campaign_status(id) AS s WHERE recipients = 4;
 SELECT throws_ok(format('SELECT campaign_split_zones(%L, %L)', pg_temp.draft(true, '+5511900000001'), '09:00-18:00'), '55000', NULL, 'an ordered one is not split');
 SELECT throws_ok(format('SELECT campaign_split_zones(%L, %L)', id, '09:00-18:00'), '55000', NULL, 'nor one that is over') FROM world;
-CREATE TEMPORARY TABLE far AS SELECT pg_temp.draft(false, '+18005551234') AS id;
+CREATE TEMPORARY TABLE far AS SELECT campaign_create('far', 'hello', ordered => false) AS id;
+SELECT campaign_upload(id, '+18005551234'::text) FROM far;
 SELECT campaign_deadline_set(id, valid_for => '1 day'), campaign_limit(id, 20), campaign_canary(id, 1) FROM far;
 CREATE TEMPORARY TABLE forty AS SELECT p.* FROM far, campaign_split_zones(far.id, '09:00-12:00') AS p;
 SELECT is(opens_at, NULL, 'zones without a common hour never open') FROM forty;
