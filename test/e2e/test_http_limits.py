@@ -117,6 +117,21 @@ def test_places_of_one_account(stack, ana, eve, app, target):
         ana.api.get("/me").expect(200)
 
 
+@contextlib.contextmanager
+def places_taken(stack, account, number):
+    """As many requests of an account, or of an address, seem to be at work."""
+    with contextlib.closing(stack.connect()) as other:
+        execute(other, "SELECT pg_advisory_lock(hashtextextended('a request of ' || %s, place))"
+                       " FROM generate_series(1, %s) AS place", account, number)
+        yield
+
+
+def test_places_of_another_address(stack, nobody):
+    """R7.2: nobody takes them, whatever they say that their address is."""
+    with places_taken(stack, "192.0.2.1", 20):
+        nobody.request("GET", "/ready", headers={"X-Forwarded-For": "192.0.2.1"}).expect(200)
+
+
 def test_large_bodies_of_one_address(ana, eve, target):
     """R7.2: four at a time, and small requests beside them; another address is not concerned."""
     path, length = f"/campaigns/{target}/numbers", 200_000
