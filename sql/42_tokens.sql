@@ -107,6 +107,7 @@ AS $$
 DECLARE
     claims jsonb := nullif(current_setting('request.jwt.claims', true), '')::jsonb;
     account text;
+    places integer := current_setting('campaign.requests_per_account');
 BEGIN
     -- The role that PostgREST took from the token; this function itself runs as its owner. A
     -- token of one kind is valid for the role of its kind only.
@@ -115,6 +116,8 @@ BEGIN
             PERFORM campaign.api_target_check('campaign_anon');
             -- Unknown for GET /ready, which is for supervisors.
             account := nullif(campaign.request_client(), '');
+            -- Somebody with an account has these besides: together they are not all connections.
+            places := greatest(places / 4, 1);
         WHEN 'campaign_app' THEN
             IF NOT campaign.application_token_valid(claims) THEN
                 PERFORM campaign.api_raise('PT401', 'this token is no longer valid', NULL,
@@ -129,7 +132,7 @@ BEGIN
             END IF;
             account := claims ->> 'user_id';
     END CASE;
-    PERFORM campaign.api_place_take(account);
+    PERFORM campaign.api_place_take(account, places);
     PERFORM campaign.lists_by_index();
     PERFORM campaign.api_body_check();
     -- Estimates are made from everybody's rows.

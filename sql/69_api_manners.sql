@@ -86,7 +86,7 @@ COMMENT ON FUNCTION campaign.api_page_link() IS
 
 -- PostgREST has few connections: whoever has all of them at work, or waiting for a lock, keeps everybody else out. A
 -- place is a lock that ends with the request.
-CREATE FUNCTION campaign.api_place_take(account text) RETURNS void
+CREATE FUNCTION campaign.api_place_take(account text, places integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -94,7 +94,7 @@ BEGIN
     IF account IS NULL THEN
         RETURN;
     END IF;
-    FOR place IN 1..current_setting('campaign.requests_per_account')::integer LOOP
+    FOR place IN 1..places LOOP
         IF pg_try_advisory_xact_lock(hashtextextended('a request of ' || account, place)) THEN
             RETURN;
         END IF;
@@ -103,5 +103,5 @@ BEGIN
         'Wait for answers before you send more.');
 END
 $$;
-COMMENT ON FUNCTION campaign.api_place_take(text) IS
-'429 if as many requests of the account as campaign.requests_per_account allows are at work; nothing if it is not known whose the request is.';
+COMMENT ON FUNCTION campaign.api_place_take(text, integer) IS
+'429 if so many requests of the account are at work; nothing if it is not known whose the request is.';

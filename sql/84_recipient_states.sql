@@ -177,8 +177,9 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    -- A row is a line, whatever a provider has answered.
-    cell text := regexp_replace(coalesce(value, ''), '[\x01-\x1f\x7f]', ' ', 'g');
+    -- A row is a line, whatever a provider has answered. Where numbers have a decimal comma, spreadsheets begin
+    -- another cell behind a semicolon.
+    cell text := translate(regexp_replace(coalesce(value, ''), '[\x01-\x1f\x7f]', ' ', 'g'), ';', ',');
 BEGIN
     -- A spreadsheet takes what begins like this for a formula. A phone number cannot be one.
     IF value ~ '^[-=+@\t\r\n]' AND value !~ '^\+[0-9]{1,15}$' THEN
@@ -191,7 +192,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.csv_cell(text) IS
-'A cell of CSV as RFC 4180 wants it, without line breaks. What a spreadsheet would take for a formula begins with an apostrophe; a phone number, which begins with a plus, does not.';
+'A cell of CSV as RFC 4180 wants it, without line breaks or semicolons. What a spreadsheet would take for a formula begins with an apostrophe; a phone number, which begins with a plus, does not.';
 
 -- Numbers, classes and states are as they are: no cell of theirs needs a look.
 CREATE FUNCTION campaign.csv_line(

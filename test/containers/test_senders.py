@@ -37,12 +37,15 @@ def senders_fixture():
     wait_until("the senders are well", are_senders_well, timeout=STARTED_S)
 
 
-def test_consumer_and_senders_never_run_together():
+def test_either_consumer_or_senders_run():
     there = run("podman", "ps", "--all", "--format", "{{.Names}}").split()
     assert "campaign_consumer_1" not in there
     refused = subprocess.run([str(DOCKER / "up")], env=os.environ | {"COMPOSE_PROFILES": "store,senders"}, check=False,
                              stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert refused.returncode == 1 and "store or senders, not both" in refused.stderr
+    refused = subprocess.run([str(DOCKER / "up")], env=os.environ | {"COMPOSE_PROFILES": "mail"}, check=False,
+                             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert refused.returncode == 1 and "nothing would take the messages" in refused.stderr
     assert run("podman", "ps", "--all", "--format", "{{.Names}}").split() == there
 
 

@@ -12,12 +12,17 @@ run_block()
 	printf '%s\t%s\n' "$?" "${DATABASE_URL:-}" >&3
 }
 
+# A `return` in the trap ends the block only, so what it ended with is kept.
 source_block()
 {
+	local status
+
 	trap 'echo "failed: $BASH_COMMAND"; trap - ERR; return 1' ERR
 	# shellcheck disable=SC1090
 	. "$1"
+	status=$?
 	trap - ERR
+	return "$status"
 }
 
 # An answer of 400 or more is a failure, which `curl -s` alone does not say.
@@ -72,7 +77,7 @@ rabbitmqctl()
 # Usage: until_ended PROGRAM ARGUMENT...
 until_ended()
 {
-	local said
+	local said pid
 
 	case " $* " in
 		*" --check "* | *" --once "* | *" --verify "*)
@@ -81,10 +86,15 @@ until_ended()
 			;;
 	esac
 	coproc PROGRAM { exec "$@" 2>&1; }
-	IFS= read -r -t 30 said <&"${PROGRAM[0]}" || return 1
+	pid=$PROGRAM_PID
+	if ! IFS= read -r -t 30 said <&"${PROGRAM[0]}"
+	then
+		kill -KILL "$pid" || true
+		return 1
+	fi
 	echo "$said"
-	kill -TERM "$PROGRAM_PID"
-	wait "$PROGRAM_PID"
+	kill -TERM "$pid"
+	wait "$pid"
 }
 
 build/campaign-consumer()

@@ -119,6 +119,13 @@ def test_a_slash_at_the_end(ana, place, route):
     ana.api.request("TRACE", f"{path}/").refused(405)
 
 
+def test_a_slash_opens_no_inner_address(ana):
+    """R7.4: what nginx itself asks for is not there for a client."""
+    for name in ("allowed", "form", "self", "unlisted", "numbers-cleared", "numbers-in-json", "numbers-read"):
+        for path in (f"/{name}", f"/{name}/"):
+            ana.api.post(path, {}).refused(404)
+
+
 def test_a_slash_keeps_the_question(ana, target):
     """R7.4: and what is written goes to the same place."""
     rows = ana.api.get(f"/campaigns/?id=eq.{target}&select=id").expect(200).json

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from http_client import JSON, Api, basic
+from http_client import JSON, PASSWORD, Api, basic
 from stack import execute
 from waiting import wait_until
 
@@ -109,9 +109,37 @@ def test_places_of_one_account(stack, ana, eve, app, target):
             for one in (ana.api.get("/me"), app.get("/job")):
                 assert one.refused(429).headers["Retry-After"]
                 assert one.json["message"] == "too many requests of this account at a time"
+            # Nginx asks for the token first, which is a request, too.
+            assert ana.api.upload(target, b"1" * 200_000).refused(429).headers["Retry-After"]
             eve.api.get("/me").expect(200)
         for thread in waiting:
             thread.join()
+        ana.api.get("/me").expect(200)
+
+
+@contextlib.contextmanager
+def places_taken(stack, account, number):
+    """As many requests of an account, or of an address, seem to be at work."""
+    with contextlib.closing(stack.connect()) as other:
+        execute(other, "SELECT pg_advisory_lock(hashtextextended('a request of ' || %s, place))"
+                       " FROM generate_series(1, %s) AS place", account, number)
+        yield
+
+
+def test_places_of_another_address(stack, nobody):
+    """R7.2: nobody takes them, whatever they say that their address is."""
+    with places_taken(stack, "192.0.2.1", 20):
+        nobody.request("GET", "/ready", headers={"X-Forwarded-For": "192.0.2.1"}).expect(200)
+
+
+def test_places_without_a_token(stack, nobody, ana):
+    """R7.2: a quarter of those of an account, so that one client with both does not have all connections."""
+    with places_taken(stack, "127.0.0.1", 4):
+        nobody.login(ana.email).expect(200)
+    with places_taken(stack, "127.0.0.1", 5):
+        nobody.login(ana.email).refused(429)
+        nobody.patient("POST", "/login", {"email": ana.email, "password": PASSWORD},
+                       source=("127.0.0.7", 0)).expect(200)
         ana.api.get("/me").expect(200)
 
 

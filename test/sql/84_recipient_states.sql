@@ -1,6 +1,6 @@
 -- 84_recipient_states.sql - the state of each recipient: as rows, as CSV, and how much is read for it.
 BEGIN;
-SELECT plan(44);
+SELECT plan(45);
 
 CREATE FUNCTION pg_temp.fate(id text, class text, seq bigint, state text, reason text DEFAULT 'a reason') RETURNS jsonb LANGUAGE sql AS $$
     SELECT jsonb_build_object('campaign', id, 'class', class, 'seq', seq, 'state', state, 'code', 'blocked', 'text', reason, 'attempts', 2)
@@ -79,6 +79,7 @@ SELECT is((SELECT string_agg(campaign.csv_cell(c), ' ; ' ORDER BY n) FROM unnest
     WITH ORDINALITY AS u (c, n)), '''=1+1 ; ''+1+1 ; ''-1 ; ''@x ; '' x ; '' x ; +5511987654321 ; "a""b" ; "a,b" ; a b ; " a" ;  ; ã',
     'R5.3: what would be a formula begins with an apostrophe, a number with its plus');
 SELECT is(campaign.csv_cell('+5511987654321,=1'), '"''+5511987654321,=1"', 'R5.3: what only begins like a number is none');
+SELECT is(campaign.csv_cell('a;=1+1'), '"a,=1+1"', 'R5.3: a semicolon begins no other cell');
 SELECT throws_ok(format('SELECT campaign_export(%L, ''{lost}'')', :'id'), '22023', NULL, 'R5.3: no other state');
 SELECT throws_ok('SELECT campaign_export(''nobody'')', 'P0002', NULL, 'of a campaign that there is');
 
