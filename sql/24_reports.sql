@@ -186,7 +186,7 @@ BEGIN
         GROUP BY 1, 2 ORDER BY 1, 2
     LOOP
         IF NOT campaign.report_counts(report.campaign_id) THEN
-            PERFORM campaign.dead_report(report.campaign_id, report.class, report.stored);
+            PERFORM campaign.dead_report(report.campaign_id, report.class, report.stored - coalesce(report.suppressed, '{}'));
             missing := missing + (NOT EXISTS (
                 SELECT FROM campaign.campaigns c WHERE c.id = report.campaign_id))::integer;
             CONTINUE;
@@ -283,6 +283,9 @@ BEGIN
       AND seq BETWEEN 1 AND p.total
       AND (campaign.report_counts(report_conflict.campaign_id)
            OR campaign.dead_replayed(p.campaign_id, p.class, int8multirange(int8range(seq, seq, '[]'))) IS NOT NULL);
+    IF NOT campaign.report_counts(report_conflict.campaign_id) THEN
+        PERFORM campaign.dead_refused(campaign_id, class::campaign.recipient_class, seq);
+    END IF;
     PERFORM campaign.campaign_changed(campaign_id);
 END
 $$;

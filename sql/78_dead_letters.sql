@@ -241,6 +241,25 @@ $$;
 COMMENT ON FUNCTION campaign.dead_unpark(campaign.dead_letters) IS
 'True if the dead letter is a recipient of a campaign that is over and counted as failed: it is open again then.';
 
+CREATE FUNCTION campaign.dead_park(letter campaign.dead_letters) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    place int8multirange := int8multirange(int8range(letter.first_seq, letter.first_seq, '[]'));
+BEGIN
+    UPDATE campaign.progress p
+    SET failed = p.failed + place, stored = p.stored + place,
+        decided = CASE WHEN isempty(p.decided) THEN p.decided ELSE p.decided + place END
+    WHERE letter.parked AND p.campaign_id = letter.campaign_id AND p.class = letter.class;
+    IF FOUND THEN
+        PERFORM campaign.campaign_changed(letter.campaign_id);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_park(campaign.dead_letters) IS
+'A recipient that was replayed counts as done and failed again, as before its replay.';
+
 CREATE FUNCTION @extschema@.campaign_dead_replay(ids bigint[], reason text DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -264,7 +283,7 @@ BEGIN
             RAISE EXCEPTION 'dead letter % comes from no queue of messages: "%"', letter.id, letter.queue
                 USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';
         END IF;
-        IF EXISTS (SELECT FROM campaign.campaigns c WHERE c.id = letter.campaign_id AND c.valid_until <= clock_timestamp()) THEN
+        IF campaign.dead_is_late(letter.campaign_id) THEN
             RAISE EXCEPTION 'dead letter % would be late: the deadline of campaign % has passed', letter.id, letter.campaign_id
                 USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';
         END IF;
@@ -292,9 +311,11 @@ BEGIN
     PERFORM campaign.dead_reason_check(reason, true);
     PERFORM campaign.dead_ids_check(ids);
     FOR letter IN
-        SELECT * FROM campaign.dead_letters d WHERE d.id = ANY (ids) AND d.state = 'waiting'
+        SELECT * FROM campaign.dead_letters d
+        WHERE d.id = ANY (ids) AND (d.state = 'waiting' OR d.state IN ('replaying', 'replayed') AND d.parked)
         ORDER BY d.campaign_id, d.id FOR NO KEY UPDATE
     LOOP
+        PERFORM campaign.dead_park(letter);
         PERFORM campaign.dead_decide(letter, 'discarded', reason);
         total := total + 1;
     END LOOP;
@@ -305,7 +326,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_dead_discard(bigint[], text) IS
-'Gives these dead letters up; returns how many. Who did it, when and why is kept, the body is not. A recipient stays failed.';
+'Gives these dead letters up; returns how many. Who did it, when and why is kept, the body is not. A recipient stays failed; one that was replayed and has not been stored counts as failed again, unless it is stored after all.';
 
 CREATE FUNCTION campaign.dead_list(campaign_ids text[], states text[], rows integer, after_id bigint)
 RETURNS TABLE (id bigint, state text, campaign text, class text, first_seq bigint, recipients integer, queue text,

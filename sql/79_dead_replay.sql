@@ -34,9 +34,21 @@ $$;
 COMMENT ON FUNCTION campaign.dead_opted_out(campaign.dead_letters) IS
 'Whether a recipient of a dead letter is on a suppression list that its campaign obeys.';
 
--- Nothing is published to who has opted out meanwhile. If others are in the same dead letter, its campaign is not
--- over: PostgreSQL publishes them from its own rows.
-CREATE FUNCTION campaign.dead_leave_out(letter campaign.dead_letters) RETURNS void
+CREATE FUNCTION campaign.dead_is_late(campaign_id text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM campaign.campaigns c
+                   WHERE c.id = dead_is_late.campaign_id AND c.valid_until <= clock_timestamp());
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_is_late(text) IS
+'Whether the deadline of the campaign of a dead letter has passed.';
+
+-- Nothing is published to who has opted out meanwhile, nor behind the deadline. If others are in the same dead letter,
+-- its campaign is not over: PostgreSQL publishes them from its own rows.
+CREATE FUNCTION campaign.dead_leave_out(letter campaign.dead_letters, opted_out boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -44,18 +56,21 @@ DECLARE
     place int8multirange := int8multirange(int8range(letter.first_seq, letter.first_seq, '[]'));
 BEGIN
     UPDATE campaign.dead_letters d
-    SET state = 'discarded', decision = concat_ws('; ', d.decision, 'not replayed: somebody in it has opted out'),
+    SET state = 'discarded', decision = concat_ws('; ', d.decision, 'not replayed: '
+            || CASE WHEN opted_out THEN 'somebody in it has opted out' ELSE 'its deadline has passed' END),
         body = NULL, settled_at = clock_timestamp()
     WHERE d.id = letter.id;
-    UPDATE campaign.progress p SET stored = p.stored + place, suppressed = p.suppressed + place
+    UPDATE campaign.progress p
+    SET stored = p.stored + place, suppressed = p.suppressed + place,
+        expired = CASE WHEN opted_out THEN p.expired ELSE p.expired + place END
     WHERE letter.parked AND p.campaign_id = letter.campaign_id AND p.class = letter.class;
     IF FOUND THEN
         PERFORM campaign.campaign_changed(letter.campaign_id);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION campaign.dead_leave_out(campaign.dead_letters) IS
-'Gives up a dead letter whose recipient has opted out: the recipient counts as suppressed.';
+COMMENT ON FUNCTION campaign.dead_leave_out(campaign.dead_letters, boolean) IS
+'Gives up a dead letter whose recipient has opted out, and counts as suppressed; or else whose deadline has passed: then as expired.';
 
 CREATE FUNCTION campaign.outbox_dead_next() RETURNS TABLE (id bigint, queue text, content_type text, type text,
     message_id text, names text[], kinds text[], texts text[], body bytea)
@@ -65,12 +80,14 @@ AS $$
 #variable_conflict use_column
 DECLARE
     letter campaign.dead_letters;
+    opted_out boolean;
 BEGIN
     FOR letter IN
         SELECT * FROM campaign.dead_letters d WHERE d.state = 'replaying' ORDER BY d.id
         FOR NO KEY UPDATE SKIP LOCKED
     LOOP
-        IF NOT campaign.dead_opted_out(letter) THEN
+        opted_out := campaign.dead_opted_out(letter);
+        IF NOT opted_out AND NOT campaign.dead_is_late(letter.campaign_id) THEN
             -- The queue of an ordered campaign is for what comes next in it, and this was passed.
             RETURN QUERY
             SELECT letter.id, CASE WHEN letter.parked THEN 'campaign.parallel' ELSE letter.queue END,
@@ -80,7 +97,7 @@ BEGIN
             RETURN;
         END IF;
         -- SOMETIMES(worker.replay_opted_out)
-        PERFORM campaign.dead_leave_out(letter);
+        PERFORM campaign.dead_leave_out(letter, opted_out);
     END LOOP;
 END
 $$;
@@ -116,6 +133,50 @@ $$;
 COMMENT ON FUNCTION campaign.dead_replayed(text, campaign.recipient_class, int8multirange) IS
 'Which of these recipients were replayed, and are not stored yet; NULL: none.';
 
+-- Given up while it was on its way: what MongoDB has nevertheless was sent.
+CREATE FUNCTION campaign.dead_report_late(
+    campaign_id text, class campaign.recipient_class, ranges int8multirange
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    given_up int8multirange := (
+        SELECT range_agg(int8range(d.first_seq, d.first_seq, '[]')) FROM campaign.dead_letters d
+        WHERE d.campaign_id = dead_report_late.campaign_id AND d.class = dead_report_late.class
+          AND d.parked AND d.state = 'discarded' AND ranges @> d.first_seq);
+    late int8multirange := (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE given_up @> r);
+BEGIN
+    IF late IS NULL THEN
+        RETURN;
+    END IF;
+    UPDATE campaign.progress p
+    SET stored = p.stored + late, failed = p.failed - late, suppressed = p.suppressed - late, expired = p.expired - late,
+        decided = CASE WHEN isempty(p.decided) THEN p.decided ELSE p.decided + late END
+    WHERE p.campaign_id = dead_report_late.campaign_id AND p.class = dead_report_late.class;
+    UPDATE campaign.dead_letters d SET state = 'stored', settled_at = clock_timestamp()
+    WHERE d.campaign_id = dead_report_late.campaign_id AND d.class = dead_report_late.class
+      AND d.parked AND d.state = 'discarded' AND late @> d.first_seq;
+    PERFORM campaign.campaign_changed(campaign_id);
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_report_late(text, campaign.recipient_class, int8multirange) IS
+'Recipients of a campaign that is over are reported as stored: those whose replay was given up meanwhile are.';
+
+CREATE FUNCTION campaign.dead_refused(campaign_id text, class campaign.recipient_class, seq bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    UPDATE campaign.dead_letters d SET parked = false
+    WHERE d.campaign_id = dead_refused.campaign_id AND d.class = dead_refused.class AND d.first_seq = seq
+      AND d.parked AND d.state = 'discarded';
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_refused(text, campaign.recipient_class, bigint) IS
+'A recipient of a campaign that is over is refused: the report that follows does not say that its replay, which was given up, is stored.';
+
 -- Called for campaigns that are over only: their other recipients are done.
 CREATE FUNCTION campaign.dead_report(
     campaign_id text, class campaign.recipient_class, ranges int8multirange
@@ -127,6 +188,7 @@ DECLARE
     replayed int8multirange := campaign.dead_replayed(campaign_id, class, ranges);
     refused int8multirange;
 BEGIN
+    PERFORM campaign.dead_report_late(campaign_id, class, ranges);
     -- A range with others in it is an old batch that came again, and may have been acknowledged unread.
     replayed := (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE replayed @> r);
     IF replayed IS NULL THEN
