@@ -18,13 +18,12 @@
 #include "settings.h"
 #include "wake.h"
 
-#define DEAD_AGAIN_MS	 1000  /* after a queue that is gone: see consumer/receive.c */
-#define DEAD_FULL_MS	 1000  /* look whether there is room again */
-#define DEAD_REFUSED_MS	 60000 /* a right that is missing is not given by the second */
-#define DEAD_FAILED_MS	 2000  /* after an error of PostgreSQL, and after a nack */
-#define DEAD_LOOK_MS	 500   /* looks for what is to be replayed are this far apart */
-#define DEAD_NO_ROOM_MS	 50	   /* the socket is full */
-#define DEAD_LETTER_HEAD 16384 /* bytes of a letter around its body, at most */
+#define DEAD_AGAIN_MS	1000  /* after a queue that is gone: see consumer/receive.c */
+#define DEAD_FULL_MS	1000  /* look whether there is room again */
+#define DEAD_REFUSED_MS 60000 /* a right that is missing is not given by the second */
+#define DEAD_FAILED_MS	2000  /* after an error of PostgreSQL, and after a nack */
+#define DEAD_LOOK_MS	500	  /* looks for what is to be replayed are this far apart */
+#define DEAD_NO_ROOM_MS 50	  /* the socket is full */
 
 static const char FULL[] = "dead letters stay in the queue campaign.dead, the list is full, since";
 
@@ -203,7 +202,7 @@ static void publish_letter(Worker *worker, const DeadRow *row)
 	ConfirmsTicket ticket = {.stream = NULL, .last_seq = row->id};
 	Error error = {0};
 
-	if (publisher_room(worker->publisher, row->letter.length + DEAD_LETTER_HEAD) == 0)
+	if (publisher_room(worker->publisher, row->letter.length + PUBLISHER_LETTER_HEAD) == 0)
 	{
 		worker->dead.look_at = clock_ms() + DEAD_NO_ROOM_MS;
 		return;

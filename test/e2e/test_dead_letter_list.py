@@ -101,14 +101,18 @@ def test_whoever_says_so(stack):
     assert queued(stack) == 0
 
 
-def test_rubbish_goes_round(stack):
-    """R5.3: rubbish that is replayed comes back as it was, once; discarded, it does not."""
-    publish_dead(stack, b"rubbish", "first")
+@pytest.mark.parametrize("body", [b"rubbish", b"x" * 131_064], ids=["small", "largest"])
+def test_rubbish_goes_round(stack, body):
+    """R5.3: rubbish that is replayed comes back as it was, once; discarded, it does not. However
+    large it is, it fits the socket's buffer."""
+    publish_dead(stack, body, "first")
     wait_until("it is listed", lambda: letters(stack))
     stack.one("SELECT campaign_dead_replay(ARRAY(SELECT id FROM campaign_dead_letters()))")
     wait_until("the consumer has refused it", lambda: letters(stack, ["waiting"]))
     (replayed, again), = stack.sql("SELECT min(id), max(id) FROM campaign.dead_letters")
     wait_until("its end is known", lambda: states(stack, replayed, again) == ["replayed", "waiting"])
+    assert stack.one("SELECT convert_from(body, 'UTF8') = %s FROM campaign.dead_letters WHERE id = %s",
+                     body.decode(), again)
     stack.one("SELECT campaign_dead_discard(ARRAY[%s::bigint], 'rubbish')", again)
     assert stack.sql("SELECT d.decided_by, d.decision FROM campaign_dead_letters(states =>"
                      " '{discarded}') AS d") == [("postgres", "rubbish")]
