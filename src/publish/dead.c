@@ -153,6 +153,22 @@ static void take_one(Worker *worker, const Letter *letter)
 	unsubscribe(worker);
 }
 
+/* Whoever reads the queue now need not make room here. */
+static void note_off(Worker *worker, int64 *wake_at)
+{
+	int64 now = clock_ms();
+
+	if (!worker->dead.full && worker->dead.full_known)
+		return;
+	if (now >= worker->dead.tell_at)
+	{
+		worker->dead.tell_at = now + DEAD_FULL_MS;
+		note_full(worker, false);
+	}
+	if (!worker->dead.full_known)
+		earlier(wake_at, worker->dead.tell_at);
+}
+
 static void take_letters(Worker *worker, int64 *wake_at)
 {
 	Letters *letters = publisher_letters(worker->publisher);
@@ -162,6 +178,8 @@ static void take_letters(Worker *worker, int64 *wake_at)
 	/* The broker has ended it. */
 	if (worker->dead.subscribed && !letters->subscribed)
 		worker->dead.subscribe_at = now + DEAD_AGAIN_MS;
+	if (!settings_dead_letters)
+		note_off(worker, wake_at);
 	if (settings_dead_letters != letters->subscribed && now >= worker->dead.subscribe_at)
 	{
 		if (settings_dead_letters)

@@ -68,6 +68,7 @@ typedef struct DeadLetters
 	bool refused;		/* by the broker; said in the log */
 	bool full;			/* no room for more */
 	bool full_known;	/* the table of troubles says so, or that it is not so */
+	int64 tell_at;		/* that it is off, not before */
 	int64 replaying;	/* the letter whose confirm is waited for; 0: none */
 	bool settled;		/* the broker has answered */
 	bool confirmed;		/* its answer */
