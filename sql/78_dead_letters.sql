@@ -129,13 +129,16 @@ $$;
 COMMENT ON FUNCTION campaign.outbox_dead_room() IS
 'How many dead letters may still be taken over: those about which nothing is decided are kept with their bodies, and a flood of them would fill the disk.';
 
-CREATE FUNCTION campaign.outbox_dead_take(envelope jsonb, redelivered boolean, size bigint, body bytea) RETURNS integer
+CREATE FUNCTION campaign.outbox_dead_take(
+    envelope jsonb, redelivered boolean, size bigint, body bytea, known_room integer DEFAULT 0
+) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    room integer := campaign.outbox_dead_room();
+    -- Counted when it seems to be at its end only: others may have made room, nobody but the worker takes it.
+    room integer := CASE WHEN known_room > 0 THEN known_room ELSE campaign.outbox_dead_room() END;
     content record := campaign.dead_content(body);
     hash bytea := sha256(convert_to(envelope::text, 'UTF8') || '\x00'::bytea || body);
 BEGIN
@@ -152,11 +155,11 @@ BEGIN
     VALUES (campaign.dead_queue(envelope), campaign.dead_reason(envelope),
         (SELECT c.id FROM campaign.campaigns c WHERE c.id = content.campaign_id),
         content.class::campaign.recipient_class, content.first_seq, cardinality(content.numbers), size, hash, envelope, body);
-    RETURN room - 1;
+    RETURN CASE WHEN room > 1 THEN room - 1 ELSE campaign.outbox_dead_room() END;
 END
 $$;
-COMMENT ON FUNCTION campaign.outbox_dead_take(jsonb, boolean, bigint, bytea) IS
-'Takes a dead letter over; returns for how many more there is room, -1 if there was none for this one. The same one again is counted, not added.';
+COMMENT ON FUNCTION campaign.outbox_dead_take(jsonb, boolean, bigint, bytea, integer) IS
+'Takes a dead letter over; returns for how many more there is room, -1 if there was none for this one. The same one again is counted, not added. known_room: what the last call returned; 0: the room is counted.';
 
 -- Whoever decides is recorded as for the events of a campaign.
 CREATE FUNCTION campaign.dead_decide(letter campaign.dead_letters, state text, reason text) RETURNS void

@@ -19,7 +19,7 @@
 #include "wake.h"
 
 #define DEAD_AGAIN_MS	1000  /* after a queue that is gone: see consumer/receive.c */
-#define DEAD_FULL_MS	1000  /* look whether there is room again */
+#define DEAD_FULL_MS	3000  /* count whether there is room again */
 #define DEAD_REFUSED_MS 60000 /* a right that is missing is not given by the second */
 #define DEAD_FAILED_MS	2000  /* after an error of PostgreSQL, and after a nack */
 #define DEAD_LOOK_MS	500	  /* looks for what is to be replayed are this far apart */
@@ -29,21 +29,27 @@ static const char FULL[] = "dead letters stay in the queue campaign.dead, the li
 
 static bool read_room(Worker *worker, void *argument)
 {
-	*(int *) argument = dead_rows_room();
+	worker->dead.room = dead_rows_room();
+	worker->dead.room_most = settings_dead_letters_max;
 	return true;
 }
 
 typedef struct Taking
 {
 	const Letter *letter;
-	int room;
+	bool done;
 } Taking;
 
 static bool take_letter(Worker *worker, void *argument)
 {
 	Taking *taking = argument;
+	int most = settings_dead_letters_max;
+	int known = most == worker->dead.room_most ? worker->dead.room : 0;
+	int room = dead_rows_take(taking->letter, known);
 
-	taking->room = dead_rows_take(taking->letter);
+	taking->done = room >= 0;
+	worker->dead.room = Max(room, 0);
+	worker->dead.room_most = most;
 	return true;
 }
 
@@ -92,14 +98,13 @@ static void subscribe(Worker *worker)
 {
 	Letters *letters = publisher_letters(worker->publisher);
 	Error error = {0};
-	int room = 0;
 
 	worker->dead.subscribe_at = clock_ms() + DEAD_FULL_MS;
 	if (publisher_blocked(worker->publisher) ||
-		!guard_action(worker, "dead letters", read_room, &room))
+		!guard_action(worker, "dead letters", read_room, NULL))
 		return;
-	note_full(worker, room <= 0);
-	if (room <= 0)
+	note_full(worker, worker->dead.room <= 0);
+	if (worker->dead.room <= 0)
 		return;
 	switch (letters_subscribe(letters, &error))
 	{
@@ -141,12 +146,12 @@ static void take_one(Worker *worker, const Letter *letter)
 		worker->dead.take_at = clock_ms() + DEAD_FAILED_MS;
 		return;
 	}
-	if (taking.room >= 0 && !letters_ack(publisher_letters(worker->publisher), &error))
+	if (taking.done && !letters_ack(publisher_letters(worker->publisher), &error))
 	{
 		link_lost(worker, &error);
 		return;
 	}
-	if (taking.room > 0)
+	if (worker->dead.room > 0)
 		return;
 	note_full(worker, true);
 	worker->dead.subscribe_at = clock_ms() + DEAD_FULL_MS;

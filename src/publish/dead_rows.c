@@ -18,8 +18,9 @@
 #include "session.h"
 
 static SessionQuery room_query = SESSION_QUERY("SELECT campaign.outbox_dead_room()");
-static SessionQuery take_query = SESSION_QUERY(
-	"SELECT campaign.outbox_dead_take($1::jsonb, $2, $3, $4)", TEXTOID, BOOLOID, INT8OID, BYTEAOID);
+static SessionQuery take_query =
+	SESSION_QUERY("SELECT campaign.outbox_dead_take($1::jsonb, $2, $3, $4, $5)", TEXTOID, BOOLOID,
+				  INT8OID, BYTEAOID, INT4OID);
 static SessionQuery next_query =
 	SESSION_QUERY("SELECT id, queue, content_type, type, message_id, names, kinds, texts, body "
 				  "FROM campaign.outbox_dead_next()");
@@ -52,11 +53,10 @@ static text *envelope_text(const char *envelope)
 	return cstring_to_text(copy);
 }
 
-int dead_rows_take(const Letter *letter)
+int dead_rows_take(const Letter *letter, int room)
 {
 	bytea *body = palloc(VARHDRSZ + letter->length);
-	Datum values[4];
-	int room;
+	Datum values[5];
 
 	SET_VARSIZE(body, VARHDRSZ + letter->length);
 	memcpy(VARDATA(body), letter->body, letter->length);
@@ -64,6 +64,7 @@ int dead_rows_take(const Letter *letter)
 	values[1] = BoolGetDatum(letter->redelivered);
 	values[2] = Int64GetDatum((int64) letter->claimed);
 	values[3] = PointerGetDatum(body);
+	values[4] = Int32GetDatum(room);
 	session_begin();
 	/* The broker forgets it as soon as this has returned. */
 	(void) set_config_option("synchronous_commit", "on", PGC_USERSET, PGC_S_SESSION,
