@@ -72,7 +72,7 @@ $$;
 COMMENT ON FUNCTION campaign.dead_leave_out(campaign.dead_letters, boolean) IS
 'Gives up a dead letter whose recipient has opted out, and counts as suppressed; or else whose deadline has passed: then as expired.';
 
-CREATE FUNCTION campaign.outbox_dead_next() RETURNS TABLE (id bigint, queue text, content_type text, type text,
+CREATE FUNCTION campaign.outbox_dead_next(after_id bigint DEFAULT 0) RETURNS TABLE (id bigint, queue text, content_type text, type text,
     message_id text, names text[], kinds text[], texts text[], body bytea)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -83,7 +83,7 @@ DECLARE
     opted_out boolean;
 BEGIN
     FOR letter IN
-        SELECT * FROM campaign.dead_letters d WHERE d.state = 'replaying' ORDER BY d.id
+        SELECT * FROM campaign.dead_letters d WHERE d.state = 'replaying' AND d.id > after_id ORDER BY d.id
         FOR NO KEY UPDATE SKIP LOCKED
     LOOP
         opted_out := campaign.dead_opted_out(letter);
@@ -101,8 +101,8 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION campaign.outbox_dead_next() IS
-'The dead letter that is to be published next, if there is one: where to, properties, headers (names, whether string or number, and texts), body.';
+COMMENT ON FUNCTION campaign.outbox_dead_next(bigint) IS
+'The dead letter behind after_id that is to be published next, if there is one: where to, properties, headers (names, whether string or number, and texts), body.';
 
 CREATE FUNCTION campaign.outbox_dead_done(letter_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -21,7 +21,8 @@
 #define DEAD_AGAIN_MS	1000  /* after a queue that is gone: see consumer/receive.c */
 #define DEAD_FULL_MS	3000  /* count whether there is room again */
 #define DEAD_REFUSED_MS 60000 /* a right that is missing is not given by the second */
-#define DEAD_FAILED_MS	2000  /* after an error of PostgreSQL, and after a nack */
+#define DEAD_FAILED_MS	2000  /* after an error of PostgreSQL, and when all were refused */
+#define DEAD_NACK_MS	200	  /* after one that its queue refused */
 #define DEAD_LOOK_MS	500	  /* looks for what is to be replayed are this far apart */
 #define DEAD_NO_ROOM_MS 50	  /* the socket is full */
 
@@ -211,13 +212,23 @@ static void take_letters(Worker *worker, int64 *wake_at)
 
 static bool read_next(Worker *worker, void *argument)
 {
-	return dead_rows_next(argument);
+	return dead_rows_next(argument, worker->dead.after);
 }
 
 static bool mark_done(Worker *worker, void *argument)
 {
 	dead_rows_done(*(int64 *) argument);
 	return true;
+}
+
+static WorkerQueue *queue_of(Worker *worker, const char *name)
+{
+	for (int i = 0; i < lengthof(worker->queues); i++)
+	{
+		if (strcmp(worker->queues[i].name, name) == 0)
+			return &worker->queues[i];
+	}
+	return NULL;
 }
 
 static void publish_letter(Worker *worker, const DeadRow *row)
@@ -236,6 +247,7 @@ static void publish_letter(Worker *worker, const DeadRow *row)
 		return;
 	}
 	worker->dead.replaying = row->id;
+	worker->dead.queue = queue_of(worker, row->letter.queue);
 }
 
 /* What became of the one that was published. */
@@ -246,7 +258,13 @@ static void note_settled(Worker *worker)
 	worker->dead.settled = false;
 	worker->dead.replaying = 0;
 	worker->dead.look_at = clock_ms();
-	if (!worker->dead.confirmed || !guard_action(worker, "a dead letter", mark_done, &id))
+	/* Those behind it may be for another queue. */
+	if (!worker->dead.confirmed)
+	{
+		worker->dead.after = id;
+		worker->dead.look_at += DEAD_NACK_MS;
+	}
+	else if (!guard_action(worker, "a dead letter", mark_done, &id))
 		worker->dead.look_at += DEAD_FAILED_MS;
 }
 
@@ -273,6 +291,11 @@ static void replay(Worker *worker, int64 *wake_at)
 	worker->dead.look_at = now + settings_poll_interval * INT64CONST(1000);
 	if (guard_action(worker, "a dead letter", read_next, &row))
 		publish_letter(worker, &row);
+	else if (worker->dead.after != 0)
+	{
+		worker->dead.after = 0;
+		worker->dead.look_at = now + DEAD_FAILED_MS;
+	}
 	if (worker->publisher != NULL)
 		earlier(wake_at, worker->dead.look_at);
 }

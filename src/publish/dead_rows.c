@@ -23,7 +23,8 @@ static SessionQuery take_query =
 				  INT8OID, BYTEAOID, INT4OID);
 static SessionQuery next_query =
 	SESSION_QUERY("SELECT id, queue, content_type, type, message_id, names, kinds, texts, body "
-				  "FROM campaign.outbox_dead_next()");
+				  "FROM campaign.outbox_dead_next($1)",
+				  INT8OID);
 static SessionQuery done_query = SESSION_QUERY("SELECT campaign.outbox_dead_done($1)", INT8OID);
 
 int dead_rows_room(void)
@@ -139,13 +140,13 @@ static void take_row(DeadRow *row, MemoryContext caller)
 	take_headers(&row->letter, caller);
 }
 
-bool dead_rows_next(DeadRow *row)
+bool dead_rows_next(DeadRow *row, int64 after)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	bool found;
 
 	session_begin();
-	session_execute(&next_query, NULL, NULL);
+	session_execute(&next_query, (Datum[]){Int64GetDatum(after)}, NULL);
 	found = SPI_processed == 1;
 	if (found)
 		take_row(row, caller);

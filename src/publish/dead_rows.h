@@ -18,14 +18,15 @@ int dead_rows_room(void);
  */
 int dead_rows_take(const Letter *letter, int room);
 
-/* The letter that is to be published next, in the current memory context; false: there is none. */
+/* The letter behind `after` that is to be published next, in the current memory context; false:
+ * there is none. */
 typedef struct DeadRow
 {
 	int64 id;
 	PublisherLetter letter;
 } DeadRow;
 
-bool dead_rows_next(DeadRow *row);
+bool dead_rows_next(DeadRow *row, int64 after);
 
 /* The broker has confirmed it. */
 void dead_rows_done(int64 id);

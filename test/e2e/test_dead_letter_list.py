@@ -201,6 +201,30 @@ def test_queue_is_deleted(stack):
     wait_until("it is listed", lambda: letters(stack))
 
 
+def test_queue_that_refuses(stack):
+    """R5.3: a queue is full and refuses what is replayed: that is said, what is for another queue
+    goes meanwhile, and the rest goes when the limit is gone."""
+    mark = stack.log_mark("postgres")
+    stack.part("stop", "consumer")
+    stack.rabbitmqctl("-q", "set_policy", "full", f"^{campaigns.QUEUES[1]}$",
+                      '{"max-length": 1, "overflow": "reject-publish"}', "--apply-to", "queues")
+    try:
+        # What comes first gets in: the queue tells the channel afterwards that it is full.
+        for number in range(4):
+            publish_dead(stack, b"refused %d" % number, queue=campaigns.QUEUES[1])
+        wait_until("they are listed", lambda: len(letters(stack)) == 4)
+        publish_dead(stack, b"for another queue")
+        wait_until("all are listed", lambda: len(letters(stack)) == 5)
+        stack.one("SELECT campaign_dead_replay(ARRAY(SELECT id FROM campaign_dead_letters()))")
+        wait_until("what is for another queue goes", lambda: letters(stack)[-1][0] == "replayed")
+        assert letters(stack, ["replaying"])
+        assert f"refuses messages for queue {campaigns.QUEUES[1]}" in stack.log_since("postgres", mark)
+    finally:
+        stack.rabbitmqctl("-q", "clear_policy", "full")
+        stack.part("start", "consumer")
+    wait_until("the rest goes", lambda: not letters(stack, ["replaying"]))
+
+
 def test_switched_off(stack):
     """R5.3: other tools may read the queue: then the worker does not, and a list that is full is
     no trouble."""

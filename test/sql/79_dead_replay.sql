@@ -1,6 +1,6 @@
 -- 79_dead_replay.sql - dead letters that are published again, and what becomes of them.
 BEGIN;
-SELECT plan(49);
+SELECT plan(50);
 
 CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -47,6 +47,7 @@ SELECT is((SELECT concat_ws('|', d.decided_by, d.decision) FROM campaign_dead_le
 SELECT results_eq('SELECT id, queue, content_type, type, names, kinds, texts, body FROM campaign.outbox_dead_next()',
     format($$ VALUES (%s::bigint, 'campaign.parallel', 'application/json', '', '{class,count}'::text[], '{string,number}'::text[], '{NORMAL,1}'::text[], pg_temp.body(%L, 2)) $$, :'two', :'id'),
     'the worker gets it with the headers that it had; its own queue has passed it');
+SELECT is_empty(format('SELECT campaign.outbox_dead_next(%s)', :'two'), 'behind one that RabbitMQ refuses comes the next one');
 SELECT campaign.outbox_dead_done(:'two');
 SELECT is(pg_temp.state(:'two'), 'replayed', 'once the broker has it, its body is kept until MongoDB has it');
 SELECT is_empty('SELECT campaign.outbox_dead_next()', 'and there is no other one');
