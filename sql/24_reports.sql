@@ -275,6 +275,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 BEGIN
+    IF NOT campaign.report_counts(report_conflict.campaign_id) THEN
+        PERFORM campaign.dead_refused(campaign_id, class::campaign.recipient_class, seq);
+    END IF;
     UPDATE campaign.progress p
     SET failed = p.failed + int8multirange(int8range(seq, seq, '[]')),
         error = coalesce(p.error, format('%s %s: %s', class, seq, left(reason, 500)))
@@ -283,9 +286,6 @@ BEGIN
       AND seq BETWEEN 1 AND p.total
       AND (campaign.report_counts(report_conflict.campaign_id)
            OR campaign.dead_replayed(p.campaign_id, p.class, int8multirange(int8range(seq, seq, '[]'))) IS NOT NULL);
-    IF NOT campaign.report_counts(report_conflict.campaign_id) THEN
-        PERFORM campaign.dead_refused(campaign_id, class::campaign.recipient_class, seq);
-    END IF;
     PERFORM campaign.campaign_changed(campaign_id);
 END
 $$;

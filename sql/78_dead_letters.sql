@@ -212,6 +212,23 @@ END
 $$;
 COMMENT ON FUNCTION campaign.dead_ids_check(bigint[]) IS 'An error if one of these dead letters does not exist.';
 
+-- In the order of everybody else: campaigns, then their progress, then what dead_report() changes.
+CREATE FUNCTION campaign.dead_lock(ids bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    campaign_ids text[] := ARRAY(SELECT DISTINCT d.campaign_id FROM campaign.dead_letters d
+                                 WHERE d.id = ANY (ids) AND d.campaign_id IS NOT NULL);
+BEGIN
+    PERFORM FROM campaign.campaigns c WHERE c.id = ANY (campaign_ids) ORDER BY c.id FOR NO KEY UPDATE;
+    PERFORM FROM campaign.progress p WHERE p.campaign_id = ANY (campaign_ids)
+    ORDER BY p.campaign_id, p.class FOR NO KEY UPDATE;
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_lock(bigint[]) IS
+'Locks the campaigns of dead letters and their progress, before anybody locks the dead letters.';
+
 -- A recipient that MongoDB refused counts as done and failed. From now on neither is true, until a report
 -- says how it ended (dead_report()).
 CREATE FUNCTION campaign.dead_unpark(letter campaign.dead_letters) RETURNS boolean
@@ -273,6 +290,7 @@ DECLARE
 BEGIN
     PERFORM campaign.dead_reason_check(reason, false);
     PERFORM campaign.dead_ids_check(ids);
+    PERFORM campaign.dead_lock(ids);
     FOR letter IN
         SELECT * FROM campaign.dead_letters d
         WHERE d.id = ANY (ids) AND (d.state = 'waiting' OR d.state = 'replayed' AND d.parked)
@@ -313,6 +331,7 @@ DECLARE
 BEGIN
     PERFORM campaign.dead_reason_check(reason, true);
     PERFORM campaign.dead_ids_check(ids);
+    PERFORM campaign.dead_lock(ids);
     FOR letter IN
         SELECT * FROM campaign.dead_letters d
         WHERE d.id = ANY (ids) AND (d.state = 'waiting' OR d.state IN ('replaying', 'replayed') AND d.parked)

@@ -55,6 +55,12 @@ AS $$
 DECLARE
     place int8multirange := int8multirange(int8range(letter.first_seq, letter.first_seq, '[]'));
 BEGIN
+    -- Reports lock this before the dead letter. The worker waits for nobody: then it is left out another time.
+    PERFORM FROM campaign.progress p WHERE p.campaign_id = letter.campaign_id AND p.class = letter.class
+    FOR NO KEY UPDATE SKIP LOCKED;
+    IF letter.parked AND NOT FOUND THEN
+        RETURN;
+    END IF;
     UPDATE campaign.dead_letters d
     SET state = 'discarded', decision = concat_ws('; ', d.decision, 'not replayed: '
             || CASE WHEN opted_out THEN 'somebody in it has opted out' ELSE 'its deadline has passed' END),
@@ -72,20 +78,22 @@ $$;
 COMMENT ON FUNCTION campaign.dead_leave_out(campaign.dead_letters, boolean) IS
 'Gives up a dead letter whose recipient has opted out, and counts as suppressed; or else whose deadline has passed: then as expired.';
 
-CREATE FUNCTION campaign.outbox_dead_next(after_id bigint DEFAULT 0) RETURNS TABLE (id bigint, queue text, content_type text, type text,
-    message_id text, names text[], kinds text[], texts text[], body bytea)
+CREATE FUNCTION campaign.outbox_dead_next(after_id bigint DEFAULT 0) RETURNS TABLE (id bigint, queue text,
+    content_type text, type text, message_id text, names text[], kinds text[], texts text[], body bytea)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
     letter campaign.dead_letters;
+    last_id bigint := after_id;
     opted_out boolean;
 BEGIN
-    FOR letter IN
-        SELECT * FROM campaign.dead_letters d WHERE d.state = 'replaying' AND d.id > after_id ORDER BY d.id
-        FOR NO KEY UPDATE SKIP LOCKED
     LOOP
+        SELECT * INTO letter FROM campaign.dead_letters d WHERE d.state = 'replaying' AND d.id > last_id
+        ORDER BY d.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+        EXIT WHEN NOT FOUND;
+        last_id := letter.id;
         opted_out := campaign.dead_opted_out(letter);
         IF NOT opted_out AND NOT campaign.dead_is_late(letter.campaign_id) THEN
             -- The queue of an ordered campaign is for what comes next in it, and this was passed.
@@ -109,6 +117,11 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- Somebody who is about to give it up is not waited for: else it is published once more.
+    PERFORM FROM campaign.dead_letters d WHERE d.id = letter_id FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
     -- A recipient is kept until MongoDB has it: nobody else would publish it again if RabbitMQ lost it.
     UPDATE campaign.dead_letters d
     SET state = 'replayed', settled_at = clock_timestamp(), body = CASE WHEN d.parked THEN d.body END
@@ -169,6 +182,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 BEGIN
+    PERFORM FROM campaign.progress p
+    WHERE p.campaign_id = dead_refused.campaign_id AND p.class = dead_refused.class FOR NO KEY UPDATE;
     UPDATE campaign.dead_letters d SET parked = false
     WHERE d.campaign_id = dead_refused.campaign_id AND d.class = dead_refused.class AND d.first_seq = seq
       AND d.parked AND d.state = 'discarded';
@@ -185,9 +200,13 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    replayed int8multirange := campaign.dead_replayed(campaign_id, class, ranges);
+    replayed int8multirange;
     refused int8multirange;
 BEGIN
+    -- Nobody replays, or gives up, in between.
+    PERFORM FROM campaign.progress p
+    WHERE p.campaign_id = dead_report.campaign_id AND p.class = dead_report.class FOR NO KEY UPDATE;
+    replayed := campaign.dead_replayed(campaign_id, class, ranges);
     PERFORM campaign.dead_report_late(campaign_id, class, ranges);
     -- A range with others in it is an old batch that came again, and may have been acknowledged unread.
     replayed := (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE replayed @> r);

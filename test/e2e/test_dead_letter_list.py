@@ -1,4 +1,6 @@
 """test_dead_letter_list.py - dead letters in the table: listed, replayed, discarded."""
+import concurrent.futures
+
 import pika
 import pytest
 
@@ -199,6 +201,47 @@ def test_queue_is_deleted(stack):
     wait_until("the worker listens again", lambda: consumers_of_dead(stack) == 1)
     publish_dead(stack, b"later")
     wait_until("it is listed", lambda: letters(stack))
+
+
+def forged_letter(stack, campaign_id, seq, state):
+    """The id of one that is in this state already."""
+    return stack.one(
+        "INSERT INTO campaign.dead_letters (state, parked, queue, reason, campaign_id, class,"
+        " first_seq, recipients, size, digest, envelope, body) VALUES (%s, %s, %s, '', %s, 'NORMAL',"
+        " %s, 1, 1, int8send(%s), '{}', 'x') RETURNING id",
+        state, state == "replayed", campaigns.QUEUES[0], campaign_id, seq, seq)
+
+
+def replay_waits(stack):
+    return stack.sql("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                     " AND query LIKE 'SELECT campaign_dead_replay(%'")
+
+
+def test_report_beside_a_replay(stack):
+    """R5.3: a report comes while somebody replays others of the same campaign: neither keeps the
+    other from its end."""
+    campaign_id = campaigns.send(stack, make_numbers(5, seed=913))
+    wait_for_status(stack, campaign_id, "sent")
+    stack.sql("UPDATE campaign.progress SET stored = '{[1,2),[3,6)}', failed = '{[3,4)}'"
+              " WHERE campaign_id = %s", campaign_id)
+    two = forged_letter(stack, campaign_id, 2, "replayed")
+    three = forged_letter(stack, campaign_id, 3, "waiting")
+    report, person = stack.connect(autocommit=False), stack.connect()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        try:
+            execute(report, "SELECT FROM campaign.progress WHERE campaign_id = %s FOR UPDATE",
+                    campaign_id)
+            replay = pool.submit(execute, person, "SELECT campaign_dead_replay(%s::bigint[])",
+                                 [two, three])
+            wait_until("the replay waits", lambda: replay_waits(stack))
+            execute(report, "SELECT campaign.report_stored(ARRAY[%s], '{NORMAL}', '{2}', '{2}')",
+                    campaign_id)
+            report.commit()
+        finally:
+            report.close()
+        assert replay.result() == [(1,)]
+    person.close()
+    assert states(stack, two) == ["stored"]
 
 
 def test_queue_that_refuses(stack):
