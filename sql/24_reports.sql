@@ -186,7 +186,7 @@ BEGIN
         GROUP BY 1, 2 ORDER BY 1, 2
     LOOP
         IF NOT campaign.report_counts(report.campaign_id) THEN
-            PERFORM campaign.dead_report(report.campaign_id, report.class, report.stored);
+            PERFORM campaign.dead_report(report.campaign_id, report.class, report.stored - coalesce(report.suppressed, '{}'));
             missing := missing + (NOT EXISTS (
                 SELECT FROM campaign.campaigns c WHERE c.id = report.campaign_id))::integer;
             CONTINUE;
@@ -275,6 +275,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 BEGIN
+    IF NOT campaign.report_counts(report_conflict.campaign_id) THEN
+        PERFORM campaign.dead_refused(campaign_id, class::campaign.recipient_class, seq);
+    END IF;
     UPDATE campaign.progress p
     SET failed = p.failed + int8multirange(int8range(seq, seq, '[]')),
         error = coalesce(p.error, format('%s %s: %s', class, seq, left(reason, 500)))

@@ -129,13 +129,16 @@ $$;
 COMMENT ON FUNCTION campaign.outbox_dead_room() IS
 'How many dead letters may still be taken over: those about which nothing is decided are kept with their bodies, and a flood of them would fill the disk.';
 
-CREATE FUNCTION campaign.outbox_dead_take(envelope jsonb, redelivered boolean, size bigint, body bytea) RETURNS integer
+CREATE FUNCTION campaign.outbox_dead_take(
+    envelope jsonb, redelivered boolean, size bigint, body bytea, known_room integer DEFAULT 0
+) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
 DECLARE
-    room integer := campaign.outbox_dead_room();
+    -- Counted when it seems to be at its end only: others may have made room, nobody but the worker takes it.
+    room integer := CASE WHEN known_room > 0 THEN known_room ELSE campaign.outbox_dead_room() END;
     content record := campaign.dead_content(body);
     hash bytea := sha256(convert_to(envelope::text, 'UTF8') || '\x00'::bytea || body);
 BEGIN
@@ -152,11 +155,11 @@ BEGIN
     VALUES (campaign.dead_queue(envelope), campaign.dead_reason(envelope),
         (SELECT c.id FROM campaign.campaigns c WHERE c.id = content.campaign_id),
         content.class::campaign.recipient_class, content.first_seq, cardinality(content.numbers), size, hash, envelope, body);
-    RETURN room - 1;
+    RETURN CASE WHEN room > 1 THEN room - 1 ELSE campaign.outbox_dead_room() END;
 END
 $$;
-COMMENT ON FUNCTION campaign.outbox_dead_take(jsonb, boolean, bigint, bytea) IS
-'Takes a dead letter over; returns for how many more there is room, -1 if there was none for this one. The same one again is counted, not added.';
+COMMENT ON FUNCTION campaign.outbox_dead_take(jsonb, boolean, bigint, bytea, integer) IS
+'Takes a dead letter over; returns for how many more there is room, -1 if there was none for this one. The same one again is counted, not added. known_room: what the last call returned; 0: the room is counted.';
 
 -- Whoever decides is recorded as for the events of a campaign.
 CREATE FUNCTION campaign.dead_decide(letter campaign.dead_letters, state text, reason text) RETURNS void
@@ -209,6 +212,23 @@ END
 $$;
 COMMENT ON FUNCTION campaign.dead_ids_check(bigint[]) IS 'An error if one of these dead letters does not exist.';
 
+-- In the order of everybody else: campaigns, then their progress, then what dead_report() changes.
+CREATE FUNCTION campaign.dead_lock(ids bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    campaign_ids text[] := ARRAY(SELECT DISTINCT d.campaign_id FROM campaign.dead_letters d
+                                 WHERE d.id = ANY (ids) AND d.campaign_id IS NOT NULL);
+BEGIN
+    PERFORM FROM campaign.campaigns c WHERE c.id = ANY (campaign_ids) ORDER BY c.id FOR NO KEY UPDATE;
+    PERFORM FROM campaign.progress p WHERE p.campaign_id = ANY (campaign_ids)
+    ORDER BY p.campaign_id, p.class FOR NO KEY UPDATE;
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_lock(bigint[]) IS
+'Locks the campaigns of dead letters and their progress, before anybody locks the dead letters.';
+
 -- A recipient that MongoDB refused counts as done and failed. From now on neither is true, until a report
 -- says how it ended (dead_report()).
 CREATE FUNCTION campaign.dead_unpark(letter campaign.dead_letters) RETURNS boolean
@@ -241,6 +261,25 @@ $$;
 COMMENT ON FUNCTION campaign.dead_unpark(campaign.dead_letters) IS
 'True if the dead letter is a recipient of a campaign that is over and counted as failed: it is open again then.';
 
+CREATE FUNCTION campaign.dead_park(letter campaign.dead_letters) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    place int8multirange := int8multirange(int8range(letter.first_seq, letter.first_seq, '[]'));
+BEGIN
+    UPDATE campaign.progress p
+    SET failed = p.failed + place, stored = p.stored + place,
+        decided = CASE WHEN isempty(p.decided) THEN p.decided ELSE p.decided + place END
+    WHERE letter.parked AND p.campaign_id = letter.campaign_id AND p.class = letter.class;
+    IF FOUND THEN
+        PERFORM campaign.campaign_changed(letter.campaign_id);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_park(campaign.dead_letters) IS
+'A recipient that was replayed counts as done and failed again, as before its replay.';
+
 CREATE FUNCTION @extschema@.campaign_dead_replay(ids bigint[], reason text DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -251,6 +290,7 @@ DECLARE
 BEGIN
     PERFORM campaign.dead_reason_check(reason, false);
     PERFORM campaign.dead_ids_check(ids);
+    PERFORM campaign.dead_lock(ids);
     FOR letter IN
         SELECT * FROM campaign.dead_letters d
         WHERE d.id = ANY (ids) AND (d.state = 'waiting' OR d.state = 'replayed' AND d.parked)
@@ -264,7 +304,7 @@ BEGIN
             RAISE EXCEPTION 'dead letter % comes from no queue of messages: "%"', letter.id, letter.queue
                 USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';
         END IF;
-        IF EXISTS (SELECT FROM campaign.campaigns c WHERE c.id = letter.campaign_id AND c.valid_until <= clock_timestamp()) THEN
+        IF campaign.dead_is_late(letter.campaign_id) THEN
             RAISE EXCEPTION 'dead letter % would be late: the deadline of campaign % has passed', letter.id, letter.campaign_id
                 USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';
         END IF;
@@ -291,10 +331,13 @@ DECLARE
 BEGIN
     PERFORM campaign.dead_reason_check(reason, true);
     PERFORM campaign.dead_ids_check(ids);
+    PERFORM campaign.dead_lock(ids);
     FOR letter IN
-        SELECT * FROM campaign.dead_letters d WHERE d.id = ANY (ids) AND d.state = 'waiting'
+        SELECT * FROM campaign.dead_letters d
+        WHERE d.id = ANY (ids) AND (d.state = 'waiting' OR d.state IN ('replaying', 'replayed') AND d.parked)
         ORDER BY d.campaign_id, d.id FOR NO KEY UPDATE
     LOOP
+        PERFORM campaign.dead_park(letter);
         PERFORM campaign.dead_decide(letter, 'discarded', reason);
         total := total + 1;
     END LOOP;
@@ -305,7 +348,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_dead_discard(bigint[], text) IS
-'Gives these dead letters up; returns how many. Who did it, when and why is kept, the body is not. A recipient stays failed.';
+'Gives these dead letters up; returns how many. Who did it, when and why is kept, the body is not. A recipient stays failed; one that was replayed and has not been stored counts as failed again, unless it is stored after all.';
 
 CREATE FUNCTION campaign.dead_list(campaign_ids text[], states text[], rows integer, after_id bigint)
 RETURNS TABLE (id bigint, state text, campaign text, class text, first_seq bigint, recipients integer, queue text,

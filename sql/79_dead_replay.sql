@@ -34,43 +34,68 @@ $$;
 COMMENT ON FUNCTION campaign.dead_opted_out(campaign.dead_letters) IS
 'Whether a recipient of a dead letter is on a suppression list that its campaign obeys.';
 
--- Nothing is published to who has opted out meanwhile. If others are in the same dead letter, its campaign is not
--- over: PostgreSQL publishes them from its own rows.
-CREATE FUNCTION campaign.dead_leave_out(letter campaign.dead_letters) RETURNS void
+CREATE FUNCTION campaign.dead_is_late(campaign_id text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM campaign.campaigns c
+                   WHERE c.id = dead_is_late.campaign_id AND c.valid_until <= clock_timestamp());
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_is_late(text) IS
+'Whether the deadline of the campaign of a dead letter has passed.';
+
+-- Nothing is published to who has opted out meanwhile, nor behind the deadline. If others are in the same dead letter,
+-- its campaign is not over: PostgreSQL publishes them from its own rows.
+CREATE FUNCTION campaign.dead_leave_out(letter campaign.dead_letters, opted_out boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     place int8multirange := int8multirange(int8range(letter.first_seq, letter.first_seq, '[]'));
 BEGIN
+    -- Reports lock this before the dead letter. The worker waits for nobody: then it is left out another time.
+    PERFORM FROM campaign.progress p WHERE p.campaign_id = letter.campaign_id AND p.class = letter.class
+    FOR NO KEY UPDATE SKIP LOCKED;
+    IF letter.parked AND NOT FOUND THEN
+        RETURN;
+    END IF;
     UPDATE campaign.dead_letters d
-    SET state = 'discarded', decision = concat_ws('; ', d.decision, 'not replayed: somebody in it has opted out'),
+    SET state = 'discarded', decision = concat_ws('; ', d.decision, 'not replayed: '
+            || CASE WHEN opted_out THEN 'somebody in it has opted out' ELSE 'its deadline has passed' END),
         body = NULL, settled_at = clock_timestamp()
     WHERE d.id = letter.id;
-    UPDATE campaign.progress p SET stored = p.stored + place, suppressed = p.suppressed + place
+    UPDATE campaign.progress p
+    SET stored = p.stored + place, suppressed = p.suppressed + place,
+        expired = CASE WHEN opted_out THEN p.expired ELSE p.expired + place END
     WHERE letter.parked AND p.campaign_id = letter.campaign_id AND p.class = letter.class;
     IF FOUND THEN
         PERFORM campaign.campaign_changed(letter.campaign_id);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION campaign.dead_leave_out(campaign.dead_letters) IS
-'Gives up a dead letter whose recipient has opted out: the recipient counts as suppressed.';
+COMMENT ON FUNCTION campaign.dead_leave_out(campaign.dead_letters, boolean) IS
+'Gives up a dead letter whose recipient has opted out, and counts as suppressed; or else whose deadline has passed: then as expired.';
 
-CREATE FUNCTION campaign.outbox_dead_next() RETURNS TABLE (id bigint, queue text, content_type text, type text,
-    message_id text, names text[], kinds text[], texts text[], body bytea)
+CREATE FUNCTION campaign.outbox_dead_next(after_id bigint DEFAULT 0) RETURNS TABLE (id bigint, queue text,
+    content_type text, type text, message_id text, names text[], kinds text[], texts text[], body bytea)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
     letter campaign.dead_letters;
+    last_id bigint := after_id;
+    opted_out boolean;
 BEGIN
-    FOR letter IN
-        SELECT * FROM campaign.dead_letters d WHERE d.state = 'replaying' ORDER BY d.id
-        FOR NO KEY UPDATE SKIP LOCKED
     LOOP
-        IF NOT campaign.dead_opted_out(letter) THEN
+        SELECT * INTO letter FROM campaign.dead_letters d WHERE d.state = 'replaying' AND d.id > last_id
+        ORDER BY d.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
+        EXIT WHEN NOT FOUND;
+        last_id := letter.id;
+        opted_out := campaign.dead_opted_out(letter);
+        IF NOT opted_out AND NOT campaign.dead_is_late(letter.campaign_id) THEN
             -- The queue of an ordered campaign is for what comes next in it, and this was passed.
             RETURN QUERY
             SELECT letter.id, CASE WHEN letter.parked THEN 'campaign.parallel' ELSE letter.queue END,
@@ -80,18 +105,23 @@ BEGIN
             RETURN;
         END IF;
         -- SOMETIMES(worker.replay_opted_out)
-        PERFORM campaign.dead_leave_out(letter);
+        PERFORM campaign.dead_leave_out(letter, opted_out);
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION campaign.outbox_dead_next() IS
-'The dead letter that is to be published next, if there is one: where to, properties, headers (names, whether string or number, and texts), body.';
+COMMENT ON FUNCTION campaign.outbox_dead_next(bigint) IS
+'The dead letter behind after_id that is to be published next, if there is one: where to, properties, headers (names, whether string or number, and texts), body.';
 
 CREATE FUNCTION campaign.outbox_dead_done(letter_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    -- Somebody who is about to give it up is not waited for: else it is published once more.
+    PERFORM FROM campaign.dead_letters d WHERE d.id = letter_id FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
     -- A recipient is kept until MongoDB has it: nobody else would publish it again if RabbitMQ lost it.
     UPDATE campaign.dead_letters d
     SET state = 'replayed', settled_at = clock_timestamp(), body = CASE WHEN d.parked THEN d.body END
@@ -116,6 +146,52 @@ $$;
 COMMENT ON FUNCTION campaign.dead_replayed(text, campaign.recipient_class, int8multirange) IS
 'Which of these recipients were replayed, and are not stored yet; NULL: none.';
 
+-- Given up while it was on its way: what MongoDB has nevertheless was sent.
+CREATE FUNCTION campaign.dead_report_late(
+    campaign_id text, class campaign.recipient_class, ranges int8multirange
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    given_up int8multirange := (
+        SELECT range_agg(int8range(d.first_seq, d.first_seq, '[]')) FROM campaign.dead_letters d
+        WHERE d.campaign_id = dead_report_late.campaign_id AND d.class = dead_report_late.class
+          AND d.parked AND d.state = 'discarded' AND ranges @> d.first_seq);
+    late int8multirange := (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE given_up @> r);
+BEGIN
+    IF late IS NULL THEN
+        RETURN;
+    END IF;
+    UPDATE campaign.progress p
+    SET stored = p.stored + late, failed = p.failed - late, suppressed = p.suppressed - late, expired = p.expired - late,
+        decided = CASE WHEN isempty(p.decided) THEN p.decided ELSE p.decided + late END
+    WHERE p.campaign_id = dead_report_late.campaign_id AND p.class = dead_report_late.class;
+    UPDATE campaign.dead_letters d SET state = 'stored', settled_at = clock_timestamp()
+    WHERE d.campaign_id = dead_report_late.campaign_id AND d.class = dead_report_late.class
+      AND d.parked AND d.state = 'discarded' AND late @> d.first_seq;
+    PERFORM campaign.campaign_changed(campaign_id);
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_report_late(text, campaign.recipient_class, int8multirange) IS
+'Recipients of a campaign that is over are reported as stored: those whose replay was given up meanwhile are.';
+
+CREATE FUNCTION campaign.dead_refused(campaign_id text, class campaign.recipient_class, seq bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+BEGIN
+    PERFORM FROM campaign.progress p
+    WHERE p.campaign_id = dead_refused.campaign_id AND p.class = dead_refused.class FOR NO KEY UPDATE;
+    UPDATE campaign.dead_letters d SET parked = false
+    WHERE d.campaign_id = dead_refused.campaign_id AND d.class = dead_refused.class AND d.first_seq = seq
+      AND d.parked AND d.state = 'discarded';
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_refused(text, campaign.recipient_class, bigint) IS
+'A recipient of a campaign that is over is refused: the report that follows does not say that its replay, which was given up, is stored.';
+
 -- Called for campaigns that are over only: their other recipients are done.
 CREATE FUNCTION campaign.dead_report(
     campaign_id text, class campaign.recipient_class, ranges int8multirange
@@ -124,9 +200,14 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    replayed int8multirange := campaign.dead_replayed(campaign_id, class, ranges);
+    replayed int8multirange;
     refused int8multirange;
 BEGIN
+    -- Nobody replays, or gives up, in between.
+    PERFORM FROM campaign.progress p
+    WHERE p.campaign_id = dead_report.campaign_id AND p.class = dead_report.class FOR NO KEY UPDATE;
+    replayed := campaign.dead_replayed(campaign_id, class, ranges);
+    PERFORM campaign.dead_report_late(campaign_id, class, ranges);
     -- A range with others in it is an old batch that came again, and may have been acknowledged unread.
     replayed := (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE replayed @> r);
     IF replayed IS NULL THEN

@@ -124,8 +124,8 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_canary(text),
     campaign.outbox_tell(text[], boolean),
     campaign.outbox_dead_room(),
-    campaign.outbox_dead_take(jsonb, boolean, bigint, bytea),
-    campaign.outbox_dead_next(),
+    campaign.outbox_dead_take(jsonb, boolean, bigint, bytea, integer),
+    campaign.outbox_dead_next(bigint),
     campaign.outbox_dead_done(bigint),
     campaign.attributes_canonical(jsonb)
 TO campaign_worker;

@@ -169,7 +169,7 @@ static const NumberSetting number_settings[] = {
 	 "A million take about 325 MB.", &settings_generate_max, 1500000, 1, 1000000000, 0},
 	{"campaign.dead_letters_max", "Most dead letters that are kept with their bodies.",
 	 "Each has 128 kB at most. More stay in RabbitMQ, and a WARNING says so.",
-	 &settings_dead_letters_max, 10000, 1, 10000000, 0},
+	 &settings_dead_letters_max, 10000, 1, 100000, 0},
 };
 
 static bool check_country(char **value, void **extra, GucSource source)

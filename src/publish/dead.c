@@ -18,33 +18,39 @@
 #include "settings.h"
 #include "wake.h"
 
-#define DEAD_AGAIN_MS	 1000  /* after a queue that is gone: see consumer/receive.c */
-#define DEAD_FULL_MS	 1000  /* look whether there is room again */
-#define DEAD_REFUSED_MS	 60000 /* a right that is missing is not given by the second */
-#define DEAD_FAILED_MS	 2000  /* after an error of PostgreSQL, and after a nack */
-#define DEAD_LOOK_MS	 500   /* looks for what is to be replayed are this far apart */
-#define DEAD_NO_ROOM_MS	 50	   /* the socket is full */
-#define DEAD_LETTER_HEAD 16384 /* bytes of a letter around its body, at most */
+#define DEAD_AGAIN_MS	1000  /* after a queue that is gone: see consumer/receive.c */
+#define DEAD_FULL_MS	3000  /* count whether there is room again */
+#define DEAD_REFUSED_MS 60000 /* a right that is missing is not given by the second */
+#define DEAD_FAILED_MS	2000  /* after an error of PostgreSQL, and when all were refused */
+#define DEAD_NACK_MS	200	  /* after one that its queue refused */
+#define DEAD_LOOK_MS	500	  /* looks for what is to be replayed are this far apart */
+#define DEAD_NO_ROOM_MS 50	  /* the socket is full */
 
 static const char FULL[] = "dead letters stay in the queue campaign.dead, the list is full, since";
 
 static bool read_room(Worker *worker, void *argument)
 {
-	*(int *) argument = dead_rows_room();
+	worker->dead.room = dead_rows_room();
+	worker->dead.room_most = settings_dead_letters_max;
 	return true;
 }
 
 typedef struct Taking
 {
 	const Letter *letter;
-	int room;
+	bool done;
 } Taking;
 
 static bool take_letter(Worker *worker, void *argument)
 {
 	Taking *taking = argument;
+	int most = settings_dead_letters_max;
+	int known = most == worker->dead.room_most ? worker->dead.room : 0;
+	int room = dead_rows_take(taking->letter, known);
 
-	taking->room = dead_rows_take(taking->letter);
+	taking->done = room >= 0;
+	worker->dead.room = Max(room, 0);
+	worker->dead.room_most = most;
 	return true;
 }
 
@@ -93,14 +99,13 @@ static void subscribe(Worker *worker)
 {
 	Letters *letters = publisher_letters(worker->publisher);
 	Error error = {0};
-	int room = 0;
 
 	worker->dead.subscribe_at = clock_ms() + DEAD_FULL_MS;
 	if (publisher_blocked(worker->publisher) ||
-		!guard_action(worker, "dead letters", read_room, &room))
+		!guard_action(worker, "dead letters", read_room, NULL))
 		return;
-	note_full(worker, room <= 0);
-	if (room <= 0)
+	note_full(worker, worker->dead.room <= 0);
+	if (worker->dead.room <= 0)
 		return;
 	switch (letters_subscribe(letters, &error))
 	{
@@ -142,16 +147,32 @@ static void take_one(Worker *worker, const Letter *letter)
 		worker->dead.take_at = clock_ms() + DEAD_FAILED_MS;
 		return;
 	}
-	if (taking.room >= 0 && !letters_ack(publisher_letters(worker->publisher), &error))
+	if (taking.done && !letters_ack(publisher_letters(worker->publisher), &error))
 	{
 		link_lost(worker, &error);
 		return;
 	}
-	if (taking.room > 0)
+	if (worker->dead.room > 0)
 		return;
 	note_full(worker, true);
 	worker->dead.subscribe_at = clock_ms() + DEAD_FULL_MS;
 	unsubscribe(worker);
+}
+
+/* Whoever reads the queue now need not make room here. */
+static void note_off(Worker *worker, int64 *wake_at)
+{
+	int64 now = clock_ms();
+
+	if (!worker->dead.full && worker->dead.full_known)
+		return;
+	if (now >= worker->dead.tell_at)
+	{
+		worker->dead.tell_at = now + DEAD_FULL_MS;
+		note_full(worker, false);
+	}
+	if (!worker->dead.full_known)
+		earlier(wake_at, worker->dead.tell_at);
 }
 
 static void take_letters(Worker *worker, int64 *wake_at)
@@ -163,6 +184,8 @@ static void take_letters(Worker *worker, int64 *wake_at)
 	/* The broker has ended it. */
 	if (worker->dead.subscribed && !letters->subscribed)
 		worker->dead.subscribe_at = now + DEAD_AGAIN_MS;
+	if (!settings_dead_letters)
+		note_off(worker, wake_at);
 	if (settings_dead_letters != letters->subscribed && now >= worker->dead.subscribe_at)
 	{
 		if (settings_dead_letters)
@@ -189,7 +212,7 @@ static void take_letters(Worker *worker, int64 *wake_at)
 
 static bool read_next(Worker *worker, void *argument)
 {
-	return dead_rows_next(argument);
+	return dead_rows_next(argument, worker->dead.after);
 }
 
 static bool mark_done(Worker *worker, void *argument)
@@ -198,12 +221,22 @@ static bool mark_done(Worker *worker, void *argument)
 	return true;
 }
 
+static WorkerQueue *queue_of(Worker *worker, const char *name)
+{
+	for (int i = 0; i < lengthof(worker->queues); i++)
+	{
+		if (strcmp(worker->queues[i].name, name) == 0)
+			return &worker->queues[i];
+	}
+	return NULL;
+}
+
 static void publish_letter(Worker *worker, const DeadRow *row)
 {
 	ConfirmsTicket ticket = {.stream = NULL, .last_seq = row->id};
 	Error error = {0};
 
-	if (publisher_room(worker->publisher, row->letter.length + DEAD_LETTER_HEAD) == 0)
+	if (publisher_room(worker->publisher, row->letter.length + PUBLISHER_LETTER_HEAD) == 0)
 	{
 		worker->dead.look_at = clock_ms() + DEAD_NO_ROOM_MS;
 		return;
@@ -214,6 +247,7 @@ static void publish_letter(Worker *worker, const DeadRow *row)
 		return;
 	}
 	worker->dead.replaying = row->id;
+	worker->dead.queue = queue_of(worker, row->letter.queue);
 }
 
 /* What became of the one that was published. */
@@ -224,7 +258,13 @@ static void note_settled(Worker *worker)
 	worker->dead.settled = false;
 	worker->dead.replaying = 0;
 	worker->dead.look_at = clock_ms();
-	if (!worker->dead.confirmed || !guard_action(worker, "a dead letter", mark_done, &id))
+	/* Those behind it may be for another queue. */
+	if (!worker->dead.confirmed)
+	{
+		worker->dead.after = id;
+		worker->dead.look_at += DEAD_NACK_MS;
+	}
+	else if (!guard_action(worker, "a dead letter", mark_done, &id))
 		worker->dead.look_at += DEAD_FAILED_MS;
 }
 
@@ -251,6 +291,11 @@ static void replay(Worker *worker, int64 *wake_at)
 	worker->dead.look_at = now + settings_poll_interval * INT64CONST(1000);
 	if (guard_action(worker, "a dead letter", read_next, &row))
 		publish_letter(worker, &row);
+	else if (worker->dead.after != 0)
+	{
+		worker->dead.after = 0;
+		worker->dead.look_at = now + DEAD_FAILED_MS;
+	}
 	if (worker->publisher != NULL)
 		earlier(wake_at, worker->dead.look_at);
 }

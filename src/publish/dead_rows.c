@@ -18,11 +18,13 @@
 #include "session.h"
 
 static SessionQuery room_query = SESSION_QUERY("SELECT campaign.outbox_dead_room()");
-static SessionQuery take_query = SESSION_QUERY(
-	"SELECT campaign.outbox_dead_take($1::jsonb, $2, $3, $4)", TEXTOID, BOOLOID, INT8OID, BYTEAOID);
+static SessionQuery take_query =
+	SESSION_QUERY("SELECT campaign.outbox_dead_take($1::jsonb, $2, $3, $4, $5)", TEXTOID, BOOLOID,
+				  INT8OID, BYTEAOID, INT4OID);
 static SessionQuery next_query =
 	SESSION_QUERY("SELECT id, queue, content_type, type, message_id, names, kinds, texts, body "
-				  "FROM campaign.outbox_dead_next()");
+				  "FROM campaign.outbox_dead_next($1)",
+				  INT8OID);
 static SessionQuery done_query = SESSION_QUERY("SELECT campaign.outbox_dead_done($1)", INT8OID);
 
 int dead_rows_room(void)
@@ -52,11 +54,10 @@ static text *envelope_text(const char *envelope)
 	return cstring_to_text(copy);
 }
 
-int dead_rows_take(const Letter *letter)
+int dead_rows_take(const Letter *letter, int room)
 {
 	bytea *body = palloc(VARHDRSZ + letter->length);
-	Datum values[4];
-	int room;
+	Datum values[5];
 
 	SET_VARSIZE(body, VARHDRSZ + letter->length);
 	memcpy(VARDATA(body), letter->body, letter->length);
@@ -64,6 +65,7 @@ int dead_rows_take(const Letter *letter)
 	values[1] = BoolGetDatum(letter->redelivered);
 	values[2] = Int64GetDatum((int64) letter->claimed);
 	values[3] = PointerGetDatum(body);
+	values[4] = Int32GetDatum(room);
 	session_begin();
 	/* The broker forgets it as soon as this has returned. */
 	(void) set_config_option("synchronous_commit", "on", PGC_USERSET, PGC_S_SESSION,
@@ -138,13 +140,13 @@ static void take_row(DeadRow *row, MemoryContext caller)
 	take_headers(&row->letter, caller);
 }
 
-bool dead_rows_next(DeadRow *row)
+bool dead_rows_next(DeadRow *row, int64 after)
 {
 	MemoryContext caller = CurrentMemoryContext;
 	bool found;
 
 	session_begin();
-	session_execute(&next_query, NULL, NULL);
+	session_execute(&next_query, (Datum[]){Int64GetDatum(after)}, NULL);
 	found = SPI_processed == 1;
 	if (found)
 		take_row(row, caller);

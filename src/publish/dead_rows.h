@@ -14,18 +14,19 @@ int dead_rows_room(void);
 
 /*
  * Takes a letter over; it is on disk when this returns. Returns for how many more there is room, -1
- * if there was none for this one.
+ * if there was none for this one. `room`: what is known of it; 0: it is counted.
  */
-int dead_rows_take(const Letter *letter);
+int dead_rows_take(const Letter *letter, int room);
 
-/* The letter that is to be published next, in the current memory context; false: there is none. */
+/* The letter behind `after` that is to be published next, in the current memory context; false:
+ * there is none. */
 typedef struct DeadRow
 {
 	int64 id;
 	PublisherLetter letter;
 } DeadRow;
 
-bool dead_rows_next(DeadRow *row);
+bool dead_rows_next(DeadRow *row, int64 after);
 
 /* The broker has confirmed it. */
 void dead_rows_done(int64 id);

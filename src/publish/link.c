@@ -140,11 +140,8 @@ void link_connect(Worker *worker)
 	}
 }
 
-static void note_nack(WorkerQueue *queue, Stream *stream, int64 now)
+static void note_refusal(WorkerQueue *queue, int64 now)
 {
-	SOMETIMES("worker.nack");
-	stream_rewind(stream);
-	stream->retry_at = now + LINK_NACK_MS;
 	queue->nacked_at = now;
 	if (queue->refused_since == 0)
 		queue->refused_since = now;
@@ -154,9 +151,29 @@ static void note_nack(WorkerQueue *queue, Stream *stream, int64 now)
 	ereport(WARNING,
 			(errcode(ERRCODE_INSUFFICIENT_RESOURCES),
 			 errmsg("campaign worker: RabbitMQ refuses messages for queue %s (basic.nack)",
-					stream->queue),
+					queue->name),
 			 errhint("Look for a policy that limits its length: rabbitmqctl list_policies. "
 					 "Its campaigns wait.")));
+}
+
+static void note_nack(WorkerQueue *queue, Stream *stream, int64 now)
+{
+	SOMETIMES("worker.nack");
+	stream_rewind(stream);
+	stream->retry_at = now + LINK_NACK_MS;
+	note_refusal(queue, now);
+}
+
+static void note_letter_settled(Worker *worker, bool confirmed, int64 now)
+{
+	WorkerQueue *queue = worker->dead.queue;
+
+	worker->dead.settled = true;
+	worker->dead.confirmed = confirmed;
+	if (queue != NULL && confirmed)
+		queue->refused_since = 0;
+	else if (queue != NULL)
+		note_refusal(queue, now);
 }
 
 static void note_settled(Worker *worker, const ConfirmsTicket *ticket, bool confirmed, int64 now)
@@ -169,8 +186,7 @@ static void note_settled(Worker *worker, const ConfirmsTicket *ticket, bool conf
 	worker->silent = false;
 	if (stream == NULL)
 	{
-		worker->dead.settled = true;
-		worker->dead.confirmed = confirmed;
+		note_letter_settled(worker, confirmed, now);
 		return;
 	}
 	queue = &worker->queues[stream->queue_number];

@@ -26,6 +26,10 @@
 #define PUBLISH_OVERHEAD	  400 /* bytes around a body: method, properties, headers, frame ends */
 #define PUBLISH_HEADERS		  6	  /* at most */
 
+/* A socket that nothing waits in takes the largest letter: Linux's usual limit lets its buffer hold
+ * 212992 bytes. */
+#define PUBLISH_LARGEST (MESSAGE_FRAME_MAX + PUBLISHER_LETTER_HEAD)
+
 struct Publisher
 {
 	amqp_connection_state_t connection;
@@ -76,8 +80,8 @@ Publisher *publisher_open(const BrokerUrl *url, const BrokerOptions *options, Er
 		goto failed;
 
 	publisher->capacity = socket_capacity(publisher_socket(publisher));
-	if (publisher->capacity < batch_bytes(MESSAGE_FRAME_MAX))
-		publisher->capacity = batch_bytes(MESSAGE_FRAME_MAX);
+	if (publisher->capacity < batch_bytes(PUBLISH_LARGEST))
+		publisher->capacity = batch_bytes(PUBLISH_LARGEST);
 	return publisher;
 
 failed:

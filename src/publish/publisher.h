@@ -19,6 +19,9 @@
 #include "confirms.h"
 #include "letters.h"
 
+/* Bytes of a letter around its body, at most. */
+#define PUBLISHER_LETTER_HEAD 16384
+
 typedef struct Publisher Publisher;
 
 typedef struct PublisherBatch

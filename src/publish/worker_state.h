@@ -66,9 +66,14 @@ typedef struct DeadLetters
 	int64 subscribe_at; /* not before */
 	int64 take_at;		/* the letter in hand not before */
 	bool refused;		/* by the broker; said in the log */
+	int room;			/* for so many more, or more than that */
+	int room_most;		/* the setting that this follows from */
 	bool full;			/* no room for more */
 	bool full_known;	/* the table of troubles says so, or that it is not so */
+	int64 tell_at;		/* that it is off, not before */
 	int64 replaying;	/* the letter whose confirm is waited for; 0: none */
+	WorkerQueue *queue; /* that it was published to; NULL: none of ours */
+	int64 after;		/* the last one that its queue refused: the next one comes first */
 	bool settled;		/* the broker has answered */
 	bool confirmed;		/* its answer */
 	int64 look_at;		/* when to look for one to replay */

@@ -1,4 +1,6 @@
 """test_dead_letter_list.py - dead letters in the table: listed, replayed, discarded."""
+import concurrent.futures
+
 import pika
 import pytest
 
@@ -101,14 +103,18 @@ def test_whoever_says_so(stack):
     assert queued(stack) == 0
 
 
-def test_rubbish_goes_round(stack):
-    """R5.3: rubbish that is replayed comes back as it was, once; discarded, it does not."""
-    publish_dead(stack, b"rubbish", "first")
+@pytest.mark.parametrize("body", [b"rubbish", b"x" * 131_064], ids=["small", "largest"])
+def test_rubbish_goes_round(stack, body):
+    """R5.3: rubbish that is replayed comes back as it was, once; discarded, it does not. However
+    large it is, it fits the socket's buffer."""
+    publish_dead(stack, body, "first")
     wait_until("it is listed", lambda: letters(stack))
     stack.one("SELECT campaign_dead_replay(ARRAY(SELECT id FROM campaign_dead_letters()))")
     wait_until("the consumer has refused it", lambda: letters(stack, ["waiting"]))
     (replayed, again), = stack.sql("SELECT min(id), max(id) FROM campaign.dead_letters")
     wait_until("its end is known", lambda: states(stack, replayed, again) == ["replayed", "waiting"])
+    assert stack.one("SELECT convert_from(body, 'UTF8') = %s FROM campaign.dead_letters WHERE id = %s",
+                     body.decode(), again)
     stack.one("SELECT campaign_dead_discard(ARRAY[%s::bigint], 'rubbish')", again)
     assert stack.sql("SELECT d.decided_by, d.decision FROM campaign_dead_letters(states =>"
                      " '{discarded}') AS d") == [("postgres", "rubbish")]
@@ -160,6 +166,11 @@ def test_letter_that_cannot_be_written(stack):
     assert_stored(stack, sent, make_numbers(5, seed=912))
 
 
+def full(stack):
+    """What campaign_health() says of a list that is full."""
+    return stack.sql("SELECT sentence FROM campaign.troubles WHERE subject = %s", DEAD)
+
+
 def test_no_room(stack):
     """R5.3: a flood does not fill PostgreSQL's disk: the rest stays in the queue, the log says so,
     and it comes once there is room."""
@@ -169,10 +180,9 @@ def test_no_room(stack):
             publish_dead(stack, b"flood %d" % number)
         wait_until("the rest stays", lambda: queued(stack) == 3 and len(letters(stack)) == 2)
         assert "2 dead letters are kept; more stay in the queue" in stack.log_since("postgres", mark)
-        assert stack.sql("SELECT sentence FROM campaign.troubles WHERE subject = %s", DEAD)
+        assert full(stack)
     wait_until("all are listed", lambda: len(letters(stack)) == 5)
-    wait_until("the trouble is over", lambda: not stack.sql(
-        "SELECT FROM campaign.troubles WHERE subject = %s", DEAD))
+    wait_until("the trouble is over", lambda: not full(stack))
 
 
 def consumers_of_dead(stack):
@@ -193,10 +203,80 @@ def test_queue_is_deleted(stack):
     wait_until("it is listed", lambda: letters(stack))
 
 
+def forged_letter(stack, campaign_id, seq, state):
+    """The id of one that is in this state already."""
+    return stack.one(
+        "INSERT INTO campaign.dead_letters (state, parked, queue, reason, campaign_id, class,"
+        " first_seq, recipients, size, digest, envelope, body) VALUES (%s, %s, %s, '', %s, 'NORMAL',"
+        " %s, 1, 1, int8send(%s), '{}', 'x') RETURNING id",
+        state, state == "replayed", campaigns.QUEUES[0], campaign_id, seq, seq)
+
+
+def replay_waits(stack):
+    return stack.sql("SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                     " AND query LIKE 'SELECT campaign_dead_replay(%'")
+
+
+def test_report_beside_a_replay(stack):
+    """R5.3: a report comes while somebody replays others of the same campaign: neither keeps the
+    other from its end."""
+    campaign_id = campaigns.send(stack, make_numbers(5, seed=913))
+    wait_for_status(stack, campaign_id, "sent")
+    stack.sql("UPDATE campaign.progress SET stored = '{[1,2),[3,6)}', failed = '{[3,4)}'"
+              " WHERE campaign_id = %s", campaign_id)
+    two = forged_letter(stack, campaign_id, 2, "replayed")
+    three = forged_letter(stack, campaign_id, 3, "waiting")
+    report, person = stack.connect(autocommit=False), stack.connect()
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        try:
+            execute(report, "SELECT FROM campaign.progress WHERE campaign_id = %s FOR UPDATE",
+                    campaign_id)
+            replay = pool.submit(execute, person, "SELECT campaign_dead_replay(%s::bigint[])",
+                                 [two, three])
+            wait_until("the replay waits", lambda: replay_waits(stack))
+            execute(report, "SELECT campaign.report_stored(ARRAY[%s], '{NORMAL}', '{2}', '{2}')",
+                    campaign_id)
+            report.commit()
+        finally:
+            report.close()
+        assert replay.result() == [(1,)]
+    person.close()
+    assert states(stack, two) == ["stored"]
+
+
+def test_queue_that_refuses(stack):
+    """R5.3: a queue is full and refuses what is replayed: that is said, what is for another queue
+    goes meanwhile, and the rest goes when the limit is gone."""
+    mark = stack.log_mark("postgres")
+    stack.part("stop", "consumer")
+    stack.rabbitmqctl("-q", "set_policy", "full", f"^{campaigns.QUEUES[1]}$",
+                      '{"max-length": 1, "overflow": "reject-publish"}', "--apply-to", "queues")
+    try:
+        # What comes first gets in: the queue tells the channel afterwards that it is full.
+        for number in range(4):
+            publish_dead(stack, b"refused %d" % number, queue=campaigns.QUEUES[1])
+        wait_until("they are listed", lambda: len(letters(stack)) == 4)
+        publish_dead(stack, b"for another queue")
+        wait_until("all are listed", lambda: len(letters(stack)) == 5)
+        stack.one("SELECT campaign_dead_replay(ARRAY(SELECT id FROM campaign_dead_letters()))")
+        wait_until("what is for another queue goes", lambda: letters(stack)[-1][0] == "replayed")
+        assert letters(stack, ["replaying"])
+        assert f"refuses messages for queue {campaigns.QUEUES[1]}" in stack.log_since("postgres", mark)
+    finally:
+        stack.rabbitmqctl("-q", "clear_policy", "full")
+        stack.part("start", "consumer")
+    wait_until("the rest goes", lambda: not letters(stack, ["replaying"]))
+
+
 def test_switched_off(stack):
-    """R5.3: other tools may read the queue: then the worker does not."""
-    with stack.settings(campaign__dead_letters="off"):
-        wait_until("the worker has stopped", lambda: consumers_of_dead(stack) == 0)
-        publish_dead(stack, b"for others")
-        (letter,) = campaigns.dead_letters(stack)
-        assert letter.body == b"for others" and letters(stack) == []
+    """R5.3: other tools may read the queue: then the worker does not, and a list that is full is
+    no trouble."""
+    with stack.settings(campaign__dead_letters_max="1"):
+        publish_dead(stack, b"the last one")
+        wait_until("the list is full", lambda: full(stack))
+        with stack.settings(campaign__dead_letters="off"):
+            wait_until("the worker has stopped", lambda: consumers_of_dead(stack) == 0)
+            wait_until("that is no trouble any more", lambda: not full(stack))
+            publish_dead(stack, b"for others")
+            (letter,) = campaigns.dead_letters(stack)
+            assert letter.body == b"for others" and len(letters(stack)) == 1

@@ -1,6 +1,6 @@
 -- 78_dead_letters.sql - dead letters: taken over, listed, discarded.
 BEGIN;
-SELECT plan(31);
+SELECT plan(34);
 
 CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -76,5 +76,10 @@ SELECT is(pg_temp.take('last'), 0, 'one that is known takes no room');
 SELECT is((SELECT count(*) FROM campaign.dead_letters WHERE body = 'more'), 0::bigint, 'nothing of it is kept');
 SELECT campaign_dead_discard(ARRAY(SELECT id FROM campaign_dead_letters(:'id')), 'to make room');
 SELECT is(pg_temp.take('more'), 0, 'a discarded one makes room for it');
+-- The worker knows how much there was.
+SELECT is(campaign.outbox_dead_take('{}', false, 1, 'x', 7), 6, 'what is known of the room is not counted again');
+SELECT is(campaign.outbox_dead_take('{}', false, 1, 'x', 7), 7, 'nor is there less of it for one that is known');
+DELETE FROM campaign.dead_letters WHERE reason = '';
+SELECT cmp_ok(campaign.outbox_dead_take('{}', false, 1, 'y', 1), '>', 9000, 'but before it is at its end, others may have made some');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- 79_dead_replay.sql - dead letters that are published again, and what becomes of them.
 BEGIN;
-SELECT plan(38);
+SELECT plan(50);
 
 CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -43,11 +43,11 @@ SELECT is(campaign_dead_replay(ARRAY[:'two'::bigint], 'rule repaired'), 1, 'R5.3
 SELECT is(pg_temp.counts(:'id'), 'failed 7 1', 'and counts neither as stored nor as failed');
 SELECT is(campaign_health(:'id') ->> 'deadLetters', '2', 'it is still to be looked after');
 SELECT is(campaign_dead_replay(ARRAY[:'two'::bigint]), 0, 'R5.3: the same once more changes nothing');
-SELECT is(campaign_dead_discard(ARRAY[:'two'::bigint], 'too late'), 0, 'nor can it be discarded any more');
 SELECT is((SELECT concat_ws('|', d.decided_by, d.decision) FROM campaign_dead_letters(states => '{replaying}') AS d), current_user || '|rule repaired', 'who and why is kept');
 SELECT results_eq('SELECT id, queue, content_type, type, names, kinds, texts, body FROM campaign.outbox_dead_next()',
     format($$ VALUES (%s::bigint, 'campaign.parallel', 'application/json', '', '{class,count}'::text[], '{string,number}'::text[], '{NORMAL,1}'::text[], pg_temp.body(%L, 2)) $$, :'two', :'id'),
     'the worker gets it with the headers that it had; its own queue has passed it');
+SELECT is_empty(format('SELECT campaign.outbox_dead_next(%s)', :'two'), 'behind one that RabbitMQ refuses comes the next one');
 SELECT campaign.outbox_dead_done(:'two');
 SELECT is(pg_temp.state(:'two'), 'replayed', 'once the broker has it, its body is kept until MongoDB has it');
 SELECT is_empty('SELECT campaign.outbox_dead_next()', 'and there is no other one');
@@ -111,6 +111,33 @@ SELECT campaign.report_conflict(:'late', 'NORMAL', 1, 'refused');
 UPDATE campaign.campaigns SET valid_until = clock_timestamp() WHERE campaigns.id = :'late';
 SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', :'letter'), '55000', format('dead letter %s would be late: the deadline of campaign %s has passed', :'letter', :'late'),
     'R5.3: nor behind its deadline');
+-- It passes when somebody has replayed it already.
+SELECT pg_temp.campaign(4) AS late \gset
+SELECT array_agg(pg_temp.letter(pg_temp.body(:'late', seq)) ORDER BY seq) AS late_letters FROM generate_series(1, 3) AS seq \gset
+SELECT (:'late_letters'::bigint[])[1] AS one, (:'late_letters'::bigint[])[2] AS two, (:'late_letters'::bigint[])[3] AS three \gset
+SELECT campaign.report_conflict(:'late', 'NORMAL', seq, 'refused') FROM generate_series(1, 3) AS seq;
+SELECT pg_temp.report(:'late', 1, 4);
+UPDATE campaign.progress SET decided = '{[1,5)}' WHERE campaign_id = :'late';
+SELECT campaign_dead_replay(:'late_letters'::bigint[]);
+SELECT campaign.outbox_dead_done(:'one');
+SELECT campaign.outbox_dead_done(:'three');
+UPDATE campaign.campaigns SET valid_until = clock_timestamp() WHERE campaigns.id = :'late';
+SELECT is_empty('SELECT campaign.outbox_dead_next()', 'R5.3: behind the deadline a recipient is not published again');
+SELECT is((SELECT concat_ws('|', d.state, d.decision) FROM campaign_dead_letters(:'late', '{discarded}') AS d), 'discarded|not replayed: its deadline has passed', 'the dead letter is given up');
+SELECT is((SELECT s ->> 'expired' FROM campaign_status(:'late') AS s), '1', 'R5.3: and the recipient has expired');
+SELECT is(pg_temp.counts(:'late'), 'failed 1 0', 'those that RabbitMQ has are open');
+SELECT is(campaign_dead_discard(ARRAY[:'one'::bigint, :'three'::bigint], 'the consumer has dropped them'), 2, 'R5.3: a replayed recipient can be given up');
+SELECT is(pg_temp.counts(:'late'), 'failed 1 2', 'and counts as failed again');
+SELECT is((SELECT concat_ws(' ', stored, decided) FROM campaign.progress WHERE campaign_id = :'late'), '{[1,5)} {[1,2),[3,5)}', 'and as done');
+SELECT is(campaign_health(:'late') ->> 'deadLetters', '0', 'R3.7: nothing is left to be looked after');
+SELECT campaign.report_conflict(:'late', 'NORMAL', 1, 'refused');
+SELECT pg_temp.report(:'late', 1, 1);
+SELECT is(pg_temp.counts(:'late') || ' ' || pg_temp.state(:'one'), 'failed 1 2 discarded empty', 'R5.3: refused after that, it has failed all the same');
+SELECT pg_temp.report(:'late', 3, 3);
+SELECT is(pg_temp.counts(:'late') || ' ' || pg_temp.state(:'three'), 'failed 2 1 stored empty', 'R5.3: what MongoDB has was sent, although it was given up');
+SELECT pg_temp.report(:'late', 2, 2);
+SELECT is((SELECT concat_ws(' ', s ->> 'stored', s ->> 'expired', s ->> 'suppressed') FROM campaign_status(:'late') AS s), '3 0 0', 'and what had expired too');
+SELECT is(campaign_dead_discard(ARRAY[:'two'::bigint], 'too late'), 0, 'which cannot be given up any more');
 -- What cannot be published.
 SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', pg_temp.letter('x', queue => 'amq.gen-1')), '55000', NULL, 'nor what comes from another queue');
 SELECT campaign.outbox_dead_take('{"routing_key": "campaign.parallel", "headers": {}}', false, 200000, 'the beginning');
