@@ -3,7 +3,7 @@
  *
  * The gateway decides (breaker.h). What was claimed and not begun has been given back by then, so
  * that another sender, with another provider, can have the queue. Nothing depends on what
- * PostgreSQL is told here: it forgets it with the session, and is told again before each try.
+ * PostgreSQL is told here: it forgets it with the session, and is told again before each wait.
  */
 #include "outage.h"
 
@@ -33,6 +33,13 @@ bool outage_holds(const Pipeline *pipeline)
 	return away(pipeline, &wait_ms) != NULL && wait_ms > 0;
 }
 
+bool outage_lasts(const Pipeline *pipeline)
+{
+	int64_t wait_ms;
+
+	return away(pipeline, &wait_ms) != NULL;
+}
+
 static bool step_tell(Pipeline *pipeline, void *unused, Error *error)
 {
 	const Sending *sending = pipeline->sending;
@@ -49,6 +56,7 @@ void outage_look(Pipeline *pipeline)
 	const char *reason = away(pipeline, &wait_ms);
 	int64_t before_ms = sending->away_ms;
 
+	pipeline->chunk->single = reason != NULL;
 	if ((reason != NULL) == (before_ms != 0))
 		return;
 	if (reason != NULL)
@@ -66,6 +74,15 @@ void outage_look(Pipeline *pipeline)
 	(void) attempt_once(pipeline, SERVER_POSTGRESQL, step_tell, NULL);
 }
 
+bool outage_keeps_session(const Pipeline *pipeline)
+{
+	const Sending *sending = pipeline->sending;
+
+	/* What is held is told to be given back before the wait, unless the queue is left alone. */
+	return sending != NULL && sending->held_back && sending->claims_ended &&
+		   sending->away_ms != 0 && pipeline->fruitless < 2;
+}
+
 bool outage_released(Pipeline *pipeline)
 {
 	bool released = pipeline->sending != NULL && pipeline->sending->held_back;
@@ -81,8 +98,7 @@ Outcome outage_wait(Pipeline *pipeline)
 
 	if (away(pipeline, &wait_ms) == NULL)
 		return OUTCOME_OK;
-	/* Enough to find out. */
-	pipeline->chunk->capacity = 1;
+	pipeline->chunk->single = true;
 	if (attempt_once(pipeline, SERVER_POSTGRESQL, step_tell, NULL) == OUTCOME_FATAL)
 		return OUTCOME_FATAL;
 	(void) away(pipeline, &wait_ms);
