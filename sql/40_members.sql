@@ -175,8 +175,8 @@ DECLARE
     owner_id text;
 BEGIN
     SELECT c.company_id INTO owner_id FROM campaign.campaigns c
-    LEFT JOIN campaign.companies o ON o.id = c.company_id
-    WHERE c.id = api_campaign_company.campaign_id AND NOT c.deleted AND o.deleted IS NOT TRUE;
+    WHERE c.id = api_campaign_company.campaign_id AND NOT c.deleted
+      AND (SELECT o.deleted FROM campaign.companies o WHERE o.id = c.company_id) IS NOT TRUE;
     IF NOT FOUND THEN
         PERFORM campaign.api_raise('PT404',
             format('campaign "%s" does not exist', coalesce(left(campaign_id, 40), 'NULL')));
