@@ -11,16 +11,24 @@
 #include <string.h>
 
 #include "counters.h"
+#include "outage.h"
+#include "program/clock.h"
 #include "program/log.h"
 #include "program/sometimes.h"
 #include "send_state.h"
 #include "settle.h"
 
-/* Begun, and to be taken over by whoever comes next: not while our session lives. */
+/* Begun, nobody knows how it ended, and it may be sent again. */
+static bool may_be_resent(const Pipeline *pipeline, const SendItem *item)
+{
+	return item->state == SEND_ENDED && item->result.state == GATEWAY_UNKNOWN &&
+		   !item->result.judged && pipeline->config->in_doubt == IN_DOUBT_RESEND;
+}
+
+/* To be taken over by whoever comes next: not while our session lives. */
 static bool is_left_in_doubt(const Pipeline *pipeline, const SendItem *item)
 {
-	return pipeline->sending->ending && item->state == SEND_ENDED &&
-		   item->result.state == GATEWAY_UNKNOWN && pipeline->config->in_doubt == IN_DOUBT_RESEND;
+	return pipeline->sending->ending && may_be_resent(pipeline, item);
 }
 
 static void put_back(const Pipeline *pipeline, const SendItem *item, int place,
@@ -175,6 +183,27 @@ static void collect(Pipeline *pipeline, bson_t *fates, Sums *sums)
 			sums->sending_us += item->result.took_us;
 		}
 	}
+}
+
+bool fate_is_open(const Pipeline *pipeline)
+{
+	const RangeList *ranges = &pipeline->chunk->ranges;
+	bool away = outage_lasts(pipeline);
+
+	for (int i = 0; i < ranges->count; i++)
+	{
+		const Range *range = &ranges->items[i];
+		const SendItem *items = &pipeline->sending->items[range->first_document];
+
+		if (range->halted || clock_ms() >= range->valid_until_ms)
+			continue;
+		for (int j = 0; j < range_documents(range); j++)
+		{
+			if (items[j].state == SEND_OURS || (away && may_be_resent(pipeline, &items[j])))
+				return true;
+		}
+	}
+	return false;
 }
 
 /* What was not begun, or is left for somebody to take over, is not done. */

@@ -60,6 +60,7 @@ typedef struct GatewayResult
 	int64_t took_us;			  /* sending alone: from the first request to the answer */
 	char code[GATEWAY_CODE_SIZE]; /* "" when sent */
 	char text[GATEWAY_TEXT_SIZE]; /* valid UTF-8 */
+	bool judged; /* the message is at fault, not the provider: it is not tried again */
 } GatewayResult;
 
 typedef struct Gateway

@@ -138,6 +138,7 @@ static void decide(Http *http, Slot *slot, CURLcode code)
 	slot->in_doubt = slot->in_doubt || verdict == HTTP_UNCLEAR;
 	decision =
 		http_trouble_judge(http, slot, verdict == HTTP_SENT || verdict == HTTP_FAILED, again);
+	slot->result.judged = decision == BREAKER_JUDGED;
 	again = again && slot->attempts < http->template->limits.attempts && decision != BREAKER_JUDGED;
 	if (verdict == HTTP_SENT)
 		end(http, slot, GATEWAY_SENT);

@@ -33,6 +33,13 @@ bool outage_holds(const Pipeline *pipeline)
 	return away(pipeline, &wait_ms) != NULL && wait_ms > 0;
 }
 
+bool outage_lasts(const Pipeline *pipeline)
+{
+	int64_t wait_ms;
+
+	return away(pipeline, &wait_ms) != NULL;
+}
+
 static bool step_tell(Pipeline *pipeline, void *unused, Error *error)
 {
 	const Sending *sending = pipeline->sending;

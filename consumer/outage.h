@@ -11,6 +11,9 @@
 /* Whether nothing may be begun now, because the provider takes nothing. */
 bool outage_holds(const Pipeline *pipeline);
 
+/* Whether it takes nothing at present, though a message may be tried. */
+bool outage_lasts(const Pipeline *pipeline);
+
 /* After a chunk: an outage that has begun or is over is said, in the log and to PostgreSQL. */
 void outage_look(Pipeline *pipeline);
 

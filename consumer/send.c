@@ -322,6 +322,12 @@ static Outcome deliver(Pipeline *pipeline)
 			take_results(pipeline, &delivering);
 	} while (delivering.begun > 0 ||
 			 (!delivering.over && delivering.place < pipeline->chunk->count));
+	/* The last ones may have come back: they would be acknowledged as if nobody wanted them. */
+	if (!delivering.over && fate_is_open(pipeline))
+	{
+		pipeline->sending->held_back = outage_lasts(pipeline);
+		return OUTCOME_RELEASE;
+	}
 	return delivering.outcome;
 }
 

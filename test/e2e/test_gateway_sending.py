@@ -160,7 +160,8 @@ def away_since(stack):
 
 def test_a_provider_that_is_away_fails_nobody(stack, no_store, tmp_path):
     """R5.3: what was claimed and not sent is given back, single messages are tried, and when the provider is there
-    again all are sent, once, in order. The first of each would have failed after a tenth of a second.
+    again all are sent, once, in order. The first of each would have failed after a tenth of a second. Where a body
+    has one recipient, the message that was tried is all of it; nothing is published again that was acknowledged.
     """
     there = threading.Event()
     taken = []
@@ -171,19 +172,21 @@ def test_a_provider_that_is_away_fails_nobody(stack, no_store, tmp_path):
         taken.append(request.headers["idempotency-key"])
         return SENT
 
-    with Provider(respond) as provider, \
+    ids = [campaigns.send(stack, make_numbers(12, seed=37))]
+    wait_for_status(stack, ids[0], "published")
+    with stack.settings(campaign__batch_size="1", campaign__stall_timeout="1h"), Provider(respond) as provider, \
             Consumer(settings(stack, write_template(tmp_path, provider.url), CAMPAIGN_IN_FLIGHT="1")) as consumer:
-        ids = [campaigns.send(stack, make_numbers(12, seed=seed), ordered=ordered)
-               for seed, ordered in ((37, True), (38, False))]
+        ids.append(campaigns.send(stack, make_numbers(12, seed=38), ordered=False))
         wait_until("both lanes hold back", lambda: len(consumer.lines("the provider takes nothing")) == 2)
         wait_until("PostgreSQL knows", lambda: away_since(stack) == 1)
         assert stack.messages.count_documents({"campaign_id": {"$in": ids}, "status": "failed"}) == 0
-        before = len(provider.requests)
-        provider.wait_for_requests(before + 1)
+        requests = len(provider.requests)
+        provider.wait_for_requests(requests + 1)
         there.set()
         for campaign_id in ids:
             wait_for_status(stack, campaign_id, "sent")
             assert counts(stack, campaign_id)["sent"] == 12
+            assert campaigns.status(stack, campaign_id)["rewinds"] == 0
             keys = [one["identifier"] for one in documents_of(stack, campaign_id)]
             assert collections.Counter(taken).keys() >= set(keys)
         assert len(taken) == len(set(taken)) == 24
@@ -191,6 +194,26 @@ def test_a_provider_that_is_away_fails_nobody(stack, no_store, tmp_path):
         wait_until("PostgreSQL knows that, too", lambda: away_since(stack) == 0)
     ordered = [one["identifier"] for one in documents_of(stack, ids[0])]
     assert [one for one in taken if one in ordered] == ordered
+
+
+def test_a_silent_provider_makes_nothing_unknown(stack, no_store, tmp_path):
+    """R5.3: who may have been sent to is sent to again if that is allowed, also by a sender with another provider,
+    while the first one lives.
+    """
+    limits = {"attempts": 10, "backoff_ms": 1, "backoff_max_ms": 10}
+    changes = {"CAMPAIGN_IN_DOUBT": "resend", "CAMPAIGN_IN_FLIGHT": "1"}
+    (tmp_path / "other").mkdir()
+    with stack.settings(campaign__batch_size="1", campaign__stall_timeout="1h"), \
+            Provider(lambda _request, _nth: CLOSE) as silent, Provider(lambda _request, _nth: SENT) as other:
+        template = write_template(tmp_path, silent.url, idempotent=True, limits=limits)
+        with Consumer(settings(stack, template, **changes)) as first:
+            campaign_id = campaigns.send(stack, make_numbers(3, seed=39))
+            wait_until("the lane holds back", lambda: first.lines("the provider takes nothing"))
+            silent.wait_for_requests(limits["attempts"] + 1)
+            template = write_template(tmp_path / "other", other.url, idempotent=True)
+            with Consumer(settings(stack, template, **changes)):
+                wait_for_status(stack, campaign_id, "sent")
+        assert counts(stack, campaign_id)["sent"] == len(other.requests) == 3
 
 
 def test_cancel_while_the_provider_wants_a_pause(stack, no_store, tmp_path):
