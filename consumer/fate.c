@@ -58,9 +58,11 @@ static ClaimStatus status_of(const SendItem *item, bool decided)
 	}
 }
 
-static void put_all(const Pipeline *pipeline, ClaimChanges *changes)
+/* False: some claims are left as they are. */
+static bool put_all(const Pipeline *pipeline, ClaimChanges *changes)
 {
 	const Sending *sending = pipeline->sending;
+	bool all = true;
 
 	for (int place = 0; place < pipeline->chunk->count; place++)
 	{
@@ -72,7 +74,9 @@ static void put_all(const Pipeline *pipeline, ClaimChanges *changes)
 			claim_put_result(changes, &pipeline->chunk->documents[place], sending->claim,
 							 status_of(item, sending->decided[place]), &item->result,
 							 item->ended_ms);
+		all &= !is_left_in_doubt(pipeline, item);
 	}
+	return all;
 }
 
 static bool step_write(Pipeline *pipeline, void *changes, Error *error)
@@ -85,13 +89,15 @@ Outcome fate_write(Pipeline *pipeline)
 	ClaimChanges *changes = claim_changes_new();
 	Outcome outcome = OUTCOME_OK;
 	Error error = {0};
+	bool all;
 
+	pipeline->sending->claims_ended = false;
 	if (changes == NULL)
 	{
 		error_set(&pipeline->error, ERROR_MEMORY, "out of memory");
 		return OUTCOME_FATAL;
 	}
-	put_all(pipeline, changes);
+	all = put_all(pipeline, changes);
 	if (claim_changes_count(changes) > 0)
 		outcome = attempt(pipeline, SERVER_MONGODB, step_write, changes);
 	if (outcome == OUTCOME_RELEASE)
@@ -104,6 +110,7 @@ Outcome fate_write(Pipeline *pipeline)
 		outcome = attempt(pipeline, SERVER_MONGODB, step_write, changes);
 	}
 	claim_changes_free(changes);
+	pipeline->sending->claims_ended = all && outcome == OUTCOME_OK;
 	return outcome;
 }
 

@@ -3,7 +3,7 @@
  *
  * The gateway decides (breaker.h). What was claimed and not begun has been given back by then, so
  * that another sender, with another provider, can have the queue. Nothing depends on what
- * PostgreSQL is told here: it forgets it with the session, and is told again before each try.
+ * PostgreSQL is told here: it forgets it with the session, and is told again before each wait.
  */
 #include "outage.h"
 
@@ -71,6 +71,15 @@ void outage_look(Pipeline *pipeline)
 	log_line(LOG_INFO, "the provider takes messages again", {"queue", pipeline->queue, 0},
 			 {"away_ms", NULL, clock_ms() - before_ms});
 	(void) attempt_once(pipeline, SERVER_POSTGRESQL, step_tell, NULL);
+}
+
+bool outage_keeps_session(const Pipeline *pipeline)
+{
+	const Sending *sending = pipeline->sending;
+
+	/* What is held is told to be given back before the wait, unless the queue is left alone. */
+	return sending != NULL && sending->held_back && sending->claims_ended &&
+		   sending->away_ms != 0 && pipeline->fruitless < 2;
 }
 
 bool outage_released(Pipeline *pipeline)

@@ -17,6 +17,12 @@ bool outage_lasts(const Pipeline *pipeline);
 /* After a chunk: an outage that has begun or is over is said, in the log and to PostgreSQL. */
 void outage_look(Pipeline *pipeline);
 
+/*
+ * The queue is being given back for this, and no claim is left that others could not take over
+ * before the session ends: a session, and a row of campaign.senders, for each try is too much.
+ */
+bool outage_keeps_session(const Pipeline *pipeline);
+
 /* The queue was given back for this, and for nothing else: that is forgotten by the question. */
 bool outage_released(Pipeline *pipeline);
 

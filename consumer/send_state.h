@@ -37,15 +37,16 @@ typedef struct Sending
 	const Gateway *gateway;
 	void *self;
 	Sender *sender;
-	int most;		  /* documents that there is room for */
-	SendItem *items;  /* by their place in the chunk */
-	uint8_t *decided; /* by their place: PostgreSQL knows their fate already */
-	int64_t claims;	  /* how many there were */
-	bool ending;	  /* the session ends after this chunk, and its claims with it */
-	bool holding;	  /* PostgreSQL thinks that the lane holds something */
-	int64_t halt_ms;  /* when PostgreSQL was last asked who is halted */
-	int64_t away_ms;  /* since when the provider takes nothing; 0: it does. outage.c's */
-	bool held_back;	  /* the chunk was given back because the provider takes nothing */
+	int most;		   /* documents that there is room for */
+	SendItem *items;   /* by their place in the chunk */
+	uint8_t *decided;  /* by their place: PostgreSQL knows their fate already */
+	int64_t claims;	   /* how many there were */
+	bool ending;	   /* the session ends after this chunk, and its claims with it */
+	bool claims_ended; /* of the last chunk: nobody has to wait for the session to end */
+	bool holding;	   /* PostgreSQL thinks that the lane holds something */
+	int64_t halt_ms;   /* when PostgreSQL was last asked who is halted */
+	int64_t away_ms;   /* since when the provider takes nothing; 0: it does. outage.c's */
+	bool held_back;	   /* the chunk was given back because the provider takes nothing */
 	char claimer[CLAIM_SENDER_LENGTH + 1]; /* the session that has made the claim */
 	char claim[CLAIM_LENGTH + 1];
 } Sending;

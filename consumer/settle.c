@@ -38,7 +38,8 @@ void settle_release(Pipeline *pipeline)
 	forget_deliveries(pipeline);
 	chunk_reset(pipeline->chunk);
 	mark_forget(pipeline);
-	report_disconnect(pipeline->report);
+	if (!outage_keeps_session(pipeline))
+		report_disconnect(pipeline->report);
 	/* A provider that takes nothing is waited for otherwise. */
 	pipeline->fruitless += !outage_released(pipeline);
 	pipeline->pending.active = false;

@@ -158,6 +158,11 @@ def away_since(stack):
     return stack.one("SELECT count(away_since) FROM campaign_senders() WHERE alive")
 
 
+def registered(stack):
+    """How many sessions of senders there were."""
+    return stack.one("SELECT count(*) FROM campaign.senders")
+
+
 def test_a_provider_that_is_away_fails_nobody(stack, no_store, tmp_path):
     """R5.3: what was claimed and not sent is given back, single messages are tried, and when the provider is there
     again all are sent, once, in order. The first of each would have failed after a tenth of a second. Where a body
@@ -172,6 +177,7 @@ def test_a_provider_that_is_away_fails_nobody(stack, no_store, tmp_path):
         taken.append(request.headers["idempotency-key"])
         return SENT
 
+    before = registered(stack)
     ids = [campaigns.send(stack, make_numbers(12, seed=37))]
     wait_for_status(stack, ids[0], "published")
     with stack.settings(campaign__batch_size="1", campaign__stall_timeout="1h"), Provider(respond) as provider, \
@@ -192,6 +198,7 @@ def test_a_provider_that_is_away_fails_nobody(stack, no_store, tmp_path):
         assert len(taken) == len(set(taken)) == 24
         wait_until("it is over", lambda: len(consumer.lines("the provider takes messages again")) == 2)
         wait_until("PostgreSQL knows that, too", lambda: away_since(stack) == 0)
+        assert registered(stack) - before == len(campaigns.QUEUES), "a session for each try"
     ordered = [one["identifier"] for one in documents_of(stack, ids[0])]
     assert [one for one in taken if one in ordered] == ordered
 
