@@ -66,6 +66,7 @@ void chunk_reset(Chunk *chunk)
 	chunk->look = false;
 	chunk->doubt = false;
 	chunk->split = false;
+	chunk->full = false;
 	chunk->tag = 0;
 	chunk->used = 0;
 	chunk->ranges.count = 0;
@@ -74,7 +75,7 @@ void chunk_reset(Chunk *chunk)
 
 bool chunk_is_full(const Chunk *chunk)
 {
-	return chunk->count == chunk->capacity || chunk->used >= CHUNK_BYTES_MAX;
+	return chunk->full || chunk->count == chunk->capacity || chunk->used >= CHUNK_BYTES_MAX;
 }
 
 static uint8_t *add_claim(Chunk *chunk, uint8_t *at)
@@ -202,7 +203,11 @@ int chunk_add(Chunk *chunk, int from, bool doubtful)
 	while (place < batch->count && !chunk_is_full(chunk))
 	{
 		const DecodedRecipient *recipient = &batch->recipients[place];
+		bool alone = chunk->single && recipient->identifier != NULL && !doubtful;
 
+		chunk->full = alone;
+		if (alone && chunk->count > 0)
+			return place;
 		add_range(chunk, batch->first_seq + place, recipient->identifier == NULL, doubtful);
 		add_document(chunk, recipient, batch->first_seq + place);
 		chunk->ranges.items[chunk->ranges.count - 1].last_seq = batch->first_seq + place;

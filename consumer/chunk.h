@@ -68,6 +68,8 @@ typedef enum ChunkState
 typedef struct Chunk
 {
 	int capacity; /* documents */
+	bool single;  /* a message that may be sent comes alone, what is left out goes together */
+	bool full;	  /* for that reason */
 	int count;
 	int stored;		/* documents before this one are done; store.c's */
 	int parked;		/* documents in CHUNK_CONFLICT or CHUNK_REFUSED */

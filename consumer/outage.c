@@ -56,6 +56,7 @@ void outage_look(Pipeline *pipeline)
 	const char *reason = away(pipeline, &wait_ms);
 	int64_t before_ms = sending->away_ms;
 
+	pipeline->chunk->single = reason != NULL;
 	if ((reason != NULL) == (before_ms != 0))
 		return;
 	if (reason != NULL)
@@ -97,8 +98,7 @@ Outcome outage_wait(Pipeline *pipeline)
 
 	if (away(pipeline, &wait_ms) == NULL)
 		return OUTCOME_OK;
-	/* Enough to find out. */
-	pipeline->chunk->capacity = 1;
+	pipeline->chunk->single = true;
 	if (attempt_once(pipeline, SERVER_POSTGRESQL, step_tell, NULL) == OUTCOME_FATAL)
 		return OUTCOME_FATAL;
 	(void) away(pipeline, &wait_ms);

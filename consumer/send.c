@@ -221,6 +221,9 @@ static void begin_some(Pipeline *pipeline, Delivering *delivering)
 			item->ended_ms = now_ms();
 			continue;
 		}
+		/* One is enough to find out. */
+		if (delivering->begun > 0 && outage_lasts(pipeline))
+			return;
 		if (!begin(pipeline, delivering->place))
 			return;
 		delivering->begun++;
@@ -340,10 +343,11 @@ static void fit_chunk(Pipeline *pipeline, int64_t took_ms)
 
 	if (fitting > 2 * (int64_t) pipeline->chunk->capacity)
 		fitting = 2 * (int64_t) pipeline->chunk->capacity;
+	/* How long it takes to find out that a provider takes nothing says nothing. */
+	if (pipeline->chunk->single && least < pipeline->chunk->capacity)
+		least = pipeline->chunk->capacity;
 	if (fitting < least)
 		fitting = least;
-	if (sending->away_ms != 0)
-		fitting = 1;
 	pipeline->chunk->capacity = (int) (fitting < sending->most ? fitting : sending->most);
 }
 
