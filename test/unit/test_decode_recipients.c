@@ -2,7 +2,7 @@
  * test_decode_recipients.c - the recipients in bodies of messages, their texts and attributes: what
  * is taken, what is refused and why (R0.16, R0.20, R3.1).
  *
- * links: consumer/decode.c consumer/attributes.c consumer/json.c lib/contract/attributes.c lib/contract/message.c lib/contract/error.c lib/contract/utf8.c libcrypto
+ * links: consumer/decode.c consumer/attributes.c consumer/json.c consumer/json_string.c lib/contract/attributes.c lib/contract/message.c lib/contract/error.c lib/contract/utf8.c libcrypto
  */
 #include "decode_probe.h"
 
