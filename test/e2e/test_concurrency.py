@@ -94,7 +94,7 @@ def test_silent_store_with_one_turn(stack):
     with no_consumer(stack), proxies_of(stack) as proxies:
         with Consumer({**through(proxies, stack), "CAMPAIGN_CONCURRENCY": "1"}) as active:
             wait_until("it consumes", lambda: consumes(stack))
-            proxies["MongoDB"].slow_down(600_000)
+            proxies["MongoDB"].slow_down(300_000)
             with stack.settings(campaign__batch_size="100"):
                 for campaign_id, _ in drafts:
                     campaigns.dispatch(stack, campaign_id)
