@@ -16,6 +16,20 @@ from phonenumbers.tzdata import TIMEZONE_DATA
 
 CASES_OF_PREFIXES = 250
 UNKNOWN = timezone.UNKNOWN_TIMEZONE
+# Names that some systems keep in a package of their own (Debian 13: tzdata-legacy), and those of today.
+RENAMED = {
+    "Africa/Asmera": "Africa/Asmara",
+    "America/Buenos_Aires": "America/Argentina/Buenos_Aires",
+    "America/Godthab": "America/Nuuk",
+    "Asia/Calcutta": "Asia/Kolkata",
+    "Asia/Choibalsan": "Asia/Ulaanbaatar",
+    "Asia/Katmandu": "Asia/Kathmandu",
+    "Asia/Rangoon": "Asia/Yangon",
+    "Atlantic/Faeroe": "Atlantic/Faroe",
+    "Pacific/Enderbury": "Pacific/Kanton",
+    "Pacific/Ponape": "Pacific/Pohnpei",
+    "Pacific/Truk": "Pacific/Chuuk",
+}
 HEADING = """/*
  * {file} - {what}, from phonenumbers {version}.
  *
@@ -23,6 +37,11 @@ HEADING = """/*
  */
 /* clang-format off */
 """
+
+
+def current(zones):
+    """These zones by the names of today, each once."""
+    return tuple(dict.fromkeys(RENAMED.get(zone, zone) for zone in zones))
 
 
 def shorter(prefix):
@@ -40,8 +59,8 @@ def write_rows(out, items, per_line):
 
 
 def write_table(out):
-    prefixes = {prefix: tuple(zones) for prefix, zones in TIMEZONE_DATA.items()
-                if tuple(zones) != tuple(shorter(prefix))}
+    prefixes = {prefix: current(zones) for prefix, zones in TIMEZONE_DATA.items()
+                if current(zones) != current(shorter(prefix))}
     names = sorted({zone for zones in prefixes.values() for zone in zones} - {UNKNOWN})
     places = {name: place for place, name in enumerate(names)}
     starts, flat = {}, []
@@ -80,7 +99,7 @@ def zones_of(digits):
         number.italian_leading_zero = True
         number.number_of_leading_zeros = zeros
     found = timezone.time_zones_for_geographical_number(number)
-    return [zone for zone in found if zone != UNKNOWN]
+    return [zone for zone in current(found) if zone != UNKNOWN]
 
 
 def case_numbers():
