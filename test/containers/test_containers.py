@@ -1,4 +1,4 @@
-"""test_containers.py - docker/compose.yaml, run with podman-compose: a campaign through it, and what is left
+"""test_containers.py - R0.18, R8.2: docker/compose.yaml, run with podman-compose: a campaign through it, and what is left
 when containers are killed, and when they are made again over the same volumes.
 
 Started by test/containers/run, which builds the images that cannot be pulled. The tests stand in their order:
