@@ -9,8 +9,8 @@ from bson import Int64
 import campaigns
 from campaigns import make_numbers, wait_for_status
 from consumers import Consumer, environment
-from proofs import (NORMAL, VIPS, difference, digest_of, document_of, own_texts, put, send, verify,
-                    verify_once)
+from proofs import (NORMAL, VIPS, consumer_asked_for, difference, digest_of, document_of, own_texts,
+                    put, send, start_consumer, verify, verify_once)
 from stack import execute
 from waiting import wait_until
 
@@ -119,7 +119,7 @@ def test_stolen_report(stack):
     finally:
         with stack.channel() as channel:
             channel.queue_purge(campaigns.queue_of(campaign_id))
-        stack.part("start", "consumer")
+        start_consumer(stack, campaign_id)
     answer = stack.one("SELECT campaign_verify(%s, '0')", campaign_id)
     assert answer["ok"] is False and answer["stored"] == 0
     assert answer["difference"] == {"kind": "missing", "class": "NORMAL", "seq": 1}
@@ -176,11 +176,10 @@ def test_answer_without_a_consumer(stack, sent):
     proved = verify(stack, sent)
     stack.part("stop", "consumer")
     try:
-        wait_until("no consumer is listening", lambda: "no consumer" in (stack.one(
-            "SELECT campaign_verify(%s, '0')", sent)["reason"] or ""))
+        wait_until("no consumer is listening", lambda: not consumer_asked_for(stack, sent))
         answer = stack.one("SELECT campaign_verify(%s)", sent)
     finally:
-        stack.part("start", "consumer")
+        start_consumer(stack, sent)
     assert (answer["ok"], answer["fresh"], answer["checked_at"]) == (
         True, False, proved["checked_at"])
     assert answer["age_seconds"] > 0
@@ -233,7 +232,7 @@ def test_proved_once_it_is_sent(stack):
             wait_until("the next one, too", lambda: count(later) == 1)
             assert count(before) == 1
     finally:
-        stack.part("start", "consumer")
+        start_consumer(stack, before)
 
 
 def test_mongodb_away(stack, sent):

@@ -10,6 +10,7 @@ import merkle
 from campaigns import make_numbers, numbers_file, wait_for_status
 from consumers import consumer_output, environment
 from stack import REPOSITORY
+from waiting import wait_until
 
 CHECKER = pathlib.Path(REPOSITORY) / "docs" / "contract" / "check_receipt.py"
 VIPS = [f"+8836{number:08d}" for number in range(700)]
@@ -39,6 +40,18 @@ def own_texts(stack):
     campaigns.dispatch(stack, campaign_id)
     wait_for_status(stack, campaign_id, "sent")
     return campaign_id
+
+
+def consumer_asked_for(stack, campaign_id):
+    """Whether a consumer has looked for requests lately; campaign_verify() does not wait for one."""
+    reason = stack.one("SELECT campaign_verify(%s, '0')", campaign_id)["reason"]
+    return "no consumer" not in (reason or "")
+
+
+def start_consumer(stack, campaign_id):
+    """Starts the consumer, and waits until it looks for requests."""
+    stack.part("start", "consumer")
+    wait_until("a consumer looks for requests", lambda: consumer_asked_for(stack, campaign_id))
 
 
 def verify(stack, campaign_id):
