@@ -49,26 +49,49 @@ $$;
 COMMENT ON FUNCTION @extschema@.campaign_pause(text, text) IS
 'Stops a campaign: within a second of the commit nothing more of it is published or stored, whatever the broker holds. Returns its status.';
 
+-- What the ends of all halts have in common: a pause, a send window, a deadline.
+CREATE FUNCTION campaign.campaign_restart(
+    target campaign.campaigns, reason text, still_since timestamptz DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    next_status text := CASE target.status WHEN 'paused' THEN 'queued' WHEN 'published' THEN 'publishing' END;
+BEGIN
+    -- The consumers may have dropped what was in the queue.
+    UPDATE campaign.progress p
+    SET published = campaign.stored_through(p.stored), rewinds = p.rewinds + 1, resumes = p.resumes + 1,
+        samples = CASE WHEN still_since IS NULL OR p.samples = '{}' THEN p.samples
+                       ELSE campaign.samples_pause(p.samples, still_since, clock_timestamp()) END
+    WHERE p.campaign_id = target.id;
+    IF next_status IS NOT NULL THEN
+        PERFORM campaign.campaign_transition(target.id, next_status, reason);
+    ELSE
+        PERFORM campaign.event_add(target.id, target.status, target.status, reason);
+        PERFORM campaign.campaign_changed(target.id);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.campaign_restart(campaign.campaigns, text, timestamptz) IS
+'Has each class of a running or paused campaign published again from the end of what is stored, whatever consumers have dropped of it: nothing is skipped, and storing makes of what comes twice one document. A confirm from before does not count any more (rewinds), and nothing was lost (resumes). Nobody has to wait for campaign.stall_timeout. still_since: it has stood still since then, which is taken out of its pace. The caller holds the campaign''s lock.';
+
 CREATE FUNCTION @extschema@.campaign_resume(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    source text := (campaign.campaign_lock(campaign_id)).status;
+    target campaign.campaigns := campaign.campaign_lock(campaign_id);
 BEGIN
-    IF source <> 'paused' THEN
-        RAISE EXCEPTION 'campaign "%" is %: only a paused one can be resumed', campaign_id, source
+    IF target.status <> 'paused' THEN
+        RAISE EXCEPTION 'campaign "%" is %: only a paused one can be resumed', target.id, target.status
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     PERFORM campaign.worker_require();
-    -- The consumers may have dropped what was in the queue.
-    UPDATE campaign.progress p
-    SET published = campaign.stored_through(p.stored), rewinds = p.rewinds + 1, resumes = p.resumes + 1
-    WHERE p.campaign_id = campaign_resume.campaign_id;
-    PERFORM campaign.samples_resume(campaign_id);
-    PERFORM campaign.campaign_transition(campaign_id, 'queued', reason);
+    PERFORM campaign.campaign_restart(target, reason, (
+        SELECT max(e.created_at) FROM campaign.events e WHERE e.campaign_id = target.id AND e.target = 'paused'));
     PERFORM campaign.worker_wake();
-    RETURN @extschema@.campaign_status(campaign_id);
+    RETURN @extschema@.campaign_status(target.id);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_resume(text, text) IS
@@ -94,21 +117,10 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target campaign.campaigns := campaign.campaign_lock(campaign_id, even_deleted => true);
-    reason CONSTANT text := 'its deadline has passed: what was not sent expires';
 BEGIN
     UPDATE campaign.campaigns c SET expired_at = clock_timestamp(), updated_at = clock_timestamp() WHERE c.id = target.id;
-    -- The consumers drop what is in the queues, as after a pause. What comes now comes without recipients.
-    UPDATE campaign.progress p
-    SET published = campaign.stored_through(p.stored), rewinds = p.rewinds + 1, resumes = p.resumes + 1
-    WHERE p.campaign_id = target.id;
-    IF target.status = 'paused' THEN
-        PERFORM campaign.campaign_transition(target.id, 'queued', reason);
-    ELSIF target.status = 'published' THEN
-        PERFORM campaign.campaign_transition(target.id, 'publishing', reason);
-    ELSE
-        PERFORM campaign.event_add(target.id, target.status, target.status, reason);
-    END IF;
-    PERFORM campaign.campaign_changed(target.id);
+    -- What comes now comes without recipients.
+    PERFORM campaign.campaign_restart(target, 'its deadline has passed: what was not sent expires');
 END
 $$;
 COMMENT ON FUNCTION campaign.campaign_expire(text) IS
