@@ -26,6 +26,7 @@ CREATE TABLE campaign.campaigns (
     scheduled_at timestamptz,
     valid_until timestamptz,
     valid_for interval,
+    former_deadline timestamptz,
     expired_at timestamptz,
     queued_at timestamptz,
     started_at timestamptz,
@@ -68,6 +69,7 @@ COMMENT ON COLUMN campaign.campaigns.identifier_fingerprint IS 'Secret fingerpri
 COMMENT ON COLUMN campaign.campaigns.scheduled_at IS 'When it is to be dispatched, or was, by campaign_schedule().';
 COMMENT ON COLUMN campaign.campaigns.valid_until IS 'Its deadline: nothing of it is published or sent from then on.';
 COMMENT ON COLUMN campaign.campaigns.valid_for IS 'How long after its dispatch that is.';
+COMMENT ON COLUMN campaign.campaigns.former_deadline IS 'The deadline that it had before it was put off, the earliest of several: when that has passed, what consumers may have left out for it is published again (campaign.deadlines_turn()).';
 COMMENT ON COLUMN campaign.campaigns.expired_at IS 'When the worker noticed that the deadline had passed: what it publishes since is left out.';
 COMMENT ON COLUMN campaign.campaigns.queued_at IS 'When it was first dispatched.';
 COMMENT ON COLUMN campaign.campaigns.started_at IS 'When the broker had confirmed its first batch.';
@@ -89,6 +91,8 @@ CREATE INDEX campaigns_scheduled_index ON campaign.campaigns (scheduled_at, id)
     WHERE status = 'scheduled';
 CREATE INDEX campaigns_valid_index ON campaign.campaigns (valid_until, id)
     WHERE valid_until IS NOT NULL AND expired_at IS NULL AND status IN ('queued', 'publishing', 'published', 'paused');
+CREATE INDEX campaigns_former_index ON campaign.campaigns (former_deadline, id)
+    WHERE former_deadline IS NOT NULL AND status IN ('queued', 'publishing', 'published');
 ALTER TABLE campaign.campaigns ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.campaigns', '');
 
@@ -157,7 +161,7 @@ COMMENT ON COLUMN campaign.progress.undelivered IS 'How many of them a gateway c
 COMMENT ON COLUMN campaign.progress.unknown IS 'How many of them a sender began and did not say how it ended (campaign.fates).';
 COMMENT ON COLUMN campaign.progress.error IS 'Why the first of them failed.';
 COMMENT ON COLUMN campaign.progress.rewinds IS 'How often publishing was set back, to what MongoDB holds; a mark from before does not count.';
-COMMENT ON COLUMN campaign.progress.resumes IS 'How many of the rewinds are campaign_resume() or a send window that opens; the others mean that confirmed messages were lost.';
+COMMENT ON COLUMN campaign.progress.resumes IS 'How many of the rewinds are of a campaign that went on after a halt, or expired (campaign.campaign_restart()); the others mean that confirmed messages were lost.';
 COMMENT ON COLUMN campaign.progress.started_at IS 'When the broker had confirmed the first batch of the class.';
 COMMENT ON COLUMN campaign.progress.published_at IS 'When the broker had last confirmed all of the class.';
 COMMENT ON COLUMN campaign.progress.stored_at IS 'When the consumer last reported stored messages.';

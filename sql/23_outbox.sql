@@ -61,7 +61,9 @@ BEGIN
       AND p.total > 0 AND NOT p.stored @> int8range(1, p.total + 1)
       -- As campaign.window_closed(), which would be called for each. What has expired is left out at any hour.
       AND (c.expired_at IS NOT NULL OR NOT EXISTS (
-          SELECT FROM campaign.send_windows w WHERE w.campaign_id = c.id AND w.halts_at <= clock_timestamp()));
+          SELECT FROM campaign.send_windows w WHERE w.campaign_id = c.id AND w.halts_at <= clock_timestamp()))
+      -- What lies behind what was left out comes after it: deadlines_turn() sets it back first.
+      AND (c.former_deadline IS NULL OR c.former_deadline > clock_timestamp());
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_active(text[]) IS
@@ -209,7 +211,7 @@ BEGIN
             soonest := 1;
         END;
     END LOOP;
-    turn := campaign.windows_turn();
+    turn := least(campaign.windows_turn(), campaign.deadlines_turn());
     RETURN greatest(soonest, least(turn, (
         SELECT extract(epoch FROM least(
             (SELECT min(c.scheduled_at) FROM campaign.campaigns c WHERE c.status = 'scheduled' AND NOT c.deleted),
@@ -219,7 +221,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_due() IS
-'Queues the scheduled campaigns whose time has come, lets those expire whose deadline has passed, and opens send windows; returns the seconds until the next of these, NULL if there is none. One that a client has locked comes with the next call.';
+'Queues the scheduled campaigns whose time has come, lets those expire whose deadline has passed, opens send windows, and has published again what was left out for a deadline that was put off; returns the seconds until the next of these, NULL if there is none. One that a client has locked comes with the next call.';
 
 CREATE FUNCTION campaign.outbox_finish(campaign_ids text[]) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -49,26 +49,51 @@ $$;
 COMMENT ON FUNCTION @extschema@.campaign_pause(text, text) IS
 'Stops a campaign: within a second of the commit nothing more of it is published or stored, whatever the broker holds. Returns its status.';
 
+-- What the ends of all halts have in common: a pause, a send window, a deadline.
+CREATE FUNCTION campaign.campaign_restart(
+    target campaign.campaigns, reason text, still_since timestamptz DEFAULT NULL
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    next_status text := CASE target.status WHEN 'paused' THEN 'queued' WHEN 'published' THEN 'publishing' END;
+BEGIN
+    -- The consumers may have dropped what was in the queue.
+    UPDATE campaign.progress p
+    SET published = campaign.stored_through(p.stored), rewinds = p.rewinds + 1, resumes = p.resumes + 1,
+        samples = CASE WHEN still_since IS NULL OR p.samples = '{}' THEN p.samples
+                       ELSE campaign.samples_pause(p.samples, still_since, clock_timestamp()) END
+    WHERE p.campaign_id = target.id;
+    UPDATE campaign.campaigns c SET former_deadline = NULL
+    WHERE c.id = target.id AND c.former_deadline <= clock_timestamp();
+    IF next_status IS NOT NULL THEN
+        PERFORM campaign.campaign_transition(target.id, next_status, reason);
+    ELSE
+        PERFORM campaign.event_add(target.id, target.status, target.status, reason);
+        PERFORM campaign.campaign_changed(target.id);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.campaign_restart(campaign.campaigns, text, timestamptz) IS
+'Has each class of a running or paused campaign published again from the end of what is stored, whatever consumers have dropped of it: nothing is skipped, and storing makes of what comes twice one document. A confirm from before does not count any more (rewinds), and nothing was lost (resumes). Nobody has to wait for campaign.stall_timeout. still_since: it has stood still since then, which is taken out of its pace. The caller holds the campaign''s lock.';
+
 CREATE FUNCTION @extschema@.campaign_resume(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    source text := (campaign.campaign_lock(campaign_id)).status;
+    target campaign.campaigns := campaign.campaign_lock(campaign_id);
 BEGIN
-    IF source <> 'paused' THEN
-        RAISE EXCEPTION 'campaign "%" is %: only a paused one can be resumed', campaign_id, source
+    IF target.status <> 'paused' THEN
+        RAISE EXCEPTION 'campaign "%" is %: only a paused one can be resumed', target.id, target.status
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     PERFORM campaign.worker_require();
-    -- The consumers may have dropped what was in the queue.
-    UPDATE campaign.progress p
-    SET published = campaign.stored_through(p.stored), rewinds = p.rewinds + 1, resumes = p.resumes + 1
-    WHERE p.campaign_id = campaign_resume.campaign_id;
-    PERFORM campaign.samples_resume(campaign_id);
-    PERFORM campaign.campaign_transition(campaign_id, 'queued', reason);
+    PERFORM campaign.campaign_restart(target, reason, (
+        SELECT max(e.created_at) FROM campaign.events e WHERE e.campaign_id = target.id AND e.target = 'paused'));
     PERFORM campaign.worker_wake();
-    RETURN @extschema@.campaign_status(campaign_id);
+    RETURN @extschema@.campaign_status(target.id);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_resume(text, text) IS
@@ -94,25 +119,57 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target campaign.campaigns := campaign.campaign_lock(campaign_id, even_deleted => true);
-    reason CONSTANT text := 'its deadline has passed: what was not sent expires';
 BEGIN
-    UPDATE campaign.campaigns c SET expired_at = clock_timestamp(), updated_at = clock_timestamp() WHERE c.id = target.id;
-    -- The consumers drop what is in the queues, as after a pause. What comes now comes without recipients.
-    UPDATE campaign.progress p
-    SET published = campaign.stored_through(p.stored), rewinds = p.rewinds + 1, resumes = p.resumes + 1
-    WHERE p.campaign_id = target.id;
-    IF target.status = 'paused' THEN
-        PERFORM campaign.campaign_transition(target.id, 'queued', reason);
-    ELSIF target.status = 'published' THEN
-        PERFORM campaign.campaign_transition(target.id, 'publishing', reason);
-    ELSE
-        PERFORM campaign.event_add(target.id, target.status, target.status, reason);
-    END IF;
-    PERFORM campaign.campaign_changed(target.id);
+    UPDATE campaign.campaigns c
+    SET expired_at = clock_timestamp(), former_deadline = NULL, updated_at = clock_timestamp()
+    WHERE c.id = target.id;
+    -- What comes now comes without recipients.
+    PERFORM campaign.campaign_restart(target, 'its deadline has passed: what was not sent expires');
 END
 $$;
 COMMENT ON FUNCTION campaign.campaign_expire(text) IS
 'Lets all of a running campaign expire that is not stored: the worker publishes it without recipients from now on. Only the consumers know what was begun before, so each of them reports what became of it.';
+
+-- A transaction may put a deadline off and end when that has passed already: until then consumers knew
+-- the old one only, and have left out what they had. So, too, one that ends just before: what a consumer
+-- was told is not younger than its question.
+CREATE FUNCTION campaign.deadlines_turn() RETURNS double precision
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- Whoever stood still for longer has lost the connection to the broker, and what it had comes again.
+    answer_age CONSTANT interval := '2 minutes';
+    due campaign.campaigns;
+    soonest double precision;
+BEGIN
+    FOR due IN
+        SELECT * FROM campaign.campaigns c
+        WHERE c.former_deadline IS NOT NULL AND c.status IN ('queued', 'publishing', 'published')
+          AND (c.former_deadline <= clock_timestamp() OR c.former_deadline > clock_timestamp() + answer_age)
+        ORDER BY c.former_deadline, c.id LIMIT 1000
+        FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        BEGIN
+            IF due.former_deadline <= clock_timestamp() THEN
+                -- SOMETIMES(worker.deadline_put_off_late)
+                PERFORM campaign.campaign_restart(due, 'a deadline has passed that was put off: what was left out for it goes on',
+                    due.former_deadline);
+            ELSE
+                UPDATE campaign.campaigns c SET former_deadline = NULL WHERE c.id = due.id;
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            RAISE WARNING 'campaign % cannot go on after a deadline that was put off: %', due.id, SQLERRM;
+            soonest := 1;
+        END;
+    END LOOP;
+    RETURN greatest(soonest, (
+        SELECT extract(epoch FROM min(c.former_deadline) - clock_timestamp()) FROM campaign.campaigns c
+        WHERE c.former_deadline IS NOT NULL AND c.status IN ('queued', 'publishing', 'published')));
+END
+$$;
+COMMENT ON FUNCTION campaign.deadlines_turn() IS
+'Has campaigns published again whose deadline was put off by a transaction that ended when it had passed, or less than two minutes before: then when it has passed; returns the seconds until the next one, NULL if there is none. One that a client has locked comes with the next call.';
 
 CREATE FUNCTION campaign.deadline_of(
     target campaign.campaigns, valid_until timestamptz, valid_for interval
@@ -154,7 +211,10 @@ DECLARE
     deadline timestamptz := campaign.deadline_of(target, valid_until, valid_for);
 BEGIN
     UPDATE campaign.campaigns c
-    SET valid_until = deadline, valid_for = campaign_deadline_set.valid_for, updated_at = clock_timestamp()
+    SET valid_until = deadline, valid_for = campaign_deadline_set.valid_for,
+        former_deadline = CASE WHEN c.queued_at IS NOT NULL AND coalesce(deadline, 'infinity') > c.valid_until
+                               THEN least(c.former_deadline, c.valid_until) ELSE c.former_deadline END,
+        updated_at = clock_timestamp()
     WHERE c.id = target.id;
     PERFORM campaign.event_add(target.id, target.status, target.status, concat_ws(': ',
         CASE WHEN deadline IS NOT NULL THEN 'deadline ' || (deadline AT TIME ZONE 'UTC')::text || ' UTC'

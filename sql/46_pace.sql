@@ -106,21 +106,6 @@ $$;
 COMMENT ON FUNCTION campaign.sample_take(text, campaign.recipient_class) IS
 'Notes how much of a class is stored at this moment: every 250 ms, in a long run every 500.';
 
-CREATE FUNCTION campaign.samples_resume(campaign_id text) RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    UPDATE campaign.progress p
-    SET samples = campaign.samples_pause(p.samples, e.created_at, clock_timestamp())
-    FROM (SELECT max(v.created_at) AS created_at FROM campaign.events v
-          WHERE v.campaign_id = samples_resume.campaign_id AND v.target = 'paused') AS e
-    WHERE p.campaign_id = samples_resume.campaign_id AND p.samples <> '{}';
-END
-$$;
-COMMENT ON FUNCTION campaign.samples_resume(text) IS
-'Takes the pause that ends now out of the pace. The caller holds the campaign''s lock.';
-
 -- What the last report said, not what the clock says: the answer stays the same until the next one.
 CREATE FUNCTION campaign.run_left_ms(
     phase text, vip campaign.progress, normal campaign.progress, per_second numeric DEFAULT NULL

@@ -212,18 +212,7 @@ BEGIN
     UPDATE campaign.send_windows s SET halts_at = lease_end, turns_at = lease_end,
         opened_at = clock_timestamp()
     WHERE s.campaign_id = target.id;
-    -- As campaign_resume() does: the consumers may have dropped what was in the queue.
-    UPDATE campaign.progress p
-    SET published = campaign.stored_through(p.stored), rewinds = p.rewinds + 1, resumes = p.resumes + 1,
-        samples = CASE WHEN p.samples = '{}' THEN p.samples
-                       ELSE campaign.samples_pause(p.samples, w.halts_at, clock_timestamp()) END
-    WHERE p.campaign_id = target.id;
-    IF target.status = 'published' THEN
-        PERFORM campaign.campaign_transition(target.id, 'publishing', 'its send window has opened');
-    ELSE
-        PERFORM campaign.event_add(target.id, target.status, target.status, 'its send window has opened');
-        PERFORM campaign.campaign_changed(target.id);
-    END IF;
+    PERFORM campaign.campaign_restart(target, 'its send window has opened', w.halts_at);
 END
 $$;
 COMMENT ON FUNCTION campaign.window_open(campaign.campaigns, campaign.send_windows, timestamptz) IS

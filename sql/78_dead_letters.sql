@@ -269,8 +269,7 @@ DECLARE
     place int8multirange := int8multirange(int8range(letter.first_seq, letter.first_seq, '[]'));
 BEGIN
     UPDATE campaign.progress p
-    SET failed = p.failed + place, stored = p.stored + place,
-        decided = CASE WHEN isempty(p.decided) THEN p.decided ELSE p.decided + place END
+    SET failed = p.failed + place, stored = p.stored + place
     WHERE letter.parked AND p.campaign_id = letter.campaign_id AND p.class = letter.class;
     IF FOUND THEN
         PERFORM campaign.campaign_changed(letter.campaign_id);
@@ -278,7 +277,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.dead_park(campaign.dead_letters) IS
-'A recipient that was replayed counts as done and failed again, as before its replay.';
+'A recipient that was replayed counts as done and failed again. Not as decided: what is on its way is sent then, or not, and a sender that took it for sent would report that.';
 
 CREATE FUNCTION @extschema@.campaign_dead_replay(ids bigint[], reason text DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

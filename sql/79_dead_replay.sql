@@ -146,6 +146,28 @@ $$;
 COMMENT ON FUNCTION campaign.dead_replayed(text, campaign.recipient_class, int8multirange) IS
 'Which of these recipients were replayed, and are not stored yet; NULL: none.';
 
+CREATE FUNCTION campaign.dead_decided(
+    campaign_id text, class campaign.recipient_class, ranges int8multirange
+) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    replayed int8multirange := (
+        SELECT range_agg(int8range(d.first_seq, d.first_seq, '[]')) FROM campaign.dead_letters d
+        WHERE d.campaign_id = dead_decided.campaign_id AND d.class = dead_decided.class
+          AND d.parked AND d.state IN ('replaying', 'replayed', 'discarded') AND ranges @> d.first_seq);
+BEGIN
+    -- A range with others in it is an old batch.
+    UPDATE campaign.progress p
+    SET decided = p.decided + (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE replayed @> r)
+    WHERE p.campaign_id = dead_decided.campaign_id AND p.class = dead_decided.class
+      AND EXISTS (SELECT FROM unnest(ranges) AS r WHERE replayed @> r);
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_decided(text, campaign.recipient_class, int8multirange) IS
+'A sender reports recipients of a campaign that is over: those that were replayed are never sent again, as everybody else. The caller holds the lock of the class''s progress.';
+
 -- Given up while it was on its way: what MongoDB has nevertheless was sent.
 CREATE FUNCTION campaign.dead_report_late(
     campaign_id text, class campaign.recipient_class, ranges int8multirange
@@ -164,8 +186,7 @@ BEGIN
         RETURN;
     END IF;
     UPDATE campaign.progress p
-    SET stored = p.stored + late, failed = p.failed - late, suppressed = p.suppressed - late, expired = p.expired - late,
-        decided = CASE WHEN isempty(p.decided) THEN p.decided ELSE p.decided + late END
+    SET stored = p.stored + late, failed = p.failed - late, suppressed = p.suppressed - late, expired = p.expired - late
     WHERE p.campaign_id = dead_report_late.campaign_id AND p.class = dead_report_late.class;
     UPDATE campaign.dead_letters d SET state = 'stored', settled_at = clock_timestamp()
     WHERE d.campaign_id = dead_report_late.campaign_id AND d.class = dead_report_late.class
@@ -214,7 +235,7 @@ BEGIN
         RETURN;
     END IF;
     UPDATE campaign.progress p
-    SET stored = p.stored + replayed, decided = CASE WHEN isempty(p.decided) THEN p.decided ELSE p.decided + replayed END
+    SET stored = p.stored + replayed
     WHERE p.campaign_id = dead_report.campaign_id AND p.class = dead_report.class
     RETURNING p.failed INTO refused;
     UPDATE campaign.dead_letters d

@@ -93,7 +93,7 @@ BEGIN
     JOIN campaign.progress p ON p.campaign_id = fates_take.campaign_id AND p.class = fates_take.class
     WHERE g.seq BETWEEN 1 AND p.total AND (
         EXISTS (SELECT FROM campaign.fates o WHERE o.campaign_id = p.campaign_id AND o.class = p.class AND o.seq = g.seq)
-        OR g.state <> 'sent' AND NOT (p.stored @> g.seq OR p.decided @> g.seq))
+        OR g.state <> 'sent' AND NOT (p.stored - p.failed @> g.seq OR p.decided @> g.seq))
     ON CONFLICT ON CONSTRAINT fates_pkey DO UPDATE
     SET state = excluded.state, code = excluded.code, text = excluded.text, attempts = excluded.attempts,
         updated_at = clock_timestamp()
@@ -152,6 +152,8 @@ BEGIN
         RETURNING share.failed + p.undelivered INTO share.failed;
         IF FOUND THEN
             shares := array_append(shares, share);
+        ELSE
+            PERFORM campaign.dead_decided(report.campaign_id, report.class, report.decided);
         END IF;
     END LOOP;
     UPDATE campaign.senders s

@@ -90,7 +90,7 @@ void limit_take(Worker *worker, Stream *stream, int count)
 		ahead_published(&stream->ahead, stream->next - 1, clock_us());
 }
 
-void limit_wake(const Worker *worker, int64 *wake_at)
+void limit_wake(Worker *worker, int64 *wake_at)
 {
 	int64 now = clock_ms();
 	dlist_iter iter;
@@ -99,7 +99,7 @@ void limit_wake(const Worker *worker, int64 *wake_at)
 		return;
 	if (worker->limited)
 		earlier(wake_at, now + bucket_wait_ms(&worker->bucket));
-	dlist_foreach(iter, (dlist_head *) (uintptr_t) &worker->streams.ready)
+	dlist_foreach(iter, &worker->streams.ready)
 	{
 		const Stream *stream = dlist_container(Stream, ready_place, iter.cur);
 

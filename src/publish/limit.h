@@ -20,6 +20,6 @@ int64 limit_allows(Worker *worker, Stream *stream);
 void limit_take(Worker *worker, Stream *stream, int count);
 
 /* When somebody has tokens again. */
-void limit_wake(const Worker *worker, int64 *wake_at);
+void limit_wake(Worker *worker, int64 *wake_at);
 
 #endif /* CAMPAIGN_LIMIT_H */

@@ -14,10 +14,9 @@
 #include "settings.h"
 #include "stream.h"
 
-#define STREAM_RATE_WEIGHT	   0.3 /* of the newest sample */
-#define STREAM_SAMPLE_MIN_US   1000
-#define STREAM_AHEAD_MAX	   500000 /* recipients, however fast the store is */
-#define STREAM_STALL_DOUBLINGS 5
+#define STREAM_RATE_WEIGHT	 0.3 /* of the newest sample */
+#define STREAM_SAMPLE_MIN_US 1000
+#define STREAM_AHEAD_MAX	 500000 /* recipients, however fast the store is */
 
 Stream *stream_create(const OutboxClass *class, int64 now)
 {
@@ -94,8 +93,7 @@ static bool note_stored(Stream *stream, int64 stored_through, int64 now)
 	}
 	stream->moved_at_us = now_us;
 	ahead_stored(&stream->ahead, stored_through, now_us);
-	stream->stall_count = 0;
-	stream_postpone_stall(stream, now);
+	stall_end(&stream->stall, settings_stall_timeout, now);
 	return true;
 }
 
@@ -183,12 +181,10 @@ bool stream_awaits_store(const Stream *stream)
 
 bool stream_stalled(const Stream *stream, int64 then)
 {
-	return stream_awaits_store(stream) && then >= stream->stall_at;
+	return stream_awaits_store(stream) && then >= stream->stall.suspect_at;
 }
 
 void stream_postpone_stall(Stream *stream, int64 now)
 {
-	int doublings = Min(stream->stall_count, STREAM_STALL_DOUBLINGS);
-
-	stream->stall_at = now + (((int64) settings_stall_timeout * 1000) << doublings);
+	stall_postpone(&stream->stall, settings_stall_timeout, now);
 }

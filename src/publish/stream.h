@@ -16,6 +16,7 @@
 #include "bucket.h"
 #include "identity/cuid2.h"
 #include "outbox.h"
+#include "stall.h"
 
 typedef struct Stream
 {
@@ -47,8 +48,7 @@ typedef struct Stream
 
 	double stored_rate; /* recipients per second, smoothed; 0: not known yet */
 	int64 moved_at_us;	/* when stored_through last grew, or publishing began */
-	int64 stall_at;		/* when to suspect that the broker lost something */
-	int stall_count;	/* rewinds in a row without progress */
+	Stall stall;		/* when to suspect that the broker lost something */
 	int64 retry_at;		/* not before: after a failure of this stream alone */
 
 	dlist_node place;		/* in the list of streams that are open, or watched: streams.c */
@@ -93,11 +93,11 @@ bool stream_busy(const Stream *stream, int64 now);
  */
 int64 stream_room(const Stream *stream);
 
-/* Everything that was sent is confirmed, and not all of it stored: it may be suspected at stall_at.
+/* Everything that was sent is confirmed, and not all of it stored: it may be suspected then.
  */
 bool stream_awaits_store(const Stream *stream);
 
-/* Such a stream that had not moved at `then`: its stall_at had come. */
+/* Such a stream that had not moved at `then`, when the time to suspect it had come. */
 bool stream_stalled(const Stream *stream, int64 then);
 
 /* Puts the next suspicion off, twice as long each time. */

@@ -94,7 +94,7 @@ void streams_note(Streams *streams, Stream *stream)
 		stream->is_ready = true;
 	}
 	if (stream_awaits_store(stream))
-		streams->suspect_at = Min(streams->suspect_at, stream->stall_at);
+		streams->suspect_at = Min(streams->suspect_at, stream->stall.suspect_at);
 }
 
 static void note_each(Streams *streams, dlist_head *list)

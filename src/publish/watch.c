@@ -26,18 +26,15 @@
 static bool republish(Worker *worker, Stream *stream)
 {
 	int64 restart = outbox_rewind(stream->campaign_id, stream->class);
+	bool is_new = stall_found(&stream->stall, restart >= 0);
 
 	SOMETIMES_IF(restart >= 0, "worker.stall");
-	SOMETIMES_IF(restart >= 0 && stream->stall_count > 0, "worker.stall_again");
+	SOMETIMES_IF(restart >= 0 && !is_new, "worker.stall_again");
 	earlier(&worker->look_at, worker->look_after);
-	/* Said once: as long as nothing moves, it is the same loss, or a store that is away. */
-	if (restart >= 0 && stream->stall_count == 0)
+	if (is_new)
 		ereport(LOG, (errmsg("campaign \"%s\": nothing is stored any more and its queue is empty; "
 							 "publishing again from %s recipient " INT64_FORMAT,
 							 stream->campaign_id, message_class_name(stream->class), restart + 1)));
-	/* A sender that is busy is no loss: if it dies, it has to be noticed as soon. */
-	if (restart >= 0)
-		stream->stall_count++;
 	return true;
 }
 
@@ -97,7 +94,7 @@ static bool suspect_each(Worker *worker, dlist_head *list, int64 until, int64 *n
 				return false;
 		}
 		if (stream_awaits_store(stream))
-			earlier(next, stream->stall_at);
+			earlier(next, stream->stall.suspect_at);
 	}
 	return true;
 }

@@ -1,11 +1,13 @@
 """test_deadlines.py - R5.3: nothing is published, stored or sent after a deadline; who was not sent to has expired."""
+import concurrent.futures
 import contextlib
 
 import pytest
 
 import campaigns
-from campaigns import documents_of, make_numbers, status, wait_for_status
+from campaigns import assert_delivered, count_documents, documents_of, make_numbers, status, wait_for_status
 from consumers import Consumer, environment
+from stack import execute
 from waiting import wait_until
 
 IN_FLIGHT = 3
@@ -96,3 +98,43 @@ def test_killed_sender_in_doubt(stack):
         wait_for_status(stack, campaign_id, "sent")
         answer = assert_all_final(stack, campaign_id, 20)
     assert (answer["unknown"], answer["expired"]) == (IN_FLIGHT, 20 - IN_FLIGHT)
+
+
+# A transaction that puts a deadline off, just in time, and ends when nobody holds the lock any more.
+PUT_OFF_SLOWLY = """
+DO $$ DECLARE id text;
+BEGIN
+    FOREACH id IN ARRAY ARRAY[%s, %s] LOOP
+        PERFORM campaign_deadline_set(id, clock_timestamp() + interval '2 s');
+    END LOOP;
+    COMMIT;
+    FOREACH id IN ARRAY ARRAY[%s, %s] LOOP
+        PERFORM campaign_deadline_set(id, clock_timestamp() + interval '1 hour');
+    END LOOP;
+    PERFORM pg_advisory_xact_lock(660);
+END $$"""
+
+
+@pytest.mark.usefixtures("unhealed")
+def test_put_off_when_it_has_passed(stack):
+    """R5.3: a deadline is put off by a transaction that ends when it has passed: what consumers have left out
+    meanwhile goes on at once, and nobody gets anything twice."""
+    numbers = make_numbers(300, seed=665)
+    ids = [campaigns.send(stack, numbers, ordered=ordered) for ordered in (True, False)]
+    for campaign_id in ids:
+        wait_for_status(stack, campaign_id, "published")
+    client, holder = stack.connect(), stack.connect()
+    with contextlib.closing(client), concurrent.futures.ThreadPoolExecutor() as pool, contextlib.closing(holder):
+        execute(holder, "SELECT pg_advisory_lock(660)")
+        put_off = pool.submit(execute, client, PUT_OFF_SLOWLY, *ids, *ids)
+        wait_until("the old deadlines have passed", lambda: stack.one(
+            "SELECT bool_and(valid_until < clock_timestamp()) FROM campaign.campaigns WHERE id = ANY (%s)", ids))
+        with Consumer(environment(stack)):
+            campaigns.wait_until_handled(stack, [campaigns.queue_of(ids[0]), campaigns.QUEUES[-1]])
+            assert [count_documents(stack, campaign_id) for campaign_id in ids] == [0, 0]
+            execute(holder, "SELECT pg_advisory_unlock(660)")
+            put_off.result()
+            for campaign_id, ordered in zip(ids, (True, False)):
+                wait_for_status(stack, campaign_id, "sent")
+                assert_delivered(stack, campaign_id, numbers, ordered=ordered)
+    assert status(stack, ids[1])["rewinds"] == 0

@@ -2,12 +2,14 @@
 import contextlib
 import urllib.parse
 
+import pika
 import pytest
 
 import campaigns
-from campaigns import documents_of, make_numbers, wait_for_status
+from campaigns import Captured, documents_of, make_numbers, wait_for_status
 from consumers import Consumer, environment
 from proxy import Proxy
+from test_dead_letters import foreign_document
 from waiting import wait_until
 
 COUNT = 300
@@ -229,6 +231,39 @@ def test_mongodb_set_back_sends_nothing_twice(stack):
     assert (answer["sent"], answer["failed"]) == (sent, 30 - sent)
     statuses = [one["status"] for one in documents_of(stack, campaign_id)]
     assert statuses == ["sent"] * 2 + ["reported"] * (sent - 2) + ["failed"] * (30 - sent)
+
+
+def dead_letter(stack, campaign_id):
+    """The id of the only dead letter of a campaign, and the message that it is."""
+    letter, names, kinds, texts, content_type, body = wait_until("it is listed", lambda: stack.sql(
+        "SELECT d.id, h.*, envelope ->> 'content_type', body FROM campaign.dead_letters d, campaign.dead_headers(d.envelope) h"
+        " WHERE campaign_id = %s", campaign_id))[0]
+    headers = {name: int(text) if kind == "number" else text for name, kind, text in zip(names, kinds, texts)}
+    properties = pika.BasicProperties(content_type=content_type, delivery_mode=2, headers=headers)
+    return letter, Captured(campaigns.QUEUES[-1], properties, bytes(body))
+
+
+def test_mongodb_set_back_behind_a_replay(stack):
+    """R5.3: the only recipient of a campaign is refused, replayed and sent; MongoDB loses that, and the message
+    comes again: it is stored, and not sent."""
+    with stack.settings(campaign__dead_letters="on"), sender(stack, CAMPAIGN_LOG_LEVEL="debug") as only:
+        campaign_id = campaigns.create(stack, make_numbers(1, seed=17))
+        foreign = foreign_document(campaign_id, 1)
+        stack.messages.insert_one(dict(foreign))
+        campaigns.dispatch(stack, campaign_id)
+        wait_for_status(stack, campaign_id, "failed")
+        letter, message = dead_letter(stack, campaign_id)
+        stack.messages.delete_one({"_id": foreign["_id"]})
+        stack.one("SELECT campaign_dead_replay(ARRAY[%s::bigint])", letter)
+        wait_until("it is sent", lambda: campaigns.status(stack, campaign_id)["sent"] == 1)
+        stack.messages.delete_one({"_id": foreign["_id"]})
+        campaigns.publish(stack, [message])
+        wait_until("it is stored again", lambda: documents_of(stack, campaign_id))
+        campaigns.wait_until_handled(stack, [message.routing_key])
+        assert [one["status"] for one in documents_of(stack, campaign_id)] == ["reported"]
+        begun = [line["identifier"] for line in only.lines("begun")]
+        assert begun.count(documents_of(stack, campaign_id)[0]["identifier"]) == 1
+    stack.sql("DELETE FROM campaign.dead_letters")
 
 
 @contextlib.contextmanager

@@ -1,6 +1,6 @@
 -- 66_deadlines.sql - deadlines: until when a campaign is published and sent, and what becomes of the rest.
 BEGIN;
-SELECT plan(50);
+SELECT plan(71);
 
 CREATE FUNCTION pg_temp.draft(count integer, ordered boolean DEFAULT true) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello', ordered => ordered);
@@ -121,6 +121,62 @@ SELECT is((SELECT concat_ws(' ', expired, rate_thousandths, last, canary_is_over
 SELECT pg_temp.left_out(:'closed', 1, 4);
 SELECT is(pg_temp.counts(:'closed'), 'failed 0 0 0 0 4', 'R5.3: and it is over');
 SELECT is(pg_temp.stop(:'closed'), 'f over', 'and stays so');
+
+-- Put off: under the old deadline consumers may have left something out ------------------------------------
+CREATE FUNCTION pg_temp.former(id text, distance interval) RETURNS void LANGUAGE sql AS $$
+    UPDATE campaign.campaigns c SET former_deadline = clock_timestamp() + distance WHERE c.id = former.id;
+$$;
+CREATE FUNCTION pg_temp.active(id text) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', published, stored_through, rewinds, expired) FROM campaign.outbox_active(ARRAY[id])
+$$;
+SELECT pg_temp.draft(10) AS later \gset
+SELECT campaign_deadline_set(:'later', now() + interval '1 hour');
+SELECT campaign_deadline_set(:'later', now() + interval '2 hours');
+SELECT is((SELECT former_deadline FROM campaign.campaigns WHERE campaigns.id = :'later'), NULL, 'R5.3: of a draft nothing was left out');
+SELECT campaign_dispatch(:'later');
+SELECT campaign.report_stored(ARRAY[:'later'], '{NORMAL}', '{1}', '{3}');
+SELECT campaign.outbox_mark(:'later', 'NORMAL', 0, 8);
+SELECT campaign_deadline_set(:'later', now() + interval '1 hour');
+SELECT is((SELECT former_deadline FROM campaign.campaigns WHERE campaigns.id = :'later'), NULL, 'R5.3: nor by a deadline that comes earlier');
+SELECT campaign_deadline_set(:'later', now() + interval '3 hours'), campaign_deadline_set(:'later');
+SELECT is((SELECT former_deadline - now() FROM campaign.campaigns WHERE campaigns.id = :'later'), interval '1 hour', 'R5.3: of two that were put off the first one counts, of which consumers know');
+SELECT campaign.outbox_due();
+SELECT is(pg_temp.active(:'later'), '8 3 0 f', 'R5.3: put off in good time, nothing is published again');
+SELECT is((SELECT former_deadline FROM campaign.campaigns WHERE campaigns.id = :'later'), NULL, 'and it is forgotten');
+SELECT pg_temp.former(:'later', interval '20 seconds');
+SELECT cmp_ok(campaign.outbox_due(), '<=', 20::double precision, 'R5.3: put off just before it passes, the worker knows when it does');
+SELECT is(pg_temp.active(:'later'), '8 3 0 f', 'R5.3: until then the campaign goes on');
+SELECT pg_temp.former(:'later', interval '-1 ms');
+SELECT is(pg_temp.active(:'later'), NULL, 'R5.3: when it has passed nothing is published over what was left out');
+SELECT campaign.outbox_due();
+SELECT is(pg_temp.active(:'later'), '3 3 1 f', 'R5.3: all that is not stored is published again');
+SELECT is((SELECT concat_ws(' ', rewinds, resumes) FROM campaign.progress WHERE campaign_id = :'later'), '1 1', 'which was no loss');
+SELECT is((SELECT reason FROM campaign_events(:'later') ORDER BY number DESC LIMIT 1), 'a deadline has passed that was put off: what was left out for it goes on', 'R3.2: it stands in the history');
+SELECT is(campaign.outbox_mark(:'later', 'NORMAL', 0, 10), true, 'a confirm from before');
+SELECT campaign.outbox_due();
+SELECT is(pg_temp.active(:'later'), '3 3 1 f', 'does not count, and it is published again once');
+SELECT campaign.outbox_mark(:'later', 'NORMAL', 1, 10);
+SELECT is(campaign_status(:'later') ->> 'status', 'published', 'all of it is published');
+SELECT pg_temp.former(:'later', interval '-1 ms'), campaign.outbox_due();
+SELECT is(campaign_status(:'later') ->> 'status', 'publishing', 'R5.3: and again');
+-- A pause is not ended by it; the resume does what there is to do.
+SELECT campaign_pause(:'later'), pg_temp.former(:'later', interval '-1 ms'), campaign.outbox_due();
+SELECT is((SELECT concat_ws(' ', status, former_deadline IS NOT NULL) FROM campaign.campaigns WHERE campaigns.id = :'later'), 'paused t', 'R5.2: what is paused stays so');
+SELECT campaign_resume(:'later'), campaign.outbox_due();
+SELECT is(pg_temp.active(:'later'), '3 3 3 f', 'R5.2: its resume publishes all of it again, once');
+-- Behind the next deadline there is nothing to go on with.
+SELECT pg_temp.former(:'later', interval '10 seconds'), pg_temp.pass(:'later');
+SELECT is((SELECT former_deadline FROM campaign.campaigns WHERE campaigns.id = :'later'), NULL, 'R5.3: what has expired does not go on');
+SELECT is(pg_temp.active(:'later'), '3 3 4 t', 'and expires once');
+-- One that cannot go on stops no other.
+SELECT pg_temp.draft(1) AS stuck, pg_temp.draft(1) AS free \gset
+SELECT campaign_dispatch(id) FROM unnest(ARRAY[:'stuck', :'free']) AS id;
+SELECT pg_temp.former(:'stuck', interval '-2 s'), pg_temp.former(:'free', interval '-1 s');
+UPDATE campaign.progress SET rewinds = 2147483647 WHERE campaign_id = :'stuck';
+SET LOCAL client_min_messages = error;
+SELECT cmp_ok(campaign.outbox_due(), '>=', 1::double precision, 'R5.3: what cannot go on is tried again after a second');
+RESET client_min_messages;
+SELECT is(pg_temp.active(:'free'), '0 0 1 f', 'while the others do');
 
 -- One campaign that cannot go on stops no other.
 SELECT pg_temp.draft(1) AS odd, pg_temp.draft(1) AS even \gset

@@ -1,6 +1,6 @@
 -- 79_dead_replay.sql - dead letters that are published again, and what becomes of them.
 BEGIN;
-SELECT plan(50);
+SELECT plan(61);
 
 CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -128,7 +128,7 @@ SELECT is((SELECT s ->> 'expired' FROM campaign_status(:'late') AS s), '1', 'R5.
 SELECT is(pg_temp.counts(:'late'), 'failed 1 0', 'those that RabbitMQ has are open');
 SELECT is(campaign_dead_discard(ARRAY[:'one'::bigint, :'three'::bigint], 'the consumer has dropped them'), 2, 'R5.3: a replayed recipient can be given up');
 SELECT is(pg_temp.counts(:'late'), 'failed 1 2', 'and counts as failed again');
-SELECT is((SELECT concat_ws(' ', stored, decided) FROM campaign.progress WHERE campaign_id = :'late'), '{[1,5)} {[1,2),[3,5)}', 'and as done');
+SELECT is((SELECT concat_ws(' ', stored, decided) FROM campaign.progress WHERE campaign_id = :'late'), '{[1,5)} {[4,5)}', 'and as done, of which no sender has said how it ended');
 SELECT is(campaign_health(:'late') ->> 'deadLetters', '0', 'R3.7: nothing is left to be looked after');
 SELECT campaign.report_conflict(:'late', 'NORMAL', 1, 'refused');
 SELECT pg_temp.report(:'late', 1, 1);
@@ -138,6 +138,42 @@ SELECT is(pg_temp.counts(:'late') || ' ' || pg_temp.state(:'three'), 'failed 2 1
 SELECT pg_temp.report(:'late', 2, 2);
 SELECT is((SELECT concat_ws(' ', s ->> 'stored', s ->> 'expired', s ->> 'suppressed') FROM campaign_status(:'late') AS s), '3 0 0', 'and what had expired too');
 SELECT is(campaign_dead_discard(ARRAY[:'two'::bigint], 'too late'), 0, 'which cannot be given up any more');
+
+-- Senders: what became of a replay is reported by one, and stays decided, though nobody else was ------------
+CREATE FUNCTION pg_temp.report_by(sender text, id text, seq bigint, state text DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
+    SELECT campaign.report_fates(ARRAY[id], '{NORMAL}', ARRAY[seq], ARRAY[seq], ARRAY[id], '{f}', sender, CASE WHEN state IS NULL THEN '[]' ELSE
+        jsonb_build_array(jsonb_build_object('campaign', id, 'class', 'NORMAL', 'seq', seq, 'state', state, 'code', 'x', 'text', 'x', 'attempts', 1)) END, 1, 0, 1)
+$$;
+CREATE FUNCTION pg_temp.decided(sender text, id text, first_seq bigint, last_seq bigint) RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(h.first_seq || '-' || h.last_seq, ' ') FROM campaign.sender_hold(sender, ARRAY[id], '{NORMAL}', ARRAY[first_seq], ARRAY[last_seq]) AS h
+$$;
+SELECT campaign.sender_begin('host:1:1', 'one', 'simulate', '{}', 'host', 'campaign.parallel') AS sender, pg_temp.campaign(1) AS only \gset
+SELECT pg_temp.letter(pg_temp.body(:'only', 1)) AS letter \gset
+SELECT campaign.report_conflict(:'only', 'NORMAL', 1, 'refused');
+SELECT pg_temp.report_by(:'sender', :'only', 1);
+SELECT is(pg_temp.counts(:'only') || ' ' || pg_temp.decided(:'sender', :'only', 1, 1), 'failed 0 1 1-1', 'R5.3: what MongoDB has refused is decided');
+SELECT campaign_dead_replay(ARRAY[:'letter'::bigint]);
+SELECT is(pg_temp.decided(:'sender', :'only', 1, 1), NULL, 'R5.3: replayed, it may be sent');
+SELECT campaign.outbox_dead_done(:'letter');
+SELECT pg_temp.report_by(:'sender', :'only', 1);
+SELECT is(pg_temp.counts(:'only') || ' ' || pg_temp.state(:'letter'), 'failed 1 0 stored empty', 'R5.3: and counts when it was');
+SELECT is(pg_temp.decided(:'sender', :'only', 1, 1), '1-1', 'R5.3: the only recipient of a campaign is not sent to again either, whatever MongoDB loses');
+-- Given up while it is on its way to a sender: whoever was sent to counts as sent to, and nobody else.
+SELECT pg_temp.campaign(4) AS some \gset
+SELECT array_agg(pg_temp.letter(pg_temp.body(:'some', seq)) ORDER BY seq) AS letters FROM generate_series(1, 3) AS seq \gset
+SELECT campaign.report_conflict(:'some', 'NORMAL', seq, 'refused') FROM generate_series(1, 3) AS seq;
+SELECT pg_temp.report_by(:'sender', :'some', seq) FROM generate_series(1, 4) AS seq;
+SELECT is(pg_temp.counts(:'some') || ' ' || pg_temp.decided(:'sender', :'some', 1, 4), 'failed 1 3 1-4', 'three of four were refused');
+SELECT campaign_dead_replay(:'letters'::bigint[]);
+SELECT campaign_dead_discard(:'letters'::bigint[], 'called them');
+SELECT is(pg_temp.counts(:'some'), 'failed 1 3', 'R5.3: given up they have failed');
+SELECT is(pg_temp.decided(:'sender', :'some', 1, 4), '4-4', 'R5.3: a sender that gets one nevertheless does not take it for sent');
+SELECT pg_temp.report_by(:'sender', :'some', 1);
+SELECT is(pg_temp.counts(:'some'), 'failed 2 2', 'R5.3: it has sent it: that counts');
+SELECT pg_temp.report_by(:'sender', :'some', 2, 'failed');
+SELECT is((SELECT concat_ws(' ', s ->> 'sent', s ->> 'failed') FROM campaign_status(:'some') AS s), '2 2', 'R5.3: it could not: it has failed all the same');
+SELECT is((SELECT string_agg(seq || state, ' ') FROM campaign_recipient_list(:'some')), '1sent 2failed 3failed 4sent', 'and each is listed so');
+SELECT is(pg_temp.decided(:'sender', :'some', 1, 4), '1-2 4-4', 'R5.3: what was reported is never sent again');
 -- What cannot be published.
 SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', pg_temp.letter('x', queue => 'amq.gen-1')), '55000', NULL, 'nor what comes from another queue');
 SELECT campaign.outbox_dead_take('{"routing_key": "campaign.parallel", "headers": {}}', false, 200000, 'the beginning');
