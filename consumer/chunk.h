@@ -127,6 +127,15 @@ static inline int range_documents(const Range *range)
 	return (int) (range->last_seq - range->first_seq + 1);
 }
 
+/*
+ * Whether nothing more of it may be stored, or begun to be sent: from the deadline on. What was
+ * left out is late only if it came with recipients behind the deadline (Range.late).
+ */
+static inline bool range_has_expired(const Range *range, int64_t now_ms)
+{
+	return now_ms >= range->valid_until_ms && (range->late || !range->suppressed);
+}
+
 /* All documents are being stored now: their dates say so. */
 void chunk_stamp(Chunk *chunk);
 

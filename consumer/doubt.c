@@ -202,7 +202,10 @@ static Outcome look_once(Pipeline *pipeline, bool *again)
 	Outcome outcome = attempt(pipeline, SERVER_MONGODB, step_read, NULL);
 
 	if (look.changes == NULL)
+	{
+		error_set(&pipeline->error, ERROR_MEMORY, "out of memory");
 		return OUTCOME_FATAL;
+	}
 	if (outcome == OUTCOME_OK && has_gone(pipeline))
 		outcome = OUTCOME_RELEASE;
 	if (outcome == OUTCOME_OK)

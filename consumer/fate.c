@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "counters.h"
+#include "halt.h"
 #include "outage.h"
 #include "program/clock.h"
 #include "program/log.h"
@@ -192,17 +193,17 @@ static void collect(Pipeline *pipeline, bson_t *fates, Sums *sums)
 	}
 }
 
-bool fate_is_open(const Pipeline *pipeline)
+bool fate_is_open(Pipeline *pipeline)
 {
 	const RangeList *ranges = &pipeline->chunk->ranges;
 	bool away = outage_lasts(pipeline);
 
 	for (int i = 0; i < ranges->count; i++)
 	{
-		const Range *range = &ranges->items[i];
+		Range *range = &ranges->items[i];
 		const SendItem *items = &pipeline->sending->items[range->first_document];
 
-		if (range->halted || clock_ms() >= range->valid_until_ms)
+		if (halt_covers(pipeline, range))
 			continue;
 		for (int j = 0; j < range_documents(range); j++)
 		{

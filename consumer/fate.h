@@ -18,7 +18,7 @@ Outcome fate_write(Pipeline *pipeline);
  * Whether something of the chunk may still be sent: it came back from the gateway without having
  * been begun, or the provider takes nothing and it may be tried again. Such a chunk is not done.
  */
-bool fate_is_open(const Pipeline *pipeline);
+bool fate_is_open(Pipeline *pipeline);
 
 /* Takes what was not begun out of the chunk's ranges, and hands the fates of the rest to the
  * report. */

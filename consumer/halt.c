@@ -30,11 +30,6 @@ static bool is_stored(const Chunk *chunk, const Range *range)
 	return range->first_document + range_documents(range) <= chunk->stored;
 }
 
-static bool has_expired(const Range *range, int64_t now_ms)
-{
-	return now_ms >= range->valid_until_ms && !range->suppressed;
-}
-
 /* Where the campaign stands is read back: what was admitted of it is not stored. */
 static void expire(Pipeline *pipeline, Range *range)
 {
@@ -55,7 +50,7 @@ static bool is_due(Pipeline *pipeline)
 
 		if (is_stored(chunk, range) || range->halted)
 			continue;
-		if (has_expired(range, now_ms))
+		if (range_has_expired(range, now_ms))
 			return true;
 		if (range->doubtful)
 			return true;
@@ -93,7 +88,7 @@ static void mark_range(Pipeline *pipeline, Range *range, bool halted)
 {
 	if (range->halted || is_stored(pipeline->chunk, range))
 		return;
-	if (!halted && clock_ms() >= range->valid_until_ms && (range->late || !range->suppressed))
+	if (!halted && range_has_expired(range, clock_ms()))
 	{
 		SOMETIMES("consumer.expired");
 		expire(pipeline, range);
@@ -139,17 +134,24 @@ Outcome halt_check(Pipeline *pipeline)
 	return OUTCOME_OK;
 }
 
-static void expire_ranges(Pipeline *pipeline, int64_t now_ms)
+int halt_count(const Pipeline *pipeline)
 {
-	RangeList *ranges = &pipeline->chunk->ranges;
+	const RangeList *ranges = &pipeline->chunk->ranges;
+	int count = 0;
 
 	for (int i = 0; i < ranges->count; i++)
+		count += ranges->items[i].halted;
+	return count;
+}
+
+bool halt_covers(Pipeline *pipeline, Range *range)
+{
+	if (!range->halted && range_has_expired(range, clock_ms()))
 	{
-		if (ranges->items[i].halted || !has_expired(&ranges->items[i], now_ms))
-			continue;
 		SOMETIMES("consumer.expired_while_sending");
-		expire(pipeline, &ranges->items[i]);
+		expire(pipeline, range);
 	}
+	return range->halted;
 }
 
 Outcome halt_look(Pipeline *pipeline, int64_t *asked_ms)
@@ -158,7 +160,8 @@ Outcome halt_look(Pipeline *pipeline, int64_t *asked_ms)
 	int64_t now_ms = clock_ms();
 	Outcome outcome;
 
-	expire_ranges(pipeline, now_ms);
+	for (int i = 0; i < ranges->count; i++)
+		(void) halt_covers(pipeline, &ranges->items[i]);
 	if (now_ms - *asked_ms < ANSWER_MS)
 		return OUTCOME_OK;
 	outcome = attempt_once(pipeline, SERVER_POSTGRESQL, step_ask, NULL);

@@ -22,6 +22,15 @@ Outcome halt_check(Pipeline *pipeline);
 Outcome halt_ask_for_dropped(Pipeline *pipeline);
 
 /*
+ * While the chunk is being sent, before each message: whether nothing more of this range may be
+ * begun. It is marked as halted if its deadline has come since it was last looked at.
+ */
+bool halt_covers(Pipeline *pipeline, Range *range);
+
+/* How many ranges of the chunk are marked. */
+int halt_count(const Pipeline *pipeline);
+
+/*
  * While the chunk is being sent: asks, once, if the last answer is not fresh, and marks the ranges
  * of campaigns that are halted, and those whose deadline has come meanwhile. Not OK if PostgreSQL
  * did not answer.

@@ -96,6 +96,20 @@ bool http_secrets_read(HttpReader *reader, const char *folder, HttpSecrets *secr
 	return done;
 }
 
+/* A result has room for so much of an answer: it may end in the middle of a secret. */
+static void hide_beginning(const char *secret, size_t length, char *text)
+{
+	size_t size = strlen(text);
+
+	for (size_t shown = length < size ? length : size; shown >= HIDDEN_MIN; shown--)
+	{
+		if (memcmp(text + size - shown, secret, shown) != 0)
+			continue;
+		memset(text + size - shown, '*', shown);
+		return;
+	}
+}
+
 void http_secrets_hide(const HttpSecrets *secrets, char *text)
 {
 	for (size_t i = 0; i < secrets->count; i++)
@@ -106,5 +120,6 @@ void http_secrets_hide(const HttpSecrets *secrets, char *text)
 
 		for (; at != NULL; at = strstr(at, secret))
 			memset(at, '*', length);
+		hide_beginning(secret, length, text);
 	}
 }

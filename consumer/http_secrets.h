@@ -17,7 +17,10 @@
  */
 bool http_secrets_read(HttpReader *reader, const char *folder, HttpSecrets *secrets);
 
-/* Replaces the secrets in a text by asterisks, for the case that a provider repeats them. */
+/*
+ * Replaces the secrets in a text by asterisks, for the case that a provider repeats them; and what
+ * may be the beginning of one at its end, where it was cut.
+ */
 void http_secrets_hide(const HttpSecrets *secrets, char *text);
 
 #endif /* CAMPAIGN_CONSUMER_HTTP_SECRETS_H */

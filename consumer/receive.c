@@ -20,7 +20,7 @@
 
 /*
  * A queue that was deleted is not declared at once: RabbitMQ says so before it has taken it away,
- * and one that comes between has a consumer and messages, and delivers none (seen with 3.10).
+ * and what is declared between is the old one, and goes with it.
  */
 #define GONE_WAIT_MS 1000
 

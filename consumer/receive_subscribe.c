@@ -12,6 +12,8 @@
 /* Of a queue with one consumer at a time nobody else could send what waits here. */
 #define SENDER_BODIES 16
 
+#define RESUBSCRIBES 3 /* the last version of RabbitMQ that does */
+
 /* At first: how long a sender takes for a body is not known. */
 static int first_bodies(const Receive *receive)
 {
@@ -23,6 +25,19 @@ static int first_bodies(const Receive *receive)
 	if (receive->single && most < SENDER_BODIES)
 		most = SENDER_BODIES;
 	return most < config->prefetch ? most : config->prefetch;
+}
+
+/*
+ * If somebody has made a new queue before the channel hears that the old one was deleted, RabbitMQ
+ * 3 subscribes it to the new one by itself, and forgets where its deliveries go: the queue counts a
+ * consumer and hands messages out, and none arrives. It cannot do that on a channel that has a
+ * limit for all its consumers, because a quorum queue takes none there; so it says that the queue
+ * is gone. Who is subscribed before the limit is set stays, and is not limited by it.
+ */
+static bool forbid_resubscribing(const Receive *receive, int bodies)
+{
+	return broker_version(receive->connection) > RESUBSCRIBES ||
+		   amqp_basic_qos(receive->connection, RECEIVE_CHANNEL, 0, (uint16_t) bodies, true) != NULL;
 }
 
 static bool consume(Receive *receive, int bodies, Error *error)
@@ -40,6 +55,8 @@ static bool consume(Receive *receive, int bodies, Error *error)
 		return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
 	snprintf(receive->tag, sizeof(receive->tag), "%.*s", (int) answer->consumer_tag.len,
 			 (const char *) answer->consumer_tag.bytes);
+	if (!forbid_resubscribing(receive, bodies))
+		return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
 	receive->bodies = bodies;
 	return true;
 }

@@ -184,6 +184,7 @@ typedef struct Delivering
 	int range;	   /* of the next document */
 	int place;	   /* the next document to begin */
 	int begun;	   /* without a result */
+	int halted;	   /* ranges that the gateway was told of */
 	bool draining; /* a campaign was halted: first comes back what the gateway has */
 	bool over;	   /* nothing is begun any more */
 	bool settled;  /* the gateway makes no further attempts */
@@ -200,8 +201,7 @@ static bool is_halted(Pipeline *pipeline, Delivering *delivering)
 	while (delivering->range + 1 < ranges->count &&
 		   ranges->items[delivering->range + 1].first_document <= delivering->place)
 		delivering->range++;
-	return ranges->items[delivering->range].halted ||
-		   clock_ms() >= ranges->items[delivering->range].valid_until_ms;
+	return halt_covers(pipeline, &ranges->items[delivering->range]);
 }
 
 static void begin_some(Pipeline *pipeline, Delivering *delivering)
@@ -258,21 +258,10 @@ static void end(Delivering *delivering, Outcome outcome)
 	delivering->over_ms = clock_ms();
 }
 
-static int halted_ranges(const Pipeline *pipeline)
-{
-	const RangeList *ranges = &pipeline->chunk->ranges;
-	int count = 0;
-
-	for (int i = 0; i < ranges->count; i++)
-		count += ranges->items[i].halted;
-	return count;
-}
-
 /* Whether anything more may be begun. */
 static void look_around(Pipeline *pipeline, Delivering *delivering)
 {
 	Sending *sending = pipeline->sending;
-	int halted = halted_ranges(pipeline);
 
 	if (clock_ms() - delivering->heartbeat_ms >= HEARTBEAT_MS)
 	{
@@ -293,9 +282,11 @@ static void look_around(Pipeline *pipeline, Delivering *delivering)
 		end(delivering, OUTCOME_RELEASE);
 	}
 	/* What waits in the gateway is not begun either: of the other campaigns, it is begun again. */
-	if (!delivering->over && halted_ranges(pipeline) > halted && sending->gateway->settle != NULL)
+	if (!delivering->over && halt_count(pipeline) > delivering->halted &&
+		sending->gateway->settle != NULL)
 	{
 		sending->gateway->settle(sending->self);
+		delivering->halted = halt_count(pipeline);
 		delivering->draining = true;
 		delivering->place = delivering->range = 0;
 	}
@@ -313,7 +304,8 @@ static void look_around(Pipeline *pipeline, Delivering *delivering)
 
 static Outcome deliver(Pipeline *pipeline)
 {
-	Delivering delivering = {.outcome = OUTCOME_OK, .heartbeat_ms = clock_ms()};
+	Delivering delivering = {
+		.outcome = OUTCOME_OK, .halted = halt_count(pipeline), .heartbeat_ms = clock_ms()};
 
 	do
 	{

@@ -2,8 +2,8 @@
  * silence.h - whether a subscription still delivers: the decision alone, from what the broker says
  * of the queue while nothing comes.
  *
- * RabbitMQ 3.10 may give a subscription to a queue that is made anew while the old one is still
- * being taken away; it then has a consumer and messages, and delivers none.
+ * A broker whose queue was made anew may count a consumer and messages, and deliver none; see
+ * receive_subscribe.c for the one such case that is known.
  *
  * Pure: times are the caller's, of the monotonic clock.
  */

@@ -53,8 +53,7 @@ func openBroker(url string) (*Broker, error) {
 // declare creates what is missing, dead letters first.
 func (b *Broker) declare() error {
 	dead := amqp.Table{"x-queue-type": "quorum"}
-	version, _ := b.connection.Properties["version"].(string)
-	if major, _ := strconv.Atoi(strings.Split(version, ".")[0]); major >= 4 {
+	if b.version() >= 4 {
 		dead["x-delivery-limit"] = int64(2147483647)
 	}
 	if err := b.declareQueue(deadQueue, "fanout", deadQueue, dead); err != nil {
@@ -95,7 +94,20 @@ func (b *Broker) consume(queue string, prefetch int) (<-chan amqp.Delivery, erro
 	if err := channel.Qos(prefetch, 0, false); err != nil {
 		return nil, err
 	}
-	return channel.Consume(queue, "", false, false, false, false, nil)
+	deliveries, err := channel.Consume(queue, "", false, false, false, false, nil)
+	// RabbitMQ 3 would go over to a new queue of that name by itself, and lose what it delivers; not
+	// with a limit for the whole channel, if that comes behind the subscription.
+	if err == nil && b.version() < 4 {
+		err = channel.Qos(prefetch, 0, true)
+	}
+	return deliveries, err
+}
+
+// version is the first number of the version that the broker said at login.
+func (b *Broker) version() int {
+	version, _ := b.connection.Properties["version"].(string)
+	major, _ := strconv.Atoi(strings.Split(version, ".")[0])
+	return major
 }
 
 // waits says whether messages of a queue wait for its only consumer.

@@ -66,6 +66,9 @@ void broker_close(amqp_connection_state_t connection, bool polite);
 /* How the text of an error about a queue begins; the name and a colon follow. */
 #define BROKER_CANNOT_DECLARE "cannot declare queue "
 
+/* The first number of the version that the broker said at login; 0: none. */
+long broker_version(amqp_connection_state_t connection);
+
 /*
  * Declares exchanges `campaign` and `campaign.dead`, all partition queues,
  * `campaign.parallel` and the queue `campaign.dead`, with their bindings, one

@@ -48,8 +48,7 @@ static bool reopen_channel(amqp_connection_state_t connection, Error *error)
 	return open_channel(connection, error);
 }
 
-/* The first number of the version that the broker said at login; 0: none. */
-static long broker_version(amqp_connection_state_t connection)
+long broker_version(amqp_connection_state_t connection)
 {
 	const amqp_table_t *server = amqp_get_server_properties(connection);
 

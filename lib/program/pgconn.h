@@ -34,7 +34,7 @@ typedef struct PgStatement
 	int parameters;
 } PgStatement;
 
-/* Opens the connection (blocks up to its timeout), unless it is open. */
+/* Opens the connection (blocks up to its timeouts), unless it is open. */
 bool pgconn_open(PgConnection *postgres, Error *error);
 
 void pgconn_close(PgConnection *postgres);

@@ -1,12 +1,15 @@
 """test_deadlines.py - R5.3: nothing is published, stored or sent after a deadline; who was not sent to has expired."""
 import concurrent.futures
 import contextlib
+import json
+import threading
 
 import pytest
 
 import campaigns
 from campaigns import assert_delivered, count_documents, documents_of, make_numbers, status, wait_for_status
 from consumers import Consumer, environment
+from provider import Answer, Provider
 from stack import execute
 from waiting import wait_until
 
@@ -66,6 +69,60 @@ def test_slow_sender(stack, ordered):
     assert late <= IN_FLIGHT
     seqs = [one["seq"] for one in documents_of(stack, campaign_id)]
     assert not ordered or seqs == list(range(1, len(seqs) + 1))
+
+
+class HoldingProvider:
+    """Sends at once, until many more are claimed than have come to it; then all wait for release."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.campaign_id = None
+        self.provider = None
+        self.waiting = 0
+        self.held = threading.Event()
+        self.release = threading.Event()
+        self.lock = threading.Lock()
+
+    def claimed_only(self):
+        return campaigns.count_documents(self.stack, self.campaign_id) - len(self.provider.requests)
+
+    def respond(self, _request, _nth):
+        if self.campaign_id is not None and not self.held.is_set() and self.claimed_only() >= 2 * IN_FLIGHT:
+            self.held.set()
+        if self.held.is_set():
+            with self.lock:
+                self.waiting += 1
+            self.release.wait(60)
+        return Answer(200)
+
+
+def asked_since(stack, moment):
+    """When a consumer last asked for the deadlines, if that was later."""
+    return stack.one("""SELECT max(query_start) FROM pg_stat_activity
+        WHERE query LIKE '%%campaign.report_stopped%%' AND query_start > %s AND pid <> pg_backend_pid()""", moment)
+
+
+def test_between_two_messages(stack, tmp_path):
+    """R5.3: what the sender has claimed and not begun when the deadline comes, it does not begin."""
+    template = tmp_path / "template.json"
+    holding = HoldingProvider(stack)
+    with Provider(holding.respond) as holding.provider:
+        template.write_text(json.dumps({"url": holding.provider.url, "json": {"to": "{number}", "text": "{text}"},
+                                        "answers": [{"status": 200, "is": "sent"}]}))
+        with sender(stack, CAMPAIGN_GATEWAY="http", CAMPAIGN_GATEWAY_TEMPLATE=str(template)):
+            holding.campaign_id = campaigns.send(stack, make_numbers(500, seed=665))
+            wait_until("all that may be under way is", lambda: holding.waiting == IN_FLIGHT, interval=0.01)
+            begun = len(holding.provider.requests)
+            deadline = expire_soon(stack, holding.campaign_id)
+            wait_for_expiry(stack, holding.campaign_id)
+            # Two questions: it has had the answer to the first one.
+            first = wait_until("asked", lambda: asked_since(stack, deadline), interval=0.01)
+            wait_until("asked again", lambda: asked_since(stack, first), interval=0.01)
+            assert holding.claimed_only() > 0
+            holding.release.set()
+            wait_for_status(stack, holding.campaign_id, "sent")
+            answer = assert_all_final(stack, holding.campaign_id, 500)
+    assert (answer["sent"], answer["expired"]) == (begun, 500 - begun) == (len(holding.provider.requests), 500 - begun)
 
 
 @pytest.mark.parametrize("ordered", [True, False])

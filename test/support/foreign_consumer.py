@@ -175,8 +175,11 @@ class Session:
 
     def limit(self):
         """RabbitMQ 4 and newer, which say so at login, would give messages up otherwise."""
+        return {"x-delivery-limit": 2147483647} if self.version() >= 4 else {}
+
+    def version(self):
         version = self.rabbit._impl.server_properties["version"]  # pylint: disable=protected-access
-        return {"x-delivery-limit": 2147483647} if int(version.split(".")[0]) >= 4 else {}
+        return int(version.split(".")[0])
 
     def declare_queue(self, exchange, queue, arguments):
         self.dead.queue_declare(queue, durable=True, arguments=arguments)
@@ -190,6 +193,9 @@ class Session:
             channel.basic_consume(queue, lambda channel, method, properties, body, queue=queue:
                                   self.waiting.append(Delivery(channel, queue, method.delivery_tag,
                                                                properties, body)))
+            # Or it might go over to a new queue of that name by itself, and lose what it delivers.
+            if self.version() < 4:
+                channel.basic_qos(prefetch_count=PREFETCH, global_qos=True)
 
     @staticmethod
     def cancelled(_method):

@@ -1,5 +1,5 @@
 /*
- * test_chunk.c - which recipients come into one chunk.
+ * test_chunk.c - which recipients come into one chunk, and until when.
  *
  * links: consumer/chunk.c lib/contract/message.c lib/contract/error.c lib/contract/utf8.c libmongoc-1.0 libcrypto
  */
@@ -92,12 +92,40 @@ static void test_what_is_halted_goes_together(void **state)
 	assert_chunks("mm-mm", true, true, "5 ");
 }
 
+/* From the deadline on, to the millisecond, nothing more is begun. */
+static void test_a_range_expires_at_its_deadline(void **state)
+{
+	Range range = {.first_seq = 1, .last_seq = 8, .valid_until_ms = 5000};
+
+	(void) state;
+	assert_false(range_has_expired(&range, 4999));
+	assert_true(range_has_expired(&range, 5000));
+	assert_true(range_has_expired(&range, 5001));
+	range.valid_until_ms = INT64_MAX;
+	assert_false(range_has_expired(&range, INT64_MAX - 1));
+}
+
+/* What says that somebody was left out is reported however late it is. */
+static void test_who_was_left_out_does_not_expire(void **state)
+{
+	Range range = {.first_seq = 1, .last_seq = 8, .valid_until_ms = 5000, .suppressed = true};
+
+	(void) state;
+	assert_false(range_has_expired(&range, 6000));
+	/* Of a batch that had recipients besides: all of it comes again, without any. */
+	range.late = true;
+	assert_true(range_has_expired(&range, 6000));
+	assert_false(range_has_expired(&range, 4999));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_a_chunk_takes_what_there_is_room_for),
 		cmocka_unit_test(test_single_messages_and_the_rest_together),
 		cmocka_unit_test(test_what_is_halted_goes_together),
+		cmocka_unit_test(test_a_range_expires_at_its_deadline),
+		cmocka_unit_test(test_who_was_left_out_does_not_expire),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -211,6 +211,29 @@ static void test_secrets(void **state)
 	assert_string_equal(text, "a *********** and ***********, k3y");
 }
 
+/* An answer that is longer than a result is cut off, in the middle of a secret it may be. */
+static void test_the_beginning_of_a_secret(void **state)
+{
+	char cut[] = "refused: k3y-0f-0urs, k3y-0f-0u";
+	char whole[] = "k3y-0f-0ur";
+	char shorter[] = "refused: k3y";
+	char inside[] = "k3y-0f-0u is not one";
+	char empty[] = "";
+	HttpSecrets secrets = {.list = {{"key", "k3y-0f-0urs", true}}, .count = 1};
+
+	(void) state;
+	http_secrets_hide(&secrets, cut);
+	assert_string_equal(cut, "refused: ***********, *********");
+	http_secrets_hide(&secrets, whole);
+	assert_string_equal(whole, "**********");
+	http_secrets_hide(&secrets, shorter);
+	assert_string_equal(shorter, "refused: k3y");
+	http_secrets_hide(&secrets, inside);
+	assert_string_equal(inside, "k3y-0f-0u is not one");
+	http_secrets_hide(&secrets, empty);
+	assert_string_equal(empty, "");
+}
+
 static void test_a_file_that_cannot_be_read(void **state)
 {
 	(void) state;
@@ -254,6 +277,7 @@ int main(void)
 		cmocka_unit_test(test_requests_that_cannot_be),
 		cmocka_unit_test(test_answers_that_cannot_be),
 		cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_the_beginning_of_a_secret),
 		cmocka_unit_test(test_a_file_that_cannot_be_read),
 	};
 

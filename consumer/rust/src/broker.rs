@@ -30,6 +30,7 @@ const PERSISTENT: u8 = 2;
 pub struct Broker {
     connection: Connection,
     letters: Channel,
+    version: u32,
 }
 
 impl Broker {
@@ -45,7 +46,7 @@ impl Broker {
         let letters = connection.create_channel().await?;
         letters.confirm_select(ConfirmSelectOptions::default()).await?;
         declare(&letters, version).await?;
-        Ok(Self { connection, letters })
+        Ok(Self { connection, letters, version })
     }
 
     /// Subscribes on a channel of its own. The stream ends with the subscription: when the connection is
@@ -55,6 +56,11 @@ impl Broker {
         channel.basic_qos(prefetch, BasicQosOptions::default()).await?;
         let options = BasicConsumeOptions::default();
         let consumer = channel.basic_consume(queue.into(), "".into(), options, FieldTable::default()).await?;
+        // RabbitMQ 3 would go over to a new queue of that name by itself, and lose what it delivers; not
+        // with a limit for the whole channel, if that comes behind the subscription.
+        if self.version < 4 {
+            channel.basic_qos(prefetch, BasicQosOptions { global: true }).await?;
+        }
         Ok((channel, consumer))
     }
 

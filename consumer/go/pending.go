@@ -1,0 +1,155 @@
+package main
+
+// What a lane has decided to store, on its way: into MongoDB first, then in a report to PostgreSQL.
+
+import (
+	"context"
+	"time"
+
+	amqp "github.com/rabbitmq/amqp091-go"
+)
+
+// Pending is what a lane has decided to store and has not stored.
+type Pending struct {
+	documents []*Document
+	batches   []*Batch // of each document
+	reports   []Stored
+	leftOut   []Stored // to be looked up before they are reported
+}
+
+// leaveOut reports what is stored of a range of a halted campaign, and nothing else.
+func (l *Lane) leaveOut(ctx context.Context, place Place, whole Range) error {
+	stored, err := l.storedOf(ctx, place, whole)
+	runs(whole, stored, func(one Range, there bool) {
+		if there {
+			l.pending.reports = append(l.pending.reports, Stored{place, one, false})
+		}
+	})
+	return err
+}
+
+func (l *Lane) storedOf(ctx context.Context, place Place, whole Range) (map[int64]bool, error) {
+	seqs, err := l.messages.stored(ctx, place, whole)
+	stored := map[int64]bool{}
+	for _, seq := range seqs {
+		stored[seq] = true
+	}
+	return stored, err
+}
+
+// store adds a batch, from `next` on, to what is pending. All of it is reported.
+func (l *Lane) store(batch *Batch, next int64) {
+	now := time.Now()
+	absent := map[int64]bool{}
+	for i, one := range batch.Recipients {
+		seq := batch.First + int64(i)
+		if one == nil {
+			absent[seq] = true
+		} else if seq >= next {
+			l.pending.batches = append(l.pending.batches, batch)
+			l.pending.documents = append(l.pending.documents, &Document{
+				ID: documentID(batch.Campaign, batch.Class, seq), Identifier: one.Identifier,
+				Number: one.Number, Text: one.Text, Campaign: batch.Campaign, Class: batch.Class,
+				Seq: seq, Attributes: one.Attributes, Created: now, Updated: now})
+		}
+	}
+	runs(Range{batch.First, batch.Last}, absent, func(one Range, leftOut bool) {
+		stored := Stored{Place{batch.Campaign, batch.Class}, one, leftOut}
+		if leftOut {
+			l.pending.leftOut = append(l.pending.leftOut, stored)
+		} else {
+			l.pending.reports = append(l.pending.reports, stored)
+		}
+	})
+}
+
+// flush stores and reports what is pending.
+func (l *Lane) flush(ctx context.Context) error {
+	pending := l.pending
+	l.pending = Pending{}
+	for len(pending.documents) > 0 {
+		refusal, err := l.messages.insert(ctx, pending.documents)
+		if err != nil {
+			return err
+		}
+		if refusal == nil {
+			break
+		}
+		if refusal.Reason != "" {
+			seq := pending.documents[refusal.Index].Seq
+			if err := l.park(ctx, pending.batches[refusal.Index], seq, refusal.Reason); err != nil {
+				return err
+			}
+		}
+		pending.documents = pending.documents[refusal.Index+1:]
+		pending.batches = pending.batches[refusal.Index+1:]
+	}
+	for _, one := range pending.leftOut {
+		stored, err := l.storedOf(ctx, one.Place, one.Range)
+		if err != nil {
+			return err
+		}
+		runs(one.Range, stored, func(part Range, there bool) {
+			pending.reports = append(pending.reports, Stored{one.Place, part, !there})
+		})
+	}
+	return l.report(ctx, pending.reports)
+}
+
+// park makes a dead letter of a recipient who cannot be stored, and tells PostgreSQL.
+func (l *Lane) park(ctx context.Context, batch *Batch, seq int64, reason string) error {
+	body, headers, err := batch.alone(seq)
+	if err != nil {
+		return err
+	}
+	err = l.broker.bury(ctx, l.queue, reason, amqp.Publishing{Headers: headers, Body: body,
+		ContentType: "application/json", Type: "campaign.batch"})
+	if err != nil {
+		return err
+	}
+	return l.reports.conflict(ctx, Place{batch.Campaign, batch.Class}, seq, oneLine(reason))
+}
+
+// report tells PostgreSQL, and looks at MongoDB where that would end a campaign.
+func (l *Lane) report(ctx context.Context, ranges []Stored) error {
+	var checked []string
+	for len(ranges) > 0 {
+		unchecked, err := l.reports.report(ctx, ranges, checked)
+		if err != nil || len(unchecked) == 0 {
+			return err
+		}
+		for _, class := range unchecked {
+			if err := l.look(ctx, class); err != nil {
+				return err
+			}
+			checked = append(checked, class.Campaign)
+		}
+	}
+	return nil
+}
+
+// look asks for what MongoDB has lost of a class that is about to end.
+func (l *Lane) look(ctx context.Context, class Unchecked) error {
+	whole := Range{1, class.Total}
+	count, err := l.messages.count(ctx, class.Place, whole)
+	if err != nil || count >= class.Total-class.Failed {
+		return err
+	}
+	there, err := l.messages.stored(ctx, class.Place, whole)
+	if err != nil {
+		return err
+	}
+	classes, err := l.reports.open(ctx, class.Campaign)
+	if err != nil {
+		return err
+	}
+	for _, one := range classes {
+		if one.Name != class.Class {
+			continue
+		}
+		if missing := firstMissing(class.Total, there, one.Failed); missing != 0 {
+			return l.reports.gap(ctx, class.Place, missing)
+		}
+	}
+	return nil
+}
