@@ -166,7 +166,7 @@ static const NumberSetting number_settings[] = {
 	 "The next one is answered with 429. Fewer than PostgREST has connections.",
 	 &settings_requests_per_account, 20, 1, 10000, 0},
 	{"campaign.generate_max", "Most records that one call of campaign_generate() makes.",
-	 "A million take about 325 MB.", &settings_generate_max, 1500000, 1, 1000000000, 0},
+	 "A million take about 305 MB.", &settings_generate_max, 1500000, 1, 1000000000, 0},
 	{"campaign.dead_letters_max", "Most dead letters that are kept with their bodies.",
 	 "Each has 128 kB at most. More stay in RabbitMQ, and a WARNING says so.",
 	 &settings_dead_letters_max, 10000, 1, 100000, 0},

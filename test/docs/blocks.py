@@ -1,8 +1,9 @@
 """blocks.py - the commands that the documents show, block by block, with what is said about each.
 
-A block of sh or sql is run by test/docs/run, unless this stands in the line above it:
+A block of sh or sql is run by test/docs/run, in its turn unless one of these stands in the line above it:
 
     <!-- not run: REASON -->
+    <!-- run last: REASON -->    after all documents, in a work tree where nothing runs
 """
 import collections
 import contextlib
@@ -14,18 +15,19 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 TRANSLATIONS = {"README.pt-BR.md": "README.md", "docs/questionnaire.md": "docs/questionnaire.en.md"}
 LANGUAGES = ("sh", "sql")
 OPENING = re.compile(r"^```(\w+)$")
-MARK = re.compile(r"^<!-- not run: (.+) -->$")
+MARK = re.compile(r"^<!-- (not run|run last): (.+) -->$")
 COMMENT = {"sh": re.compile(r"(?:^|\s+)#( .*)?$"), "sql": re.compile(r"(?:^|\s+)--( .*)?$")}
 # What an identifier of ours looks like: another one comes each time.
 IDENTIFIER = re.compile(r"\b[a-z][a-z0-9]{23}\b")
 
-Block = collections.namedtuple("Block", "document line language text reason")
+Block = collections.namedtuple("Block", "document line language text reason is_last", defaults=(None, False))
 
 
 def documents():
     """In the order in which they are run: the README makes what the others use."""
     return ["README.md", *(str(path.relative_to(TOP)) for path in
-                           sorted((TOP / "docs").glob("*.md")) + sorted((TOP / "docs").glob("*/*.md"))),
+                           sorted((TOP / "docs").glob("*.md")) + sorted((TOP / "docs").glob("*/*.md")) +
+                           sorted((TOP / "consumer").glob("*/README.md"))),
             "README.pt-BR.md"]
 
 
@@ -40,7 +42,9 @@ def blocks_of(document):
         end = lines.index("```", number)
         if opening[1] in LANGUAGES:
             mark = MARK.match(lines[number - 2]) if number > 1 else None
-            yield Block(document, number + 1, opening[1], "\n".join(lines[number:end]) + "\n", mark and mark[1])
+            is_last = bool(mark) and mark[1] == "run last"
+            yield Block(document, number + 1, opening[1], "\n".join(lines[number:end]) + "\n",
+                        mark[2] if mark and not is_last else None, is_last)
         number = end + 1
 
 
