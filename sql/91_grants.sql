@@ -133,7 +133,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_tell(text[], boolean),
     campaign.outbox_dead_room(),
     campaign.outbox_dead_take(jsonb, boolean, bigint, bytea, integer),
-    campaign.outbox_dead_next(bigint),
+    campaign.outbox_dead_next(bigint, text[], bigint[], bigint[]),
     campaign.outbox_dead_done(bigint),
     campaign.attributes_canonical(jsonb)
 TO campaign_worker;
