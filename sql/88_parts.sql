@@ -23,7 +23,7 @@ DECLARE
 BEGIN
     IF found IS NULL THEN
         RAISE EXCEPTION 'campaign "%" has no parts', coalesce(left(campaign_id, 40), 'NULL')
-            USING ERRCODE = 'no_data_found', HINT = 'campaign_split_zones() makes them, and campaign_dispatch_zones().';
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'campaign_split_zones() makes them, and campaign_dispatch_zones().';
     END IF;
     RETURN found;
 END

@@ -1,6 +1,6 @@
 -- A campaign in parts, one for each time zone: sent by one call, and one thing afterwards.
 BEGIN;
-SELECT plan(42);
+SELECT plan(47);
 
 CREATE FUNCTION pg_temp.draft(numbers text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('Spring', 'hello', ordered => false);
@@ -32,7 +32,7 @@ FROM one;
 SELECT is(pg_temp.hint(id, 'Asia/Tokyo'), format('SELECT campaign_dispatch_zones(''%s'', ''Mon-Sun 00:00-24:00'', ''Asia/Tokyo''); sends it so.', id), 'with a zone for the others')
 FROM one;
 SELECT matches(pg_temp.hint(campaign_create('ordered', 'hello'), NULL), 'ordered => false', 'and of an ordered one that it cannot be');
-SELECT throws_ok(format('SELECT %s(%L)', f, id), 'P0002', NULL, f || ' needs parts')
+SELECT throws_ok(format('SELECT %s(%L)', f, id), '55000', NULL, f || ' needs parts')
 FROM one, unnest('{campaign_parts,campaign_parts_status,campaign_parts_dispatch,campaign_parts_pause,campaign_parts_resume,campaign_parts_cancel}'::text[]) AS f;
 SELECT campaign_limit(id, 10) FROM one;
 DO $$ BEGIN EXECUTE (SELECT split_part(pg_temp.hint(id, NULL), ';', 1) FROM one); END $$;
@@ -84,6 +84,26 @@ SELECT is(campaign.parts_phase(given), wanted, given::text) FROM (VALUES
 CREATE TEMPORARY TABLE two AS SELECT pg_temp.draft(E'+18005551234\n+442079460958') AS id;
 SELECT throws_ok(format('SELECT campaign_dispatch_zones(%L, %L)', id, '09:00-12:00'), '55000', NULL, 'a part that would wait for ever is an error') FROM two;
 SELECT is(campaign_status(id) ->> 'status', 'draft', 'and the draft is as before') FROM two;
+
+-- Over HTTP -----------------------------------------------------------------------------------------------
+CREATE FUNCTION pg_temp.become(id text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('request.jwt.claims', jsonb_build_object('role', 'campaign_user', 'user_id', id)::text, true);
+END $$;
+INSERT INTO campaign.users (id, email, password) VALUES ('ana', 'ana@example.com', 'x'), ('eva', 'eva@example.com', 'x');
+INSERT INTO campaign.companies (id, name, document) VALUES ('padaria', 'Padaria', '88A');
+INSERT INTO campaign.company_members (company_id, user_id) VALUES ('padaria', 'ana');
+UPDATE campaign.campaigns c SET company_id = 'padaria', user_id = 'ana' FROM two WHERE c.id = two.id;
+SELECT id AS two FROM two \gset
+SELECT id AS one FROM one \gset
+SET LOCAL ROLE campaign_user;
+SELECT pg_temp.become('eva');
+SELECT throws_ok(format('SELECT campaign_api.campaign_%s(%L%s)', f, :'two', more), 'PT403', NULL, 'R0.8: not by a stranger: ' || f)
+FROM (VALUES ('dispatch_zones', ', ''00:00-24:00'''), ('parts', ''), ('parts_pause', '')) AS t (f, more);
+SELECT pg_temp.become('ana');
+SELECT is(campaign_api.campaign_parts(:'two'), jsonb_build_object('id', :'two', 'parts', 0, 'list', '[]'::jsonb), 'without parts there are none');
+SELECT throws_ok(format('SELECT campaign_api.campaign_dispatch_zones(%L, %L)', :'two', '09:00-12:00'), 'PT409', NULL, 'a part that would wait for ever is 409');
+RESET ROLE;
 
 SELECT * FROM finish();
 ROLLBACK;
