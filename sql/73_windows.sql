@@ -292,6 +292,21 @@ END
 $$;
 COMMENT ON FUNCTION campaign.window_copy(text, text) IS 'Gives a new campaign the window of the one whose place it takes.';
 
+CREATE FUNCTION campaign.window_hint(target campaign.campaigns, hours text, time_zone text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF target.ordered OR target.status <> 'draft' THEN
+        RETURN 'In their own time zones only the recipients of a draft can be sent to that was created with ordered => false.';
+    END IF;
+    RETURN format('SELECT campaign_dispatch_zones(%s); sends it so.',
+        concat_ws(', ', quote_literal(target.id), quote_literal(coalesce(left(hours, 100), '09:00-18:00')), quote_literal(left(time_zone, 40))));
+END
+$$;
+COMMENT ON FUNCTION campaign.window_hint(campaign.campaigns, text, text) IS
+'What to do for a window in each recipient''s own time zone: the call itself, where it can be made.';
+
 CREATE FUNCTION @extschema@.campaign_window(
     campaign_id text,
     hours text,
@@ -311,9 +326,9 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     IF recipients THEN
-        RAISE EXCEPTION 'windows in each recipient''s own time zone are not supported'
+        RAISE EXCEPTION 'a campaign has one window, not one for each recipient'
             USING ERRCODE = 'invalid_parameter_value',
-                  HINT = 'Split it into a campaign for each time zone: campaign_split_zones().';
+                  HINT = campaign.window_hint(target, hours, time_zone);
     END IF;
     IF length(hours) > 500 THEN
         RAISE EXCEPTION 'hours are longer than 500 characters' USING ERRCODE = 'invalid_parameter_value';

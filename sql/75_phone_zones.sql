@@ -40,14 +40,18 @@ BEGIN
     UPDATE campaign.campaigns c
     SET total = (SELECT sum(p.total) FROM campaign.progress p WHERE p.campaign_id = c.id),
         message_version = s.message_version, own_texts = s.own_texts,
-        -- Of each part, not of all together.
         valid_until = s.valid_until, valid_for = s.valid_for,
-        per_second = s.per_second, canary = s.canary, canary_failed_max = s.canary_failed_max
+        -- Of each part, not of all together.
+        canary = s.canary, canary_failed_max = s.canary_failed_max
     FROM campaign.campaigns s WHERE s.id = source_id AND c.id = ANY (ids);
+    -- Of all together: their windows may be open at the same time.
+    UPDATE campaign.campaigns c SET per_second = campaign.parts_share(s.per_second, cardinality(ids), c.total, s.total)
+    FROM campaign.campaigns s WHERE s.id = source_id AND c.id = ANY (ids);
+    INSERT INTO campaign.parts (campaign_id, whole_id) SELECT unnest(ids), source_id;
 END
 $$;
 COMMENT ON FUNCTION campaign.split_move(text, text[], text[]) IS
-'Gives each recipient of a draft to the new campaign of its time zones, in their order; keys: the zones of each, with blanks between.';
+'Gives each recipient of a draft to the new campaign of its time zones, in their order, and each of these its part of what was set for the draft; keys: the zones of each, with blanks between.';
 
 CREATE FUNCTION @extschema@.campaign_split_zones(
     campaign_id text, hours text, time_zone text DEFAULT NULL, reason text DEFAULT NULL
@@ -98,4 +102,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_split_zones(text, text, text, text) IS
-'Makes of an unordered draft a draft for each time zone of its recipients, with a send window of these hours in it; several zones of a number: all of them must be open. time_zone: for numbers of which none is known. Returns the drafts, each to be dispatched; opens_at NULL: never, because its zones have none of these hours in common. The draft itself is empty afterwards, and cancelled.';
+'Makes of an unordered draft a draft for each time zone of its recipients, with a send window of these hours in it; several zones of a number: all of them must be open. A limit of the draft is divided among them. time_zone: for numbers of which none is known. Returns the drafts, to be dispatched one by one or by campaign_parts_dispatch(); opens_at NULL: never, because its zones have none of these hours in common. The draft itself is empty afterwards, and cancelled.';

@@ -78,8 +78,10 @@ $$;
 COMMENT ON FUNCTION campaign.dead_leave_out(campaign.dead_letters, boolean) IS
 'Gives up a dead letter whose recipient has opted out, and counts as suppressed; or else whose deadline has passed: then as expired.';
 
-CREATE FUNCTION campaign.outbox_dead_next(after_id bigint DEFAULT 0) RETURNS TABLE (id bigint, queue text,
-    content_type text, type text, message_id text, names text[], kinds text[], texts text[], body bytea)
+CREATE FUNCTION campaign.outbox_dead_next(after_id bigint DEFAULT 0, waiting text[] DEFAULT '{}', waiting_recipients bigint[] DEFAULT '{}',
+    waited_ms bigint[] DEFAULT '{}') RETURNS TABLE (id bigint, queue text,
+    content_type text, type text, message_id text, names text[], kinds text[], texts text[], body bytea,
+    campaign_id text, recipients bigint, rate_thousandths bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -90,7 +92,11 @@ DECLARE
     opted_out boolean;
 BEGIN
     LOOP
-        SELECT * INTO letter FROM campaign.dead_letters d WHERE d.state = 'replaying' AND d.id > last_id
+        SELECT * INTO letter FROM campaign.dead_letters d
+        WHERE d.state = 'replaying' AND d.id > last_id AND NOT EXISTS (
+            SELECT FROM unnest(waiting, waiting_recipients, waited_ms) AS w (id, recipients, ms)
+            JOIN campaign.campaigns c ON c.id = w.id
+            WHERE w.id = d.campaign_id AND c.per_second * w.ms < 1000 * w.recipients)
         ORDER BY d.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
         EXIT WHEN NOT FOUND;
         last_id := letter.id;
@@ -100,7 +106,9 @@ BEGIN
             RETURN QUERY
             SELECT letter.id, CASE WHEN letter.parked THEN 'campaign.parallel' ELSE letter.queue END,
                 left(coalesce(letter.envelope ->> 'content_type', ''), 100), left(coalesce(letter.envelope ->> 'type', ''), 100),
-                left(coalesce(letter.envelope ->> 'message_id', ''), 100), h.names, h.kinds, h.texts, letter.body
+                left(coalesce(letter.envelope ->> 'message_id', ''), 100), h.names, h.kinds, h.texts, letter.body,
+                coalesce(letter.campaign_id, ''), coalesce(letter.recipients, 1)::bigint,
+                coalesce((SELECT c.per_second * 1000 FROM campaign.campaigns c WHERE c.id = letter.campaign_id), 0)::bigint
             FROM campaign.dead_headers(letter.envelope) AS h;
             RETURN;
         END IF;
@@ -109,8 +117,8 @@ BEGIN
     END LOOP;
 END
 $$;
-COMMENT ON FUNCTION campaign.outbox_dead_next(bigint) IS
-'The dead letter behind after_id that is to be published next, if there is one: where to, properties, headers (names, whether string or number, and texts), body.';
+COMMENT ON FUNCTION campaign.outbox_dead_next(bigint, text[], bigint[], bigint[]) IS
+'The dead letter behind after_id that is to be published next, if there is one: where to, properties, headers (names, whether string or number, and texts), body, and the limit of its campaign. waiting: campaigns of which one was published, with so many recipients, so long ago: the next one waits as long as the limit of its campaign says.';
 
 CREATE FUNCTION campaign.outbox_dead_done(letter_id bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -13,7 +13,8 @@ BEGIN
     IF rate NOT BETWEEN 0.01 AND 1000000 THEN
         RAISE EXCEPTION 'per_second must be from 0.01 to 1000000, or NULL' USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    IF target.status IN ('sent', 'failed', 'cancelled') THEN
+    -- What is replayed of one that is over keeps to its limit, too.
+    IF target.status IN ('sent', 'failed', 'cancelled') AND campaign.dead_count(target.id) = 0 THEN
         RAISE EXCEPTION 'campaign "%" is %: its limit cannot be changed any more', target.id, target.status
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
@@ -26,7 +27,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_limit(text, numeric, text) IS
-'From now on, at most so many recipients of the campaign a second are published, 0.01 to 1000000; NULL: as fast as it goes. Also while it runs. Returns its status.';
+'From now on, at most so many recipients of the campaign a second are published, 0.01 to 1000000; NULL: as fast as it goes. Also while it runs, and of one that is over as long as it has dead letters. Returns its status.';
 
 CREATE FUNCTION campaign.rate_patience(target campaign.campaigns, waiting bigint) RETURNS interval
 LANGUAGE plpgsql VOLATILE

@@ -73,6 +73,16 @@ void bucket_take(Bucket *bucket, int64_t tokens)
 		bucket->billionths -= tokens * TOKEN;
 }
 
+int64_t bucket_debt_ms(Bucket *bucket, int64_t now_us)
+{
+	if (bucket->thousandths == 0)
+		return 0;
+	fill(bucket, now_us);
+	if (bucket->billionths >= 0)
+		return 0;
+	return -bucket->billionths / bucket->thousandths / 1000 + 1;
+}
+
 int64_t bucket_wait_ms(const Bucket *bucket)
 {
 	int64_t missing = bucket_fewest(bucket) * TOKEN - bucket->billionths;

@@ -33,11 +33,15 @@ void bucket_empty(Bucket *bucket, int64_t now_us);
 /* How many tokens there are now: 0 if they are too few for a batch; INT64_MAX without a limit. */
 int64_t bucket_tokens(Bucket *bucket, int64_t now_us);
 
-/* Takes tokens that are there. */
+/* Takes tokens; more than are there are owed. */
 void bucket_take(Bucket *bucket, int64_t tokens);
 
 /* In how many milliseconds, rounded up, bucket_tokens() answers more than 0. */
 int64_t bucket_wait_ms(const Bucket *bucket);
+
+/* In how many milliseconds, rounded up, nothing is owed any more of what was taken before it had
+ * come. */
+int64_t bucket_debt_ms(Bucket *bucket, int64_t now_us);
 
 /* How many recipients make a batch that is worth sending. */
 int64_t bucket_fewest(const Bucket *bucket);

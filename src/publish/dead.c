@@ -13,6 +13,7 @@
 #include "dead.h"
 #include "dead_rows.h"
 #include "guard.h"
+#include "limit.h"
 #include "link.h"
 #include "program/sometimes.h"
 #include "settings.h"
@@ -212,7 +213,7 @@ static void take_letters(Worker *worker, int64 *wake_at)
 
 static bool read_next(Worker *worker, void *argument)
 {
-	return dead_rows_next(argument, worker->dead.after);
+	return dead_rows_next(argument, worker->dead.after, &worker->dead.pace);
 }
 
 static bool mark_done(Worker *worker, void *argument)
@@ -248,6 +249,7 @@ static void publish_letter(Worker *worker, const DeadRow *row)
 	}
 	worker->dead.replaying = row->id;
 	worker->dead.queue = queue_of(worker, row->letter.queue);
+	limit_replayed(worker, row);
 }
 
 /* What became of the one that was published. */
@@ -281,7 +283,7 @@ static void replay(Worker *worker, int64 *wake_at)
 		return;
 	if (worker->dead.wake_ups != wake_ups())
 		earlier(&worker->dead.look_at, worker->dead.looked_at + DEAD_LOOK_MS);
-	if (now < worker->dead.look_at)
+	if (now < worker->dead.look_at || !limit_allows_replay(worker, &worker->dead.look_at))
 	{
 		earlier(wake_at, worker->dead.look_at);
 		return;
@@ -289,6 +291,7 @@ static void replay(Worker *worker, int64 *wake_at)
 	worker->dead.wake_ups = wake_ups();
 	worker->dead.looked_at = now;
 	worker->dead.look_at = now + settings_poll_interval * INT64CONST(1000);
+	limit_replay_again(worker, &worker->dead.look_at);
 	if (guard_action(worker, "a dead letter", read_next, &row))
 		publish_letter(worker, &row);
 	else if (worker->dead.after != 0)

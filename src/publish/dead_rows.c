@@ -15,16 +15,17 @@
 #endif
 
 #include "dead_rows.h"
+#include "program/clock.h"
 #include "session.h"
 
 static SessionQuery room_query = SESSION_QUERY("SELECT campaign.outbox_dead_room()");
 static SessionQuery take_query =
 	SESSION_QUERY("SELECT campaign.outbox_dead_take($1::jsonb, $2, $3, $4, $5)", TEXTOID, BOOLOID,
 				  INT8OID, BYTEAOID, INT4OID);
-static SessionQuery next_query =
-	SESSION_QUERY("SELECT id, queue, content_type, type, message_id, names, kinds, texts, body "
-				  "FROM campaign.outbox_dead_next($1)",
-				  INT8OID);
+static SessionQuery next_query = SESSION_QUERY(
+	"SELECT id, queue, content_type, type, message_id, names, kinds, texts, body, "
+	"campaign_id, recipients, rate_thousandths FROM campaign.outbox_dead_next($1, $2, $3, $4)",
+	INT8OID, TEXTARRAYOID, INT8ARRAYOID, INT8ARRAYOID);
 static SessionQuery done_query = SESSION_QUERY("SELECT campaign.outbox_dead_done($1)", INT8OID);
 
 int dead_rows_room(void)
@@ -138,15 +139,46 @@ static void take_row(DeadRow *row, MemoryContext caller)
 									.body = copy,
 									.length = length};
 	take_headers(&row->letter, caller);
+	row->campaign_id = take_text(10, caller);
+	row->recipients = DatumGetInt64(session_column(0, 11));
+	row->rate_thousandths = DatumGetInt64(session_column(0, 12));
 }
 
-bool dead_rows_next(DeadRow *row, int64 after)
+static Datum array_of(Datum *numbers, int count)
+{
+	return PointerGetDatum(
+		construct_array(numbers, count, INT8OID, sizeof(int64), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+/* Who waits since how many milliseconds because of how many recipients. */
+static void give_waits(const ReplayPace *pace, Datum *values)
+{
+	Datum ids[REPLAY_PACE_MAX];
+	Datum recipients[REPLAY_PACE_MAX];
+	Datum waited_ms[REPLAY_PACE_MAX];
+	int64 now_us = clock_us();
+
+	for (int i = 0; i < pace->count; i++)
+	{
+		ids[i] = CStringGetTextDatum(pace->waits[i].campaign_id);
+		recipients[i] = Int64GetDatum(pace->waits[i].recipients);
+		waited_ms[i] = Int64GetDatum((now_us - pace->waits[i].since_us) / 1000);
+	}
+	values[0] =
+		PointerGetDatum(construct_array(ids, pace->count, TEXTOID, -1, false, TYPALIGN_INT));
+	values[1] = array_of(recipients, pace->count);
+	values[2] = array_of(waited_ms, pace->count);
+}
+
+bool dead_rows_next(DeadRow *row, int64 after, const ReplayPace *pace)
 {
 	MemoryContext caller = CurrentMemoryContext;
+	Datum values[4] = {Int64GetDatum(after)};
 	bool found;
 
+	give_waits(pace, values + 1);
 	session_begin();
-	session_execute(&next_query, (Datum[]){Int64GetDatum(after)}, NULL);
+	session_execute(&next_query, values, NULL);
 	found = SPI_processed == 1;
 	if (found)
 		take_row(row, caller);

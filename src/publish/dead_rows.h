@@ -8,6 +8,7 @@
 #include "postgres.h"
 
 #include "publisher.h"
+#include "replay_pace.h"
 
 /* For how many more letters there is room; 0 or less: for none. */
 int dead_rows_room(void);
@@ -18,15 +19,20 @@ int dead_rows_room(void);
  */
 int dead_rows_take(const Letter *letter, int room);
 
-/* The letter behind `after` that is to be published next, in the current memory context; false:
- * there is none. */
 typedef struct DeadRow
 {
 	int64 id;
 	PublisherLetter letter;
+	const char *campaign_id; /* empty: of none */
+	int64 recipients;
+	int64 rate_thousandths; /* the limit of its campaign, of a recipient a second; 0: none */
 } DeadRow;
 
-bool dead_rows_next(DeadRow *row, int64 after);
+/*
+ * The letter behind `after` that is to be published next, in the current memory context, of no
+ * campaign that waits; false: there is none.
+ */
+bool dead_rows_next(DeadRow *row, int64 after, const ReplayPace *pace);
 
 /* The broker has confirmed it. */
 void dead_rows_done(int64 id);

@@ -90,6 +90,49 @@ void limit_take(Worker *worker, Stream *stream, int count)
 		ahead_published(&stream->ahead, stream->next - 1, clock_us());
 }
 
+void limit_replay_again(Worker *worker, int64 *look_at)
+{
+	int64 now_us = clock_us();
+	int64 next_us = replay_pace_next(&worker->dead.pace, now_us);
+
+	if (next_us != INT64_MAX)
+		earlier(look_at, clock_ms() + (next_us - now_us) / 1000 + 1);
+}
+
+bool limit_allows_replay(Worker *worker, int64 *look_at)
+{
+	int64 debt_ms;
+
+	*look_at = CLOCK_NEVER;
+	limit_replay_again(worker, look_at);
+	if (!replay_pace_has_room(&worker->dead.pace))
+		return false;
+	/* A body of many takes tokens that are still to come: they are waited for before the next. */
+	debt_ms = bucket_debt_ms(&worker->bucket, clock_us());
+	*look_at = clock_ms() + debt_ms;
+	return debt_ms == 0;
+}
+
+void limit_replayed(Worker *worker, const DeadRow *row)
+{
+	OutboxClass class = {0};
+
+	strlcpy(class.campaign_id, row->campaign_id, sizeof(class.campaign_id));
+	bucket_take(&worker->bucket, row->recipients);
+	replay_pace_note(&worker->dead.pace, row->campaign_id, row->recipients, row->rate_thousandths,
+					 clock_us());
+	/* A campaign that runs waits for as long. */
+	for (int i = 0; i < MESSAGE_CLASSES; i++)
+	{
+		Stream *stream;
+
+		class.class = (MessageClass) i;
+		stream = streams_find(&worker->streams, &class);
+		if (stream != NULL)
+			bucket_take(&stream->bucket, row->recipients);
+	}
+}
+
 void limit_wake(Worker *worker, int64 *wake_at)
 {
 	int64 now = clock_ms();

@@ -13,6 +13,7 @@
 #include "changes.h"
 #include "outbox.h"
 #include "publisher.h"
+#include "replay_pace.h"
 #include "streams.h"
 
 #define WORKER_SLICE_MS                                                                            \
@@ -78,6 +79,7 @@ typedef struct DeadLetters
 	bool confirmed;		/* its answer */
 	int64 look_at;		/* when to look for one to replay */
 	int64 looked_at;	/* when that was last done */
+	ReplayPace pace;	/* whose limit makes it wait */
 	uint32 wake_ups;	/* that it has seen */
 } DeadLetters;
 

@@ -83,6 +83,26 @@ def test_replayed_after_a_repair(stack, ordered):
     assert stack.one("SELECT campaign_health(%s)", campaign_id)["deadLetters"] == 0
 
 
+def test_replays_keep_to_the_limit(stack):
+    """R5.4: one in a hundred seconds; then, without waiting for the second, ten a second."""
+    numbers = make_numbers(30, seed=911)
+    campaign_id = campaigns.create(stack, numbers)
+    foreign = [foreign_document(campaign_id, seq) for seq in range(1, len(numbers) + 1)]
+    stack.messages.insert_many(foreign)
+    campaigns.dispatch(stack, campaign_id)
+    wait_for_status(stack, campaign_id, "failed")
+    wait_until("all are listed", lambda: len(letters(stack, ["waiting"])) == len(numbers))
+    stack.messages.delete_many({"_id": {"$in": [one["_id"] for one in foreign]}})
+    stack.one("SELECT campaign_limit(%s, 0.01)", campaign_id)
+    stack.one("SELECT campaign_dead_replay(ARRAY(SELECT id FROM campaign_dead_letters(%s)))", campaign_id)
+    campaigns.wait_for_stored(stack, campaign_id, 1)
+    stack.one("SELECT campaign_limit(%s, 10)", campaign_id)
+    wait_until("all are stored", lambda: len(letters(stack, ["stored"])) == len(numbers))
+    times = sorted(one["created_at"].timestamp() for one in campaigns.documents_of(stack, campaign_id))
+    # 28 tenths of a second, but for what a busy machine made late.
+    assert times[-1] - times[1] > 1.4
+
+
 def test_whoever_says_so(stack):
     """R5.3: what a consumer of another make publishes is listed, and so is what RabbitMQ gives up:
     reason and origin are those of its headers."""

@@ -22,7 +22,8 @@ EMPTY = ("campaigns", "campaign_tests", "recipients", "applications", "tokens")
 VERBS = ("dispatch", "pause", "resume", "cancel", "reset")
 FUNCTIONS = ("campaign_dispatch", "campaign_pause", "campaign_resume", "campaign_cancel",
              "campaign_status", "campaign_verify", "campaign_events", "campaign_receipt",
-             "campaign_reset", "campaign_texts")
+             "campaign_reset", "campaign_texts", "campaign_parts", "campaign_parts_pause", "campaign_parts_resume",
+             "campaign_parts_cancel")
 SECRETS = {"password": "users", "secret_hash": "applications", "hash": "tokens",
            "identifier_entropy": "campaigns", "identifier_time": "campaigns",
            "identifier_fingerprint": "campaigns"}
@@ -97,6 +98,8 @@ def writes(ana, target):
         yield "POST", f"/rpc/{name}", {"campaign_id": target}, {}
     yield "POST", f"/campaigns/{target}/limit", {"per_second": 1}, {}
     yield "POST", f"/campaigns/{target}/canary", {"canary": 1}, {}
+    yield "POST", f"/campaigns/{target}/dispatch_zones", {"hours": "09:00-18:00"}, {}
+    yield "POST", f"/campaigns/{target}/parts/limit", {"per_second": 1}, {}
     raw = {"Content-Type": TEXT, "X-Campaign-Id": target}
     yield "POST", "/rpc/campaign_upload", NUMBERS, raw
 

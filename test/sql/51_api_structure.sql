@@ -20,8 +20,8 @@ SELECT is_empty(
     'the API has views and no tables');
 SELECT is(
     (SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'campaign_api'::regnamespace),
-    'application_create application_rotate campaign_canary campaign_cancel campaign_clear campaign_deadline_set campaign_dispatch campaign_events campaign_fates campaign_form campaign_generate '
-    'campaign_health campaign_limit campaign_logs campaign_pause campaign_preview campaign_preview_json campaign_reasons campaign_receipt campaign_recipients campaign_recipients_csv campaign_reset campaign_resolve campaign_resume campaign_retry_failed '
+    'application_create application_rotate campaign_canary campaign_cancel campaign_clear campaign_deadline_set campaign_dispatch campaign_dispatch_zones campaign_events campaign_fates campaign_form campaign_generate '
+    'campaign_health campaign_limit campaign_logs campaign_parts campaign_parts_cancel campaign_parts_limit campaign_parts_pause campaign_parts_resume campaign_pause campaign_preview campaign_preview_json campaign_reasons campaign_receipt campaign_recipients campaign_recipients_csv campaign_reset campaign_resolve campaign_resume campaign_retry_failed '
     'campaign_run_control campaign_run_status campaign_runs campaign_schedule campaign_send campaign_sender_events campaign_senders '
     'campaign_status campaign_test campaign_texts campaign_upload campaign_upload_json campaign_verify campaign_window company_member_invite '
     'company_member_remove dead_letter_discard dead_letter_replay dead_letters inbound_message invitation_accept invitation_decline job_cancel job_create job_get job_retry job_stats login logout me me_code me_confirm me_delete me_update '

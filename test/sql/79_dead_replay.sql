@@ -1,6 +1,6 @@
 -- 79_dead_replay.sql - dead letters that are published again, and what becomes of them.
 BEGIN;
-SELECT plan(61);
+SELECT plan(65);
 
 CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -52,6 +52,15 @@ SELECT campaign.outbox_dead_done(:'two');
 SELECT is(pg_temp.state(:'two'), 'replayed', 'once the broker has it, its body is kept until MongoDB has it');
 SELECT is_empty('SELECT campaign.outbox_dead_next()', 'and there is no other one');
 SELECT is(campaign_dead_replay(ARRAY[:'two'::bigint]), 1, 'R5.3: it can be replayed again: somebody may have purged the queue');
+CREATE FUNCTION pg_temp.next(waiting text, recipients bigint, ms bigint) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', n.id, n.campaign_id, n.recipients, n.rate_thousandths) FROM campaign.outbox_dead_next(0, ARRAY[waiting], ARRAY[recipients], ARRAY[ms]) AS n
+$$;
+UPDATE campaign.campaigns SET per_second = 2 WHERE campaigns.id = :'id';
+SELECT is(pg_temp.next(:'id', 3, 1499), NULL, 'R5.4: behind one with three recipients, at two a second it waits for a second and a half');
+SELECT is(pg_temp.next(:'id', 3, 1500), format('%s %s 1 2000', :'two', :'id'), 'R5.4: and no longer');
+SELECT is(pg_temp.next('another', 3, 0), format('%s %s 1 2000', :'two', :'id'), 'R5.4: nor because another campaign does');
+UPDATE campaign.campaigns SET per_second = NULL WHERE campaigns.id = :'id';
+SELECT is(pg_temp.next(:'id', 3, 0), format('%s %s 1 0', :'two', :'id'), 'R5.4: nor once its limit is gone');
 SELECT campaign.outbox_dead_done(:'two');
 
 SELECT pg_temp.report(:'id', 1, 9);

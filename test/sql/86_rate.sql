@@ -1,6 +1,6 @@
 -- The limit of a campaign: who gets one, what the worker is told, and what is said of it.
 BEGIN;
-SELECT plan(32);
+SELECT plan(33);
 
 CREATE FUNCTION pg_temp.told(id text) RETURNS bigint LANGUAGE sql AS
 $$ SELECT a.rate_thousandths FROM campaign.outbox_active(ARRAY[id]) a $$;
@@ -73,6 +73,8 @@ SELECT is(campaign_health(id) -> 'isStuck', 'true', 'R5.4: but one of which some
 
 SELECT campaign_limit(id, 3), campaign_cancel(id) FROM one;
 SELECT throws_ok(format('SELECT campaign_limit(%L, 1)', id), '55000', NULL, 'one that is over has no limit') FROM one;
+INSERT INTO campaign.dead_letters (queue, reason, campaign_id, size, digest, envelope, body) SELECT '', '', id, 1, '', '{}', 'x' FROM one;
+SELECT lives_ok(format('SELECT campaign_limit(%L, 3)', id), 'unless it has dead letters, which may be replayed') FROM one;
 SELECT is(campaign_reset(id) -> 'per_second', '3', 'a new draft in its place has its limit') FROM one;
 
 SELECT * FROM finish();

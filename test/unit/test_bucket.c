@@ -157,6 +157,23 @@ static void test_less_than_one_a_second(void **state)
 	assert_int_equal(bucket_tokens(&bucket, 60 * SECOND_US), 1);
 }
 
+/* A dead letter is taken in one, and what it took too much has to come before the next. */
+static void test_debt(void **state)
+{
+	Bucket bucket = {0};
+
+	(void) state;
+	assert_int_equal(bucket_debt_ms(&bucket, 5), 0);
+	bucket_set_rate(&bucket, 100000, 0);
+	assert_int_equal(bucket_debt_ms(&bucket, 0), 0);
+	bucket_take(&bucket, 250);
+	assert_int_equal(bucket_debt_ms(&bucket, 0), 2501);
+	assert_int_equal(bucket_tokens(&bucket, SECOND_US), 0);
+	assert_int_equal(bucket_debt_ms(&bucket, SECOND_US), 1501);
+	assert_int_equal(bucket_debt_ms(&bucket, 5 * SECOND_US / 2), 0);
+	assert_int_equal(bucket_tokens(&bucket, 26 * SECOND_US / 10), 10);
+}
+
 /* Few are together what a batch is worth. */
 static void test_batches(void **state)
 {
@@ -177,6 +194,7 @@ int main(void)
 		cmocka_unit_test(test_another_rate),
 		cmocka_unit_test(test_less_than_one_a_second),
 		cmocka_unit_test(test_batches),
+		cmocka_unit_test(test_debt),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
