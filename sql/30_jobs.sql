@@ -54,6 +54,7 @@ CREATE TABLE campaign.jobs (
     application_id text COLLATE "C",
     account_id text COLLATE "C",
     shared boolean NOT NULL DEFAULT false,
+    turn bigint,
     worker_pid integer,
     worker_start timestamptz,
     claimed_at timestamptz,
@@ -65,7 +66,7 @@ CREATE TABLE campaign.jobs (
 ) WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02);
 COMMENT ON TABLE campaign.jobs IS 'Every job that was ever created. Rows cannot be deleted.';
 COMMENT ON COLUMN campaign.jobs.id IS 'cuid2';
-COMMENT ON COLUMN campaign.jobs.seq IS 'Order of creation, or of its last step: of two jobs with the same priority the earlier one runs first.';
+COMMENT ON COLUMN campaign.jobs.seq IS 'Order of creation, or of its last step: of two jobs with the same priority the earlier one runs first, unless it has another turn.';
 COMMENT ON COLUMN campaign.jobs.type IS 'Name of its type.';
 COMMENT ON COLUMN campaign.jobs.external IS 'Run by a program outside PostgreSQL.';
 COMMENT ON COLUMN campaign.jobs.meta IS 'Metadata, as prepare of its type returned them.';
@@ -83,6 +84,7 @@ COMMENT ON COLUMN campaign.jobs.user_id IS 'User who created it, if one did.';
 COMMENT ON COLUMN campaign.jobs.application_id IS 'Application that created it, if one did.';
 COMMENT ON COLUMN campaign.jobs.account_id IS 'Whose quota it counts against: the user, or the user who created the application; NULL for a job that nobody owns.';
 COMMENT ON COLUMN campaign.jobs.shared IS 'It may take any time, and is somebody''s own: all workers but one take such jobs, so many of one account at a time.';
+COMMENT ON COLUMN campaign.jobs.turn IS 'Its place instead of seq, if jobs of the same account are before it: accounts take turns (campaign.job_turn()).';
 COMMENT ON COLUMN campaign.jobs.worker_pid IS 'Process that has claimed it.';
 COMMENT ON COLUMN campaign.jobs.worker_start IS 'When that process started: process ids are used again.';
 COMMENT ON COLUMN campaign.jobs.claimed_at IS 'When that process claimed it.';
@@ -91,11 +93,12 @@ COMMENT ON COLUMN campaign.jobs.started_at IS 'When the last attempt started.';
 COMMENT ON COLUMN campaign.jobs.finished_at IS 'When it finished, failed or was cancelled.';
 COMMENT ON COLUMN campaign.jobs.updated_at IS 'When the row last changed.';
 COMMENT ON SEQUENCE campaign.jobs_seq_seq IS 'Order of the jobs.';
-CREATE INDEX jobs_waiting_index ON campaign.jobs (external, shared, priority DESC, seq) WHERE status = 'waiting';
+CREATE INDEX jobs_waiting_index ON campaign.jobs (external, shared, priority DESC, coalesce(turn, seq))
+    WHERE status = 'waiting';
 CREATE INDEX jobs_scheduled_index ON campaign.jobs (external, run_at) WHERE status = 'scheduled';
 CREATE INDEX jobs_running_index ON campaign.jobs (claimed_at) WHERE status = 'running';
 CREATE INDEX jobs_finished_index ON campaign.jobs (finished_at) WHERE finished_at IS NOT NULL;
-CREATE INDEX jobs_account_index ON campaign.jobs (account_id)
+CREATE INDEX jobs_account_index ON campaign.jobs (account_id, coalesce(turn, seq))
     WHERE status IN ('waiting', 'scheduled') AND account_id IS NOT NULL;
 CREATE INDEX jobs_user_index ON campaign.jobs (user_id, seq) WHERE user_id IS NOT NULL;
 CREATE INDEX jobs_application_index ON campaign.jobs (application_id, seq) WHERE application_id IS NOT NULL;

@@ -22,11 +22,25 @@ CREATE FUNCTION campaign.job_promote(external boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    due campaign.jobs;
 BEGIN
+    -- One after the other: each has its turn behind those of its account that wait by then.
+    FOR due IN
+        SELECT * FROM campaign.jobs s
+        WHERE s.status = 'scheduled' AND s.external = job_promote.external AND s.run_at <= clock_timestamp()
+          AND NOT s.external AND NOT s.shared AND s.account_id IS NOT NULL
+        ORDER BY s.run_at, s.seq LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED
+    LOOP
+        UPDATE campaign.jobs j SET status = 'waiting', turn = campaign.job_turn(due.account_id, due.priority),
+            updated_at = clock_timestamp()
+        WHERE j.id = due.id;
+    END LOOP;
     UPDATE campaign.jobs j SET status = 'waiting', updated_at = clock_timestamp()
     WHERE j.id IN (SELECT s.id FROM campaign.jobs s
                    WHERE s.status = 'scheduled' AND s.external = job_promote.external
                      AND s.run_at <= clock_timestamp()
+                     AND (s.external OR s.shared OR s.account_id IS NULL)
                    ORDER BY s.run_at LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED);
 END
 $$;
@@ -140,28 +154,28 @@ BEGIN
         FROM unnest(CASE WHEN busy IS NULL THEN '{f}' ELSE '{f, t}' END::boolean[]) AS lane (shared)
         CROSS JOIN LATERAL (
             SELECT * FROM (
-                SELECT j.id, j.type, j.priority, j.seq FROM campaign.jobs j
+                SELECT j.id, j.type, j.priority, coalesce(j.turn, j.seq) AS place FROM campaign.jobs j
                 WHERE j.status = 'waiting' AND j.external = job_claim.external AND j.shared = lane.shared
                   AND j.priority > from_priority AND job_claim.above
                   AND (NOT lane.shared OR j.account_id <> ALL (busy))
-                ORDER BY j.priority DESC, j.seq LIMIT batch FOR NO KEY UPDATE SKIP LOCKED) AS above
+                ORDER BY j.priority DESC, coalesce(j.turn, j.seq) LIMIT batch FOR NO KEY UPDATE SKIP LOCKED) AS above
             UNION ALL
             SELECT * FROM (
-                SELECT j.id, j.type, j.priority, j.seq FROM campaign.jobs j
+                SELECT j.id, j.type, j.priority, coalesce(j.turn, j.seq) FROM campaign.jobs j
                 WHERE j.status = 'waiting' AND j.external = job_claim.external AND j.shared = lane.shared
-                  AND j.priority = from_priority AND j.seq > from_seq
+                  AND j.priority = from_priority AND coalesce(j.turn, j.seq) > from_seq
                   AND (NOT lane.shared OR j.account_id <> ALL (busy))
-                ORDER BY j.priority DESC, j.seq LIMIT batch FOR NO KEY UPDATE SKIP LOCKED) AS behind) AS found
+                ORDER BY j.priority DESC, coalesce(j.turn, j.seq) LIMIT batch FOR NO KEY UPDATE SKIP LOCKED) AS behind) AS found
     ), chosen AS MATERIALIZED (
-        SELECT c.id, row_number() OVER place AS place, bool_and(c.type = ANY (quick)) OVER place AS all_quick
-        FROM candidates c WINDOW place AS (ORDER BY c.priority DESC, c.seq)
+        SELECT c.id, row_number() OVER line AS place, bool_and(c.type = ANY (quick)) OVER line AS all_quick
+        FROM candidates c WINDOW line AS (ORDER BY c.priority DESC, c.place, c.id)
     ), claimed AS (
         UPDATE campaign.jobs j
         SET status = 'running', attempts = j.attempts + 1, worker_pid = pg_backend_pid(),
             worker_start = session_start, claimed_at = clock_timestamp(),
             started_at = clock_timestamp(), updated_at = clock_timestamp()
         FROM chosen c WHERE j.id = c.id AND (c.place = 1 OR c.all_quick) AND c.place <= batch
-        RETURNING j.id, j.priority, j.seq, c.place
+        RETURNING j.id, j.priority, coalesce(j.turn, j.seq) AS seq, c.place
     )
     SELECT c.id, c.priority, c.seq FROM claimed c ORDER BY c.place;
 END
@@ -289,8 +303,9 @@ AS $$
 BEGIN
     -- Behind those that wait: the steps of a long job may not keep the workers from them.
     UPDATE campaign.jobs j
-    SET status = 'waiting', seq = DEFAULT, progress = job_again.progress, attempts = j.attempts - 1,
-        worker_pid = NULL, worker_start = NULL, updated_at = clock_timestamp()
+    SET status = 'waiting', seq = DEFAULT, progress = job_again.progress,
+        turn = CASE WHEN NOT j.shared THEN campaign.job_turn(j.account_id, j.priority) END,
+        attempts = j.attempts - 1, worker_pid = NULL, worker_start = NULL, updated_at = clock_timestamp()
     WHERE j.id = job_again.job_id AND j.worker_pid = pg_backend_pid();
 END
 $$;

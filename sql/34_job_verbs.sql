@@ -57,6 +57,7 @@ DECLARE
     start_at timestamptz := coalesce(job_create.run_at, now());
     stored jsonb := job_create.meta;
     account text := job_create.user_id;
+    is_shared boolean;
     new_id text;
 BEGIN
     IF job_type.name IS NULL OR job_type.deleted THEN
@@ -83,13 +84,15 @@ BEGIN
     IF job_create.application_id IS NOT NULL AND account IS NULL THEN
         account := campaign.application_account(job_create.application_id);
     END IF;
+    is_shared := account IS NOT NULL AND campaign.job_type_shared(job_type);
     INSERT INTO campaign.jobs (type, external, meta, status, priority, run_at, max_attempts, user_id,
-        application_id, account_id, shared)
+        application_id, account_id, shared, turn)
     VALUES (job_type.name, job_type.handler IS NULL, stored,
         CASE WHEN start_at > clock_timestamp() THEN 'scheduled' ELSE 'waiting' END,
         coalesce(job_create.priority, job_type.priority), start_at, job_type.max_attempts,
-        job_create.user_id, job_create.application_id, account,
-        account IS NOT NULL AND campaign.job_type_shared(job_type))
+        job_create.user_id, job_create.application_id, account, is_shared,
+        CASE WHEN job_type.handler IS NOT NULL AND NOT is_shared THEN
+            campaign.job_turn(account, coalesce(job_create.priority, job_type.priority)) END)
     RETURNING id INTO new_id;
     PERFORM campaign.job_announce(job_type.handler IS NULL);
     RETURN new_id;
@@ -209,7 +212,8 @@ BEGIN
     DELETE FROM campaign.job_cancels c WHERE c.job_id = target.id;
     UPDATE campaign.jobs j
     SET status = 'waiting', run_at = now(), finished_at = NULL, updated_at = clock_timestamp(),
-        interruptions = 0,
+        interruptions = 0, turn = CASE WHEN NOT j.external AND NOT j.shared THEN
+            campaign.job_turn(j.account_id, j.priority) END,
         max_attempts = j.attempts + coalesce((campaign.job_type_find(j.type)).max_attempts, 1)
     WHERE j.id = target.id;
     PERFORM campaign.job_announce(target.external) WHERE target.id IS NOT NULL;

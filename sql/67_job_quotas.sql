@@ -1,5 +1,5 @@
--- How the job workers are shared: what one account may have waiting. What it may have running is
--- decided in 33_job_queue.sql and by the workers (src/jobs/job_slots.c).
+-- How the job workers are shared: what one account may have waiting, and when it is its turn. What it may
+-- have running is decided in 33_job_queue.sql and by the workers (src/jobs/job_slots.c).
 
 CREATE FUNCTION campaign.application_account(application_id text) RETURNS text
 LANGUAGE sql STABLE
@@ -10,6 +10,25 @@ AS $$
 $$;
 COMMENT ON FUNCTION campaign.application_account(text) IS
 'Against whose quota the jobs of an application count: that of the user who created it, however many applications they have; the server''s own have one each.';
+
+-- A job has its place when it begins to wait, so that claiming compares nothing but places. The first one that an
+-- account has waiting stands where it came; each further one so far behind the one before that whoever has few passes
+-- it, and that two accounts with many have them run by turns. After so many jobs of others it is passed no more.
+CREATE FUNCTION campaign.job_turn(account text, priority integer) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+AS $$
+DECLARE
+    stride CONSTANT bigint := 1000000;
+BEGIN
+    RETURN (SELECT coalesce(j.turn, j.seq) + stride FROM campaign.jobs j
+            WHERE j.account_id = account AND j.status = 'waiting' AND NOT j.external AND NOT j.shared
+              AND j.priority = job_turn.priority
+            ORDER BY coalesce(j.turn, j.seq) DESC LIMIT 1);
+END
+$$;
+COMMENT ON FUNCTION campaign.job_turn(text, integer) IS
+'The place of one more dispatch, generated run or sign-up of an account that begins to wait; NULL if none is before it: its own seq.';
 
 -- Not under a lock: what is created at the same moment may exceed the quota by as many jobs as
 -- PostgREST has connections, and nobody waits for others.

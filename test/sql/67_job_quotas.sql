@@ -1,6 +1,6 @@
--- R7.2: whose quota a job counts against, which jobs share the workers, and how many may wait.
+-- R7.2: whose quota a job counts against, which jobs share the workers, whose turn it is, and how many may wait.
 BEGIN;
-SELECT plan(20);
+SELECT plan(28);
 
 CREATE FUNCTION pg_temp.become(who text, claims jsonb) RETURNS void LANGUAGE sql AS $$
     SELECT set_config('response.status', '', true), set_config('response.headers', '', true),
@@ -48,6 +48,39 @@ SELECT is(campaign.job_next(false), 0::double precision, 'a shared job is someth
 UPDATE campaign.jobs SET status = 'cancelled' WHERE type <> 'countdown';
 SELECT is(pg_temp.claim(), (SELECT string_agg(id, ' ' ORDER BY seq) FROM campaign.jobs WHERE type = 'countdown'),
     'R2.6: in one order, whoever they belong to');
+UPDATE campaign.jobs SET status = 'cancelled' WHERE status = 'running';
+
+-- Accounts take turns
+CREATE FUNCTION pg_temp.wish(name text, user_id text, run_at timestamptz DEFAULT now(), priority int DEFAULT 0, app text DEFAULT NULL) RETURNS text LANGUAGE sql AS
+$$ SELECT job_create('dispatch', jsonb_build_object('campaign_id', name), run_at, priority, user_id, app) $$;
+CREATE FUNCTION pg_temp.job(name text) RETURNS text LANGUAGE sql AS $$ SELECT id FROM campaign.jobs WHERE meta ->> 'campaign_id' = name $$;
+CREATE FUNCTION pg_temp.turns() RETURNS text LANGUAGE sql AS
+$$ SELECT string_agg(j.meta ->> 'campaign_id', ' ' ORDER BY c.place)
+   FROM campaign.job_claim(false, campaign.job_session_started_at(), '{dispatch}', 20) WITH ORDINALITY AS c (id, priority, seq, place)
+   JOIN campaign.jobs j USING (id) $$;
+SELECT pg_temp.wish('a' || n, :'ana') FROM generate_series(1, 4) AS n;
+SELECT pg_temp.wish('a5', NULL, now(), 0, :'app'), pg_temp.wish('low', :'ana', now(), -1), pg_temp.wish('b1', :'bea'),
+    pg_temp.wish('b2', :'bea'), pg_temp.wish('n1', NULL), pg_temp.wish('n2', NULL), pg_temp.wish('high', :'bea', now(), 1);
+SELECT is(pg_temp.turns(), 'high a1 b1 n1 n2 a2 b2 a3 a4 a5 low', 'R7.3: whoever has many dispatches waiting has them run by turns with the others');
+SELECT pg_temp.wish('a' || n, :'ana') FROM generate_series(6, 8) AS n;
+SELECT pg_temp.wish('b3', :'bea');
+SELECT is(campaign.job_again(pg_temp.job('b1'), 5)::text, '', 'a job that works in steps');
+SELECT is(pg_temp.turns(), 'a6 b3 a7 b1 a8', 'R7.3: has its next step behind what its account has waiting');
+SELECT pg_temp.wish('later' || n, :'ana', now() + (4 - n) * interval '1 hour') FROM generate_series(1, 3) AS n;
+SELECT pg_temp.wish('a9', :'ana'), pg_temp.wish('b4', :'bea');
+SELECT is(pg_temp.turns(), 'a9 b4', 'R7.3: what is to run later takes no turn of today');
+SELECT pg_temp.wish('a10', :'ana'), pg_temp.wish('b5', :'bea');
+UPDATE campaign.jobs SET run_at = clock_timestamp() WHERE meta ->> 'campaign_id' LIKE 'later%';
+SELECT is(pg_temp.turns(), 'a10 b5 later1 later2 later3', 'R7.3: and when its time has come, it stands behind what waits');
+SELECT campaign.job_fail(pg_temp.job(name), 'P0001', 'no luck', now()) FROM unnest('{later1, later2}'::text[]) AS name;
+UPDATE campaign.jobs SET run_at = clock_timestamp() - (CASE meta ->> 'campaign_id' WHEN 'later2' THEN 2 ELSE 1 END) * interval '1 second'
+WHERE meta ->> 'campaign_id' IN ('later1', 'later2');
+SELECT pg_temp.wish('b7', :'bea');
+SELECT is(pg_temp.turns(), 'later2 b7 later1', 'R7.3: as what is tried again after an error does');
+UPDATE campaign.jobs SET status = 'failed' WHERE meta ->> 'campaign_id' = 'a1';
+SELECT pg_temp.wish('a11', :'ana'), pg_temp.wish('b6', :'bea'), job_retry(pg_temp.job('a1'));
+SELECT is(pg_temp.turns(), 'a11 b6 a1', 'R7.3: one that is tried again has its turn behind the others');
+SELECT is((SELECT bool_and(turn IS NULL) FROM campaign.jobs WHERE shared OR external OR account_id IS NULL), true, 'others stand where they came');
 UPDATE campaign.jobs SET status = 'cancelled' WHERE status = 'running';
 
 -- How many may wait
