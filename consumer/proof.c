@@ -31,11 +31,10 @@ static const PgStatement NEXT = {"proof_next", "SELECT * FROM campaign.proof_nex
 								 1};
 static const PgStatement TIME = {
 	"proof_time", "SELECT pg_catalog.clock_timestamp() - '1 minute'::pg_catalog.interval", 0};
-static const PgStatement WINDOW = {
-	"proof_window",
-	"SELECT leaves, pg_catalog.encode(hashes, 'hex'), last_class, last_seq "
-	"FROM campaign.proof_window($1::text, $2::int4, $3::text, $4::int8)",
-	4};
+static const PgStatement WINDOW = {"proof_window",
+								   "SELECT campaign.proof_window($1::text, $2::int4)", 2};
+static const PgStatement AGREE = {"proof_agree",
+								  "SELECT campaign.proof_agree($1::text, $2::int4, $3::bytea)", 3};
 static const PgStatement COMPARE = {
 	"proof_compare",
 	"SELECT campaign.proof_compare($1::text, $2::text, $3::int8, $4::int4[], $5::int8[], "
@@ -44,9 +43,8 @@ static const PgStatement COMPARE = {
 static const PgStatement GIVE_UP = {"proof_give_up", "SELECT campaign.proof_give_up($1::text)", 1};
 static const PgStatement REPORT = {
 	"proof_report",
-	"SELECT r, r ->> 'ok' FROM campaign.proof_report($1::text, $2::timestamptz, $3::timestamptz, "
-	"$4::text, $5::int8, $6::text, $7::jsonb) AS r",
-	7};
+	"SELECT r, r ->> 'ok' FROM campaign.proof_report($1::text, $2::text, $3::int8, $4::jsonb) AS r",
+	4};
 
 struct Proof
 {
@@ -98,8 +96,8 @@ void proof_free(Proof *proof)
 
 static bool ready(Proof *proof, Error *error)
 {
-	static const PgStatement *const statements[] = {&BEGIN,	  &NEXT,   &TIME,	&WINDOW,
-													&COMPARE, &REPORT, &GIVE_UP};
+	static const PgStatement *const statements[] = {&BEGIN, &NEXT,	  &TIME,   &WINDOW,
+													&AGREE, &COMPARE, &REPORT, &GIVE_UP};
 	PgConnection *postgres = &proof->postgres;
 
 	if (pgconn_is_open(postgres))
@@ -134,7 +132,7 @@ static bool take_task(PGresult *result, ProofTask *task, bool *found)
 	{
 		snprintf(task->campaign_id, sizeof(task->campaign_id), "%s", PQgetvalue(result, 0, 0));
 		snprintf(task->asked_at, sizeof(task->asked_at), "%s", PQgetvalue(result, 0, 1));
-		snprintf(task->started_at, sizeof(task->started_at), "%s", PQgetvalue(result, 0, 2));
+		snprintf(task->attempt, sizeof(task->attempt), "%s", PQgetvalue(result, 0, 2));
 	}
 	PQclear(result);
 	return true;
@@ -165,44 +163,56 @@ bool proof_server_time(Proof *proof, char time[48], Error *error)
 	return true;
 }
 
-bool proof_window_send(Proof *proof, const ProofTask *task, int number, const WalkPlace *after,
-					   Error *error)
+bool proof_window_send(Proof *proof, const ProofTask *task, int number, Error *error)
 {
-	char numbers[2][24];
-	const char *values[] = {task->campaign_id, numbers[0],
-							message_class_name((MessageClass) after->class), numbers[1]};
+	char digits[24];
+	const char *values[] = {task->attempt, digits};
 
-	snprintf(numbers[0], sizeof(numbers[0]), "%d", number);
-	snprintf(numbers[1], sizeof(numbers[1]), "%" PRId64, after->seq);
+	snprintf(digits, sizeof(digits), "%d", number);
 	return ready(proof, error) && pgconn_send(&proof->postgres, &WINDOW, values, error);
 }
 
-static int hex_digit(char digit)
-{
-	return digit <= '9' ? digit - '0' : digit - 'a' + 10;
-}
-
-bool proof_window_collect(Proof *proof, ProofWindow *window, Error *error)
+bool proof_window_collect(Proof *proof, int64_t *leaves, Error *error)
 {
 	PGresult *result = pgconn_result(&proof->postgres, WINDOW.name, error);
-	const char *hex;
-	const char *class;
-	MessageClass last = MESSAGE_CLASS_VIP;
 
 	if (result == NULL)
 		return false;
-	window->leaves = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
-	hex = PQgetvalue(result, 0, 1);
-	window->count = PQgetlength(result, 0, 1) / (2 * MERKLE_HASH_SIZE);
-	for (int i = 0; i < window->count * MERKLE_HASH_SIZE && i < (int) sizeof(window->pieces); i++)
-		window->pieces[i / MERKLE_HASH_SIZE].bytes[i % MERKLE_HASH_SIZE] =
-			(uint8_t) (hex_digit(hex[2 * i]) << 4 | hex_digit(hex[2 * i + 1]));
-	class = PQgetvalue(result, 0, 2);
-	(void) message_class_parse(class, strlen(class), &last);
-	window->last = (WalkPlace){(uint8_t) last, strtoll(PQgetvalue(result, 0, 3), NULL, 10)};
+	*leaves = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
 	PQclear(result);
-	return window->count <= PROOF_WINDOW_PIECES ||
-		   error_set(error, ERROR_PROTOCOL, "%s: more hashes than were asked for", WINDOW.name);
+	return true;
+}
+
+static void write_hex(char *at, const uint8_t *bytes, size_t count)
+{
+	static const char digits[] = "0123456789abcdef";
+
+	for (size_t i = 0; i < count; i++)
+	{
+		*at++ = digits[bytes[i] >> 4];
+		*at++ = digits[bytes[i] & 15];
+	}
+	*at = '\0';
+}
+
+bool proof_agree(Proof *proof, const ProofTask *task, int number, const MerkleHash *hashes,
+				 int count, int *different, Error *error)
+{
+	char digits[24];
+	char hex[2 + 2 * sizeof(MerkleHash) * PROOF_WINDOW_PIECES + 1] = "\\x";
+	const char *values[] = {task->attempt, digits, hex};
+	PGresult *result;
+
+	snprintf(digits, sizeof(digits), "%d", number);
+	for (int i = 0; i < count; i++)
+		write_hex(hex + 2 + 2 * sizeof(MerkleHash) * (size_t) i, hashes[i].bytes, MERKLE_HASH_SIZE);
+	result = query(proof, &AGREE, values, error);
+	if (result == NULL)
+		return false;
+	*different = PQgetisnull(result, 0, 0) ? -1 : atoi(PQgetvalue(result, 0, 0));
+	PQclear(result);
+	return *different <= count ||
+		   error_set(error, ERROR_PROTOCOL, "%s: differs behind what was sent", AGREE.name);
 }
 
 void proof_documents_reset(Proof *proof)
@@ -250,8 +260,7 @@ static void add_digest(Proof *proof, int array, const LeafText *text)
 	char hex[2 * SHA256_DIGEST_LENGTH + 1];
 
 	SHA256((const unsigned char *) text->bytes, text->length, digest);
-	for (int i = 0; i < SHA256_DIGEST_LENGTH; i++)
-		snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+	write_hex(hex, digest, SHA256_DIGEST_LENGTH);
 	add_element(proof, array, hex, 2 * SHA256_DIGEST_LENGTH);
 }
 
@@ -295,20 +304,14 @@ bool proof_compare(Proof *proof, const ProofTask *task, const WalkPlace *after,
 	return true;
 }
 
-bool proof_report(Proof *proof, const ProofTask *task, int64_t size, const MerkleHash *root,
-				  const char *difference, char answer[PROOF_ANSWER_SIZE], bool *ok, Error *error)
+bool proof_report(Proof *proof, const ProofTask *task, int64_t size, const char *difference,
+				  char answer[PROOF_ANSWER_SIZE], bool *ok, Error *error)
 {
 	char digits[24];
-	char hex[2 * MERKLE_HASH_SIZE + 1];
-	const char *asked = *task->asked_at != '\0' ? task->asked_at : NULL;
-	const char *values[] = {task->campaign_id, asked,  task->started_at,
-							proof->checker,	   digits, difference == NULL ? hex : NULL,
-							difference};
+	const char *values[] = {task->attempt, proof->checker, digits, difference};
 	PGresult *result;
 
 	snprintf(digits, sizeof(digits), "%" PRId64, size);
-	for (int i = 0; i < MERKLE_HASH_SIZE; i++)
-		snprintf(hex + 2 * i, 3, "%02x", root->bytes[i]);
 	result = query(proof, &REPORT, values, error);
 	if (result == NULL)
 		return false;
@@ -320,7 +323,7 @@ bool proof_report(Proof *proof, const ProofTask *task, int64_t size, const Merkl
 
 void proof_give_up(Proof *proof, const ProofTask *task)
 {
-	const char *values[] = {task->campaign_id};
+	const char *values[] = {task->attempt};
 	Error error;
 
 	SOMETIMES("consumer.proof_given_up");

@@ -1,6 +1,6 @@
 /*
- * proof.h - PostgreSQL's side of a proof: which one to make, the hashes that it expects, and where
- * the result goes.
+ * proof.h - PostgreSQL's side of a proof: which one to make, whether it expects the same hashes,
+ * and where the result goes.
  *
  * A connection of its own. What was sent may be sent again after any failure; errors as those of
  * report.h.
@@ -24,23 +24,13 @@
 
 typedef struct Proof Proof;
 
-/* A proof that is being made. Times are PostgreSQL's, as it writes them; "": none. */
+/* A proof that is being made. asked_at is PostgreSQL's, as it writes it; "": nobody did. */
 typedef struct ProofTask
 {
 	char campaign_id[MESSAGE_ID_MAX + 1];
 	char asked_at[48];
-	char started_at[48];
+	char attempt[MESSAGE_ID_MAX + 1];
 } ProofTask;
-
-/* The hashes of the next pieces; what stands where PROOF_WINDOW_PIECES are not reached is the end.
- */
-typedef struct ProofWindow
-{
-	int64_t leaves;
-	int count;
-	MerkleHash pieces[PROOF_WINDOW_PIECES];
-	WalkPlace last;
-} ProofWindow;
 
 /* NULL when out of memory. */
 Proof *proof_new(const Config *config);
@@ -58,10 +48,16 @@ bool proof_next(Proof *proof, const char *sent_since, ProofTask *task, bool *fou
 /* The time at the server, a minute ago: what was sent since may not have been seen yet. */
 bool proof_server_time(Proof *proof, char time[48], Error *error);
 
-/* Asks for window `number`, from 0, behind a place; the answer is collected later. */
-bool proof_window_send(Proof *proof, const ProofTask *task, int number, const WalkPlace *after,
-					   Error *error);
-bool proof_window_collect(Proof *proof, ProofWindow *window, Error *error);
+/*
+ * Has PostgreSQL hash window `number`, from 0, behind the one before, which must have agreed; how
+ * many messages it has is collected later. 0 begins again.
+ */
+bool proof_window_send(Proof *proof, const ProofTask *task, int number, Error *error);
+bool proof_window_collect(Proof *proof, int64_t *leaves, Error *error);
+
+/* Compares it with the hashes of `count` pieces; *different: the first that differs, -1: none. */
+bool proof_agree(Proof *proof, const ProofTask *task, int number, const MerkleHash *hashes,
+				 int count, int *different, Error *error);
 
 /*
  * Documents for proof_compare(), at most MERKLE_PIECE; none of their texts leaves the consumer but
@@ -75,11 +71,11 @@ bool proof_compare(Proof *proof, const ProofTask *task, const WalkPlace *after,
 				   char difference[PROOF_ANSWER_SIZE], Error *error);
 
 /*
- * The result: either the root, or a difference (JSON; NULL: none). *answer is JSON: {"ok",
+ * The result: a difference (JSON), or NULL: every window agreed. *answer is JSON: {"ok",
  * "expected", "difference", "digest"}.
  */
-bool proof_report(Proof *proof, const ProofTask *task, int64_t size, const MerkleHash *root,
-				  const char *difference, char answer[PROOF_ANSWER_SIZE], bool *ok, Error *error);
+bool proof_report(Proof *proof, const ProofTask *task, int64_t size, const char *difference,
+				  char answer[PROOF_ANSWER_SIZE], bool *ok, Error *error);
 
 /* A server failed: the proof is anybody's again. Does what it can. */
 void proof_give_up(Proof *proof, const ProofTask *task);

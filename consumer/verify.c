@@ -2,8 +2,8 @@
  * verify.c - compares MongoDB with what PostgreSQL expects; see verify.h.
  *
  * While PostgreSQL hashes a window of its rows, the documents of the same window are read and
- * hashed here. Must never hold more than a window's hashes, nor say that all is well of anything
- * but equal roots.
+ * hashed here; then PostgreSQL says whether the hashes are the same. Must never hold more than a
+ * window's hashes.
  */
 #include "verify.h"
 
@@ -21,28 +21,19 @@
 
 #define WINDOW_LEAVES ((int64_t) PROOF_WINDOW_PIECES * MERKLE_PIECE)
 
-/* Documents next to each other, as many as PostgreSQL has hashed at once. */
-typedef struct Piece
-{
-	WalkPlace after; /* before its first one */
-	MerkleHash hash;
-	bool wrong; /* a document is in it that no hash can make right */
-} Piece;
-
 struct Verify
 {
 	const Config *config;
 	Proof *proof;
 	Walk *walk;
 	MerkleHasher *hasher;
-	MerkleTree pieces;
 	int64_t size;
 	WalkPlace last; /* the document that was read last */
 	bool ended;		/* there is none behind it */
-	int count;		/* pieces of this window */
-	Piece window[PROOF_WINDOW_PIECES + 1];
-	ProofWindow expected;
-	char difference[PROOF_ANSWER_SIZE]; /* "": none so far */
+	int count;		/* pieces of this window: documents next to each other */
+	MerkleHash hashes[PROOF_WINDOW_PIECES];
+	WalkPlace after[PROOF_WINDOW_PIECES + 1]; /* before the first one of each */
+	char difference[PROOF_ANSWER_SIZE];		  /* "": none so far */
 };
 
 Verify *verify_new(const Config *config, Error *error)
@@ -87,12 +78,11 @@ static bool out_of_memory(Error *error)
 }
 
 /* The next piece of documents; *leaves: how many it has. */
-static bool read_piece(Verify *verify, Piece *piece, int64_t *leaves, Error *error)
+static bool read_piece(Verify *verify, MerkleHash *hash, int64_t *leaves, Error *error)
 {
 	MerkleTree tree = {0};
+	bool wrong = false;
 
-	piece->after = verify->last;
-	piece->wrong = false;
 	while (!verify->ended && tree.size < MERKLE_PIECE)
 	{
 		WalkDocument document;
@@ -107,11 +97,16 @@ static bool read_piece(Verify *verify, Piece *piece, int64_t *leaves, Error *err
 		if (!leaf_hash(verify->hasher, &document.leaf, &leaf) ||
 			!merkle_add(&tree, verify->hasher, &leaf))
 			return out_of_memory(error);
-		piece->wrong |= document.wrong != NULL;
+		wrong |= document.wrong != NULL;
 		verify->last = document.place;
 	}
 	*leaves = (int64_t) tree.size;
-	return merkle_root(&tree, verify->hasher, &piece->hash) || out_of_memory(error);
+	if (!merkle_root(&tree, verify->hasher, hash))
+		return out_of_memory(error);
+	/* With such a document no hash is right. */
+	if (wrong)
+		memset(hash, 0, sizeof(*hash));
+	return true;
 }
 
 /* The documents of a window, and one piece more if there is no end yet behind its messages. */
@@ -120,29 +115,31 @@ static bool read_window(Verify *verify, Error *error)
 	int64_t leaves = 0;
 
 	verify->count = 0;
+	verify->after[0] = verify->last;
 	while (verify->count < PROOF_WINDOW_PIECES)
 	{
 		if (stop_requested())
 			return error_set(error, ERROR_UNREACHABLE, "stopped");
-		if (!read_piece(verify, &verify->window[verify->count], &leaves, error))
+		if (!read_piece(verify, &verify->hashes[verify->count], &leaves, error))
 			return false;
 		if (leaves == 0)
 			break;
 		verify->size += leaves;
 		verify->count++;
+		verify->after[verify->count] = verify->last;
 	}
 	return true;
 }
 
 /* Sends the documents behind a place to PostgreSQL, which names the first difference. */
-static bool name_difference(Verify *verify, const ProofTask *task, const Piece *piece, bool first,
-							Error *error)
+static bool name_difference(Verify *verify, const ProofTask *task, const WalkPlace *after,
+							bool first, Error *error)
 {
 	WalkDocument document;
 	WalkStatus status = WALK_DOCUMENT;
 
 	proof_documents_reset(verify->proof);
-	if (!walk_start(verify->walk, task->campaign_id, first ? NULL : &piece->after, error))
+	if (!walk_start(verify->walk, task->campaign_id, first ? NULL : after, error))
 		return false;
 	for (int i = 0; i < MERKLE_PIECE && status == WALK_DOCUMENT; i++)
 	{
@@ -152,32 +149,7 @@ static bool name_difference(Verify *verify, const ProofTask *task, const Piece *
 	}
 	walk_stop(verify->walk);
 	return status != WALK_FAILED &&
-		   proof_compare(verify->proof, task, &piece->after, verify->difference, error);
-}
-
-/* The first piece of the window that differs; -1: none. */
-static int first_difference(const Verify *verify)
-{
-	int most = verify->count > verify->expected.count ? verify->count : verify->expected.count;
-
-	for (int i = 0; i < most; i++)
-	{
-		if (i >= verify->count || i >= verify->expected.count || verify->window[i].wrong ||
-			memcmp(verify->window[i].hash.bytes, verify->expected.pieces[i].bytes,
-				   MERKLE_HASH_SIZE) != 0)
-			return i;
-	}
-	return -1;
-}
-
-static bool join_window(Verify *verify, Error *error)
-{
-	for (int i = 0; i < verify->count; i++)
-	{
-		if (!merkle_add(&verify->pieces, verify->hasher, &verify->window[i].hash))
-			return out_of_memory(error);
-	}
-	return true;
+		   proof_compare(verify->proof, task, after, verify->difference, error);
 }
 
 /*
@@ -186,7 +158,6 @@ static bool join_window(Verify *verify, Error *error)
  */
 static bool compare_all(Verify *verify, const ProofTask *task, bool *equal, Error *error)
 {
-	memset(&verify->pieces, 0, sizeof(verify->pieces));
 	verify->size = 0;
 	verify->ended = false;
 	verify->last = (WalkPlace){0};
@@ -196,23 +167,18 @@ static bool compare_all(Verify *verify, const ProofTask *task, bool *equal, Erro
 		return false;
 	for (int number = 0; *equal; number++)
 	{
-		int place;
-		/* Where a piece would begin that PostgreSQL has and MongoDB has not. */
-		WalkPlace after = verify->last;
+		int64_t expected = 0;
+		int place = -1;
 
-		if (!proof_window_send(verify->proof, task, number, &after, error) ||
-			!read_window(verify, error) ||
-			!proof_window_collect(verify->proof, &verify->expected, error))
+		if (!proof_window_send(verify->proof, task, number, error) || !read_window(verify, error) ||
+			!proof_window_collect(verify->proof, &expected, error) ||
+			!proof_agree(verify->proof, task, number, verify->hashes, verify->count, &place, error))
 			return false;
-		verify->window[verify->count].after = verify->last;
-		place = first_difference(verify);
 		*equal = place < 0;
 		if (!*equal)
-			return name_difference(verify, task, &verify->window[place], number == 0 && place == 0,
+			return name_difference(verify, task, &verify->after[place], number == 0 && place == 0,
 								   error);
-		if (!join_window(verify, error))
-			return false;
-		if (verify->expected.leaves < WINDOW_LEAVES)
+		if (expected < WINDOW_LEAVES)
 			break;
 	}
 	return true;
@@ -243,15 +209,12 @@ static bool look_for_strays(Verify *verify, const ProofTask *task, bool everywhe
 static bool report(Verify *verify, const ProofTask *task, VerifyResult *result, Error *error)
 {
 	bool different = verify->difference[0] != '\0';
-	MerkleHash root;
 
 	result->size = verify->size;
 	if (different && !walk_count(verify->walk, task->campaign_id, &result->size, error))
 		return false;
-	if (!merkle_root(&verify->pieces, verify->hasher, &root))
-		return out_of_memory(error);
-	return proof_report(verify->proof, task, result->size, &root,
-						different ? verify->difference : NULL, result->answer, &result->ok, error);
+	return proof_report(verify->proof, task, result->size, different ? verify->difference : NULL,
+						result->answer, &result->ok, error);
 }
 
 bool verify_campaign(Verify *verify, const ProofTask *task, bool everywhere, VerifyResult *result,

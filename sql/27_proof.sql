@@ -1,6 +1,6 @@
 -- The proof: does MongoDB hold exactly the messages that PostgreSQL expects? A Merkle tree over them
--- (lib/contract/merkle.c, src/proof/) is computed on both sides; consumer/verify.c brings MongoDB's. What people call is in
--- 47_verify.sql.
+-- (lib/contract/merkle.c, src/proof/) is computed on both sides; consumer/verify.c brings MongoDB's. What it calls is in
+-- 49_proving.sql, what people call in 47_verify.sql.
 
 CREATE TABLE campaign.proofs (
     id text COLLATE "C" PRIMARY KEY DEFAULT @extschema@.cuid2(),
@@ -44,6 +44,40 @@ COMMENT ON COLUMN campaign.proof_hashes.leaves IS 'Messages in it.';
 COMMENT ON COLUMN campaign.proof_hashes.hashes IS 'SHA-256 hashes of the subtrees over 1,024 messages each, one behind the other.';
 ALTER TABLE campaign.proof_hashes ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.proof_hashes', '');
+
+-- A proof that is being made. Its id is known to nobody but the consumer that began it.
+CREATE TABLE campaign.proof_attempts (
+    id text COLLATE "C" PRIMARY KEY DEFAULT @extschema@.cuid2(),
+    campaign_id text COLLATE "C" NOT NULL REFERENCES campaign.campaigns (id),
+    asked_at timestamptz,
+    started_at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+COMMENT ON TABLE campaign.proof_attempts IS 'Proofs that are being made. No part of a dump: after a restore they are made again.';
+COMMENT ON COLUMN campaign.proof_attempts.id IS 'cuid2';
+COMMENT ON COLUMN campaign.proof_attempts.campaign_id IS 'Campaign.';
+COMMENT ON COLUMN campaign.proof_attempts.asked_at IS 'When campaign_verify() asked for it; null: nobody did.';
+COMMENT ON COLUMN campaign.proof_attempts.started_at IS 'When the consumer began.';
+ALTER TABLE campaign.proof_attempts ENABLE ROW LEVEL SECURITY;
+
+CREATE TABLE campaign.proof_windows (
+    attempt_id text COLLATE "C" NOT NULL REFERENCES campaign.proof_attempts (id) ON DELETE CASCADE,
+    number integer NOT NULL CHECK (number >= 0),
+    leaves bigint NOT NULL,
+    hashes bytea NOT NULL,
+    last_class text NOT NULL,
+    last_seq bigint NOT NULL,
+    agreed boolean NOT NULL DEFAULT false,
+    PRIMARY KEY (attempt_id, number)
+);
+COMMENT ON TABLE campaign.proof_windows IS 'What PostgreSQL expects of the windows that an attempt has come to. No part of a dump, as the attempts are none.';
+COMMENT ON COLUMN campaign.proof_windows.attempt_id IS 'Attempt.';
+COMMENT ON COLUMN campaign.proof_windows.number IS 'Window, from 0: 131,072 messages each.';
+COMMENT ON COLUMN campaign.proof_windows.leaves IS 'Messages in it; fewer: it is the last one.';
+COMMENT ON COLUMN campaign.proof_windows.hashes IS 'As those of proof_hashes. They leave PostgreSQL for nobody.';
+COMMENT ON COLUMN campaign.proof_windows.last_class IS 'Class of its last message.';
+COMMENT ON COLUMN campaign.proof_windows.last_seq IS 'Seq of its last message.';
+COMMENT ON COLUMN campaign.proof_windows.agreed IS 'The consumer has come to the same hashes.';
+ALTER TABLE campaign.proof_windows ENABLE ROW LEVEL SECURITY;
 
 -- What --verify-sent asks for several times a second: campaigns that were sent lately.
 CREATE INDEX campaigns_sent_index ON campaign.campaigns (sent_at) WHERE status = 'sent';
@@ -137,194 +171,3 @@ LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'campaign_proof_done';
 COMMENT ON FUNCTION campaign.proof_done(text, boolean) IS
 'A proof is made, or given up for now: then it is still asked for.';
-
--- What the consumer calls (consumer/proof.c).
-
-CREATE FUNCTION campaign.proof_begin(campaign_id text)
-RETURNS TABLE (proof_campaign_id text, asked_at timestamptz, started_at timestamptz)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    asked timestamptz;
-BEGIN
-    IF NOT EXISTS (SELECT FROM campaign.campaigns c WHERE c.id = proof_begin.campaign_id) THEN
-        RETURN;
-    END IF;
-    asked := campaign.proof_take(campaign_id, true);
-    RETURN QUERY SELECT proof_begin.campaign_id, CASE WHEN isfinite(asked) THEN asked END, clock_timestamp();
-END
-$$;
-COMMENT ON FUNCTION campaign.proof_begin(text) IS
-'Begins a proof; no row if there is no such campaign.';
-
-CREATE FUNCTION campaign.proof_next(sent_since timestamptz)
-RETURNS TABLE (proof_campaign_id text, asked_at timestamptz, started_at timestamptz)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-DECLARE
-    chosen text := campaign.proof_asked();
-    asked timestamptz;
-BEGIN
-    IF chosen IS NULL AND sent_since IS NOT NULL THEN
-        SELECT c.id INTO chosen FROM campaign.campaigns c
-        WHERE c.status = 'sent' AND c.sent_at >= sent_since
-          AND NOT EXISTS (SELECT FROM campaign.proofs p
-                          WHERE p.campaign_id = c.id AND p.started_at >= c.sent_at)
-        ORDER BY c.sent_at LIMIT 1;
-    END IF;
-    IF chosen IS NULL OR NOT EXISTS (SELECT FROM campaign.campaigns c WHERE c.id = chosen) THEN
-        RETURN;
-    END IF;
-    asked := campaign.proof_take(chosen, true);
-    IF asked IS NULL OR isfinite(asked) THEN
-        RETURN QUERY SELECT chosen, asked, clock_timestamp();
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION campaign.proof_next(timestamptz) IS
-'The proof to make next: one that was asked for, or, with sent_since, that of the first campaign sent since then that has none. Begins it; no row: nothing to do, or another consumer is at it.';
-
--- Plans that do not depend on statistics: the campaign may have been imported a moment ago.
-CREATE FUNCTION campaign.proof_window(campaign_id text, number integer, class text, seq bigint)
-RETURNS TABLE (leaves bigint, hashes bytea, last_class text, last_seq bigint)
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off
-AS $$
-#variable_conflict use_variable
-BEGIN
-    PERFORM campaign.proof_take(campaign_id, false);
-    SELECT p.leaves, p.hashes, p.last_class, p.last_seq INTO leaves, hashes, last_class, last_seq
-    FROM campaign.proof_pieces(campaign_id, class, seq, 128) AS p;
-    INSERT INTO campaign.proof_hashes AS h (campaign_id, number, leaves, hashes)
-    VALUES (campaign_id, number, leaves, hashes)
-    ON CONFLICT ON CONSTRAINT proof_hashes_pkey DO UPDATE SET leaves = excluded.leaves, hashes = excluded.hashes
-    WHERE h.hashes <> excluded.hashes OR h.leaves <> excluded.leaves;
-    IF leaves < 131072 THEN
-        DELETE FROM campaign.proof_hashes h WHERE h.campaign_id = proof_window.campaign_id AND h.number > proof_window.number;
-    END IF;
-    RETURN NEXT;
-END
-$$;
-COMMENT ON FUNCTION campaign.proof_window(text, integer, text, bigint) IS
-'The hashes of the next 131,072 messages behind the one of this class and seq, and the last of them; fewer messages: it is the last window. The consumer is still at it.';
-
-CREATE FUNCTION campaign.proof_message_name(class_number integer, seq bigint) RETURNS jsonb
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT jsonb_build_object('class', coalesce((ARRAY['VIP', 'NORMAL'])[class_number + 1], class_number::text), 'seq', seq)
-$$;
-COMMENT ON FUNCTION campaign.proof_message_name(integer, bigint) IS 'A message as a proof names it: {"class", "seq"}.';
-
-CREATE FUNCTION campaign.proof_compare(
-    campaign_id text, class text, seq bigint, class_numbers integer[], seqs bigint[], identifiers text[],
-    phone_numbers text[], messages text[], attributes text[], fields text[]
-) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-SET enable_seqscan = off SET enable_bitmapscan = off SET enable_sort = off SET jit = off
-AS $$
-#variable_conflict use_column
-DECLARE
-    one record;
-    owner_class integer;
-    owner_seq bigint;
-    moved jsonb;
-BEGIN
-    PERFORM campaign.proof_take(proof_compare.campaign_id, false);
-    SELECT class_number, message_seq, f.identifier AS found_identifier, w.identifier AS wanted_identifier,
-        CASE WHEN f.message_seq IS NULL THEN 'missing' WHEN w.message_seq IS NULL THEN 'extra' ELSE 'changed' END AS kind,
-        coalesce(f.field, CASE
-            WHEN f.identifier <> w.identifier THEN 'identifier'
-            WHEN f.phone_number <> w.phone_number THEN 'phone_number'
-            WHEN f.message <> encode(sha256(w.message), 'hex') THEN 'message'
-            WHEN f.attributes IS DISTINCT FROM encode(sha256(w.attributes), 'hex') THEN 'attributes' END) AS field
-    INTO one
-    FROM unnest(proof_compare.class_numbers, seqs, proof_compare.identifiers, phone_numbers, messages,
-            proof_compare.attributes, fields)
-            AS f (class_number, message_seq, identifier, phone_number, message, attributes, field)
-        FULL JOIN campaign.proof_messages(proof_compare.campaign_id, proof_compare.class, proof_compare.seq) AS w
-            USING (class_number, message_seq)
-    WHERE f.message_seq IS NULL OR w.message_seq IS NULL OR f.field IS NOT NULL
-       OR (f.identifier, f.phone_number, f.message) <> (w.identifier, w.phone_number, encode(sha256(w.message), 'hex'))
-       OR f.attributes IS DISTINCT FROM encode(sha256(w.attributes), 'hex')
-    ORDER BY class_number, message_seq LIMIT 1;
-    IF NOT FOUND THEN
-        RETURN NULL;
-    END IF;
-
-    IF one.kind = 'missing' THEN
-        -- It may be there under another _id.
-        SELECT campaign.proof_message_name(f.class_number, f.message_seq) INTO moved
-        FROM unnest(proof_compare.class_numbers, seqs, proof_compare.identifiers) AS f (class_number, message_seq, identifier)
-        WHERE f.identifier = one.wanted_identifier LIMIT 1;
-        RETURN coalesce(moved || jsonb_build_object('kind', 'out of place',
-                'belongs', campaign.proof_message_name(one.class_number, one.message_seq)),
-            campaign.proof_message_name(one.class_number, one.message_seq) || '{"kind": "missing"}');
-    END IF;
-    IF one.found_identifier IS DISTINCT FROM one.wanted_identifier THEN
-        SELECT p.class_number, p.seq INTO owner_class, owner_seq
-        FROM campaign.proof_find(proof_compare.campaign_id, one.found_identifier) AS p;
-    END IF;
-    RETURN campaign.proof_message_name(one.class_number, one.message_seq) || CASE
-        WHEN one.kind = 'extra' AND owner_seq IS NOT NULL THEN jsonb_build_object('kind', 'extra',
-            'copy_of', campaign.proof_message_name(owner_class, owner_seq))
-        WHEN one.kind = 'extra' THEN jsonb_build_object('kind', 'extra')
-        WHEN owner_seq IS NOT NULL THEN jsonb_build_object('kind', 'out of place',
-            'belongs', campaign.proof_message_name(owner_class, owner_seq))
-        ELSE jsonb_build_object('kind', 'changed', 'field', one.field) END;
-END
-$$;
-COMMENT ON FUNCTION campaign.proof_compare(text, text, bigint, integer[], bigint[], text[], text[], text[], text[], text[]) IS
-'Names the first difference between the messages behind the one of this class and seq and up to 1,024 documents, in the order of their _id; null: none. class_numbers and seqs are those of the _id; messages and attributes are the SHA-256 of their UTF-8, in hex; fields has the name of another field that is wrong. Answers {"class", "seq", "kind": "missing", "extra", "changed" or "out of place"}, and "field", "copy_of" or "belongs".';
-
-CREATE FUNCTION campaign.proof_report(
-    campaign_id text, asked_at timestamptz, started_at timestamptz, checker text, size bigint, root text,
-    difference jsonb
-) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-#variable_conflict use_variable
-DECLARE
-    wanted bytea;
-    leaves bigint;
-    messages bigint;
-BEGIN
-    SELECT campaign.messages_expected(campaign_id) INTO messages;
-    IF difference IS NULL THEN
-        -- Whoever reports the same root has seen the same messages.
-        SELECT campaign.proof_root(string_agg(h.hashes, '' ORDER BY h.number)), sum(h.leaves) INTO wanted, leaves
-        FROM campaign.proof_hashes h WHERE h.campaign_id = proof_report.campaign_id;
-        messages := coalesce(leaves, 0);
-        IF wanted IS DISTINCT FROM decode(root, 'hex') OR size <> messages THEN
-            difference := '{"kind": "another root"}';
-        ELSIF (SELECT c.total = 0 FROM campaign.campaigns c WHERE c.id = campaign_id) THEN
-            difference := '{"kind": "no messages"}';
-        END IF;
-    END IF;
-    INSERT INTO campaign.proofs (campaign_id, asked_at, started_at, checker, root, size, expected, difference)
-    VALUES (campaign_id, asked_at, started_at, left(checker, 200), CASE WHEN difference IS NULL THEN wanted END,
-        size, messages, difference);
-    PERFORM campaign.proof_done(campaign_id, true);
-    RETURN jsonb_build_object('ok', difference IS NULL, 'expected', messages, 'difference', difference,
-        'digest', CASE WHEN difference IS NULL THEN encode(campaign.proof_digest(size, wanted), 'hex') END);
-END
-$$;
-COMMENT ON FUNCTION campaign.proof_report(text, timestamptz, timestamptz, text, bigint, text, jsonb) IS
-'The end of a proof: MongoDB holds size documents, whose tree has this root (hex), or there is a difference. Compared with the root of the windows, and kept.';
-
-CREATE FUNCTION campaign.proof_give_up(campaign_id text) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM campaign.proof_done(campaign_id, false);
-END
-$$;
-COMMENT ON FUNCTION campaign.proof_give_up(text) IS
-'A server failed while a proof was made: it can be made again, by whoever looks next.';

@@ -1,5 +1,5 @@
 -- What people call to have a campaign proved, and to prove to others that a message is part of it; the proof itself
--- is made in 27_proof.sql.
+-- is made in 49_proving.sql.
 
 CREATE FUNCTION campaign.proof_answer(campaign_id text, asked timestamptz, reason text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE

@@ -171,7 +171,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.monitor_control(text, text)
 TO campaign_monitor;
 
--- The consumer reports, and proves what is there, and nothing else: it learns hashes, no message.
+-- The consumer reports, and proves what is there, and nothing else: it learns no message, and no hash.
 GRANT EXECUTE ON FUNCTION
     campaign.report_open(text),
     campaign.report_halted(text[]),
@@ -188,9 +188,10 @@ GRANT EXECUTE ON FUNCTION
     campaign.report_conflict(text, text, bigint, text),
     campaign.proof_begin(text),
     campaign.proof_next(timestamptz),
-    campaign.proof_window(text, integer, text, bigint),
+    campaign.proof_window(text, integer),
+    campaign.proof_agree(text, integer, bytea),
     campaign.proof_compare(text, text, bigint, integer[], bigint[], text[], text[], text[], text[], text[]),
-    campaign.proof_report(text, timestamptz, timestamptz, text, bigint, text, jsonb),
+    campaign.proof_report(text, text, bigint, jsonb),
     campaign.proof_give_up(text)
 TO campaign_consumer;
 

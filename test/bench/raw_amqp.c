@@ -10,7 +10,8 @@
  *
  * links: lib/contract/message.c lib/contract/broker.c lib/contract/broker_url.c lib/contract/resolve.c
  * links: lib/contract/tls.c
- * links: lib/contract/error.c lib/contract/utf8.c src/identity/cuid2.c -lrabbitmq -lssl -lcrypto -lpthread
+ * links: lib/contract/error.c lib/contract/utf8.c src/identity/cuid2.c src/identity/cuid2_digits.c
+ * links: -lrabbitmq -lssl -lcrypto -lpthread
  */
 #include <pthread.h>
 #include <string.h>

@@ -8,7 +8,7 @@
  * identifier costs at least. argon2id: libargon2 with the default parameters of
  * password_hash().
  *
- * links: src/identity/cuid2.c -largon2 -lcrypto
+ * links: src/identity/cuid2.c src/identity/cuid2_digits.c -largon2 -lcrypto
  */
 #include <argon2.h>
 #include <openssl/evp.h>

@@ -8,7 +8,7 @@
  * driver are measured. The collection must exist (bench.py makes it, with the
  * options of the consumer's): an insert would make an ordinary one.
  *
- * links: lib/contract/message.c src/identity/cuid2.c libmongoc-1.0 -lcrypto
+ * links: lib/contract/message.c src/identity/cuid2.c src/identity/cuid2_digits.c libmongoc-1.0 -lcrypto
  */
 #include <mongoc/mongoc.h>
 #include <string.h>

@@ -12,9 +12,9 @@ REPORTS = {"report_open(text)", "report_halted(text[])", "report_stopped(text[])
            "report_waiting(text,text,bigint)",
            "report_gap(text,text,bigint)", "report_conflict(text,text,bigint,text)"}
 PROOFS = {"proof_begin(text)", "proof_next(timestamp with time zone)", "proof_give_up(text)",
-          "proof_window(text,integer,text,bigint)",
+          "proof_window(text,integer)", "proof_agree(text,integer,bytea)",
           "proof_compare(text,text,bigint,integer[],bigint[],text[],text[],text[],text[],text[])",
-          "proof_report(text,timestamp with time zone,timestamp with time zone,text,bigint,text,jsonb)"}
+          "proof_report(text,text,bigint,jsonb)"}
 SENDERS = {"sender_begin(text,text,text,jsonb,text,text)", "sender_living(text[])", "sender_away(text,bigint)",
            "sender_hold(text,text[],text[],bigint[],bigint[])",
            "report_fates(text[],text[],bigint[],bigint[],text[],boolean[],text,jsonb,bigint,bigint,bigint)"}

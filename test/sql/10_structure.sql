@@ -35,8 +35,8 @@ SELECT is_empty(
 SELECT is_empty(
     $$ SELECT relname FROM owned_tables
        WHERE NOT oid = ANY (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'campaign')
-         AND relname NOT IN ('packed_recipients', 'suppression_changes') $$,
-    'every table and sequence is part of a dump, but for copies');
+         AND relname NOT IN ('packed_recipients', 'suppression_changes', 'proof_attempts', 'proof_windows') $$,
+    'every table and sequence is part of a dump, but for copies and proofs that are being made');
 SELECT is_empty(
     $$ SELECT t.relname, a.attname FROM owned_tables t
        JOIN pg_attribute a ON a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
