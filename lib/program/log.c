@@ -54,10 +54,15 @@ bool log_is_terminal(void)
 	return logger.terminal;
 }
 
-/* Room for the closing of the line is always kept. */
+/* Room for the closing of the line is always kept, and may be in use already. */
+static size_t room_of(const Line *line)
+{
+	return line->length < LINE_SIZE - 8 ? LINE_SIZE - 8 - line->length : 0;
+}
+
 static void put(Line *line, const char *bytes, size_t length)
 {
-	size_t room = LINE_SIZE - 8 - line->length;
+	size_t room = room_of(line);
 
 	if (length > room)
 		length = room;
@@ -82,9 +87,8 @@ static void put_number(Line *line, int64_t number)
 static void put_plain(Line *line, const char *text)
 {
 	char clean[LINE_SIZE];
-	size_t room = LINE_SIZE - 8 - line->length;
 
-	put(line, clean, utf8_clean(clean, room + 1, text, strlen(text)));
+	put(line, clean, utf8_clean(clean, room_of(line) + 1, text, strlen(text)));
 }
 
 static bool continues_character(char byte)

@@ -3,12 +3,14 @@
  *
  * links: lib/program/log.c lib/contract/utf8.c
  */
+#include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -17,6 +19,8 @@
 #include "lib/program/log.h"
 
 #define QUOTED "caf\xE9 \xC3\xA9\x1B[m\r\n\xE2\x80\xA8\"\\"
+
+#define ERASED "\r\033[K" /* what the progress line begins with, even an empty one */
 
 static char written[16384];
 
@@ -77,11 +81,60 @@ static void test_long_lines_are_cut_between_characters(void **state)
 	}
 }
 
+/* Writes with a progress line to a terminal that nobody reads meanwhile; what it got, in `written`.
+ */
+static void log_to_terminal(const char *message, const char *progress)
+{
+	int before = dup(STDERR_FILENO);
+	int reader;
+	int terminal;
+	size_t length = 0;
+	ssize_t got;
+	struct termios raw;
+
+	assert_int_equal(openpty(&reader, &terminal, NULL, NULL, NULL), 0);
+	assert_int_equal(tcgetattr(terminal, &raw), 0);
+	cfmakeraw(&raw);
+	assert_int_equal(tcsetattr(terminal, TCSANOW, &raw), 0);
+	assert_true(dup2(terminal, STDERR_FILENO) >= 0);
+	log_setup(LOG_TEXT, LOG_INFO);
+	log_progress(progress);
+	assert_true(read(reader, written, sizeof(written)) > 0);
+	log_line(LOG_INFO, message, {NULL, NULL, 0});
+	log_progress("");
+	do
+	{
+		got = read(reader, written + length, sizeof(written) - 1 - length);
+		assert_true(got > 0);
+		length += (size_t) got;
+		written[length] = '\0';
+	} while (strchr(written, '\n') == NULL || strstr(strchr(written, '\n'), ERASED) == NULL);
+	*strstr(strchr(written, '\n'), ERASED) = '\0';
+	assert_true(dup2(before, STDERR_FILENO) >= 0);
+	assert_int_equal(close(before), 0);
+	assert_int_equal(close(terminal), 0);
+	assert_int_equal(close(reader), 0);
+}
+
+/* The progress stands below the line; behind one that fills the buffer there is no room for it. */
+static void test_progress_below_a_long_line(void **state)
+{
+	static char longest[6000];
+
+	(void) state;
+	log_to_terminal("short", "half of it");
+	assert_non_null(strstr(written, " short\nhalf of it"));
+	memset(longest, 'x', sizeof(longest) - 1);
+	log_to_terminal(longest, "half of it");
+	assert_ptr_equal(strchr(written, '\n'), written + strlen(written) - 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_other_encodings_and_control_characters),
 		cmocka_unit_test(test_long_lines_are_cut_between_characters),
+		cmocka_unit_test(test_progress_below_a_long_line),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
