@@ -141,11 +141,14 @@ DECLARE
     room integer := CASE WHEN known_room > 0 THEN known_room ELSE campaign.outbox_dead_room() END;
     content record := campaign.dead_content(body);
     hash bytea := sha256(convert_to(envelope::text, 'UTF8') || '\x00'::bytea || body);
+    known bigint;
 BEGIN
-    UPDATE campaign.dead_letters d SET times = d.times + (NOT redelivered)::integer
-    WHERE d.digest = hash AND d.state = 'waiting';
+    -- The worker waits for nobody who has not decided about it yet: then this is an error, and comes another time.
+    SELECT d.id INTO known FROM campaign.dead_letters d WHERE d.digest = hash AND d.state = 'waiting'
+    FOR NO KEY UPDATE NOWAIT;
     IF FOUND THEN
         -- SOMETIMES(worker.dead_letter_known)
+        UPDATE campaign.dead_letters d SET times = d.times + (NOT redelivered)::integer WHERE d.id = known;
         RETURN greatest(room, 0);
     END IF;
     IF room <= 0 THEN
@@ -159,7 +162,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_dead_take(jsonb, boolean, bigint, bytea, integer) IS
-'Takes a dead letter over; returns for how many more there is room, -1 if there was none for this one. The same one again is counted, not added. known_room: what the last call returned; 0: the room is counted.';
+'Takes a dead letter over; returns for how many more there is room, -1 if there was none for this one. The same one again is counted, not added; an error if somebody who is deciding about it holds its lock. known_room: what the last call returned; 0: the room is counted.';
 
 -- Whoever decides is recorded as for the events of a campaign.
 CREATE FUNCTION campaign.dead_decide(letter campaign.dead_letters, state text, reason text) RETURNS void

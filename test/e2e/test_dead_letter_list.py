@@ -166,6 +166,29 @@ def test_letter_that_cannot_be_written(stack):
     assert_stored(stack, sent, make_numbers(5, seed=912))
 
 
+def test_letter_that_somebody_decides_about(stack):
+    """R5.3: a client discards a letter and forgets its transaction, and the same one comes again: the
+    worker does not wait, campaigns go on, and what comes is listed when the client is gone."""
+    publish_dead(stack, b"the same")
+    wait_until("it is listed", lambda: letters(stack))
+    mark = stack.log_mark("postgres")
+    connection = stack.connect(autocommit=False)
+    try:
+        execute(connection, "SELECT campaign_dead_discard(ARRAY(SELECT id FROM"
+                            " campaign_dead_letters()), 'known')")
+        publish_dead(stack, b"the same")
+        wait_until("the log says so",
+                   lambda: "campaign worker: a dead letter: could not obtain lock"
+                   in stack.log_since("postgres", mark))
+        numbers = make_numbers(5, seed=914)
+        wait_for_status(stack, campaigns.send(stack, numbers), "sent", timeout=10)
+        connection.commit()
+    finally:
+        connection.close()
+    wait_until("it is listed", lambda: [state for state, *_ in letters(stack)]
+               == ["discarded", "waiting"])
+
+
 def full(stack):
     """What campaign_health() says of a list that is full."""
     return stack.sql("SELECT sentence FROM campaign.troubles WHERE subject = %s", DEAD)

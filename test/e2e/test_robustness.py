@@ -93,6 +93,55 @@ def test_forgotten_transaction_stops_nobody(stack, moment, end):
     assert_delivered(stack, other, FIVE)
 
 
+# Verbs that lock the progress of a campaign until their transaction ends.
+VERBS = {
+    "resume": ("SELECT campaign_pause(%s)", "SELECT campaign_resume(%s)"),
+    "resolve": ("SELECT campaign_resolve(%s, 'sent', 'they say so')",),
+}
+
+
+@contextlib.contextmanager
+def forgotten_verb(stack, verb, campaign_id):
+    """A client that has called such a verb and does not end its transaction."""
+    connection = stack.connect(autocommit=False)
+    try:
+        for statement in VERBS[verb]:
+            execute(connection, statement, campaign_id)
+        yield connection
+    finally:
+        connection.close()
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_forgotten_verb_stops_no_other_queue(stack, verb):
+    """R0.14 R0.15 R0.16: a client locks the progress of a campaign that is being published: the
+    worker does not wait for it, other queues are served, the lane says why it waits and lets go of
+    all it has locked itself; when the client is gone, all are sent."""
+    campaign_id = campaigns.create(stack, FIVE)
+    behind = beside(stack, campaign_id, FIVE)
+    other = beside(stack, campaign_id, FIVE, same_queue=False)
+    mark = stack.log_mark("consumer")
+    with contextlib.ExitStack() as holder:
+        with frozen(stack.worker_pid()):
+            campaigns.dispatch(stack, campaign_id)
+            connection = holder.enter_context(forgotten_verb(stack, verb, campaign_id))
+        campaigns.wait_for_stored(stack, campaign_id, len(FIVE))
+        wait_until("the lane says so", lambda: "lock timeout" in stack.log_since("consumer", mark))
+        for one in (behind, other):
+            campaigns.dispatch(stack, one)
+        wait_for_status(stack, other, "sent", timeout=PROMPT_S)
+        wait_until("the one behind it is published",
+                   lambda: campaigns.status(stack, behind)["status"] == "published")
+        assert_stays("the worker waits for nobody", lambda: not stack.sql(
+            "SELECT FROM pg_stat_activity WHERE pid = ANY (%s) AND wait_event_type = 'Lock'",
+            stack.worker_pids()), 0.5)
+        connection.commit()
+        for one in (campaign_id, behind):
+            wait_for_status(stack, one, "sent", timeout=FOUND_S)
+    for one in (campaign_id, behind, other):
+        assert_delivered(stack, one, FIVE)
+
+
 # A campaign that is damaged ---------------------------------------------------------------
 
 
