@@ -112,33 +112,38 @@ def forgotten_verb(stack, verb, campaign_id):
         connection.close()
 
 
-@pytest.mark.parametrize("verb", VERBS)
-def test_forgotten_verb_stops_no_other_queue(stack, verb):
-    """R0.14 R0.15 R0.16: a client locks the progress of a campaign that is being published: the
-    worker does not wait for it, other queues are served, the lane says why it waits and lets go of
-    all it has locked itself; when the client is gone, all are sent."""
-    campaign_id = campaigns.create(stack, FIVE)
-    behind = beside(stack, campaign_id, FIVE)
-    other = beside(stack, campaign_id, FIVE, same_queue=False)
+def test_forgotten_verbs_stop_no_other_queue(stack):
+    """R0.14 R0.15 R0.16: clients lock the progress of campaigns that are being published: the
+    worker waits for none of them, other queues are served, the lanes say why they wait and let go
+    of what they have locked themselves; when the clients are gone, all are sent."""
+    held_by = {verb: campaigns.create(stack, FIVE) for verb in VERBS}
+    queues = {campaigns.queue_of(one) for one in held_by.values()}
+    behind = beside(stack, held_by["resume"], FIVE)
+    other = behind
+    while campaigns.queue_of(other) in queues:
+        other = campaigns.create(stack, FIVE)
     mark = stack.log_mark("consumer")
-    with contextlib.ExitStack() as holder:
+    with contextlib.ExitStack() as holders:
         with frozen(stack.worker_pid()):
-            campaigns.dispatch(stack, campaign_id)
-            connection = holder.enter_context(forgotten_verb(stack, verb, campaign_id))
-        campaigns.wait_for_stored(stack, campaign_id, len(FIVE))
-        wait_until("the lane says so", lambda: "lock timeout" in stack.log_since("consumer", mark))
+            for campaign_id in held_by.values():
+                campaigns.dispatch(stack, campaign_id)
+            clients = [holders.enter_context(forgotten_verb(stack, verb, campaign_id))
+                       for verb, campaign_id in held_by.items()]
+        for campaign_id in held_by.values():
+            campaigns.wait_for_stored(stack, campaign_id, len(FIVE))
+        wait_until("a lane says so", lambda: "lock timeout" in stack.log_since("consumer", mark))
         for one in (behind, other):
             campaigns.dispatch(stack, one)
         wait_for_status(stack, other, "sent", timeout=PROMPT_S)
-        wait_until("the one behind it is published",
+        wait_until("the one behind is published",
                    lambda: campaigns.status(stack, behind)["status"] == "published")
-        assert_stays("the worker waits for nobody", lambda: not stack.sql(
-            "SELECT FROM pg_stat_activity WHERE pid = ANY (%s) AND wait_event_type = 'Lock'",
-            stack.worker_pids()), 0.5)
-        connection.commit()
-        for one in (campaign_id, behind):
+        assert not stack.sql("SELECT FROM pg_stat_activity WHERE pid = ANY (%s)"
+                             " AND wait_event_type = 'Lock'", stack.worker_pids())
+        for client in clients:
+            client.commit()
+        for one in (*held_by.values(), behind):
             wait_for_status(stack, one, "sent", timeout=FOUND_S)
-    for one in (campaign_id, behind, other):
+    for one in (*held_by.values(), behind, other):
         assert_delivered(stack, one, FIVE)
 
 
