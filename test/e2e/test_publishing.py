@@ -11,7 +11,8 @@ import pytest
 import campaigns
 from amqp_proxy import BASIC_PUBLISH, QUEUE_DECLARE, worker_through_proxy
 from campaigns import assert_delivered, make_numbers, wait_for_status
-from stack import QUEUES, execute
+from stack import QUEUES, cpu_seconds, execute
+from test_versions import library_version, offer_update
 from waiting import assert_stays, wait_until
 
 WINDOW = 4096       # CONFIRMS_MAX of src/publish/confirms.h
@@ -239,7 +240,8 @@ def test_wake_up_while_a_lock_is_waited_for(stack):
     with stack.settings(campaign__poll_interval="1h", deadlock_timeout="10ms"):
         first, second = campaigns.create(stack, numbers), campaigns.create(stack, numbers)
         holder = stack.connect(autocommit=False)
-        execute(holder, "SELECT FROM campaign.progress WHERE campaign_id = %s FOR UPDATE", first)
+        # The worker reads it for a batch, a dispatch does not. For rows it does not wait.
+        execute(holder, "LOCK TABLE campaign.suppressions IN ACCESS EXCLUSIVE MODE")
         campaigns.dispatch(stack, first)
         wait_until("the worker waits", lambda: worker_waits(stack))
         campaigns.dispatch(stack, second)
@@ -250,6 +252,35 @@ def test_wake_up_while_a_lock_is_waited_for(stack):
         wait_for_status(stack, second, "published", timeout=20)
     assert_sent(stack, first, numbers)
     assert_sent(stack, second, numbers)
+
+
+def test_worker_of_another_version_sleeps(stack):
+    """R0.14: the extension becomes another version while the worker has more to send: it waits
+    without using the processor, and goes on when the versions are the same again."""
+    numbers = make_numbers(5, seed=159)
+    ours = library_version()
+    offer_update(stack, ours, "99.10.0")
+    offer_update(stack, "99.10.0", ours)
+    mark, pid = stack.log_mark("postgres"), stack.worker_pid()
+    with stack.settings(campaign__poll_interval="1s"):
+        holder = stack.connect(autocommit=False)
+        execute(holder, "LOCK TABLE campaign.suppressions IN ACCESS EXCLUSIVE MODE")
+        campaign_id = campaigns.send(stack, numbers)
+        wait_until("the worker waits", lambda: worker_waits(stack))
+        # Longer than a turn may take, and than the look that it begins the next one with.
+        assert_stays("it waits", lambda: worker_waits(stack), 1.2)
+        execute(holder, "ALTER EXTENSION campaign UPDATE TO '99.10.0'")
+        try:
+            holder.commit()
+            holder.close()
+            wait_until("it says so", lambda: "the workers wait" in stack.log_since("postgres", mark))
+            before = cpu_seconds(pid)
+            assert_stays("it sleeps", lambda: cpu_seconds(pid) < before + 0.2, 1.5)
+        finally:
+            stack.sql(f"ALTER EXTENSION campaign UPDATE TO '{ours}'")
+        wait_for_status(stack, campaign_id, "published")
+    assert stack.worker_pid() == pid
+    assert_sent(stack, campaign_id, numbers)
 
 
 MANY = 200
