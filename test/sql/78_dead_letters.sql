@@ -1,6 +1,6 @@
 -- 78_dead_letters.sql - dead letters: taken over, listed, discarded.
 BEGIN;
-SELECT plan(34);
+SELECT plan(35);
 
 CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
