@@ -1,6 +1,8 @@
 """test_robustness.py - one client, one campaign, one message or one mistake holds up nobody
 else: what goes wrong stays where it went wrong, and is said."""
 import contextlib
+import datetime
+import itertools
 
 import pika
 import pytest
@@ -176,7 +178,11 @@ def test_campaigns_that_cannot_be_read(stack):
                 if "WARNING" in line and campaign_id in line]
 
     def each_said(times):
-        return all(len(said(campaign_id)) == times for campaign_id in damaged)
+        return all(len(said(campaign_id)) >= times for campaign_id in damaged)
+
+    def pauses_s(campaign_id):
+        times = [datetime.datetime.fromisoformat(line[:23]) for line in said(campaign_id)]
+        return [(after - before).total_seconds() for before, after in itertools.pairwise(times)]
     for campaign_id, damage in damaged.items():
         stack.sql(DAMAGES[damage][0], campaign_id)
         campaigns.dispatch(stack, campaign_id)
@@ -185,7 +191,6 @@ def test_campaigns_that_cannot_be_read(stack):
     for other in others:
         wait_for_status(stack, other, "sent", timeout=PROMPT_S)
         assert_delivered(stack, other, FIVE)
-    assert_stays("said once", lambda: each_said(1), 5)
     wait_until("it is said again", lambda: each_said(2), timeout=FOUND_S)
     assert stack.worker_pid() == pid
     for campaign_id, damage in damaged.items():
@@ -195,7 +200,7 @@ def test_campaigns_that_cannot_be_read(stack):
     for campaign_id in damaged:
         wait_for_status(stack, campaign_id, "sent", timeout=FOUND_S)
         assert_delivered(stack, campaign_id, MANY)
-        assert len(said(campaign_id)) <= 3
+        assert min(pauses_s(campaign_id)) > 9, said(campaign_id)
     assert stack.worker_pid() == pid
 
 
