@@ -50,61 +50,6 @@ bool pgconn_is_open(const PgConnection *postgres)
 	return postgres->connection != NULL && PQstatus(postgres->connection) == CONNECTION_OK;
 }
 
-/*
- * Behind pgbouncer, the process id that libpq has is not one of the server's. In its transaction
- * mode nothing may be left in the session: no setting, no prepared statement.
- */
-static bool is_pooled(PGconn *connection)
-{
-	PGresult *result = PQexec(connection, "SELECT pg_catalog.pg_backend_pid()");
-	bool pooled = PQntuples(result) == 1 &&
-				  strtol(PQgetvalue(result, 0, 0), NULL, 10) != PQbackendPID(connection);
-
-	PQclear(result);
-	return pooled;
-}
-
-bool pgconn_open(PgConnection *postgres, Error *error)
-{
-	char timeout[12];
-	/* What comes before dbname is a default, which the URL may override. */
-	const char *const names[] = {"application_name", "connect_timeout", "keepalives_idle",
-								 "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-								 "client_encoding",
-								 /* After a failover, the old primary must not be used. */
-								 "target_session_attrs", "dbname", NULL};
-	const char *const values[] = {postgres->program, timeout, "10",			"5",		   "3",
-								  "30000",			 "UTF8",  "read-write", postgres->url, NULL};
-	PGconn *connection;
-
-	if (pgconn_is_open(postgres))
-		return true;
-	pgconn_close(postgres);
-	snprintf(timeout, sizeof(timeout), "%d", postgres->timeout_s);
-	connection = PQconnectdbParams(names, values, 1);
-	if (connection == NULL)
-		return error_set(error, ERROR_MEMORY, "out of memory");
-	if (PQstatus(connection) != CONNECTION_OK)
-	{
-		const char *text = PQerrorMessage(connection);
-
-		(void) failed(error, connection_error_code(text), "cannot connect", text);
-		PQfinish(connection);
-		return false;
-	}
-	(void) PQsetNoticeProcessor(connection, ignore_notice, NULL);
-	postgres->pooled = is_pooled(connection);
-	SOMETIMES_IF(postgres->pooled, "program.pooled");
-	/*
-	 * A statement that we have given up on must not go on waiting in the server with its locks.
-	 * Behind a pooler the setting would stay with whoever has the session next.
-	 */
-	if (!postgres->pooled)
-		PQclear(PQexec(connection, "SET statement_timeout = " STATEMENT_TIMEOUT_MS));
-	postgres->connection = connection;
-	return true;
-}
-
 void pgconn_close(PgConnection *postgres)
 {
 	PQfinish(postgres->connection);
@@ -240,23 +185,89 @@ PGresult *pgconn_execute(PgConnection *postgres, const char *what, const char *s
 	return NULL;
 }
 
+/*
+ * Behind pgbouncer, the process id that libpq has is not one of the server's. In its transaction
+ * mode nothing may be left in the session: no setting, no prepared statement. A pooler lets us in
+ * before it has a session for us, so these are waited for like any other answer.
+ */
+static bool begin_session(PgConnection *postgres, Error *error)
+{
+	PGresult *result =
+		pgconn_execute(postgres, "cannot connect", "SELECT pg_catalog.pg_backend_pid()", error);
+
+	if (result == NULL)
+		return false;
+	postgres->pooled =
+		strtol(PQgetvalue(result, 0, 0), NULL, 10) != PQbackendPID(postgres->connection);
+	PQclear(result);
+	SOMETIMES_IF(postgres->pooled, "program.pooled");
+	if (postgres->pooled)
+		return true;
+	/*
+	 * A statement that we have given up on must not go on waiting in the server with its locks.
+	 * Behind a pooler the setting would stay with whoever has the session next.
+	 */
+	result = pgconn_execute(postgres, "cannot connect",
+							"SET statement_timeout = " STATEMENT_TIMEOUT_MS, error);
+	PQclear(result);
+	return result != NULL;
+}
+
+bool pgconn_open(PgConnection *postgres, Error *error)
+{
+	char timeout[12];
+	/* What comes before dbname is a default, which the URL may override. */
+	const char *const names[] = {"application_name", "connect_timeout", "keepalives_idle",
+								 "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+								 "client_encoding",
+								 /* After a failover, the old primary must not be used. */
+								 "target_session_attrs", "dbname", NULL};
+	const char *const values[] = {postgres->program, timeout, "10",			"5",		   "3",
+								  "30000",			 "UTF8",  "read-write", postgres->url, NULL};
+	PGconn *connection;
+
+	if (pgconn_is_open(postgres))
+		return true;
+	pgconn_close(postgres);
+	snprintf(timeout, sizeof(timeout), "%d", postgres->timeout_s);
+	connection = PQconnectdbParams(names, values, 1);
+	if (connection == NULL)
+		return error_set(error, ERROR_MEMORY, "out of memory");
+	if (PQstatus(connection) != CONNECTION_OK)
+	{
+		const char *text = PQerrorMessage(connection);
+
+		(void) failed(error, connection_error_code(text), "cannot connect", text);
+		PQfinish(connection);
+		return false;
+	}
+	(void) PQsetNoticeProcessor(connection, ignore_notice, NULL);
+	postgres->connection = connection;
+	if (begin_session(postgres, error))
+		return true;
+	/* Whatever it said: the next try may find another session. */
+	pgconn_close(postgres);
+	error->code = ERROR_UNREACHABLE;
+	return false;
+}
+
 bool pgconn_may_execute(PgConnection *postgres, const char *signature, Error *error)
 {
 	static const char sql[] = "SELECT has_schema_privilege('campaign', 'USAGE') AND "
 							  "has_function_privilege(($1::regprocedure)::oid, 'EXECUTE')";
 	const char *values[] = {signature};
-	PGresult *result = PQexecParams(postgres->connection, sql, 1, NULL, values, NULL, NULL, 0);
-	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	bool done = false;
+	PGresult *result;
+	bool done;
 
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		error_set(error, ERROR_REFUSED, "%s",
-				  text != NULL ? text : PQerrorMessage(postgres->connection));
-	else if (strcmp(PQgetvalue(result, 0, 0), "t") != 0)
+	if (!PQsendQueryParams(postgres->connection, sql, 1, NULL, values, NULL, NULL, 0))
+		return lost(postgres, signature, PQerrorMessage(postgres->connection), error);
+	result = pgconn_result(postgres, signature, error);
+	if (result == NULL)
+		return false;
+	done = strcmp(PQgetvalue(result, 0, 0), "t") == 0;
+	if (!done)
 		error_set(error, ERROR_REFUSED, "%s may not execute %s: log in as %s",
 				  PQuser(postgres->connection), signature, postgres->role);
-	else
-		done = true;
 	PQclear(result);
 	return done;
 }
