@@ -49,7 +49,7 @@ BEGIN
     WHERE m.more > 0
     ON CONFLICT ON CONSTRAINT progress_pkey DO UPDATE SET total = p.total + excluded.total;
     UPDATE campaign.campaigns c
-    SET total = c.total + count, generated = true, message_version = 2, updated_at = clock_timestamp()
+    SET total = c.total + count, updated_at = clock_timestamp()
     WHERE c.id = run.campaign_id;
     UPDATE campaign.runs r
     SET generated = r.generated + count, updated_at = clock_timestamp(),
@@ -144,6 +144,9 @@ BEGIN
     END IF;
     INSERT INTO campaign.runs (campaign_id, number, quantity, seed, vip_percent, dispatch)
     VALUES (target.id, run_number, quantity, run_seed, vip_percent, coalesce(dispatch, false));
+    -- From now on, not from the first chunk on: attributes that do not fit would hold up the campaign for ever.
+    UPDATE campaign.campaigns c SET generated = true, message_version = 2, updated_at = clock_timestamp()
+    WHERE c.id = target.id;
     new_job := @extschema@.job_create('generate'::text, jsonb_build_object('campaign_id', target.id),
         now(), NULL::integer, campaign_generate.user_id, NULL::text);
     UPDATE campaign.runs r SET job_id = new_job WHERE r.campaign_id = target.id AND r.number = run_number;

@@ -55,8 +55,8 @@ COMMENT ON FUNCTION campaign.outbox_unlisted(text, text) IS
 'Whether nobody is on any list, and nobody of this class was left out before: most campaigns have no more to ask.';
 
 CREATE FUNCTION campaign.outbox_opt_outs(
-    campaign_id text, class text, first_seq bigint, last_seq bigint, since xid8,
-    OUT left_out bigint[], OUT numbers bigint[], OUT horizon xid8
+    campaign_id text, class text, first_seq bigint, last_seq bigint, since pg_snapshot,
+    OUT left_out bigint[], OUT numbers bigint[], OUT horizon pg_snapshot
 )
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -70,17 +70,20 @@ BEGIN
     WHERE p.campaign_id = outbox_opt_outs.campaign_id
       AND p.class = outbox_opt_outs.class::campaign.recipient_class AND NOT isempty(p.suppressed);
     left_out := coalesce(left_out, '{}');
-    horizon := pg_snapshot_xmin(pg_current_snapshot());
+    horizon := pg_current_snapshot();
     IF since IS NOT NULL THEN
-        numbers := ARRAY(SELECT c.number FROM campaign.suppression_changes c WHERE c.changed_by >= since);
+        -- The first condition is for the index. A horizon of one transaction would say the same again and again while
+        -- an older one goes on.
+        numbers := ARRAY(SELECT c.number FROM campaign.suppression_changes c
+                         WHERE c.changed_by >= pg_snapshot_xmin(since) AND NOT pg_visible_in_snapshot(c.changed_by, since));
         IF array_position(numbers, NULL) IS NOT NULL THEN
             numbers := NULL;
         END IF;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION campaign.outbox_opt_outs(text, text, bigint, bigint, xid8) IS
-'Which of these seqs were left out before, and what may have been put on a list by transactions that were not over at that horizon (numbers NULL: no such horizon, or more than is said); and the horizon of now.';
+COMMENT ON FUNCTION campaign.outbox_opt_outs(text, text, bigint, bigint, pg_snapshot) IS
+'Which of these seqs were left out before, and what was put on a list by transactions that the snapshot since does not see (numbers NULL: no such snapshot, or more than is said); and the snapshot of now, as the next one.';
 
 CREATE FUNCTION campaign.outbox_suppressed(campaign_id text, numbers bigint[]) RETURNS bigint[]
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -104,15 +107,15 @@ COMMENT ON FUNCTION campaign.outbox_suppressed(text, bigint[]) IS
 'Which of these numbers are on a list that the campaign obeys: their places in the array, from 1.';
 
 CREATE FUNCTION campaign.outbox_suppressions(
-    after_id bigint, most integer, OUT numbers bigint[], OUT last_id bigint, OUT highest_id bigint, OUT horizon xid8
+    after_id bigint, most integer, OUT numbers bigint[], OUT last_id bigint, OUT highest_id bigint, OUT horizon pg_snapshot
 )
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    horizon := pg_snapshot_xmin(pg_current_snapshot());
+    horizon := pg_current_snapshot();
     IF after_id = 0 THEN
-        DELETE FROM campaign.suppression_changes c WHERE c.changed_by < horizon;
+        DELETE FROM campaign.suppression_changes c WHERE pg_visible_in_snapshot(c.changed_by, horizon);
     END IF;
     SELECT coalesce(max(s.id), 0) INTO highest_id FROM campaign.suppressions s;
     SELECT coalesce(array_agg(p.number) FILTER (WHERE p.lifted_at IS NULL), '{}'), max(p.id) INTO numbers, last_id
@@ -121,7 +124,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_suppressions(bigint, integer) IS
-'The next entries of all lists behind an id: their numbers, the last id (NULL: there are no more), the highest one of all, and the horizon before that. The first page also forgets the changes that are older.';
+'The next entries of all lists behind an id: their numbers, the last id (NULL: there are no more), the highest one of all, and the snapshot before that. The first page also forgets the changes that this one sees.';
 
 CREATE FUNCTION campaign.suppressed_report(
     campaign_id text, class campaign.recipient_class, stored int8multirange, suppressed int8multirange

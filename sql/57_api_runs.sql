@@ -227,12 +227,14 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    r record := campaign.run_read(campaign_id);
-    job text := (r.run).job_id;
+    r record;
 BEGIN
+    -- Before it is read: the job that we wait for here may end with the chunk that it makes.
+    PERFORM campaign.campaign_lock(campaign_id);
+    r := campaign.run_read(campaign_id);
     PERFORM @extschema@.campaign_cancel(campaign_id, NULL::text);
     IF r.phase = 'GENERATING' THEN
-        PERFORM @extschema@.job_cancel(job);
+        PERFORM @extschema@.job_cancel((r.run).job_id);
     END IF;
     IF reset_logs THEN
         UPDATE campaign.runs u SET logs_after = clock_timestamp()
@@ -271,6 +273,7 @@ BEGIN
                 PERFORM campaign.api_raise('PT409', 'what was sent is kept for ever', NULL,
                     'state=waiting and state=delayed take out what was not sent yet.');
             END IF;
+            PERFORM campaign.campaign_lock(target);
             answer := jsonb_build_object('removed', @extschema@.campaign_run_status(target) #> ARRAY['counts', state]);
             PERFORM campaign.api_run_cancel(target, false);
         ELSE PERFORM campaign.api_raise('PT422', 'verb is pause, resume, cancel, reset, clean or close');

@@ -122,7 +122,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.outbox_template(text, text),
     campaign.outbox_mark(text, text, integer, bigint),
     campaign.outbox_rewind(text, text, bigint),
-    campaign.outbox_opt_outs(text, text, bigint, bigint, xid8),
+    campaign.outbox_opt_outs(text, text, bigint, bigint, pg_snapshot),
     campaign.outbox_unlisted(text, text),
     campaign.outbox_suppressed(text, bigint[]),
     campaign.outbox_suppressions(bigint, integer),

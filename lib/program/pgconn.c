@@ -23,8 +23,6 @@
 
 #define STATE_READ_ONLY "25006"
 
-#define CANNOT_CONNECT "cannot connect"
-
 /* The first line of what libpq says: the rest guesses at reasons. */
 static bool failed(Error *error, ErrorCode code, const char *what, const char *text)
 {
@@ -117,8 +115,7 @@ static bool await(PgConnection *postgres, const char *what, Error *error)
 	return true;
 }
 
-/* The last answer to what was sent, whatever it says; NULL: the connection is lost. */
-static PGresult *take(PgConnection *postgres, const char *what, Error *error)
+PGresult *pgconn_result(PgConnection *postgres, const char *what, Error *error)
 {
 	PGresult *result = NULL;
 	PGresult *next;
@@ -136,89 +133,10 @@ static PGresult *take(PgConnection *postgres, const char *what, Error *error)
 		PQclear(result);
 		result = next;
 	}
-	if (result == NULL)
-		(void) lost(postgres, what, PQerrorMessage(postgres->connection), error);
-	return result;
-}
-
-/*
- * Behind pgbouncer, the process id that libpq has is not one of the server's. In its transaction
- * mode nothing may be left in the session: no setting, no prepared statement.
- */
-static bool ask_pooled(PgConnection *postgres, Error *error)
-{
-	PGresult *result = NULL;
-
-	if (PQsendQuery(postgres->connection, "SELECT pg_catalog.pg_backend_pid()"))
-		result = take(postgres, CANNOT_CONNECT, error);
-	else
-		(void) lost(postgres, CANNOT_CONNECT, PQerrorMessage(postgres->connection), error);
-	if (result == NULL)
-		return false;
-	postgres->pooled = PQntuples(result) == 1 && strtol(PQgetvalue(result, 0, 0), NULL, 10) !=
-													 PQbackendPID(postgres->connection);
-	SOMETIMES_IF(postgres->pooled, "program.pooled");
-	PQclear(result);
-	return true;
-}
-
-/*
- * A statement that we have given up on must not go on waiting in the server with its locks. Behind
- * a pooler the setting would stay with whoever has the session next.
- */
-static bool set_up(PgConnection *postgres, Error *error)
-{
-	if (!ask_pooled(postgres, error))
-		return false;
-	if (!postgres->pooled)
-		PQclear(pgconn_execute(postgres, CANNOT_CONNECT,
-							   "SET statement_timeout = " STATEMENT_TIMEOUT_MS, error));
-	/* Without the limit it works as well; without a connection it does not. */
-	return pgconn_is_open(postgres);
-}
-
-bool pgconn_open(PgConnection *postgres, Error *error)
-{
-	char timeout[12];
-	/* What comes before dbname is a default, which the URL may override. */
-	const char *const names[] = {"application_name", "connect_timeout", "keepalives_idle",
-								 "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-								 "client_encoding",
-								 /* After a failover, the old primary must not be used. */
-								 "target_session_attrs", "dbname", NULL};
-	const char *const values[] = {postgres->program, timeout, "10",			"5",		   "3",
-								  "30000",			 "UTF8",  "read-write", postgres->url, NULL};
-	PGconn *connection;
-
-	if (pgconn_is_open(postgres))
-		return true;
-	pgconn_close(postgres);
-	snprintf(timeout, sizeof(timeout), "%d", postgres->timeout_s);
-	connection = PQconnectdbParams(names, values, 1);
-	if (connection == NULL)
-		return error_set(error, ERROR_MEMORY, "out of memory");
-	if (PQstatus(connection) != CONNECTION_OK)
-	{
-		const char *text = PQerrorMessage(connection);
-
-		(void) failed(error, connection_error_code(text), CANNOT_CONNECT, text);
-		PQfinish(connection);
-		return false;
-	}
-	(void) PQsetNoticeProcessor(connection, ignore_notice, NULL);
-	postgres->connection = connection;
-	return set_up(postgres, error);
-}
-
-PGresult *pgconn_result(PgConnection *postgres, const char *what, Error *error)
-{
-	PGresult *result = take(postgres, what, error);
-
-	if (result == NULL)
-		return NULL;
-	if (PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK)
+	if (result != NULL &&
+		(PQresultStatus(result) == PGRES_TUPLES_OK || PQresultStatus(result) == PGRES_COMMAND_OK))
 		return result;
-	if (PQstatus(postgres->connection) != CONNECTION_OK)
+	if (result == NULL || PQstatus(postgres->connection) != CONNECTION_OK)
 		(void) lost(postgres, what, PQerrorMessage(postgres->connection), error);
 	else if (is_read_only(result))
 	{
@@ -267,29 +185,89 @@ PGresult *pgconn_execute(PgConnection *postgres, const char *what, const char *s
 	return NULL;
 }
 
+/*
+ * Behind pgbouncer, the process id that libpq has is not one of the server's. In its transaction
+ * mode nothing may be left in the session: no setting, no prepared statement. A pooler lets us in
+ * before it has a session for us, so these are waited for like any other answer.
+ */
+static bool begin_session(PgConnection *postgres, Error *error)
+{
+	PGresult *result =
+		pgconn_execute(postgres, "cannot connect", "SELECT pg_catalog.pg_backend_pid()", error);
+
+	if (result == NULL)
+		return false;
+	postgres->pooled =
+		strtol(PQgetvalue(result, 0, 0), NULL, 10) != PQbackendPID(postgres->connection);
+	PQclear(result);
+	SOMETIMES_IF(postgres->pooled, "program.pooled");
+	if (postgres->pooled)
+		return true;
+	/*
+	 * A statement that we have given up on must not go on waiting in the server with its locks.
+	 * Behind a pooler the setting would stay with whoever has the session next.
+	 */
+	result = pgconn_execute(postgres, "cannot connect",
+							"SET statement_timeout = " STATEMENT_TIMEOUT_MS, error);
+	PQclear(result);
+	return result != NULL;
+}
+
+bool pgconn_open(PgConnection *postgres, Error *error)
+{
+	char timeout[12];
+	/* What comes before dbname is a default, which the URL may override. */
+	const char *const names[] = {"application_name", "connect_timeout", "keepalives_idle",
+								 "keepalives_interval", "keepalives_count", "tcp_user_timeout",
+								 "client_encoding",
+								 /* After a failover, the old primary must not be used. */
+								 "target_session_attrs", "dbname", NULL};
+	const char *const values[] = {postgres->program, timeout, "10",			"5",		   "3",
+								  "30000",			 "UTF8",  "read-write", postgres->url, NULL};
+	PGconn *connection;
+
+	if (pgconn_is_open(postgres))
+		return true;
+	pgconn_close(postgres);
+	snprintf(timeout, sizeof(timeout), "%d", postgres->timeout_s);
+	connection = PQconnectdbParams(names, values, 1);
+	if (connection == NULL)
+		return error_set(error, ERROR_MEMORY, "out of memory");
+	if (PQstatus(connection) != CONNECTION_OK)
+	{
+		const char *text = PQerrorMessage(connection);
+
+		(void) failed(error, connection_error_code(text), "cannot connect", text);
+		PQfinish(connection);
+		return false;
+	}
+	(void) PQsetNoticeProcessor(connection, ignore_notice, NULL);
+	postgres->connection = connection;
+	if (begin_session(postgres, error))
+		return true;
+	/* Whatever it said: the next try may find another session. */
+	pgconn_close(postgres);
+	error->code = ERROR_UNREACHABLE;
+	return false;
+}
+
 bool pgconn_may_execute(PgConnection *postgres, const char *signature, Error *error)
 {
 	static const char sql[] = "SELECT has_schema_privilege('campaign', 'USAGE') AND "
 							  "has_function_privilege(($1::regprocedure)::oid, 'EXECUTE')";
 	const char *values[] = {signature};
 	PGresult *result;
-	const char *text;
-	bool done = false;
+	bool done;
 
 	if (!PQsendQueryParams(postgres->connection, sql, 1, NULL, values, NULL, NULL, 0))
 		return lost(postgres, signature, PQerrorMessage(postgres->connection), error);
-	result = take(postgres, signature, error);
+	result = pgconn_result(postgres, signature, error);
 	if (result == NULL)
 		return false;
-	text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-	if (PQresultStatus(result) != PGRES_TUPLES_OK)
-		error_set(error, ERROR_REFUSED, "%s",
-				  text != NULL ? text : PQerrorMessage(postgres->connection));
-	else if (strcmp(PQgetvalue(result, 0, 0), "t") != 0)
+	done = strcmp(PQgetvalue(result, 0, 0), "t") == 0;
+	if (!done)
 		error_set(error, ERROR_REFUSED, "%s may not execute %s: log in as %s",
 				  PQuser(postgres->connection), signature, postgres->role);
-	else
-		done = true;
 	PQclear(result);
 	return done;
 }

@@ -2,9 +2,8 @@
  * listed.c - the filter over all suppression lists; see listed.h.
  *
  * A Bloom filter (PostgreSQL's own, lib/bloomfilter.h), read page by page, so that nobody waits for
- * it: until it is complete, all recipients are looked up. Its horizon is a transaction: all that
- * were over before it are in the filter. Must never be asked without having been told what came
- * since.
+ * it: until it is complete, all recipients are looked up. Its horizon is a snapshot: what that sees
+ * is in the filter. Must never be asked without having been told what came since.
  */
 #include "postgres.h"
 
@@ -12,7 +11,6 @@
 #include "lib/bloomfilter.h"
 #include "utils/array.h"
 #include "utils/memutils.h"
-#include "utils/xid8.h"
 
 #include "listed.h"
 #include "program/clock.h"
@@ -29,9 +27,9 @@ typedef struct Listed
 {
 	bloom_filter *filter; /* NULL: not begun */
 	bool complete;
-	FullTransactionId horizon;
-	int64 last_id; /* entries up to here are read */
-	int64 room;	   /* numbers that can still be added before it rules out too little */
+	struct varlena *horizon; /* pg_snapshot */
+	int64 last_id;			 /* entries up to here are read */
+	int64 room;				 /* numbers that can still be added before it rules out too little */
 	int64 used_at;
 	int64 missed; /* recipients that were looked up without it */
 } Listed;
@@ -46,16 +44,30 @@ void listed_forget(void)
 {
 	if (listed.filter != NULL)
 		bloom_free(listed.filter);
+	if (listed.horizon != NULL)
+		pfree(listed.horizon);
 	memset(&listed, 0, sizeof(listed));
+}
+
+static void set_horizon(Datum horizon)
+{
+	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+	struct varlena *copy = PG_DETOAST_DATUM_COPY(horizon);
+
+	MemoryContextSwitchTo(caller);
+	if (listed.horizon != NULL)
+		pfree(listed.horizon);
+	listed.horizon = copy;
 }
 
 static void begin(int64 highest_id, Datum horizon)
 {
-	MemoryContext caller = MemoryContextSwitchTo(TopMemoryContext);
+	MemoryContext caller;
 	int64 elements = Max(highest_id + highest_id / 4, LISTED_ELEMENTS);
 
+	set_horizon(horizon);
+	caller = MemoryContextSwitchTo(TopMemoryContext);
 	listed.filter = bloom_create(elements, LISTED_MEMORY_KB, 0);
-	listed.horizon = DatumGetFullTransactionId(horizon);
 	listed.room = elements;
 	MemoryContextSwitchTo(caller);
 }
@@ -111,14 +123,14 @@ bool listed_ready(Datum *since)
 	if (!listed.complete)
 		return false;
 	listed.used_at = now;
-	*since = FullTransactionIdGetDatum(listed.horizon);
+	*since = PointerGetDatum(listed.horizon);
 	return true;
 }
 
 void listed_add(Datum numbers, Datum horizon)
 {
 	add_all(numbers);
-	listed.horizon = DatumGetFullTransactionId(horizon);
+	set_horizon(horizon);
 }
 
 bool listed_possible(int64 digits)

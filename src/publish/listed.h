@@ -11,7 +11,7 @@
 
 /*
  * Whether it can be asked, and from which horizon on it has to be told what was put on a list (a
- * Datum of xid8).
+ * Datum of pg_snapshot).
  */
 bool listed_ready(Datum *since);
 

@@ -20,7 +20,7 @@ static SessionQuery unlisted_query =
 static SessionQuery opt_outs_query =
 	SESSION_QUERY("SELECT left_out, numbers, horizon "
 				  "FROM campaign.outbox_opt_outs($1, $2, $3, $4, $5)",
-				  TEXTOID, TEXTOID, INT8OID, INT8OID, XID8OID);
+				  TEXTOID, TEXTOID, INT8OID, INT8OID, PG_SNAPSHOTOID);
 static SessionQuery suppressed_query =
 	SESSION_QUERY("SELECT campaign.outbox_suppressed($1, $2)", TEXTOID, INT8ARRAYOID);
 

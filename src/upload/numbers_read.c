@@ -10,12 +10,12 @@
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
 
 #include "file.h"
+#include "table_answer.h"
 
 PG_FUNCTION_INFO_V1(campaign_numbers_read);
 
@@ -39,17 +39,19 @@ Datum campaign_numbers_read(PG_FUNCTION_ARGS)
 	bool nulls[2] = {false, false};
 	Datum values[2];
 	TupleDesc columns;
-	char *json;
+	StringInfoData json;
 
 	if (get_call_result_type(fcinfo, NULL, &columns) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "a row was expected as the result");
 	(void) number_rules_set(&file.rules, text_to_cstring(PG_GETARG_TEXT_PP(2)));
 	file_read(&file, VARDATA_ANY(numbers), VARSIZE_ANY_EXHDR(numbers));
 	file_require(&file);
-	json = psprintf("{\"accepted\": " UINT64_FORMAT ", \"duplicates\": " INT64_FORMAT
-					", \"invalid\": " INT64_FORMAT ", \"errors\": [%s]}",
-					file.numbers.count, file.duplicates, file.bad.count, file.bad.json.data);
+	initStringInfo(&json);
+	appendStringInfo(&json,
+					 "{\"accepted\": " UINT64_FORMAT ", \"duplicates\": " INT64_FORMAT
+					 ", \"invalid\": " INT64_FORMAT ", \"errors\": [%s]}",
+					 file.numbers.count, file.duplicates, file.bad.count, file.bad.json.data);
 	values[0] = array_of(&file.numbers);
-	values[1] = DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
+	values[1] = table_json(&json);
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(columns), values, nulls)));
 }

@@ -10,7 +10,6 @@
 
 #include "fmgr.h"
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
 #if PG_VERSION_NUM >= 160000
 #include "varatt.h"
 #endif
@@ -25,12 +24,15 @@ PG_FUNCTION_INFO_V1(campaign_recipients_import);
 
 static Datum answer(const NumbersFile *file)
 {
-	char *json = psprintf("{\"accepted\": " UINT64_FORMAT ", \"duplicates\": " INT64_FORMAT
-						  ", \"invalid\": " INT64_FORMAT ", \"errors\": [%s], %s}",
-						  file->numbers.count, file->duplicates, file->bad.count,
-						  file->bad.json.data, found_countries_json(&file->found));
+	StringInfoData json;
 
-	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
+	initStringInfo(&json);
+	appendStringInfo(&json,
+					 "{\"accepted\": " UINT64_FORMAT ", \"duplicates\": " INT64_FORMAT
+					 ", \"invalid\": " INT64_FORMAT ", \"errors\": [%s], %s}",
+					 file->numbers.count, file->duplicates, file->bad.count, file->bad.json.data,
+					 found_countries_json(&file->found));
+	return table_json(&json);
 }
 
 static void store(const NumberList *numbers, Packed *packed, int64 first_seq)

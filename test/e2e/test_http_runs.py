@@ -1,4 +1,6 @@
 """test_http_runs.py - runs over HTTP: /pedidos, and the same for any campaign."""
+import concurrent.futures
+
 import pytest
 
 import campaigns
@@ -95,6 +97,28 @@ def test_pause_resume_cancel_and_reset(stack, bia):
     assert answer["archived"] == campaign_id and answer["draftId"] != campaign_id
     assert [one["phase"] for one in status(bia, "/pedidos/runs")] == ["ABORTED"]
     bia.post(f"/campaigns/{answer['draftId']}/generate?quantity=7").expect(202)
+
+
+# Who is held up by the given session, itself or by another one that is.
+HELD_UP = "SELECT count(*) FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> '{}'"
+
+
+@pytest.mark.parametrize("path", ["/pedidos/cancel", "/pedidos/queue/clean?state=delayed"])
+def test_cancelling_during_the_last_chunk(stack, bia, path):
+    """R3.6: whoever cancels waits for the chunk that is being made; if it was the last one, the campaign
+    was dispatched meanwhile, and is cancelled all the same."""
+    with concurrent.futures.ThreadPoolExecutor(1) as client, stack.connect(autocommit=False) as holder:
+        with holder.cursor() as cursor:
+            cursor.execute("LOCK TABLE campaign.progress IN SHARE MODE")
+        campaign_id = bia.post("/pedidos/generate?quantity=10").expect(202).json["campaignId"]
+        wait_until("the chunk is being made", lambda: stack.one(HELD_UP) == 1)
+        request = client.submit(bia.post, path)
+        wait_until("the request waits for it", lambda: stack.one(HELD_UP) == 2)
+        holder.rollback()
+        answer = request.result(60).expect(200).json
+    assert answer["phase"] == "ABORTED" and answer["counts"]["cancelled"] == 10
+    assert answer.get("removed", 0) == 0  # all were waiting by then, and none delayed
+    assert stack.one("SELECT status FROM campaign.campaigns WHERE id = %s", campaign_id) == "cancelled"
 
 
 @pytest.mark.parametrize("path", ["/pedidos/generate", "/pedidos/generate?quantity=0",

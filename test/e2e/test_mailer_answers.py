@@ -1,9 +1,9 @@
 """test_mailer_answers.py - SMTP servers that say anything: whatever bytes an answer has, the mail
 is sent once, or fails with a reason (R4.2)."""
-import contextlib
 
 import pytest
 
+from latin1 import latin1_database
 from mail_fixtures import _certificate, _no_mailer, _soon  # noqa: F401  pylint: disable=unused-import
 from mailers import Mailer, environment, mailer_for, mailer_output, queue, wait_for_status
 from smtp_server import SmtpServer
@@ -66,22 +66,6 @@ def test_check_in_any_bytes(stack, certificate):
         code, out, _ = mailer_output("--check", variables=environment(stack, **server.settings()))
     assert code in (1, 69) and len(out.splitlines()) == 2
     assert "554 5.3.2 ferm? [31m ?" in out.splitlines()[1]
-
-
-@contextlib.contextmanager
-def latin1_database(stack):
-    """A database in which most characters cannot be stored, with the extension in it."""
-    drop = "DROP DATABASE IF EXISTS latin1 WITH (FORCE)"
-    stack.sql(drop)
-    stack.sql("CREATE DATABASE latin1 TEMPLATE template0 ENCODING 'LATIN1'"
-              " LC_COLLATE 'C' LC_CTYPE 'C'")
-    connection = stack.connect(database="latin1")
-    try:
-        execute(connection, "CREATE EXTENSION campaign")
-        yield connection
-    finally:
-        connection.close()
-        stack.sql(drop)
 
 
 @pytest.mark.parametrize("step, code, status", [

@@ -1,4 +1,5 @@
 """test_pooler.py - pgbouncer between the consumer and PostgreSQL, in both of its modes."""
+import contextlib
 import os
 import re
 import shutil
@@ -16,6 +17,7 @@ from waiting import wait_until
 
 PGBOUNCER = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
 NUMBERS = make_numbers(3_000, seed=350)
+SESSIONS = {"transaction": 2, "session": 10}
 
 
 def free_port():
@@ -46,7 +48,7 @@ unix_socket_dir =
 auth_type = plain
 auth_file = {folder}/users
 pool_mode = {request.param}
-default_pool_size = {2 if request.param == "transaction" else 10}
+default_pool_size = {SESSIONS[request.param]}
 """, encoding="utf-8")
     command = [PGBOUNCER, str(folder / "ini")]
     if os.geteuid() == 0:
@@ -81,3 +83,15 @@ def test_campaign_through_a_pooler(stack, url):
         stack.part("start", "consumer")
     for campaign_id in ids:
         assert_delivered(stack, campaign_id, NUMBERS)
+
+
+@pytest.mark.parametrize("url", ["transaction"], indirect=True)
+def test_pooler_without_a_session_to_give(stack, url):
+    """A pooler lets a client in and has it wait for a session: no longer than for any answer."""
+    with contextlib.ExitStack() as holders:
+        for _ in range(SESSIONS["transaction"]):
+            holder = holders.enter_context(contextlib.closing(psycopg2.connect(url)))
+            holder.cursor().execute("SELECT")
+        code, out, _ = consumer_output("--check", "--hold", "1", timeout=30,
+                                       variables=environment(stack, DATABASE_URL=url))
+    assert code == 69 and "cannot connect: no answer" in out, out

@@ -23,7 +23,7 @@ OUTBOX = {"outbox_page(text,text,integer)", "outbox_active(text[])", "outbox_tem
           "outbox_due()", "outbox_dead_room()", "outbox_dead_take(jsonb,boolean,bigint,bytea,integer)",
           "outbox_dead_next(bigint,text[],bigint[],bigint[])", "outbox_dead_done(bigint)", "outbox_trouble(text,text)",
           "outbox_tell(text[],boolean)", "outbox_canary(text)", "outbox_suppressed(text,bigint[])", "outbox_suppressions(bigint,integer)",
-          "outbox_opt_outs(text,text,bigint,bigint,xid8)", "outbox_unlisted(text,text)", "attributes_canonical(jsonb)"}
+          "outbox_opt_outs(text,text,bigint,bigint,pg_snapshot)", "outbox_unlisted(text,text)", "attributes_canonical(jsonb)"}
 QUEUE = {"job_session_started_at()", "job_take_over(boolean)", "job_next(boolean)",
          "job_claim(boolean,timestamp with time zone,text[],integer,integer,bigint,boolean)",
          "job_begin(text,timestamp with time zone)",

@@ -136,3 +136,14 @@ def test_receipts_beside_what_was_left_out(lists, tmp_path):
         assert code == 0, (place, output)
     with pytest.raises(psycopg2.Error, match="suppression list"):
         stack.one("SELECT campaign_receipt(%s, %s)", campaign_id, NUMBERS[5])
+
+
+def test_changes_are_forgotten_beside_a_long_transaction(lists):
+    """R6.10: what the filter has read is read once, however long an older transaction goes on."""
+    stack = lists
+    with stack.connect(autocommit=False) as older, older.cursor() as cursor:
+        cursor.execute("SELECT pg_current_xact_id()")
+        suppress(stack, NUMBERS[:1_001])
+        stack.one("SELECT campaign.outbox_suppressions(0, 1)")
+        assert stack.sql("SELECT number FROM campaign.suppression_changes") == []
+        older.rollback()

@@ -7,6 +7,7 @@ import pytest
 
 import campaigns
 from campaigns import make_numbers, numbers_file
+from latin1 import latin1_database
 from stack import execute
 
 DATA = pathlib.Path(__file__).resolve().parents[1] / "data"
@@ -293,3 +294,23 @@ def test_realistic_file_end_to_end(stack):
     campaigns.dispatch(stack, campaign_id)
     campaigns.wait_for_status(stack, campaign_id, "sent")
     campaigns.assert_delivered(stack, campaign_id, phones(stack, campaign_id))
+
+
+def test_reasons_in_another_encoding(stack):
+    """R5.6: what a line has is quoted in the database's encoding; what this lacks is a '?'."""
+    file = GOOD + "Jos\u00e9\n\u4f60\u597d\n".encode()
+    with latin1_database(stack) as connection:
+        connection.set_client_encoding("UTF8")
+        (campaign_id,), = execute(connection, "SELECT campaign_create('test', 'hello')")
+        with pytest.raises(psycopg2.Error) as caught:
+            execute(connection, "SELECT campaign_upload(%s, %s)", campaign_id, file)
+        assert caught.value.diag.message_primary.endswith("line 2: no digits: 'Jos\u00e9'")
+        assert caught.value.diag.message_detail == (
+            "line 2: no digits: 'Jos\u00e9'\nline 3: no digits: '??'")
+        for sql, arguments in (
+                ("SELECT campaign_upload(%s, %s, skip_invalid => true)", (campaign_id, file)),
+                ("SELECT answer FROM campaign.numbers_read(%s, true, '')", (file,))):
+            (answer,), = execute(connection, sql, *arguments)
+            assert (answer["accepted"], answer["errors"]) == (1, [
+                {"line": 2, "reason": "no digits: 'Jos\u00e9'"},
+                {"line": 3, "reason": "no digits: '??'"}])

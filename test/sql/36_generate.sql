@@ -1,6 +1,6 @@
 -- Generated runs: what is made up, and the job that makes it, a chunk in each step.
 BEGIN;
-SELECT plan(43);
+SELECT plan(45);
 
 CREATE FUNCTION pg_temp.records(seed bigint, first bigint, count bigint, vip float8 DEFAULT 25) RETURNS text LANGUAGE sql AS
 $$ SELECT string_agg(r::text, E'\n') FROM campaign.generated_records(seed, first, count, vip, 1, 1) AS r $$;
@@ -53,6 +53,8 @@ SELECT throws_ok(format('SELECT campaign_generate(%L, 10)', id), '55000', NULL, 
 SELECT throws_ok(format('SELECT campaign_dispatch(%L)', id), '55000', NULL, 'nothing is sent before all is there') FROM one;
 SELECT throws_ok(format('SELECT campaign_schedule(%L, now())', id), '55000', NULL, 'nor scheduled') FROM one;
 SELECT throws_ok(format('SELECT campaign_reset(%L)', id), '55000', NULL, 'R3.6: what is being generated cannot be reset') FROM one;
+SELECT throws_ok(format('SELECT campaign_upload(%L, E''phone,name\n5511955550101,Ana\n''::text)', id), '55000', NULL, 'R3.3: it takes no attributes of others, before the first chunk neither') FROM one;
+SELECT throws_ok(format('SELECT campaign.recipients_add(%L, ''{VIP}'', ''{+12025550123}'', NULL, ARRAY[jsonb_build_object(''a'', repeat(''x'', 4080))])', id), '22023', NULL, 'R3.3: nor attributes that are too large once they are sent') FROM one;
 SELECT job_create('pi', '{"digits": 3}') AS other \gset
 SELECT is(pg_temp.step(id), NULL, 'a step makes a chunk') FROM job;
 SELECT ok((SELECT j.seq FROM campaign.jobs j JOIN job USING (id)) > seq, 'R2.6: and then the others have their turn') FROM campaign.jobs WHERE id = :'other';

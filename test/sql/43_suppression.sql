@@ -1,6 +1,6 @@
 -- R6.10: what reports, status and proofs make of recipients who were left out.
 BEGIN;
-SELECT plan(27);
+SELECT plan(31);
 
 SELECT campaign_create('c', 'm') AS id \gset
 SELECT ok(campaign.outbox_unlisted(:'id', 'NORMAL'), 'without any list, the worker asks no more than this');
@@ -14,7 +14,17 @@ SELECT is(campaign.outbox_suppressed(:'id', '{5511987654325,5511987654321,551198
 SELECT is(left_out, '{}', 'nobody was left out before') FROM campaign.outbox_opt_outs(:'id', 'NORMAL', 1, 5, NULL);
 SELECT is(numbers, NULL, 'without a horizon nothing is said of what came since') FROM campaign.outbox_opt_outs(:'id', 'NORMAL', 1, 5, NULL);
 SELECT ok(numbers @> '{5511987654321,5511987654324}', 'with one, all that may have come since')
-FROM campaign.outbox_opt_outs(:'id', 'NORMAL', 1, 5, pg_current_xact_id());
+FROM campaign.outbox_opt_outs(:'id', 'NORMAL', 1, 5, '1:1:');
+SELECT format('%s:%s:%s', x::text::bigint - 1, x::text::bigint + 1, x::text::bigint - 1) AS seen FROM pg_current_xact_id() AS x \gset
+SELECT is(numbers, '{}', 'once: not as long as an older transaction goes on')
+FROM campaign.outbox_opt_outs(:'id', 'NORMAL', 1, 5, :'seen');
+SELECT ok(numbers @> '{5511987654321,5511987654324}', 'with those of a transaction that went on at that time')
+FROM campaign.outbox_opt_outs(:'id', 'NORMAL', 1, 5, format('%1$s:%2$s:%1$s', pg_current_xact_id(), pg_current_xact_id()::text::bigint + 1)::pg_snapshot);
+SAVEPOINT many;
+INSERT INTO campaign.suppression_changes (number) VALUES (NULL);
+SELECT is(numbers, NULL, 'after many, the lists are to be read again') FROM campaign.outbox_opt_outs(:'id', 'NORMAL', 1, 5, '1:1:');
+SELECT is(numbers, '{}', 'once, too') FROM campaign.outbox_opt_outs(:'id', 'NORMAL', 1, 5, :'seen');
+ROLLBACK TO many;
 SELECT concat_ws(E'\n', is(numbers, '{5511987654321,5511987654324}', 'a page of all lists'), is(last_id, highest_id, 'to its end'))
 FROM campaign.outbox_suppressions(0, 10);
 SELECT is(last_id, NULL, 'behind which there is nothing')
