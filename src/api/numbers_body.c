@@ -143,7 +143,8 @@ static Parsed begin_field(void *state, char *name, bool isnull)
 	Body *body = state;
 	MemoryContext caller;
 
-	if (body->depth != 1 || strcmp(name, NUMBERS) != 0)
+	/* Where the body ends there is no token, and the parser says so next. */
+	if (body->depth != 1 || strcmp(name, NUMBERS) != 0 || body->lex->token_start == NULL)
 		PARSED;
 	if (body->numbers != NULL)
 		ereport(ERROR, (errcode(UNACCEPTABLE), errmsg("the body has the field \"numbers\" twice")));
