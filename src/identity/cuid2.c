@@ -18,15 +18,9 @@
 #include <unistd.h>
 
 #define DIGEST_SIZE	  64
-#define LIMBS		  8
-#define CHUNK_DIGITS  12
-#define CHUNK_BASE	  UINT64_C(4738381338321616896) /* 36^12: the greatest power in 64 bits */
-#define CHUNKS		  9								/* 2^512 < 36^100 */
-#define COUNTER_START UINT32_C(476782367)			/* the published bound: about 36^5.6 */
+#define COUNTER_START UINT32_C(476782367) /* the published bound: about 36^5.6 */
 
 static const char base36_digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
-
-__extension__ typedef unsigned __int128 Uint128;
 
 /* Everything that must differ between processes and between threads. */
 typedef struct Generator
@@ -70,67 +64,6 @@ static bool digest_of(const char *input, size_t length, uint8_t digest[DIGEST_SI
 	return EVP_DigestInit_ex2(digest_context, NULL, NULL) == 1 &&
 		   EVP_DigestUpdate(digest_context, input, length) == 1 &&
 		   EVP_DigestFinal_ex(digest_context, digest, NULL) == 1;
-}
-
-/*
- * Divides the number (least significant limb first) by CHUNK_BASE and returns
- * the remainder. Each step is a 128-by-64-bit division whose quotient fits 64
- * bits because the remainder is below the divisor.
- */
-static uint64_t divide_by_chunk(uint64_t *limbs, int count)
-{
-	uint64_t remainder = 0;
-
-	for (int i = count - 1; i >= 0; i--)
-	{
-		Uint128 value = ((Uint128) remainder << 64) | limbs[i];
-
-		limbs[i] = (uint64_t) (value / CHUNK_BASE);
-		remainder = (uint64_t) value - limbs[i] * CHUNK_BASE; /* a % would divide once more */
-	}
-	return remainder;
-}
-
-size_t cuid2_leading_digits(const uint8_t digest[DIGEST_SIZE], char *out, size_t count)
-{
-	uint64_t limbs[LIMBS];
-	uint64_t chunks[CHUNKS];
-	int used = LIMBS;
-	size_t written = 0;
-
-	for (int i = 0; i < LIMBS; i++)
-	{
-		uint64_t limb = 0;
-
-		for (int byte = 0; byte < 8; byte++)
-			limb = limb << 8 | digest[(LIMBS - 1 - i) * 8 + byte];
-		limbs[i] = limb;
-	}
-
-	for (int i = 0; i < CHUNKS; i++)
-	{
-		chunks[i] = divide_by_chunk(limbs, used);
-		while (used > 0 && limbs[used - 1] == 0)
-			used--;
-	}
-
-	for (int i = CHUNKS - 1; i >= 0 && written < count; i--)
-	{
-		char text[CHUNK_DIGITS];
-		int first = 0;
-
-		for (int digit = CHUNK_DIGITS - 1; digit >= 0; digit--)
-		{
-			text[digit] = base36_digits[chunks[i] % 36];
-			chunks[i] /= 36;
-		}
-		while (written == 0 && first < CHUNK_DIGITS && text[first] == '0')
-			first++;
-		for (; first < CHUNK_DIGITS && written < count; first++)
-			out[written++] = text[first];
-	}
-	out[written] = '\0';
-	return written;
 }
 
 /* Writes a number in base 36; returns its length (at most 13). */

@@ -2,7 +2,7 @@
  * test_cuid2.c - ids: form, uniqueness, flatness, and the derived form (R0.5).
  * CUID2_TEST_COUNT=10000000 makes the long run of the collision and flatness tests.
  *
- * links: src/identity/cuid2.c libcrypto -lm
+ * links: src/identity/cuid2.c src/identity/cuid2_digits.c libcrypto -lm
  */
 #include <math.h>
 #include <pthread.h>

@@ -2,7 +2,7 @@
  * test_cuid2_digits.c - the leading digits in base 36 of a digest, compared with OpenSSL's big
  * numbers (R0.5).
  *
- * links: src/identity/cuid2.c libcrypto
+ * links: src/identity/cuid2.c src/identity/cuid2_digits.c libcrypto
  */
 #include <setjmp.h>
 #include <stdarg.h>
