@@ -311,7 +311,8 @@ BEGIN
     END IF;
     RETURN (
         SELECT coalesce(jsonb_object_agg(s.state, coalesce(f.found, '[]')), '{}')
-        FROM unnest(coalesce(states, usual)) AS s (state)
+        -- One that is named a thousand times is read once.
+        FROM (SELECT DISTINCT o.state FROM unnest(coalesce(states, usual)) AS o (state)) AS s
         LEFT JOIN LATERAL (
             SELECT jsonb_agg(jsonb_build_object('class', x.class, 'seq', x.seq, 'phone_number', x.phone_number,
                 'attributes', CASE WHEN s.state IN ('completed') THEN x.attributes

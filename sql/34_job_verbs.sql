@@ -71,15 +71,16 @@ BEGIN
     IF NOT isfinite(start_at) THEN
         RAISE EXCEPTION 'run_at must be finite' USING ERRCODE = 'invalid_parameter_value';
     END IF;
+    -- Before it is prepared, which hashes a password: whoever may cause no more mails costs no more time.
+    IF job_type.handler IS NULL OR job_type.name = 'user_create' THEN
+        PERFORM campaign.mail_permit(campaign.email_clean(stored ->> 'email'));
+    END IF;
     IF job_type.prepare IS NOT NULL THEN
         stored := campaign.job_prepare(job_type.prepare, stored);
         IF jsonb_typeof(stored) IS DISTINCT FROM 'object' THEN
             RAISE EXCEPTION '%() did not return a JSON object', job_type.prepare
                 USING ERRCODE = 'invalid_parameter_value';
         END IF;
-    END IF;
-    IF job_type.handler IS NULL OR job_type.name = 'user_create' THEN
-        PERFORM campaign.mail_permit(stored ->> 'email');
     END IF;
     IF job_create.application_id IS NOT NULL AND account IS NULL THEN
         account := campaign.application_account(job_create.application_id);

@@ -50,6 +50,19 @@ $$;
 COMMENT ON FUNCTION campaign.api_unchanged(jsonb) IS
 'Gives the answer an ETag; whether the client has it already, which is 304.';
 
+CREATE FUNCTION campaign.api_rows_check(name text, rows integer) RETURNS void
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF (rows BETWEEN 0 AND 10000) IS NOT TRUE THEN
+        PERFORM campaign.api_raise('PT422', name || ' must be 0 to 10000');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_rows_check(text, integer) IS
+'422 if a request asks for more rows than one answer has.';
+
 -- Reading ------------------------------------------------------------------------------------
 
 CREATE FUNCTION campaign_api.campaign_run_status(campaign_id text DEFAULT NULL) RETURNS jsonb
@@ -95,6 +108,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_logs');
+    PERFORM campaign.api_rows_check('lines', lines);
     RETURN (SELECT coalesce(jsonb_agg(l.line ORDER BY l.place), '[]')
             FROM @extschema@.campaign_logs(campaign.api_run_choose(campaign_id), lines)
                 WITH ORDINALITY AS l (line, place));
@@ -105,9 +119,9 @@ $$Log of a campaign
 The last things that happened to it, oldest first: each move with who did it, and each step of its run. GET or POST.
 
 campaign_id: the campaign; left out: that of your newest generated run.
-lines: how many.
+lines: how many, 10000 at most.
 
-200 with an array of {"at", "event", "by", "reason"}; 403, 404.$$;
+200 with an array of {"at", "event", "by", "reason"}; 403, 404, 422.$$;
 
 CREATE FUNCTION campaign_api.campaign_runs(campaign_id text DEFAULT NULL, rows integer DEFAULT 100) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -115,6 +129,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_runs');
+    PERFORM campaign.api_rows_check('rows', rows);
     PERFORM campaign.api_user();
     IF campaign_id IS NOT NULL THEN
         PERFORM campaign.api_campaign_check(campaign_id);
@@ -131,9 +146,9 @@ $$Runs so far
 One entry for each run with all its times and counts, the newest first; those that a reset has cleared, too. GET or POST.
 
 campaign_id: a campaign; left out: all of your companies.
-rows: how many.
+rows: how many, 10000 at most.
 
-200 with an array; 403, 404.$$;
+200 with an array; 403, 404, 422.$$;
 
 CREATE FUNCTION campaign_api.campaign_recipients(
     campaign_id text DEFAULT NULL, types text DEFAULT NULL, rows integer DEFAULT 100

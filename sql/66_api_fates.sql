@@ -275,6 +275,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_sender_events');
+    PERFORM campaign.api_rows_check('rows', rows);
     RETURN (SELECT coalesce(jsonb_agg(jsonb_build_object('at', e.at, 'event', e.event, 'name', e.name) ORDER BY e.place), '[]')
             FROM campaign.sender_events_of(campaign.api_own_campaigns(campaign_id), rows)
                 WITH ORDINALITY AS e (at, event, instance, name, queue, place));
@@ -285,6 +286,6 @@ $$What senders did
 When those that have sent messages of your campaigns began and ended, the newest first. GET or POST.
 
 campaign_id: a campaign; left out: all of your companies.
-rows: how many.
+rows: how many, 10000 at most.
 
-200 with an array of {"at", "event", "name"}; 403, 404.$$;
+200 with an array of {"at", "event", "name"}; 403, 404, 422.$$;

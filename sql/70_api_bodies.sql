@@ -2,19 +2,19 @@
 -- JSON it would make a tree, and PostgreSQL a copy for each step: four times as much memory.
 
 CREATE FUNCTION campaign.body_fields(body bytea) RETURNS json
-LANGUAGE C IMMUTABLE STRICT
+LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'campaign_body_fields';
 COMMENT ON FUNCTION campaign.body_fields(bytea) IS
-'A JSON object that came as bytes, with null for its numbers. 400 if it is none, 413 if it has more than 1 MB besides.';
+'A JSON object that came as bytes, with null for its numbers, which wait for campaign.body_numbers(). 400 if it is none, 413 if it has more than 1 MB besides.';
 
-CREATE FUNCTION campaign.body_numbers(body bytea) RETURNS bytea
-LANGUAGE C IMMUTABLE STRICT
+CREATE FUNCTION campaign.body_numbers() RETURNS bytea
+LANGUAGE C VOLATILE
 AS 'MODULE_PATHNAME', 'campaign_body_numbers';
-COMMENT ON FUNCTION campaign.body_numbers(bytea) IS
-'The field numbers of a JSON object that came as bytes, as campaign.numbers_from_json() makes a numbers file of it; NULL without that field.';
+COMMENT ON FUNCTION campaign.body_numbers() IS
+'The field numbers of the body that campaign.body_fields() has read last in this transaction, as campaign.numbers_from_json() makes a numbers file of it; NULL without that field. 422 if they are none.';
 
 CREATE FUNCTION campaign.api_body_fields(name text, body bytea) RETURNS json
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_variable
@@ -56,7 +56,7 @@ BEGIN
     SELECT * INTO sent FROM json_to_record(fields) AS f (campaign_id text, skip_invalid boolean, allow_duplicates boolean,
         class text, country text, format text, column_name text);
     PERFORM campaign.api_campaign_check(sent.campaign_id);
-    RETURN campaign.api_upload(sent.campaign_id, campaign.body_numbers(body), sent.skip_invalid, sent.allow_duplicates,
+    RETURN campaign.api_upload(sent.campaign_id, campaign.body_numbers(), sent.skip_invalid, sent.allow_duplicates,
         CASE WHEN fields -> 'class' IS NULL THEN 'NORMAL' ELSE sent.class END,
         sent.country, sent.format, sent.column_name, NULL, preview);
 EXCEPTION WHEN OTHERS THEN
@@ -102,7 +102,7 @@ BEGIN
     fields := campaign.api_body_fields('campaign_send', $1);
     SELECT * INTO sent FROM json_to_record(fields) AS f (name text, message text, company_id text, ordered boolean,
         skip_invalid boolean, allow_duplicates boolean, country text, format text, column_name text);
-    RETURN campaign.api_send(sent.name, sent.message, campaign.body_numbers($1), sent.company_id,
+    RETURN campaign.api_send(sent.name, sent.message, campaign.body_numbers(), sent.company_id,
         CASE WHEN fields -> 'ordered' IS NULL THEN true ELSE sent.ordered END, sent.skip_invalid, sent.allow_duplicates,
         sent.country, sent.format, sent.column_name);
 EXCEPTION WHEN OTHERS THEN
@@ -126,7 +126,7 @@ BEGIN
     PERFORM campaign.api_user();
     SELECT * INTO sent FROM json_to_record(campaign.api_body_fields('suppression_import', $1))
         AS f (company_id text, reason text, skip_invalid boolean);
-    RETURN campaign.api_suppression('import', sent.company_id, NULL::text, sent.reason, campaign.body_numbers($1),
+    RETURN campaign.api_suppression('import', sent.company_id, NULL::text, sent.reason, campaign.body_numbers(),
         sent.skip_invalid);
 END
 $$;

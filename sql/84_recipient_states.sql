@@ -34,11 +34,11 @@ BEGIN
     IF NOT coalesce(states, known) <@ known OR array_position(states, NULL) IS NOT NULL THEN
         RAISE EXCEPTION 'states are %', array_to_string(known, ', ') USING ERRCODE = 'invalid_parameter_value';
     END IF;
-    RETURN coalesce(states, known);
+    RETURN ARRAY(SELECT DISTINCT o.state FROM unnest(coalesce(states, known)) AS o (state));
 END
 $$;
 COMMENT ON FUNCTION campaign.recipient_states_check(text[]) IS
-'The states that are asked for; NULL: all. An error if there is no such state.';
+'The states that are asked for, each once; NULL: all. An error if there is no such state.';
 
 -- As a worker reads: a list that was uploaded a moment ago has no statistics yet.
 CREATE FUNCTION campaign.recipients_between(

@@ -12,10 +12,12 @@
 /* What a callback of the parser returns. */
 #if PG_VERSION_NUM >= 160000
 typedef JsonParseErrorType Parsed;
-#define PARSED return JSON_SUCCESS
+#define PARSED				return JSON_SUCCESS
+#define PARSED_BY(callback) return callback
 #else
 typedef void Parsed;
-#define PARSED return
+#define PARSED				return
+#define PARSED_BY(callback) callback
 #endif
 
 /* A lexer of text in the encoding of the database, which it leaves as it is. */

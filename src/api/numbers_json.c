@@ -23,42 +23,30 @@
 
 #define UNACCEPTABLE MAKE_SQLSTATE('P', 'T', '4', '2', '2')
 
-typedef struct Lines
-{
-	StringInfoData text; /* behind the place for the length of a bytea */
-	int64 elements;		 /* of the array, so far */
-	bool in_array;
-	int depth; /* of arrays and objects in the element */
-	JsonLexContext *lex;
-	const char *start; /* of the object that is read */
-} Lines;
-
 PG_FUNCTION_INFO_V1(campaign_numbers_from_json);
 
-static void refuse_element(const Lines *lines)
+static void refuse_element(NumbersLines *lines)
 {
-	ereport(ERROR,
-			(errcode(UNACCEPTABLE),
-			 errmsg("element " INT64_FORMAT " of numbers is not a phone number", lines->elements)));
+	if (lines->refusal == NULL)
+		lines->refusal =
+			psprintf("element " INT64_FORMAT " of numbers is not a phone number", lines->elements);
 }
 
-static void refuse_type(void)
+static void refuse_type(NumbersLines *lines)
 {
-	ereport(ERROR, (errcode(UNACCEPTABLE),
-					errmsg("numbers must be an array of phone numbers, or text with one a line")));
+	if (lines->refusal == NULL)
+		lines->refusal = "numbers must be an array of phone numbers, or text with one a line";
 }
 
-static void begin_line(Lines *lines)
+static void begin_line(NumbersLines *lines)
 {
 	CHECK_FOR_INTERRUPTS();
 	if (lines->elements++ > 0)
 		appendStringInfoChar(&lines->text, '\n');
 }
 
-static Parsed begin_array(void *state)
+Parsed numbers_lines_array_start(NumbersLines *lines)
 {
-	Lines *lines = state;
-
 	if (lines->in_array && lines->depth++ == 0)
 	{
 		lines->elements++;
@@ -68,21 +56,17 @@ static Parsed begin_array(void *state)
 	PARSED;
 }
 
-static Parsed end_array(void *state)
+Parsed numbers_lines_array_end(NumbersLines *lines)
 {
-	Lines *lines = state;
-
 	lines->depth--;
 	PARSED;
 }
 
-static Parsed begin_object(void *state)
+Parsed numbers_lines_object_start(NumbersLines *lines)
 {
-	Lines *lines = state;
-
 	if (!lines->in_array)
-		refuse_type();
-	if (lines->depth++ == 0)
+		refuse_type(lines);
+	if (lines->depth++ == 0 && lines->refusal == NULL)
 	{
 		begin_line(lines);
 		lines->start = lines->lex->token_start;
@@ -91,12 +75,11 @@ static Parsed begin_object(void *state)
 }
 
 /* As it came, but on one line: JSON has line breaks between its parts only. */
-static Parsed end_object(void *state)
+Parsed numbers_lines_object_end(NumbersLines *lines)
 {
-	Lines *lines = state;
 	int from = lines->text.len;
 
-	if (--lines->depth > 0)
+	if (--lines->depth > 0 || lines->refusal != NULL)
 		PARSED;
 	appendBinaryStringInfo(&lines->text, lines->start,
 						   (int) (lines->lex->prev_token_terminator - lines->start));
@@ -108,87 +91,127 @@ static Parsed end_object(void *state)
 	PARSED;
 }
 
-static Parsed take_scalar(void *state, char *token, JsonTokenType type)
+static void take_element(NumbersLines *lines, const char *token, JsonTokenType type)
 {
-	Lines *lines = state;
-
-	if (!lines->in_array)
-	{
-		if (type != JSON_TOKEN_STRING)
-			refuse_type();
-		appendStringInfoString(&lines->text, token);
-		pfree(token);
-		PARSED;
-	}
-	if (lines->depth > 0)
-	{
-		pfree(token);
-		PARSED;
-	}
 	begin_line(lines);
 	if ((type != JSON_TOKEN_STRING && type != JSON_TOKEN_NUMBER) || strpbrk(token, "\r\n") != NULL)
 		refuse_element(lines);
 	appendStringInfoString(&lines->text, token);
+}
+
+Parsed numbers_lines_scalar(NumbersLines *lines, char *token, JsonTokenType type)
+{
+	if (!lines->in_array && type == JSON_TOKEN_STRING)
+		appendStringInfoString(&lines->text, token);
+	else if (!lines->in_array)
+		refuse_type(lines);
+	else if (lines->depth == 0 && lines->refusal == NULL)
+		take_element(lines, token, type);
 	pfree(token);
 	PARSED;
 }
 
-/* As UTF-8, whatever the encoding of the database. */
-static bytea *finish(StringInfo text)
+void numbers_lines_begin(NumbersLines *lines, JsonLexContext *lex, size_t length)
 {
-	int length = text->len - VARHDRSZ;
-	char *utf8 = pg_server_to_any(text->data + VARHDRSZ, length, PG_UTF8);
-
-	if (utf8 != text->data + VARHDRSZ)
-		return (bytea *) cstring_to_text(utf8);
-	SET_VARSIZE(text->data, text->len);
-	return (bytea *) text->data;
+	memset(lines, 0, sizeof(*lines));
+	lines->lex = lex;
+	initStringInfo(&lines->text);
+	enlargeStringInfo(&lines->text, VARHDRSZ + (int) length);
+	lines->text.len = VARHDRSZ;
 }
 
-/* A string may be the whole file: it is not copied from one buffer into the next. */
-static bool take_file(Lines *lines, const char *json, size_t length)
+bool numbers_lines_is_file(const char *json)
 {
-	const char *end = json + length;
+	return *json == '"' && GetDatabaseEncoding() == PG_UTF8;
+}
 
-	while (json < end && json_is_blank(*json))
-		json++;
-	while (end > json && json_is_blank(end[-1]))
-		end--;
-	if (end - json < 2 || *json != '"' || GetDatabaseEncoding() != PG_UTF8)
-		return false;
+void numbers_lines_take_file(NumbersLines *lines, const char *json, size_t length)
+{
 	lines->text.len +=
-		(int) json_text(json + 1, (size_t) (end - json) - 2, lines->text.data + VARHDRSZ, length);
-	return true;
+		(int) json_text(json + 1, length - 2, lines->text.data + VARHDRSZ, length - 2);
 }
 
-bytea *numbers_json_lines(const char *json, size_t length)
+bytea *numbers_lines_finish(NumbersLines *lines)
 {
-	Lines lines = {.in_array = false};
-	JsonSemAction actions = {.semstate = &lines,
+	int length = lines->text.len - VARHDRSZ;
+	char *utf8 = pg_server_to_any(lines->text.data + VARHDRSZ, length, PG_UTF8);
+
+	if (utf8 != lines->text.data + VARHDRSZ)
+		return (bytea *) cstring_to_text(utf8);
+	SET_VARSIZE(lines->text.data, lines->text.len);
+	return (bytea *) lines->text.data;
+}
+
+/* The same for a value that stands alone ------------------------------------------------------ */
+
+static Parsed begin_array(void *state)
+{
+	PARSED_BY(numbers_lines_array_start(state));
+}
+
+static Parsed end_array(void *state)
+{
+	PARSED_BY(numbers_lines_array_end(state));
+}
+
+static Parsed begin_object(void *state)
+{
+	PARSED_BY(numbers_lines_object_start(state));
+}
+
+static Parsed end_object(void *state)
+{
+	PARSED_BY(numbers_lines_object_end(state));
+}
+
+static Parsed take_scalar(void *state, char *token, JsonTokenType type)
+{
+	PARSED_BY(numbers_lines_scalar(state, token, type));
+}
+
+static void read_value(NumbersLines *lines, const char *json, size_t length)
+{
+	JsonSemAction actions = {.semstate = lines,
 							 .array_start = begin_array,
 							 .array_end = end_array,
 							 .object_start = begin_object,
 							 .object_end = end_object,
 							 .scalar = take_scalar};
+	JsonLexContext *lex = json_lexer(json, length);
 
-	initStringInfo(&lines.text);
-	/* Lines are never longer than what they come from. */
-	enlargeStringInfo(&lines.text, VARHDRSZ + (int) length);
-	lines.text.len = VARHDRSZ;
-	if (take_file(&lines, json, length))
-		return finish(&lines.text);
-	lines.lex = json_lexer(json, length);
-	pg_parse_json_or_ereport(lines.lex, &actions);
-	json_lexer_free(lines.lex);
-	return finish(&lines.text);
+	numbers_lines_begin(lines, lex, length);
+	pg_parse_json_or_ereport(lex, &actions);
+	json_lexer_free(lex);
+}
+
+/* As it is written in the request, blanks around it too. */
+static void read_json(NumbersLines *lines, const text *json)
+{
+	const char *value = VARDATA_ANY(json);
+	const char *end = value + VARSIZE_ANY_EXHDR(json);
+
+	while (value < end && json_is_blank(*value))
+		value++;
+	while (end > value && json_is_blank(end[-1]))
+		end--;
+	if (!numbers_lines_is_file(value))
+	{
+		read_value(lines, value, (size_t) (end - value));
+		return;
+	}
+	numbers_lines_begin(lines, NULL, (size_t) (end - value));
+	numbers_lines_take_file(lines, value, (size_t) (end - value));
 }
 
 Datum campaign_numbers_from_json(PG_FUNCTION_ARGS)
 {
-	const text *json;
+	NumbersLines lines = {.refusal = NULL};
 
 	if (PG_ARGISNULL(0))
-		refuse_type();
-	json = PG_GETARG_TEXT_PP(0);
-	PG_RETURN_BYTEA_P(numbers_json_lines(VARDATA_ANY(json), VARSIZE_ANY_EXHDR(json)));
+		refuse_type(&lines);
+	else
+		read_json(&lines, PG_GETARG_TEXT_PP(0));
+	if (lines.refusal != NULL)
+		ereport(ERROR, (errcode(UNACCEPTABLE), errmsg("%s", lines.refusal)));
+	PG_RETURN_BYTEA_P(numbers_lines_finish(&lines));
 }

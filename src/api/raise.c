@@ -4,14 +4,18 @@
  * PL/pgSQL's RAISE cannot leave out a detail or a hint, and an empty one would show
  * in every answer of PostgREST. And PostgREST copies the message into the status
  * line of its answer: it must never hold a line break, or whoever gets text into a
- * message could write headers.
+ * message could write headers; nor be so long that a proxy takes no more headers
+ * from there, and answers 502 instead.
  *
  * The statement, which may hold a password, does not go into the log with the error.
  */
 #include "postgres.h"
 
 #include "fmgr.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
+
+#define MESSAGE_MAX 1000 /* bytes; nginx takes 4096 of headers in all */
 
 PG_FUNCTION_INFO_V1(campaign_api_raise);
 
@@ -34,6 +38,14 @@ static void blank_control_characters(char *string)
 	}
 }
 
+static void shorten(char *message)
+{
+	int length = message != NULL ? (int) strlen(message) : 0;
+
+	if (length > MESSAGE_MAX)
+		message[pg_mbcliplen(message, length, MESSAGE_MAX)] = '\0';
+}
+
 Datum campaign_api_raise(PG_FUNCTION_ARGS)
 {
 	const char *code = text_or_null(fcinfo, 0);
@@ -42,6 +54,7 @@ Datum campaign_api_raise(PG_FUNCTION_ARGS)
 	const char *hint = text_or_null(fcinfo, 3);
 
 	blank_control_characters(message);
+	shorten(message);
 	if (code == NULL || strlen(code) != 5)
 		elog(ERROR, "an SQLSTATE has five characters");
 	ereport(ERROR, (errcode(MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4])),

@@ -1,6 +1,6 @@
 -- R7.2: how many mails requests can cause, to an address and by an account.
 BEGIN;
-SELECT plan(17);
+SELECT plan(18);
 
 CREATE FUNCTION pg_temp.become(who text, claims jsonb DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
     SELECT set_config('request.method', 'POST', true),
@@ -47,6 +47,8 @@ SELECT pg_temp.become('user', jsonb_build_object('user_id', :'ana'));
 SELECT lives_ok($$ SELECT campaign_api.job_create('user_create', '{"email": "last@example.com", "password": "x"}') $$, 'the last one of an account');
 SELECT throws_ok($$ SELECT campaign_api.signup_async('more@example.com', 'x') $$, 'PT429', 'you have sent too many mails within an hour',
     'R7.2: then it has to wait, whatever the address');
+SELECT throws_ok($$ SELECT campaign_api.job_create('user_create', '{"email": "more@example.com", "password": ""}') $$, 'PT429', NULL,
+    'R7.3: and no password is hashed for it');
 
 -- In SQL
 SELECT set_config('role', 'none', true), set_config('request.method', '', true);

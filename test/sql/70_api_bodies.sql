@@ -1,6 +1,6 @@
 -- JSON that brings numbers, as bytes: the answers are those of the same JSON that PostgREST reads.
 BEGIN;
-SELECT plan(54);
+SELECT plan(57);
 
 CREATE FUNCTION pg_temp.request(id text, headers jsonb DEFAULT '{}') RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -9,22 +9,41 @@ BEGIN
         set_config('response.status', '', true), set_config('response.headers', '', true);
 END $$;
 CREATE FUNCTION pg_temp.bytes(body text) RETURNS bytea LANGUAGE sql AS $$ SELECT convert_to(body, 'UTF8') $$;
+CREATE FUNCTION pg_temp.numbers(body text) RETURNS bytea LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM campaign.body_fields(pg_temp.bytes(body));
+    RETURN campaign.body_numbers();
+END $$;
+CREATE FUNCTION pg_temp.refusal(numbers text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM campaign.body_fields(pg_temp.bytes(format('{"numbers": %s, "a": [1]}', numbers)));
+    PERFORM campaign.body_numbers();
+    RETURN 'none';
+EXCEPTION WHEN SQLSTATE 'PT422' THEN
+    RETURN SQLERRM;
+END $$;
 
 -- What it is read as
+SELECT throws_ok('SELECT campaign.body_numbers()', 'XX000', 'no body was read in this transaction', 'R7.2: what was not read has no numbers');
 SELECT is(campaign.body_fields(pg_temp.bytes(body))::jsonb, fields::jsonb, 'R7.2: the fields of ' || translate(body, E'\r\n', '  '))
 FROM (VALUES ('{}', '{}'), (E' \t\r\n{"a": 1}\n', '{"a": 1}'), ('{"numbers": ["1", {"numbers": 2}], "a": {"numbers": [3]}}', '{"numbers": null, "a": {"numbers": [3]}}'),
     ('{"a":"\u00e9\"}","numbers":"1\n2"}', '{"a": "é\"}", "numbers": null}'), ('{"\u006eumbers": 5}', '{"numbers": null}')) AS t (body, fields);
-SELECT is(convert_from(campaign.body_numbers(pg_temp.bytes(body)), 'UTF8'), lines, 'R7.2: the numbers of ' || translate(body, E'\n', ' '))
+SELECT is(convert_from(pg_temp.numbers(body), 'UTF8'), lines, 'R7.2: the numbers of ' || translate(body, E'\n', ' '))
 FROM (VALUES ('{"numbers": ["+551195550101", 5511955550102 ,"\u002b1"]}', E'+551195550101\n5511955550102\n+1'), ('{"numbers": []}', ''), ('{"numbers": ""}', ''),
     ('{"numbers" : "1\n\u00e9\ud83d\ude00\\" , "a": 1}', E'1\né😀\\'), ('{"a": {"numbers": 1}, "numbers": [{"n": "é",' || E'\n' || '"numbers": [2]}, "3"]}', E'{"n": "é", "numbers": [2]}\n3'),
     ('{"\u006eumbers": ["1"]}', '1'), ('{"a": 1}', NULL)) AS t (body, lines);
-SELECT throws_ok(format('SELECT campaign.%s(%L::bytea)', function, pg_temp.bytes(body)), code, NULL, 'R7.2: ' || function || ' ' || code || ' ' || left(body, 30))
-FROM unnest('{body_fields, body_numbers}'::text[]) AS function, (VALUES ('', 'PT400'), ('[]', 'PT400'), ('"x"', 'PT400'), ('{', 'PT400'), ('{"numbers": ["1"]', 'PT400'),
+SELECT throws_ok(format('SELECT campaign.body_fields(%L::bytea)', pg_temp.bytes(body)), code, NULL, 'R7.2: ' || code || ' ' || left(body, 30))
+FROM (VALUES ('', 'PT400'), ('[]', 'PT400'), ('"x"', 'PT400'), ('{', 'PT400'), ('{"numbers": ["1"]', 'PT400'), ('{"numbers":', 'PT400'), ('{"numbers"', 'PT400'), ('{"numbers": }', 'PT400'), ('{"numbers": "1', 'PT400'),
     ('{"numbers": ["1"]} {}', 'PT400'), ('{"numbers": ["1",]}', 'PT400'), ('{"numbers": "\ud800"}', 'PT400'), ('{"a": "\u0000"}', 'PT422'),
     ('{"numbers": [], "numbers": []}', 'PT422'), ('{"a": ' || repeat('[', 100000), 'PT422')) AS t (body, code);
+SELECT is(pg_temp.refusal(numbers), refusal, 'R7.2: read to the end, and refused: ' || numbers)
+FROM (VALUES ('["1", null, ["2"]]', 'element 2 of numbers is not a phone number'), ('["1", ["2", {"a": {}}], {"a": 1}]', 'element 2 of numbers is not a phone number'),
+    ('["1\n2", "3"]', 'element 1 of numbers is not a phone number'), ('{"a": [1]}', 'numbers must be an array of phone numbers, or text with one a line'),
+    ('5', 'numbers must be an array of phone numbers, or text with one a line'), ('null', 'numbers must be an array of phone numbers, or text with one a line')) AS t (numbers, refusal);
+SELECT is(pg_temp.numbers('{"a": 1}'), NULL, 'R7.2: those of the body before are no longer there');
 SELECT throws_ok($$ SELECT campaign.body_fields('\x7b2261223a22ff227d') $$, '22021', NULL, 'R7.2: bytes that are no text');
 SELECT throws_ok(format('SELECT campaign.body_fields(%L::bytea)', pg_temp.bytes(format('{"a": "%s", "numbers": []}', repeat('x', 1048576)))), 'PT413', NULL, 'R7.2: only the numbers may be long');
-SELECT is(octet_length(campaign.body_numbers(pg_temp.bytes(format('{"numbers": [%s"1"]}', repeat('"+5511955550101",', 200000))))), 200000 * 15 + 1, 'R7.2: and are');
+SELECT is(octet_length(pg_temp.numbers(format('{"numbers": [%s"1"]}', repeat('"+5511955550101",', 200000)))), 200000 * 15 + 1, 'R7.2: and are');
 
 -- What is made of it
 SELECT campaign_api.signup('ana@example.com', 'secret') ->> 'id' AS ana \gset
@@ -45,6 +64,8 @@ FROM (VALUES ('{"numbers": ["x"]}', 'PT422', 'numbers file refused, nothing was 
     ('{"numbers": [], "class": 7}', 'PT422', 'class must be a string'), ('{"numbers": [], "skip_invalid": "true"}', 'PT422', 'skip_invalid must be true or false'),
     ('{"numbers": [], "nonsense": 1}', 'PT400', 'there is no field "nonsense" here'), ('{"class": "VIP"}', 'PT400', 'the field "numbers" is missing')) AS t (body, code, message);
 SELECT pg_temp.request(:'eva', jsonb_build_object('x-campaign-id', :'pao'));
+SELECT throws_ok($$ SELECT campaign_api.campaign_upload_json('{"numbers": [null]}'::bytea) $$, 'PT403', NULL, 'R7.2: whose campaign it is comes before what is wrong with the numbers');
+SELECT throws_ok($$ SELECT campaign_api.campaign_upload_json('{"numbers": [null], "class": 7}'::bytea) $$, 'PT422', 'class must be a string', 'R7.2: and so do the fields');
 SELECT throws_ok($$ SELECT campaign_api.campaign_upload_json('{"numbers": ["+5511955550103"]}'::bytea) $$, 'PT403', NULL, 'R7.2: not of somebody else');
 SELECT pg_temp.request(:'ana', '{"idempotency-key": "70"}');
 SELECT is(campaign_api.campaign_send('{"name": "s", "message": "m", "numbers": ["+5511955550101"]}'::bytea) #>> '{upload,accepted}', '1', 'R7.2: sent in one request');
