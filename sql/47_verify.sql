@@ -38,6 +38,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     asked CONSTANT timestamptz := clock_timestamp();
+    -- A request is forgotten later (src/proof/requests.c).
     patience double precision := least(greatest(coalesce(extract(epoch FROM timeout), 0), 0), 300);
     pause double precision := 0.005;
     reason text;

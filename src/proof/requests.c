@@ -20,7 +20,9 @@
 #define LISTENERS	 64
 #define LEASE_MS	 15000 /* without a word of it, a proof is made by nobody */
 #define LISTENING_MS 3000  /* a consumer looks several times a second */
-#define FORGET_MS	 60000 /* whoever has asked has gone */
+
+/* Whoever asked then has gone: campaign_verify() waits for 300 s at most (sql/47_verify.sql). */
+#define FORGET_MS 330000
 
 typedef struct Request
 {
@@ -28,8 +30,8 @@ typedef struct Request
 	char campaign_id[MESSAGE_ID_MAX + 1];
 	bool asked;			  /* since the last proof was begun */
 	TimestampTz asked_at; /* for the record */
-	int64 asked_ms;
-	int64 alive_ms; /* when its maker was last heard of; 0: nobody makes it */
+	int64 asked_ms;		  /* 0: never */
+	int64 alive_ms;		  /* when its maker was last heard of; 0: nobody makes it */
 } Request;
 
 typedef struct Listener
@@ -71,11 +73,19 @@ static bool is_taken(const Request *request, int64 now_ms)
 	return request->alive_ms != 0 && now_ms - request->alive_ms < LEASE_MS;
 }
 
+/* Somebody waits for a proof that nobody makes: not yet, or its maker has died. */
+static bool is_wanted(const Request *request, int64 now_ms)
+{
+	bool abandoned = request->alive_ms != 0 && request->asked_ms != 0;
+
+	return OidIsValid(request->database) && !is_taken(request, now_ms) &&
+		   (request->asked || abandoned) && now_ms - request->asked_ms < FORGET_MS;
+}
+
 static bool is_free(const Request *request, int64 now_ms)
 {
 	return !OidIsValid(request->database) ||
-		   (!is_taken(request, now_ms) &&
-			(!request->asked || now_ms - request->asked_ms >= FORGET_MS));
+		   (!is_taken(request, now_ms) && !is_wanted(request, now_ms));
 }
 
 /* The place of a campaign, or a free one for it; NULL if all are taken. */
@@ -182,8 +192,8 @@ Datum campaign_proof_asked(PG_FUNCTION_ARGS)
 	{
 		const Request *request = &state->requests[i];
 
-		if (request->database == MyDatabaseId && request->asked && !is_free(request, now_ms) &&
-			!is_taken(request, now_ms) && (oldest == NULL || request->asked_ms < oldest->asked_ms))
+		if (request->database == MyDatabaseId && is_wanted(request, now_ms) &&
+			(oldest == NULL || request->asked_ms < oldest->asked_ms))
 			oldest = request;
 	}
 	if (oldest != NULL)
@@ -215,9 +225,9 @@ Datum campaign_proof_take(PG_FUNCTION_ARGS)
 		asked_at = DT_NOBEGIN;
 	else if (request != NULL)
 	{
-		request->alive_ms = now_ms;
-		if (begins && request->asked)
+		if (begins && is_wanted(request, now_ms))
 			asked_at = request->asked_at;
+		request->alive_ms = now_ms;
 		/* Who asks from now on gets another one. */
 		if (begins)
 			request->asked = false;

@@ -1,6 +1,10 @@
-"""test_proof.py - does MongoDB hold exactly what was sent? Who asks, and what is answered (R5.1)."""
+"""test_proof.py - does MongoDB hold exactly what was sent? Who asks, and what is answered (R5.1).
+
+    FAULT_ROUNDS=20 pytest test/e2e/test_proof.py      also what takes minutes
+"""
 import contextlib
 import json
+import os
 import threading
 
 import pytest
@@ -12,7 +16,7 @@ from consumers import Consumer, environment
 from proofs import (NORMAL, VIPS, consumer_asked_for, difference, digest_of, document_of, own_texts,
                     put, send, start_consumer, verify, verify_once)
 from stack import execute
-from waiting import wait_until
+from waiting import assert_stays, wait_until
 
 
 @pytest.fixture(scope="module", name="sent")
@@ -253,3 +257,35 @@ def test_consumer_that_is_killed(stack, sent):
     stack.part("start", "consumer")
     wait_until("a fresh proof", lambda: stack.one("SELECT campaign_verify(%s)", sent)["fresh"])
     assert verify(stack, sent)["ok"] is True
+
+
+@pytest.mark.skipif(int(os.environ.get("FAULT_ROUNDS") or 0) < 20, reason="the long form: 90 s")
+def test_asker_waits_for_minutes(stack, sent):
+    """A request lives as long as its asker waits, though nobody looks for it, or its maker dies."""
+    answers = []
+
+    def ask():
+        with contextlib.closing(stack.connect()) as connection:
+            answers.append(execute(connection, "SELECT campaign_verify(%s, '5 minutes')", sent)[0][0])
+
+    stack.part("stop", "consumer")
+    try:
+        with contextlib.closing(stack.connect(url=stack.env["CONSUMER_DATABASE_URL"])) as maker:
+            begin = lambda: execute(maker, "SELECT * FROM campaign.proof_next(NULL)")  # noqa: E731
+            wait_until("nothing is asked for", lambda: not begin())
+            thread = threading.Thread(target=ask)
+            thread.start()
+            wait_until("it waits", lambda: stack.one(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+                " AND query LIKE '%%campaign_verify%%'"))
+            assert_stays("it waits, and nobody looks", thread.is_alive, 65)
+            ((proved, asked, _),) = begin()
+            assert proved == sent and asked is not None
+            ((again, asked_again, attempt),) = wait_until("its maker is taken for dead", begin)
+            assert (again, asked_again) == (sent, asked)
+            execute(maker, "SELECT campaign.proof_report(%s, 'test', 0, '{}')", attempt)
+            thread.join()
+            assert answers[0]["fresh"] and answers[0]["ok"] is False, answers
+            assert sent not in {row[0] for row in begin()}
+    finally:
+        start_consumer(stack, sent)
