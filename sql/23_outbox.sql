@@ -84,8 +84,8 @@ $$;
 COMMENT ON FUNCTION campaign.outbox_template(text, text) IS 'What all batches of a class of a campaign share.';
 
 -- The functions below must never wait for a lock that a client holds: one forgotten transaction
--- would stop every campaign. Rows of progress are locked for moments only; a row of campaigns may be
--- locked by a client for hours, and is then left for the next time.
+-- would stop every campaign. A client that resumes, resolves or replays locks progress, too, until it
+-- commits: a row of either table that is locked is left for the next time.
 
 CREATE FUNCTION campaign.outbox_mark(campaign_id text, class text, rewinds integer, published bigint)
 RETURNS boolean
@@ -97,6 +97,13 @@ DECLARE
     source text;
     finished boolean;
 BEGIN
+    PERFORM FROM campaign.progress p
+    WHERE p.campaign_id = outbox_mark.campaign_id AND p.class = outbox_mark.class::campaign.recipient_class
+    FOR NO KEY UPDATE SKIP LOCKED;
+    IF NOT FOUND THEN
+        -- SOMETIMES(worker.mark_under_a_lock)
+        RETURN false;
+    END IF;
     UPDATE campaign.progress p
     SET published = outbox_mark.published, started_at = coalesce(p.started_at, clock_timestamp()),
         published_at = CASE WHEN p.published < p.total AND outbox_mark.published >= p.total
@@ -129,7 +136,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_mark(text, text, integer, bigint) IS
-'Records that the broker confirmed a class up to a seq; ignored if the class was rewound meanwhile. False if the status could not be changed because somebody holds the campaign''s lock: call again.';
+'Records that the broker confirmed a class up to a seq; ignored if the class was rewound meanwhile. False if somebody holds the lock of the class, or that of the campaign and its status was to change: call again.';
 
 CREATE FUNCTION campaign.outbox_rewind(campaign_id text, class text, next_seq bigint DEFAULT NULL)
 RETURNS bigint
@@ -141,6 +148,15 @@ DECLARE
     target_class campaign.recipient_class := class::campaign.recipient_class;
     restart bigint;
 BEGIN
+    -- Without next_seq it is the worker, which waits for nobody. A consumer waits as for its reports.
+    IF next_seq IS NULL THEN
+        PERFORM FROM campaign.progress p
+        WHERE p.campaign_id = outbox_rewind.campaign_id AND p.class = target_class
+        FOR NO KEY UPDATE SKIP LOCKED;
+        IF NOT FOUND THEN
+            RETURN NULL;
+        END IF;
+    END IF;
     UPDATE campaign.progress p
     SET stored = CASE WHEN next_seq IS NULL THEN p.stored
                       ELSE p.stored * int8multirange(int8range(1, greatest(next_seq, 1))) END,
@@ -169,7 +185,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_rewind(text, text, bigint) IS
-'Publishes a class again from next_seq, or from the end of what is stored; returns the last seq that stays published, NULL if the campaign is not running, or, without next_seq, if a sender holds some of it. Safe, because storing is idempotent.';
+'Publishes a class again from next_seq, or from the end of what is stored; returns the last seq that stays published, NULL if the campaign is not running, or, without next_seq, if a sender holds some of it or somebody the lock of the class. Safe, because storing is idempotent.';
 
 CREATE FUNCTION campaign.outbox_due() RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

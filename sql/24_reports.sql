@@ -164,6 +164,7 @@ CREATE FUNCTION campaign.report_checked(
 ) RETURNS TABLE (campaign_id text, class text, total bigint, failed bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 #variable_conflict use_column
 DECLARE
@@ -258,6 +259,7 @@ COMMENT ON FUNCTION campaign.report_stored(text[], text[], bigint[], bigint[]) I
 CREATE FUNCTION campaign.report_gap(campaign_id text, class text, next_seq bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 BEGIN
     PERFORM campaign.outbox_rewind(report_gap.campaign_id, report_gap.class, report_gap.next_seq)
@@ -272,6 +274,7 @@ COMMENT ON FUNCTION campaign.report_gap(text, text, bigint) IS
 CREATE FUNCTION campaign.report_conflict(campaign_id text, class text, seq bigint, reason text) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 #variable_conflict use_variable
 BEGIN

@@ -114,6 +114,7 @@ CREATE FUNCTION campaign.report_fates(
 ) RETURNS TABLE (campaign_id text, class text, total bigint, failed_count bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '2s'
 AS $$
 #variable_conflict use_column
 DECLARE
