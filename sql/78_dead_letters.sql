@@ -37,7 +37,7 @@ COMMENT ON COLUMN campaign.dead_letters.first_seq IS 'Place of the first of them
 COMMENT ON COLUMN campaign.dead_letters.recipients IS 'How many recipients it has.';
 COMMENT ON COLUMN campaign.dead_letters.times IS 'How often it came while it was waiting.';
 COMMENT ON COLUMN campaign.dead_letters.size IS 'Bytes of the body when it was published.';
-COMMENT ON COLUMN campaign.dead_letters.digest IS 'SHA-256 of envelope and body: one that is delivered twice is one.';
+COMMENT ON COLUMN campaign.dead_letters.digest IS 'SHA-256 of envelope and body, without what RabbitMQ counts: one that is delivered twice is one.';
 COMMENT ON COLUMN campaign.dead_letters.envelope IS 'Exchange, routing key, properties and headers, as it was delivered.';
 COMMENT ON COLUMN campaign.dead_letters.body IS 'The body, or its beginning if it is longer than any valid one; NULL once nothing can be done with it any more.';
 COMMENT ON COLUMN campaign.dead_letters.parked IS 'It is one recipient that counted as failed and is to be stored after all.';
@@ -140,12 +140,14 @@ DECLARE
     -- Counted when it seems to be at its end only: others may have made room, nobody but the worker takes it.
     room integer := CASE WHEN known_room > 0 THEN known_room ELSE campaign.outbox_dead_room() END;
     content record := campaign.dead_content(body);
-    hash bytea := sha256(convert_to(envelope::text, 'UTF8') || '\x00'::bytea || body);
+    hash bytea := sha256(convert_to((envelope #- '{headers,x-delivery-count}' #- '{headers,x-acquired-count}')::text, 'UTF8')
+        || '\x00'::bytea || body);
 BEGIN
-    UPDATE campaign.dead_letters d SET times = d.times + (NOT redelivered)::integer
-    WHERE d.digest = hash AND d.state = 'waiting';
+    -- The worker waits for nobody who has not decided about it yet: then this is an error, and comes another time.
+    PERFORM FROM campaign.dead_letters d WHERE d.digest = hash AND d.state = 'waiting' FOR NO KEY UPDATE NOWAIT;
     IF FOUND THEN
         -- SOMETIMES(worker.dead_letter_known)
+        UPDATE campaign.dead_letters d SET times = d.times + 1 WHERE d.digest = hash AND d.state = 'waiting' AND NOT redelivered;
         RETURN greatest(room, 0);
     END IF;
     IF room <= 0 THEN
@@ -159,7 +161,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.outbox_dead_take(jsonb, boolean, bigint, bytea, integer) IS
-'Takes a dead letter over; returns for how many more there is room, -1 if there was none for this one. The same one again is counted, not added. known_room: what the last call returned; 0: the room is counted.';
+'Takes a dead letter over; returns for how many more there is room, -1 if there was none for this one. The same one again is counted, not added; an error if somebody who is deciding about it holds its lock. known_room: what the last call returned; 0: the room is counted.';
 
 -- Whoever decides is recorded as for the events of a campaign.
 CREATE FUNCTION campaign.dead_decide(letter campaign.dead_letters, state text, reason text) RETURNS void
@@ -222,8 +224,7 @@ DECLARE
                                  WHERE d.id = ANY (ids) AND d.campaign_id IS NOT NULL);
 BEGIN
     PERFORM FROM campaign.campaigns c WHERE c.id = ANY (campaign_ids) ORDER BY c.id FOR NO KEY UPDATE;
-    PERFORM FROM campaign.progress p WHERE p.campaign_id = ANY (campaign_ids)
-    ORDER BY p.campaign_id, p.class FOR NO KEY UPDATE;
+    PERFORM FROM campaign.progress p WHERE p.campaign_id = ANY (campaign_ids) ORDER BY p.campaign_id, p.class FOR NO KEY UPDATE;
 END
 $$;
 COMMENT ON FUNCTION campaign.dead_lock(bigint[]) IS

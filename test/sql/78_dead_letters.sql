@@ -1,6 +1,6 @@
 -- 78_dead_letters.sql - dead letters: taken over, listed, discarded.
 BEGIN;
-SELECT plan(34);
+SELECT plan(35);
 
 CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -28,6 +28,8 @@ SELECT matches((SELECT head FROM campaign_dead_letters()), '^\{"version":1,"camp
 
 SELECT pg_temp.take(pg_temp.body(:'id', 2), redelivered => true);
 SELECT is((SELECT array_agg(times) FROM campaign_dead_letters()), '{1}', 'one that is delivered again, after a crash before the acknowledgement, is the same');
+SELECT pg_temp.take(pg_temp.body(:'id', 2), redelivered => true, envelope => '{"routing_key": "campaign.messages.1", "headers": {"reason": "why", "queue": "campaign.messages.1", "x-delivery-count": 1, "x-acquired-count": 2}}');
+SELECT is((SELECT array_agg(times) FROM campaign_dead_letters()), '{1}', 'whatever RabbitMQ has counted in its headers');
 SELECT pg_temp.take(pg_temp.body(:'id', 2));
 SELECT is((SELECT array_agg(times) FROM campaign_dead_letters()), '{2}', 'one that is published twice is counted');
 SELECT pg_temp.take(pg_temp.body(:'id', 2), '{"routing_key": "campaign.messages.1", "headers": {"reason": "another", "queue": "campaign.messages.1"}}');
