@@ -48,21 +48,25 @@ bool stream_prepare(Stream *stream, const OutboxTemplate *template)
 {
 	size_t text_length = strlen(template->message);
 	size_t capacity = 6 * text_length + 3; /* \u00XX for each byte, quotes, NUL */
-	char *escaped_text = MemoryContextAlloc(stream->context, capacity);
+	char *escaped_text = palloc(capacity); /* of this turn */
+	size_t escaped_length;
 
-	/* Without it braces would be sent: before anything says that the stream is prepared. */
-	if (template->placeholders)
-		stream->placeholders = filling_open(stream->context, template->message);
+	/* Nothing of what cannot be prepared stays with the stream: it is tried again and again. */
 	if (template->placeholders && template->version != MESSAGE_VERSION_OWN)
 		return false;
-	stream->escaped_length = message_escape(template->message, text_length, escaped_text, capacity);
-	if (stream->escaped_length == 0 ||
+	escaped_length = message_escape(template->message, text_length, escaped_text, capacity);
+	if (escaped_length == 0 ||
 		!cuid2_series_init(&stream->series, template->identifier_time, template->identifier_entropy,
 						   template->identifier_fingerprint))
 		return false;
-	stream->escaped_text = escaped_text;
+	/* Without it braces would be sent: before anything says that the stream is prepared. */
+	if (template->placeholders)
+		stream->placeholders = filling_open(stream->context, template->message);
 	stream->version = template->version;
 	stream->outcome = MemoryContextStrdup(stream->context, template->outcome);
+	stream->escaped_length = escaped_length;
+	stream->escaped_text =
+		memcpy(MemoryContextAlloc(stream->context, escaped_length), escaped_text, escaped_length);
 	return true;
 }
 

@@ -46,7 +46,10 @@ Placeholders *filling_open(MemoryContext context, const char *message)
 	size_t length = strlen(message);
 
 	if (!placeholders_parse(placeholders, message, length, &problem))
+	{
+		pfree(placeholders);
 		refuse(message, length, &problem);
+	}
 	return placeholders;
 }
 
