@@ -126,16 +126,26 @@ static void subscribe(Worker *worker)
 }
 
 /* What comes next stays with the broker. */
-static void unsubscribe(Worker *worker)
+static void unsubscribe(Worker *worker, int64 *wake_at)
 {
 	Error error = {0};
 
+	/* Under an alarm the broker does not listen: whoever waited for its answer lost the connection.
+	 */
+	if (publisher_blocked(worker->publisher))
+	{
+		SOMETIMES("worker.subscribed_under_an_alarm");
+		worker->dead.subscribe_at = worker->dead.take_at = clock_ms() + DEAD_FULL_MS;
+		return;
+	}
 	if (!letters_unsubscribe(publisher_letters(worker->publisher), &error))
 		link_lost(worker, &error);
+	/* Whatever came with the answer: the socket does not tell. */
+	*wake_at = clock_ms();
 }
 
 /* Takes the letter that has come. */
-static void take_one(Worker *worker, const Letter *letter)
+static void take_one(Worker *worker, const Letter *letter, int64 *wake_at)
 {
 	Taking taking = {.letter = letter};
 	Error error = {0};
@@ -156,7 +166,7 @@ static void take_one(Worker *worker, const Letter *letter)
 		return;
 	note_full(worker, true);
 	worker->dead.subscribe_at = clock_ms() + DEAD_FULL_MS;
-	unsubscribe(worker);
+	unsubscribe(worker, wake_at);
 }
 
 /* Whoever reads the queue now need not make room here. */
@@ -189,18 +199,20 @@ static void take_letters(Worker *worker, int64 *wake_at)
 	if (settings_dead_letters != letters->subscribed && now >= worker->dead.subscribe_at)
 	{
 		if (settings_dead_letters)
+		{
 			subscribe(worker);
+			/* As in unsubscribe(). */
+			*wake_at = now;
+		}
 		else
-			unsubscribe(worker);
-		/* Whatever came with the answer: the socket does not tell. */
-		*wake_at = now;
+			unsubscribe(worker, wake_at);
 	}
 	if (worker->publisher == NULL)
 		return;
 	/* One a turn: the next one comes through the socket. */
 	letter = letters_whole(letters);
-	if (letter != NULL && now >= worker->dead.take_at)
-		take_one(worker, letter);
+	if (letter != NULL && settings_dead_letters && now >= worker->dead.take_at)
+		take_one(worker, letter, wake_at);
 	if (worker->publisher == NULL)
 		return;
 	worker->dead.subscribed = letters->subscribed;

@@ -328,10 +328,15 @@ bool publisher_poll(Publisher *publisher, Error *error)
 		if (status != AMQP_STATUS_OK)
 			return error_set(error, ERROR_UNREACHABLE, "connection lost: %s",
 							 amqp_error_string2(status));
-		if (frame.channel == LETTERS_CHANNEL && !letters_frame(&publisher->letters, &frame, error))
-			return false;
-		if (frame.frame_type == AMQP_FRAME_METHOD && frame.channel != LETTERS_CHANNEL &&
-			!handle_method(publisher, &frame.payload.method, error))
+		if (frame.channel == LETTERS_CHANNEL)
+		{
+			if (!letters_frame(&publisher->letters, &frame, error))
+				return false;
+			/* A letter is of any size, and only its beginning is kept. */
+			amqp_maybe_release_buffers_on_channel(publisher->connection, LETTERS_CHANNEL);
+		}
+		else if (frame.frame_type == AMQP_FRAME_METHOD &&
+				 !handle_method(publisher, &frame.payload.method, error))
 			return false;
 	}
 }

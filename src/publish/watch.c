@@ -140,8 +140,13 @@ static void ask_quiet_queues(Worker *worker, int64 now, int64 *wake_at)
 			return;
 		if (worker->streams.in_queue[i] == 0)
 			continue;
-		if (now >= Max(queue->moved_at, queue->asked_at) + WATCH_QUIET_MS && !ask(worker, queue))
-			return;
+		if (now >= Max(queue->moved_at, queue->asked_at) + WATCH_QUIET_MS)
+		{
+			if (!ask(worker, queue))
+				return;
+			/* Confirms may have come with the answer: the socket does not tell. */
+			*wake_at = now;
+		}
 		earlier(wake_at, Max(queue->moved_at, queue->asked_at) + WATCH_QUIET_MS);
 	}
 }

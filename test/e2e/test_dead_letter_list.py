@@ -1,5 +1,6 @@
 """test_dead_letter_list.py - dead letters in the table: listed, replayed, discarded."""
 import concurrent.futures
+import re
 
 import pika
 import pytest
@@ -8,7 +9,10 @@ import campaigns
 from campaigns import assert_stored, make_numbers, wait_for_status
 from stack import DEAD, execute
 from test_dead_letters import foreign_document
-from waiting import wait_until
+from test_health import alarm
+from waiting import assert_stays, wait_until
+
+LARGE = 15_000_000      # bytes; RabbitMQ 4 takes 16 MB
 
 
 @pytest.fixture(scope="module")
@@ -166,6 +170,47 @@ def test_letter_that_cannot_be_written(stack):
     assert_stored(stack, sent, make_numbers(5, seed=912))
 
 
+def test_letter_that_somebody_decides_about(stack):
+    """R5.3: a client discards a letter and forgets its transaction, and the same one comes again: the
+    worker does not wait, campaigns go on, and what comes is listed when the client is gone."""
+    publish_dead(stack, b"the same")
+    wait_until("it is listed", lambda: letters(stack))
+    mark = stack.log_mark("postgres")
+    connection = stack.connect(autocommit=False)
+    try:
+        execute(connection, "SELECT campaign_dead_discard(ARRAY(SELECT id FROM"
+                            " campaign_dead_letters()), 'known')")
+        publish_dead(stack, b"the same")
+        wait_until("the log says so",
+                   lambda: "campaign worker: a dead letter: could not obtain lock"
+                   in stack.log_since("postgres", mark))
+        numbers = make_numbers(5, seed=914)
+        wait_for_status(stack, campaigns.send(stack, numbers), "sent", timeout=10)
+        connection.commit()
+    finally:
+        connection.close()
+    wait_until("it is listed", lambda: [state for state, *_ in letters(stack)]
+               == ["discarded", "waiting"])
+
+
+def peak_kb(pid):
+    """The most memory that a process has ever had."""
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return int(re.search(r"^VmHWM:\s+(\d+) kB", file.read(), re.MULTILINE).group(1))
+
+
+def test_letter_of_any_size(stack):
+    """R5.3: of a letter that is larger than any valid one the beginning is kept; the worker never
+    has all of it in its memory."""
+    publish_dead(stack, b"small")
+    wait_until("it is listed", lambda: letters(stack))
+    before = peak_kb(stack.worker_pid())
+    publish_dead(stack, b"x" * LARGE)
+    wait_until("it is listed", lambda: stack.sql(
+        "SELECT FROM campaign.dead_letters WHERE size = %s AND octet_length(body) = 131064", LARGE))
+    assert peak_kb(stack.worker_pid()) < before + LARGE // 2048
+
+
 def full(stack):
     """What campaign_health() says of a list that is full."""
     return stack.sql("SELECT sentence FROM campaign.troubles WHERE subject = %s", DEAD)
@@ -266,6 +311,27 @@ def test_queue_that_refuses(stack):
         stack.rabbitmqctl("-q", "clear_policy", "full")
         stack.part("start", "consumer")
     wait_until("the rest goes", lambda: not letters(stack, ["replaying"]))
+
+
+def test_switched_off_under_an_alarm(stack):
+    """R5.3: RabbitMQ does not listen while it has an alarm: the worker ends its subscription when that
+    is over, and keeps its connection."""
+    wait_until("the worker listens", lambda: consumers_of_dead(stack) == 1)
+    mark = stack.log_mark("postgres")
+    with alarm(stack, "set_disk_free_limit", "1000000GB"):
+        campaign_id = campaigns.send(stack, make_numbers(5, seed=915))
+        wait_until("it is blocked",
+                   lambda: "RabbitMQ accepts nothing" in stack.log_since("postgres", mark))
+        stack.set("campaign.dead_letters", "off")
+        # Longer than campaign.amqp_timeout.
+        assert_stays("it keeps its connection", lambda: "cannot close a channel"
+                     not in stack.log_since("postgres", mark), 2.5)
+    try:
+        wait_for_status(stack, campaign_id, "sent")
+        wait_until("it listens no more", lambda: consumers_of_dead(stack) == 0)
+        assert "connection" not in stack.log_since("postgres", mark)
+    finally:
+        stack.set("campaign.dead_letters", "on")
 
 
 def test_switched_off(stack):
