@@ -239,7 +239,8 @@ static void look(Worker *worker, int64 now)
 	worker->ready = session_ready();
 	if (!worker->ready)
 	{
-		sweep->running = false;
+		/* Nobody sends: what was left of the last turn would keep the worker from sleeping. */
+		sweep->running = worker->more_to_send = worker->held_back = false;
 		return;
 	}
 	/* The wall clock may have been set: what is due is asked with every look at everything. */
