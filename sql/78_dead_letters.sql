@@ -140,17 +140,14 @@ DECLARE
     -- Counted when it seems to be at its end only: others may have made room, nobody but the worker takes it.
     room integer := CASE WHEN known_room > 0 THEN known_room ELSE campaign.outbox_dead_room() END;
     content record := campaign.dead_content(body);
-    -- RabbitMQ counts in the headers how often it has delivered one.
-    same jsonb := envelope #- '{headers,x-delivery-count}' #- '{headers,x-acquired-count}';
-    hash bytea := sha256(convert_to(same::text, 'UTF8') || '\x00'::bytea || body);
-    known bigint;
+    hash bytea := sha256(convert_to((envelope #- '{headers,x-delivery-count}' #- '{headers,x-acquired-count}')::text, 'UTF8')
+        || '\x00'::bytea || body);
 BEGIN
     -- The worker waits for nobody who has not decided about it yet: then this is an error, and comes another time.
-    SELECT d.id INTO known FROM campaign.dead_letters d WHERE d.digest = hash AND d.state = 'waiting'
-    FOR NO KEY UPDATE NOWAIT;
+    PERFORM FROM campaign.dead_letters d WHERE d.digest = hash AND d.state = 'waiting' FOR NO KEY UPDATE NOWAIT;
     IF FOUND THEN
         -- SOMETIMES(worker.dead_letter_known)
-        UPDATE campaign.dead_letters d SET times = d.times + (NOT redelivered)::integer WHERE d.id = known;
+        UPDATE campaign.dead_letters d SET times = d.times + 1 WHERE d.digest = hash AND d.state = 'waiting' AND NOT redelivered;
         RETURN greatest(room, 0);
     END IF;
     IF room <= 0 THEN
@@ -227,8 +224,7 @@ DECLARE
                                  WHERE d.id = ANY (ids) AND d.campaign_id IS NOT NULL);
 BEGIN
     PERFORM FROM campaign.campaigns c WHERE c.id = ANY (campaign_ids) ORDER BY c.id FOR NO KEY UPDATE;
-    PERFORM FROM campaign.progress p WHERE p.campaign_id = ANY (campaign_ids)
-    ORDER BY p.campaign_id, p.class FOR NO KEY UPDATE;
+    PERFORM FROM campaign.progress p WHERE p.campaign_id = ANY (campaign_ids) ORDER BY p.campaign_id, p.class FOR NO KEY UPDATE;
 END
 $$;
 COMMENT ON FUNCTION campaign.dead_lock(bigint[]) IS
