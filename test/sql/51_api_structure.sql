@@ -61,7 +61,7 @@ SELECT is_empty(
 SELECT is_empty(
     $$ SELECT relname FROM owned_relations WHERE relkind IN ('r', 'p', 'S')
          AND NOT oid = ANY (SELECT unnest(extconfig) FROM pg_extension WHERE extname = 'campaign')
-         AND relname NOT IN ('packed_recipients', 'suppression_changes') $$,
+         AND relname NOT IN ('packed_recipients', 'proof_attempts', 'proof_windows', 'suppression_changes') $$,
     'every table and sequence is part of a dump, but for copies');
 SELECT is_empty(
     $$ SELECT pg_describe_object(classid, objid, 0) FROM owned
