@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -14,9 +15,10 @@ import (
 const (
 	chunkDocuments = 2000                   // of an insert
 	chunkWait      = 2 * time.Millisecond   // for one more message
-	stepTimeout    = time.Minute            // for all that is done with a chunk
+	stepTimeout    = time.Minute            // for all that is done with a chunk, but for clients' locks
 	trust          = 2 * time.Second        // in what is known of a campaign
 	haltTrust      = 250 * time.Millisecond // in its not being halted
+	lockWait       = 200 * time.Millisecond // before a report is tried again that met a client
 	lookEvery      = time.Second            // at a queue of which nothing comes
 	looksSilent    = 4                      // in a row that find messages: the subscription is silent
 )
@@ -52,6 +54,8 @@ type Lane struct {
 	campaigns map[string]*Campaign
 	gaps      map[Gapped]time.Time
 	pending   Pending
+	askedAt   time.Time   // whether the campaigns in hand are halted
+	step      *time.Timer // ends what is done with a chunk
 }
 
 // run goes on until `stop` ends, with the messages in hand done, or until something fails.
@@ -117,8 +121,14 @@ func (l *Lane) chunk(ctx context.Context, one amqp.Delivery, deliveries <-chan a
 }
 
 func (l *Lane) settle(ctx context.Context, received []Received) error {
-	ctx, cancel := context.WithTimeout(ctx, stepTimeout)
+	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	l.step = time.AfterFunc(stepTimeout, func() {
+		slog.Warn("what is done with a chunk takes too long", "queue", l.queue)
+		cancel()
+	})
+	defer l.step.Stop()
+	l.askedAt = time.Now()
 	halted, err := l.halted(ctx, received)
 	if err != nil {
 		return err
@@ -263,7 +273,7 @@ func (l *Lane) gap(ctx context.Context, place Place, next int64) error {
 	if time.Since(l.gaps[gap]) < trust {
 		return nil
 	}
-	if err := l.reports.gap(ctx, place, next); err != nil {
+	if err := l.insist(ctx, func() error { return l.reports.gap(ctx, place, next) }); err != nil {
 		return err
 	}
 	for old, at := range l.gaps {

@@ -4,6 +4,9 @@ package main
 
 import (
 	"context"
+	"errors"
+	"log/slog"
+	"slices"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -15,6 +18,13 @@ type Pending struct {
 	batches   []*Batch // of each document
 	reports   []Stored
 	leftOut   []Stored // to be looked up before they are reported
+}
+
+// Parked is a recipient who cannot be stored.
+type Parked struct {
+	batch  *Batch
+	seq    int64
+	reason string
 }
 
 // leaveOut reports what is stored of a range of a halted campaign, and nothing else.
@@ -67,6 +77,10 @@ func (l *Lane) store(batch *Batch, next int64) {
 func (l *Lane) flush(ctx context.Context) error {
 	pending := l.pending
 	l.pending = Pending{}
+	if err := l.stillWanted(ctx, pending.batches); err != nil {
+		return err
+	}
+	var parked []Parked
 	for len(pending.documents) > 0 {
 		refusal, err := l.messages.insert(ctx, pending.documents)
 		if err != nil {
@@ -76,13 +90,17 @@ func (l *Lane) flush(ctx context.Context) error {
 			break
 		}
 		if refusal.Reason != "" {
-			seq := pending.documents[refusal.Index].Seq
-			if err := l.park(ctx, pending.batches[refusal.Index], seq, refusal.Reason); err != nil {
-				return err
-			}
+			parked = append(parked, Parked{pending.batches[refusal.Index],
+				pending.documents[refusal.Index].Seq, refusal.Reason})
 		}
 		pending.documents = pending.documents[refusal.Index+1:]
 		pending.batches = pending.batches[refusal.Index+1:]
+	}
+	// Behind all that is stored: a report may have to wait, and the campaign be paused meanwhile.
+	for _, one := range parked {
+		if err := l.park(ctx, one); err != nil {
+			return err
+		}
 	}
 	for _, one := range pending.leftOut {
 		stored, err := l.storedOf(ctx, one.Place, one.Range)
@@ -96,25 +114,51 @@ func (l *Lane) flush(ctx context.Context) error {
 	return l.report(ctx, pending.reports)
 }
 
+// stillWanted asks again whether these may be stored, if a report had to wait since that was asked. The next
+// session knows what to do with those of a halted campaign.
+func (l *Lane) stillWanted(ctx context.Context, batches []*Batch) error {
+	if len(batches) == 0 || time.Since(l.askedAt) < haltTrust {
+		return nil
+	}
+	var named []string
+	for _, one := range batches {
+		if !slices.Contains(named, one.Campaign) {
+			named = append(named, one.Campaign)
+		}
+	}
+	l.askedAt = time.Now()
+	halted, err := l.reports.halted(ctx, named)
+	if err == nil && len(halted) > 0 {
+		return errors.New("a campaign was halted while its messages were in hand")
+	}
+	return err
+}
+
 // park makes a dead letter of a recipient who cannot be stored, and tells PostgreSQL.
-func (l *Lane) park(ctx context.Context, batch *Batch, seq int64, reason string) error {
-	body, headers, err := batch.alone(seq)
+func (l *Lane) park(ctx context.Context, one Parked) error {
+	body, headers, err := one.batch.alone(one.seq)
 	if err != nil {
 		return err
 	}
-	err = l.broker.bury(ctx, l.queue, reason, amqp.Publishing{Headers: headers, Body: body,
+	err = l.broker.bury(ctx, l.queue, one.reason, amqp.Publishing{Headers: headers, Body: body,
 		ContentType: "application/json", Type: "campaign.batch"})
 	if err != nil {
 		return err
 	}
-	return l.reports.conflict(ctx, Place{batch.Campaign, batch.Class}, seq, oneLine(reason))
+	return l.insist(ctx, func() error {
+		return l.reports.conflict(ctx, Place{one.batch.Campaign, one.batch.Class}, one.seq, oneLine(one.reason))
+	})
 }
 
 // report tells PostgreSQL, and looks at MongoDB where that would end a campaign.
 func (l *Lane) report(ctx context.Context, ranges []Stored) error {
 	var checked []string
 	for len(ranges) > 0 {
-		unchecked, err := l.reports.report(ctx, ranges, checked)
+		var unchecked []Unchecked
+		err := l.insist(ctx, func() (err error) {
+			unchecked, err = l.reports.report(ctx, ranges, checked)
+			return err
+		})
 		if err != nil || len(unchecked) == 0 {
 			return err
 		}
@@ -148,8 +192,28 @@ func (l *Lane) look(ctx context.Context, class Unchecked) error {
 			continue
 		}
 		if missing := firstMissing(class.Total, there, one.Failed); missing != 0 {
-			return l.reports.gap(ctx, class.Place, missing)
+			return l.insist(ctx, func() error { return l.reports.gap(ctx, class.Place, missing) })
 		}
 	}
 	return nil
+}
+
+// insist makes a report, and makes it again as long as a client holds what it changes: that may take long, and
+// another session would meet the same client. The chunk has its whole time again after each refusal.
+func (l *Lane) insist(ctx context.Context, report func() error) error {
+	for refusals := 0; ; refusals++ {
+		err := report()
+		if !isLocked(err) {
+			return err
+		}
+		if refusals == 0 {
+			slog.Warn("a report waits for a client", "queue", l.queue, "reason", err)
+		}
+		l.step.Reset(stepTimeout)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(lockWait):
+		}
+	}
 }

@@ -4,12 +4,21 @@ package main
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
+
+const lockNotAvailable = "55P03"
+
+// isLocked says whether a report failed because a client holds what it changes.
+func isLocked(err error) bool {
+	var refused *pgconn.PgError
+	return errors.As(err, &refused) && refused.Code == lockNotAvailable
+}
 
 // Reports is the connection to PostgreSQL.
 type Reports struct{ pool *pgxpool.Pool }

@@ -4,14 +4,12 @@
     AMQP_URL=… MONGODB_URI=… DATABASE_URL=… foreign_consumer.py
 
 Takes the place of campaign-consumer in the tests of the contract: receive, decode, store,
-report, ack. It is slow and simple; whatever fails, it starts over with new connections, which
-the contract allows. Must never know anything that docs/contract does not say, so it shares no
+report, ack, in a thread for each queue. It is slow and simple; whatever fails, the thread starts
+over with new connections, which the contract allows. Must never know anything that docs/contract does not say, so it shares no
 code with the other tests.
 """
 import collections
 import json
-import os
-import pathlib
 import signal
 import sys
 import threading
@@ -22,7 +20,7 @@ import psycopg2
 import pymongo
 
 from foreign_message import (Rejected, alone, decode, document_id, documents_of, end_of,
-                             headers_of, last_of, left_out_of, parse_multirange, runs, seq_of)
+                             headers_of, last_of, left_out_of, parse_multirange, runs, seq_of, settings)
 
 PARTITIONS = [f"campaign.messages.{number}" for number in range(4)]
 PARALLEL = "campaign.parallel"
@@ -33,12 +31,12 @@ COMPARED = ("identifier", "phone_number", "message", "campaign_id", "attributes"
 TRUST_S = 2.0
 CONNECT_S = 3
 QUIET_S = 2.0  # without a message, before a queue is looked at
+LOCK_WAIT_S = 0.2  # before a report is tried again that met a client
 SILENT_S = 3.0  # with messages that do not come, before it is subscribed to again
 REFUSALS = (11000, 121)  # a duplicate key, a validation rule
 COLLECTION_EXISTS = 48
-URLS = ("AMQP_URL", "MONGODB_URI", "DATABASE_URL")
 
-Delivery = collections.namedtuple("Delivery", "channel queue tag properties body")
+Delivery = collections.namedtuple("Delivery", "channel tag properties body")
 
 
 class Campaign:
@@ -54,7 +52,7 @@ class Campaign:
 
 
 class ForeignConsumer:
-    """Runs in a thread between start() and stop(). `failures` is why it had to start over;
+    """Runs in threads between start() and stop(). `failures` is why it had to start over;
     `versions` are those that it was written for."""
 
     def __init__(self, amqp_url, mongodb_uri, database_url, versions=(1, 2, 3)):
@@ -63,27 +61,30 @@ class ForeignConsumer:
         self._mongodb_uri = mongodb_uri
         self._database_url = database_url
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._threads = [threading.Thread(target=self._run, args=(queue,), daemon=True)
+                         for queue in PARTITIONS + [PARALLEL]]
         self.failures = []
 
     def start(self):
-        self._thread.start()
+        for one in self._threads:
+            one.start()
 
     def stop(self):
         self._stop.set()
-        if self._thread.ident is not None:
-            self._thread.join(timeout=30)
-        assert not self._thread.is_alive(), "the foreign consumer did not stop"
+        for one in self._threads:
+            if one.ident is not None:
+                one.join(timeout=30)
+            assert not one.is_alive(), "the foreign consumer did not stop"
 
-    def _run(self):
+    def _run(self, queue):
         wait_s = 0.1
         while not self._stop.is_set():
             try:
                 with Session(self._amqp_url, self._mongodb_uri, self._database_url,
-                             self._versions) as session:
+                             queue, self._versions, self._stop) as session:
                     session.subscribe()
                     wait_s = 0.1
-                    session.run(self._stop)
+                    session.run()
             except Exception as error:  # pylint: disable=broad-except
                 self.failures.append(repr(error))
                 print(f"starts over: {error!r}", file=sys.stderr, flush=True)
@@ -92,10 +93,12 @@ class ForeignConsumer:
 
 
 class Session:
-    """From one connect to the next: nothing that it remembers outlives its connections. The
-    stores come first: who cannot store must not hold a queue."""
+    """Of one queue, from one connect to the next: nothing that it remembers outlives its
+    connections. The stores come first: who cannot store must not hold a queue."""
 
-    def __init__(self, amqp_url, mongodb_uri, database_url, versions):
+    def __init__(self, amqp_url, mongodb_uri, database_url, queue, versions, stop):
+        self.queue = queue
+        self.stop = stop
         self.versions = versions
         self.amqp_url = amqp_url
         self.database_url = database_url
@@ -105,8 +108,8 @@ class Session:
         self.waiting = collections.deque()
         self.campaigns = {}
         self.gaps = {}
-        self.heard = {}  # queue: when something came, or it was looked at
-        self.silent = {}  # queue: since when messages wait in it and do not come
+        self.heard = time.monotonic()  # when something came, or the queue was looked at
+        self.silent = None  # since when messages wait in it and do not come
         self.messages = self.dead = None
 
     def __enter__(self):
@@ -129,26 +132,27 @@ class Session:
         self.declare()
         self.consume()
 
-    def run(self, stop):
-        while not stop.is_set():
+    def run(self):
+        while not self.stop.is_set():
             self.rabbit.process_data_events(time_limit=0.05)
-            while self.waiting and not stop.is_set():
+            while self.waiting and not self.stop.is_set():
                 self.handle(self.waiting.popleft())
             self.listen()
 
     def listen(self):
         """A subscription that delivers nothing while messages wait: starts over."""
         now = time.monotonic()
-        for queue in PARTITIONS + [PARALLEL]:
-            if self.waiting or now - self.heard.setdefault(queue, now) < QUIET_S:
-                continue
-            self.heard[queue] = now
-            found = self.dead.queue_declare(queue, passive=True).method
-            # Another one may be the active one, and busy.
-            if found.message_count == 0 or found.consumer_count > 1 or self.waiting:
-                self.silent.pop(queue, None)
-            elif now - self.silent.setdefault(queue, now) >= SILENT_S:
-                raise ConnectionError(f"{queue} delivers nothing")
+        if self.waiting or now - self.heard < QUIET_S:
+            return
+        self.heard = now
+        found = self.dead.queue_declare(self.queue, passive=True).method
+        # Another one may be the active one, and busy.
+        if found.message_count == 0 or found.consumer_count > 1 or self.waiting:
+            self.silent = None
+        elif self.silent is None:
+            self.silent = now
+        elif now - self.silent >= SILENT_S:
+            raise ConnectionError(f"{self.queue} delivers nothing")
 
     def prepare_collection(self):
         database = self.mongo.get_default_database("campaign")
@@ -186,16 +190,14 @@ class Session:
         self.dead.queue_bind(queue, exchange, queue)
 
     def consume(self):
-        for queue in PARTITIONS + [PARALLEL]:
-            channel = self.rabbit.channel()
-            channel.basic_qos(prefetch_count=PREFETCH)
-            channel.add_on_cancel_callback(self.cancelled)
-            channel.basic_consume(queue, lambda channel, method, properties, body, queue=queue:
-                                  self.waiting.append(Delivery(channel, queue, method.delivery_tag,
-                                                               properties, body)))
-            # Or it might go over to a new queue of that name by itself, and lose what it delivers.
-            if self.version() < 4:
-                channel.basic_qos(prefetch_count=PREFETCH, global_qos=True)
+        channel = self.rabbit.channel()
+        channel.basic_qos(prefetch_count=PREFETCH)
+        channel.add_on_cancel_callback(self.cancelled)
+        channel.basic_consume(self.queue, lambda channel, method, properties, body:
+                              self.waiting.append(Delivery(channel, method.delivery_tag, properties, body)))
+        # Or it might go over to a new queue of that name by itself, and lose what it delivers.
+        if self.version() < 4:
+            channel.basic_qos(prefetch_count=PREFETCH, global_qos=True)
 
     @staticmethod
     def cancelled(_method):
@@ -206,32 +208,30 @@ class Session:
     def handle(self, delivery):
         try:
             batch = decode(delivery.properties, delivery.body, self.versions)
-            self.admit(delivery.queue, batch)
+            self.admit(batch)
         except Rejected as reason:
-            self.bury(delivery.queue, delivery.properties, delivery.body[:BODY_MAX], str(reason))
+            self.bury(delivery.properties, delivery.body[:BODY_MAX], str(reason))
         delivery.channel.basic_ack(delivery.tag)
-        self.heard[delivery.queue] = time.monotonic()
-        self.silent.pop(delivery.queue, None)
+        self.heard = time.monotonic()
+        self.silent = None
 
-    def admit(self, queue, batch):
+    def admit(self, batch):
         """Stores and reports what there is to store; returns when the message may be acked."""
-        ordered = queue != PARALLEL
+        ordered = self.queue != PARALLEL
         campaign = self.check_known(batch, ordered)
         first, last = batch["first_seq"], last_of(batch)
-        if self.call("SELECT campaign.report_halted(%s)", [batch["campaign_id"]]):
-            self.leave_out(batch)
-            return
-        if not ordered:
-            self.store_and_report(queue, batch, first)
-            return
-        following = campaign.next[batch["class"]]
+        following = campaign.next[batch["class"]] if ordered else first
         if not first <= following <= last and campaign.is_old():
             campaign = self.read_back(batch["campaign_id"], ordered)
             following = campaign.next[batch["class"]]
+        # Behind all that may have to wait for a client.
+        if self.call("SELECT campaign.report_halted(%s)", [batch["campaign_id"]]):
+            self.leave_out(batch)
+            return
         if first > following:
             self.report_gap(batch["campaign_id"], batch["class"], following)
             return
-        self.store_and_report(queue, batch, following)
+        self.store_and_report(batch, following)
         campaign.next[batch["class"]] = max(following, last + 1)
 
     def check_known(self, batch, ordered):
@@ -288,8 +288,9 @@ class Session:
 
     # Store, report -----------------------------------------------------------------------
 
-    def store_and_report(self, queue, batch, following):
+    def store_and_report(self, batch, following):
         documents = [one for one in documents_of(batch) if one["seq"] >= following]
+        refused = []
         while documents:
             try:
                 self.messages.insert_many(documents, ordered=True)
@@ -298,15 +299,18 @@ class Session:
                 first = error.details["writeErrors"][0]
                 if first["code"] not in REFUSALS or error.details["writeConcernErrors"]:
                     raise
-                self.refused(queue, batch, documents[first["index"]], first)
+                refused.append((documents[first["index"]], first))
                 documents = documents[first["index"] + 1:]
+        # Behind all that is stored: a report may have to wait, and the campaign be paused meanwhile.
+        for document, error in refused:
+            self.refused(batch, document, error)
         left_out = set(left_out_of(batch))
         if left_out:
             left_out -= self.stored(batch)
         self.report(batch["campaign_id"], batch["class"],
                     runs(batch["first_seq"], last_of(batch), left_out))
 
-    def refused(self, queue, batch, ours, error):
+    def refused(self, batch, ours, error):
         """A duplicate key: fine if the document says the same, parked if not; other rules: parked."""
         reason = error["errmsg"][:200]
         if "_id" in error.get("keyPattern", {}):
@@ -319,17 +323,17 @@ class Session:
         parked = alone(batch, int(ours["seq"]))
         properties = pika.BasicProperties(content_type="application/json", type="campaign.batch",
                                           headers=headers_of(parked))
-        self.bury(queue, properties, json.dumps(parked).encode(), reason)
+        self.bury(properties, json.dumps(parked).encode(), reason)
         self.call("SELECT campaign.report_conflict(%s, %s, %s, %s)", batch["campaign_id"],
                   batch["class"], parked["first_seq"], reason)
 
-    def bury(self, queue, properties, body, reason):
+    def bury(self, properties, body, reason):
         """Publishes a dead letter and waits for its confirm."""
-        properties.headers = {**(properties.headers or {}), "reason": reason, "queue": queue}
+        properties.headers = {**(properties.headers or {}), "reason": reason, "queue": self.queue}
         properties.delivery_mode = 2
         properties.user_id = None
         properties.expiration = None
-        self.dead.basic_publish("campaign.dead", queue, body, properties, mandatory=True)
+        self.dead.basic_publish("campaign.dead", self.queue, body, properties, mandatory=True)
 
     def report_gap(self, campaign_id, name, following):
         """Once for each `next`, and again if nothing came of it."""
@@ -369,17 +373,16 @@ class Session:
             self.call("SELECT campaign.report_gap(%s, %s, %s)", campaign_id, name, missing)
 
     def call(self, query, *values):
-        with self.postgres.cursor() as cursor:
-            cursor.execute(query, values)
-            return cursor.fetchall()
-
-
-def settings():
-    """The three addresses: from the environment, else from .env."""
-    lines = pathlib.Path(".env").read_text(encoding="utf-8").splitlines() if os.path.exists(".env") else []
-    values = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
-    values.update({name: os.environ[name] for name in URLS if name in os.environ})
-    return [values[name] for name in URLS]
+        """Tried again as long as a client holds what it changes."""
+        while True:
+            try:
+                with self.postgres.cursor() as cursor:
+                    cursor.execute(query, values)
+                    return cursor.fetchall()
+            except psycopg2.errors.LockNotAvailable:
+                if self.stop.is_set():
+                    raise
+                self.rabbit.sleep(LOCK_WAIT_S)  # with heartbeats
 
 
 def main():

@@ -6,6 +6,7 @@ Must never know anything that docs/contract does not say.
 import datetime
 import hashlib
 import json
+import os
 import pathlib
 
 import bson
@@ -17,6 +18,7 @@ SCHEMAS = {version: json.loads((CONTRACT / name).read_text(encoding="utf-8"))
                                  (3, "batch3.schema.json"))}
 BODY_MAX = 131064
 CLASSES = {"VIP": 0, "NORMAL": 1}
+URLS = ("AMQP_URL", "MONGODB_URI", "DATABASE_URL")
 
 
 class Rejected(Exception):
@@ -173,3 +175,11 @@ def runs(first, last, apart):
         else:
             pieces.append((seq, seq, seq in apart))
     return pieces
+
+
+def settings():
+    """The three addresses: from the environment, else from .env."""
+    lines = pathlib.Path(".env").read_text(encoding="utf-8").splitlines() if os.path.exists(".env") else []
+    values = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+    values.update({name: os.environ[name] for name in URLS if name in os.environ})
+    return [values[name] for name in URLS]

@@ -24,6 +24,7 @@ class Proxy:
         self._thawed.set()
         self._rate = None
         self.refused = threading.Event()    # somebody wanted to connect while it was cut
+        self.accepted = 0                   # connections so far
         self._word = None
         self._before = None
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -83,6 +84,7 @@ class Proxy:
                     client.close()
                     self.refused.set()
                     continue
+                self.accepted += 1
                 self._sockets.append(client)
             threading.Thread(target=self._connect, args=(client,), daemon=True).start()
 

@@ -13,16 +13,17 @@ use lapin::message::Delivery;
 use lapin::options::BasicAckOptions;
 use mongodb::bson::Document;
 use std::collections::{HashMap, HashSet};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
 /// Documents of an insert.
 const CHUNK_DOCUMENTS: usize = 2000;
 /// For one more message.
 const CHUNK_WAIT: Duration = Duration::from_millis(2);
-/// For all that is done with a chunk.
+/// For all that is done with a chunk, but for clients' locks.
 const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 /// In what is known of a campaign.
 const TRUST: Duration = Duration::from_secs(2);
@@ -64,6 +65,20 @@ pub struct Lane {
     campaigns: HashMap<String, Campaign>,
     gaps: HashMap<(Place, i64), Instant>,
     pending: Pending,
+    /// Whether the campaigns in hand are halted.
+    asked_at: Instant,
+}
+
+/// Ends what takes too long. Each time that a report is refused, the whole time begins anew.
+async fn in_time(step: impl Future<Output = Result<(), Failure>>, refused: &Notify) -> Result<(), Failure> {
+    let mut step = pin!(step);
+    loop {
+        tokio::select! {
+            done = &mut step => return done,
+            () = refused.notified() => (),
+            () = sleep(STEP_TIMEOUT) => return session("what is done with a chunk takes too long"),
+        }
+    }
 }
 
 impl Lane {
@@ -75,7 +90,8 @@ impl Lane {
         broker: Arc<Broker>,
     ) -> Self {
         let (campaigns, gaps, pending) = Default::default();
-        Self { queue, prefetch, messages, reports, broker, campaigns, gaps, pending }
+        let asked_at = Instant::now();
+        Self { queue, prefetch, messages, reports, broker, campaigns, gaps, pending, asked_at }
     }
 
     /// Goes on until `stop` is set, with the messages in hand done, or until something fails.
@@ -104,7 +120,8 @@ impl Lane {
                 return session(format!("{}: the subscription has ended", self.queue));
             };
             let received = self.gather(first?, &mut consumer).await?;
-            timeout(STEP_TIMEOUT, self.settle(received)).await??;
+            let refused = self.reports.refused.clone();
+            in_time(self.settle(received), &refused).await?;
         }
     }
 
@@ -129,6 +146,7 @@ impl Lane {
     }
 
     async fn settle(&mut self, received: Vec<Received>) -> Result<(), Failure> {
+        self.asked_at = Instant::now();
         let halted = self.halted(&received).await?;
         for (delivery, batch) in &received {
             let done = match batch {
@@ -289,6 +307,8 @@ impl Lane {
     /// Stores and reports what is pending.
     async fn flush(&mut self) -> Result<(), Failure> {
         let mut pending = std::mem::take(&mut self.pending);
+        self.still_wanted(&pending.batches).await?;
+        let mut parked = Vec::new();
         let mut done = 0;
         while done < pending.documents.len() {
             let Some(refusal) = self.messages.insert(&pending.documents[done..]).await? else {
@@ -297,9 +317,13 @@ impl Lane {
             let refused = done + refusal.index;
             if let Some(reason) = refusal.reason {
                 let seq = pending.documents[refused].get_i64("seq").unwrap_or_default();
-                self.park(&pending.batches[refused], seq, &reason).await?;
+                parked.push((pending.batches[refused].clone(), seq, reason));
             }
             done = refused + 1;
+        }
+        // Behind all that is stored: a report may have to wait, and the campaign be paused meanwhile.
+        for (batch, seq, reason) in parked {
+            self.park(&batch, seq, &reason).await?;
         }
         for one in pending.left_out {
             let stored = self.messages.stored(&one.place, one.range).await?;
@@ -308,6 +332,21 @@ impl Lane {
             }
         }
         self.report(&pending.reports).await
+    }
+
+    /// Asks again whether these may be stored, if a report had to wait since that was asked. The next session
+    /// knows what to do with those of a halted campaign.
+    async fn still_wanted(&mut self, batches: &[Arc<Batch>]) -> Result<(), Failure> {
+        if batches.is_empty() || self.asked_at.elapsed() < HALT_TRUST {
+            return Ok(());
+        }
+        let named: HashSet<&String> = batches.iter().map(|one| &one.campaign).collect();
+        self.asked_at = Instant::now();
+        let halted = self.reports.halted(&named.into_iter().cloned().collect::<Vec<_>>()).await?;
+        if halted.is_empty() {
+            return Ok(());
+        }
+        session("a campaign was halted while its messages were in hand")
     }
 
     /// Makes a dead letter of a recipient who cannot be stored, and tells PostgreSQL.

@@ -7,13 +7,22 @@ use crate::store::Place;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use postgres_openssl::MakeTlsConnector;
 use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::sleep;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
-use tokio_postgres::{Client, Config, Statement};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Client, Config, Row, Statement, ToStatement};
 
 const OPEN: &str = "SELECT class, total, stored_through, failed::text FROM campaign.report_open($1)";
 const HALTED: &str = "SELECT campaign.report_halted($1)";
 const REPORT: &str =
     "SELECT campaign_id, class, total, failed FROM campaign.report_checked($1, $2, $3, $4, $5, $6)";
+
+/// Before a report is tried again that met a client.
+const LOCK_WAIT: Duration = Duration::from_millis(200);
 
 /// What PostgreSQL knows of a class of a campaign.
 pub struct Class {
@@ -43,6 +52,8 @@ pub struct Reports {
     open: Statement,
     halted: Statement,
     report: Statement,
+    /// Told whenever a report is refused because a client holds what it changes.
+    pub refused: Arc<Notify>,
 }
 
 impl Reports {
@@ -62,14 +73,14 @@ impl Reports {
         let open = client.prepare(OPEN).await?;
         let halted = client.prepare(HALTED).await?;
         let report = client.prepare(REPORT).await?;
-        let reports = Self { client, open, halted, report };
+        let reports = Self { client, open, halted, report, refused: Arc::default() };
         reports.classes("check").await?;
         Ok(reports)
     }
 
     pub async fn classes(&self, campaign: &str) -> Result<Vec<Class>, Failure> {
         let rows = self.client.query(&self.open, &[&campaign]).await?;
-        let class = |row: &tokio_postgres::Row| {
+        let class = |row: &Row| {
             let Some(failed) = parse_multirange(row.get(3)) else {
                 return session("report_open(): no multirange");
             };
@@ -93,8 +104,7 @@ impl Reports {
         let lasts: Vec<i64> = ranges.iter().map(|one| one.range.1).collect();
         let suppressed: Vec<bool> = ranges.iter().map(|one| one.suppressed).collect();
         let rows = self
-            .client
-            .query(&self.report, &[&campaigns, &classes, &firsts, &lasts, &checked, &suppressed])
+            .insist(&self.report, &[&campaigns, &classes, &firsts, &lasts, &checked, &suppressed])
             .await?;
         let unchecked = rows.iter().filter_map(|row| {
             let place = Place { campaign: row.get(0), class: row.get::<_, Option<String>>(1)? };
@@ -105,13 +115,35 @@ impl Reports {
 
     pub async fn gap(&self, place: &Place, next: i64) -> Result<(), Failure> {
         let query = "SELECT campaign.report_gap($1, $2, $3)";
-        self.client.execute(query, &[&place.campaign, &place.class, &next]).await?;
+        self.insist(query, &[&place.campaign, &place.class, &next]).await?;
         Ok(())
     }
 
     pub async fn conflict(&self, place: &Place, seq: i64, reason: &str) -> Result<(), Failure> {
         let query = "SELECT campaign.report_conflict($1, $2, $3, $4)";
-        self.client.execute(query, &[&place.campaign, &place.class, &seq, &reason]).await?;
+        self.insist(query, &[&place.campaign, &place.class, &seq, &reason]).await?;
         Ok(())
+    }
+
+    /// Makes a report, and makes it again as long as a client holds what it changes: that may take long, and
+    /// another session would meet the same client.
+    async fn insist<S: ToStatement + ?Sized>(
+        &self,
+        report: &S,
+        values: &[&(dyn ToSql + Sync)],
+    ) -> Result<Vec<Row>, Failure> {
+        let mut refusals = 0;
+        loop {
+            let error = match self.client.query(report, values).await {
+                Err(error) if error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE) => error,
+                done => return Ok(done?),
+            };
+            if refusals == 0 {
+                eprintln!("a report waits for a client: {error}");
+            }
+            refusals += 1;
+            self.refused.notify_one();
+            sleep(LOCK_WAIT).await;
+        }
     }
 }
