@@ -263,16 +263,15 @@ def test_worker_of_another_version_sleeps(stack):
     offer_update(stack, "99.10.0", ours)
     mark, pid = stack.log_mark("postgres"), stack.worker_pid()
     with stack.settings(campaign__poll_interval="1s"):
-        holder = stack.connect(autocommit=False)
-        execute(holder, "LOCK TABLE campaign.suppressions IN ACCESS EXCLUSIVE MODE")
-        campaign_id = campaigns.send(stack, numbers)
-        wait_until("the worker waits", lambda: worker_waits(stack))
-        # Longer than a turn may take, and than the look that it begins the next one with.
-        assert_stays("it waits", lambda: worker_waits(stack), 1.2)
-        execute(holder, "ALTER EXTENSION campaign UPDATE TO '99.10.0'")
-        try:
+        with contextlib.closing(stack.connect(autocommit=False)) as holder:
+            execute(holder, "LOCK TABLE campaign.suppressions IN ACCESS EXCLUSIVE MODE")
+            campaign_id = campaigns.send(stack, numbers)
+            wait_until("the worker waits", lambda: worker_waits(stack))
+            # Longer than a turn may take, and than the look that it begins the next one with.
+            assert_stays("it waits", lambda: worker_waits(stack), 1.2)
+            execute(holder, "ALTER EXTENSION campaign UPDATE TO '99.10.0'")
             holder.commit()
-            holder.close()
+        try:
             wait_until("it says so", lambda: "the workers wait" in stack.log_since("postgres", mark))
             before = cpu_seconds(pid)
             assert_stays("it sleeps", lambda: cpu_seconds(pid) < before + 0.2, 1.5)
