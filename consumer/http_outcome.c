@@ -54,7 +54,7 @@ HttpVerdict http_outcome(const HttpRequest *request, CURLcode code, GatewayResul
 		if (!http_answer_text(&template->error_text, &answer, result->text, sizeof(result->text)))
 			explain(&answer, verdict, result);
 	}
-	http_secrets_hide(&template->secrets, result->code);
-	http_secrets_hide(&template->secrets, result->text);
+	http_secrets_hide(&template->secrets, result->code, sizeof(result->code));
+	http_secrets_hide(&template->secrets, result->text, sizeof(result->text));
 	return verdict;
 }

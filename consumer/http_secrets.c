@@ -96,7 +96,7 @@ bool http_secrets_read(HttpReader *reader, const char *folder, HttpSecrets *secr
 	return done;
 }
 
-/* A result has room for so much of an answer: it may end in the middle of a secret. */
+/* Of a text that was cut: it may end in the middle of a secret. */
 static void hide_beginning(const char *secret, size_t length, char *text)
 {
 	size_t size = strlen(text);
@@ -110,8 +110,11 @@ static void hide_beginning(const char *secret, size_t length, char *text)
 	}
 }
 
-void http_secrets_hide(const HttpSecrets *secrets, char *text)
+void http_secrets_hide(const HttpSecrets *secrets, char *text, size_t size)
 {
+	/* It is cut between two characters, of which the next one may have had four bytes. */
+	bool is_cut = strlen(text) + 4 >= size;
+
 	for (size_t i = 0; i < secrets->count; i++)
 	{
 		const char *secret = secrets->list[i].value;
@@ -120,6 +123,7 @@ void http_secrets_hide(const HttpSecrets *secrets, char *text)
 
 		for (; at != NULL; at = strstr(at, secret))
 			memset(at, '*', length);
-		hide_beginning(secret, length, text);
+		if (is_cut)
+			hide_beginning(secret, length, text);
 	}
 }

@@ -19,8 +19,9 @@ bool http_secrets_read(HttpReader *reader, const char *folder, HttpSecrets *secr
 
 /*
  * Replaces the secrets in a text by asterisks, for the case that a provider repeats them; and what
- * may be the beginning of one at its end, where it was cut.
+ * may be the beginning of one at its end, if it was cut because its buffer has `size` bytes.
+ * Another text may end as a secret begins by chance, and is to be found at the provider.
  */
-void http_secrets_hide(const HttpSecrets *secrets, char *text);
+void http_secrets_hide(const HttpSecrets *secrets, char *text, size_t size);
 
 #endif /* CAMPAIGN_CONSUMER_HTTP_SECRETS_H */

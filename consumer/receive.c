@@ -199,7 +199,8 @@ static ReceiveStatus take_method(Receive *receive, const amqp_method_t *method, 
 						close_text(((const amqp_connection_close_t *) method->decoded)->reply_text,
 								   text, sizeof(text)));
 		default:
-			/* connection.blocked and its like concern publishers. */
+			/* connection.blocked and its like concern publishers; the answer to a limit says
+			 * nothing. */
 			return RECEIVE_NOTHING;
 	}
 }

@@ -33,11 +33,17 @@ static int first_bodies(const Receive *receive)
  * consumer and hands messages out, and none arrives. It cannot do that on a channel that has a
  * limit for all its consumers, because a quorum queue takes none there; so it says that the queue
  * is gone. Who is subscribed before the limit is set stays, and is not limited by it.
+ *
+ * The answer comes behind all that the new subscription delivers at once, and is not waited for. A
+ * failure shows with the next use.
  */
-static bool forbid_resubscribing(const Receive *receive, int bodies)
+static void forbid_resubscribing(const Receive *receive, int bodies)
 {
-	return broker_version(receive->connection) > RESUBSCRIBES ||
-		   amqp_basic_qos(receive->connection, RECEIVE_CHANNEL, 0, (uint16_t) bodies, true) != NULL;
+	amqp_basic_qos_t limit = {.prefetch_count = (uint16_t) bodies, .global = 1};
+
+	if (broker_version(receive->connection) <= RESUBSCRIBES)
+		(void) amqp_send_method(receive->connection, RECEIVE_CHANNEL, AMQP_BASIC_QOS_METHOD,
+								&limit);
 }
 
 static bool consume(Receive *receive, int bodies, Error *error)
@@ -55,8 +61,7 @@ static bool consume(Receive *receive, int bodies, Error *error)
 		return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
 	snprintf(receive->tag, sizeof(receive->tag), "%.*s", (int) answer->consumer_tag.len,
 			 (const char *) answer->consumer_tag.bytes);
-	if (!forbid_resubscribing(receive, bodies))
-		return broker_reply_error(error, what, amqp_get_rpc_reply(connection));
+	forbid_resubscribing(receive, bodies);
 	receive->bodies = bodies;
 	return true;
 }

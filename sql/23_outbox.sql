@@ -192,6 +192,7 @@ COMMENT ON FUNCTION campaign.outbox_rewind(text, text, bigint) IS
 CREATE FUNCTION campaign.outbox_due() RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '100ms'
 AS $$
 DECLARE
     due text;
@@ -207,7 +208,9 @@ BEGIN
     LOOP
         BEGIN
             PERFORM campaign.campaign_transition(due, 'queued', 'its time has come');
-        EXCEPTION WHEN OTHERS THEN
+        EXCEPTION WHEN lock_not_available THEN
+            soonest := 1;
+        WHEN OTHERS THEN
             RAISE WARNING 'campaign % cannot be queued, though its time has come: %', due, SQLERRM;
             soonest := 1;
         END;
@@ -222,7 +225,9 @@ BEGIN
     LOOP
         BEGIN
             PERFORM campaign.campaign_expire(due);
-        EXCEPTION WHEN OTHERS THEN
+        EXCEPTION WHEN lock_not_available THEN
+            soonest := 1;
+        WHEN OTHERS THEN
             RAISE WARNING 'campaign % cannot expire, though its deadline has passed: %', due, SQLERRM;
             soonest := 1;
         END;

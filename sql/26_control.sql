@@ -158,7 +158,9 @@ BEGIN
             ELSE
                 UPDATE campaign.campaigns c SET former_deadline = NULL WHERE c.id = due.id;
             END IF;
-        EXCEPTION WHEN OTHERS THEN
+        EXCEPTION WHEN lock_not_available THEN
+            soonest := 1;
+        WHEN OTHERS THEN
             RAISE WARNING 'campaign % cannot go on after a deadline that was put off: %', due.id, SQLERRM;
             soonest := 1;
         END;

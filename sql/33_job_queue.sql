@@ -175,13 +175,14 @@ BEGIN
             worker_start = session_start, claimed_at = clock_timestamp(),
             started_at = clock_timestamp(), updated_at = clock_timestamp()
         FROM chosen c WHERE j.id = c.id AND (c.place = 1 OR c.all_quick) AND c.place <= batch
-        RETURNING j.id, j.priority, coalesce(j.turn, j.seq) AS seq, c.place
+        -- What comes has a place before those that have another turn.
+        RETURNING j.id, j.priority, CASE WHEN j.turn IS NULL THEN j.seq ELSE 0 END AS seq, c.place
     )
     SELECT c.id, c.priority, c.seq FROM claimed c ORDER BY c.place;
 END
 $$;
 COMMENT ON FUNCTION campaign.job_claim(boolean, timestamptz, text[], integer, integer, bigint, boolean) IS
-'Claims the first waiting job that may be started now and, if it and those behind it are of quick types, up to a batch of them, in their order. With after_priority and after_seq: of those with a higher priority (unless above is false), and those with the same one that came later.';
+'Claims the first waiting job that may be started now and, if it and those behind it are of quick types, up to a batch of them, in their order. With after_priority and after_seq: of those with a higher priority (unless above is false), and those with the same one that stand behind it. Answers where they stood, by which to go on behind them; seq is 0 for one that had another turn, since what comes stands before it.';
 
 CREATE FUNCTION campaign.job_next(external boolean) RETURNS double precision
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -296,15 +297,32 @@ $$;
 COMMENT ON FUNCTION campaign.job_finish(text, jsonb, timestamptz) IS
 'Ends a job, in the transaction that ran it.';
 
-CREATE FUNCTION campaign.job_again(job_id text, progress integer) RETURNS void
+CREATE FUNCTION campaign.job_first_place(priority integer) RETURNS bigint
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
 AS $$
 BEGIN
-    -- Behind those that wait: the steps of a long job may not keep the workers from them.
+    RETURN (SELECT coalesce(j.turn, j.seq) FROM campaign.jobs j
+            WHERE j.status = 'waiting' AND NOT j.external AND NOT j.shared AND j.priority = job_first_place.priority
+            ORDER BY coalesce(j.turn, j.seq) LIMIT 1);
+END
+$$;
+COMMENT ON FUNCTION campaign.job_first_place(integer) IS
+'The place of the first job of this priority that waits, and is neither shared nor external; NULL: none waits.';
+
+CREATE FUNCTION campaign.job_again(job_id text, progress integer) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+AS $$
+DECLARE
+    fresh bigint := nextval('campaign.jobs_seq_seq');
+BEGIN
+    -- Behind those that wait: the steps of a long job may not keep the workers from them. One that stands far behind because
+    -- of its account's turn comes before the next step, too, once it is the first.
     UPDATE campaign.jobs j
     SET status = 'waiting', seq = DEFAULT, progress = job_again.progress,
-        turn = CASE WHEN NOT j.shared THEN campaign.job_turn(j.account_id, j.priority) END,
+        turn = CASE WHEN NOT j.shared THEN nullif(greatest(
+            campaign.job_turn(j.account_id, j.priority), campaign.job_first_place(j.priority) + 1, fresh), fresh) END,
         attempts = j.attempts - 1, worker_pid = NULL, worker_start = NULL, updated_at = clock_timestamp()
     WHERE j.id = job_again.job_id AND j.worker_pid = pg_backend_pid();
 END

@@ -9,8 +9,10 @@ AS $$
 DECLARE
     attempt text;
 BEGIN
-    -- Those of consumers that have died.
-    DELETE FROM campaign.proof_attempts a WHERE a.started_at < clock_timestamp() - interval '1 day';
+    -- Those of consumers that have died, and more than could be at work.
+    DELETE FROM campaign.proof_attempts a WHERE a.started_at < clock_timestamp() - interval '1 day' OR a.id IN (
+        SELECT o.id FROM campaign.proof_attempts o WHERE o.campaign_id = proof_attempt.campaign_id
+        ORDER BY o.started_at DESC OFFSET 7);
     INSERT INTO campaign.proof_attempts (campaign_id, asked_at)
     VALUES (proof_attempt.campaign_id, CASE WHEN isfinite(proof_attempt.asked_at) THEN proof_attempt.asked_at END)
     RETURNING id INTO attempt;

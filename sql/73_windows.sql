@@ -267,7 +267,9 @@ BEGIN
     LOOP
         BEGIN
             PERFORM campaign.window_turn(due);
-        EXCEPTION WHEN OTHERS THEN
+        EXCEPTION WHEN lock_not_available THEN
+            UPDATE campaign.send_windows w SET turns_at = clock_timestamp() + interval '1 second' WHERE w.campaign_id = due.id;
+        WHEN OTHERS THEN
             -- One campaign stops no other.
             RAISE WARNING 'the send window of campaign % cannot be turned: %', due.id, SQLERRM;
             UPDATE campaign.send_windows w SET turns_at = clock_timestamp() + interval '1 minute' WHERE w.campaign_id = due.id;

@@ -15,6 +15,11 @@ BEGIN
         RAISE EXCEPTION 'campaign "%" is not a draft with recipients of its own', target.id
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
+    -- The whole would not know what it is in.
+    IF EXISTS (SELECT FROM campaign.parts p WHERE p.campaign_id = target.id) THEN
+        RAISE EXCEPTION 'campaign "%" is itself a part: its recipients are in the same time zones', target.id
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Call campaign_window() for other hours.';
+    END IF;
     -- Whose window opens first is sent first.
     IF target.ordered THEN
         RAISE EXCEPTION 'campaign "%" is ordered: its recipients cannot be sent to by time zones', target.id

@@ -45,7 +45,7 @@ BEGIN
     ORDER BY c.id FOR NO KEY UPDATE;
     chosen := ARRAY(
         SELECT c.id FROM campaign.parts p JOIN campaign.campaigns c ON c.id = p.campaign_id
-        WHERE p.whole_id = whole AND NOT c.deleted AND c.status = ANY (statuses) ORDER BY c.id);
+        WHERE p.whole_id = whole AND NOT c.deleted AND c.total > 0 AND c.status = ANY (statuses) ORDER BY c.id);
     IF chosen = '{}' THEN
         RAISE EXCEPTION 'campaign "%" has no part that is %', whole, array_to_string(statuses, ' or ')
             USING ERRCODE = 'object_not_in_prerequisite_state';
@@ -54,7 +54,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.parts_lock(text, text[]) IS
-'The parts of a campaign that have one of these statuses; all of its parts are locked until the end of the transaction. An error if there is none.';
+'The parts of a campaign that have recipients and one of these statuses; all of its parts are locked until the end of the transaction. An error if there is none.';
 
 -- Each gets a hundredth, the lowest limit that there is, and of the rest what its recipients are of all.
 CREATE FUNCTION campaign.parts_share(per_second numeric, parts bigint, recipients bigint, all_recipients bigint) RETURNS numeric

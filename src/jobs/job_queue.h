@@ -19,7 +19,7 @@
 typedef struct JobPlace
 {
 	int32 priority;
-	int64 seq;
+	int64 seq; /* 0: it had another turn, which is behind those that come */
 } JobPlace;
 
 typedef struct JobClaim

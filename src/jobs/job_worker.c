@@ -137,8 +137,8 @@ static bool claim_next(Queue *queue)
 	if (queue->claim.count == 0)
 		return false;
 	last = queue->claim.places[queue->claim.count - 1];
-	/* One of a higher priority came between. */
-	if (last.priority == queue->place.priority)
+	/* One of a higher priority came between, or one that had another turn. */
+	if (last.priority == queue->place.priority && last.seq > 0)
 		queue->place = last;
 	return true;
 }
@@ -157,6 +157,7 @@ static void check_clock(Queue *queue)
 static bool claim_first(Queue *queue)
 {
 	uint64 ended = job_slots_ended();
+	JobPlace last;
 
 	check_clock(queue);
 	if (ended != queue->ended || clock_ms() >= queue->take_over_at_ms)
@@ -168,8 +169,10 @@ static bool claim_first(Queue *queue)
 	job_queue_claim(quick_types(), NULL, true, &queue->claim);
 	if (queue->claim.count == 0)
 		return false;
+	last = queue->claim.places[queue->claim.count - 1];
+	if (!queue->place_known || last.priority != queue->place.priority || last.seq > 0)
+		queue->place = last;
 	queue->place_known = true;
-	queue->place = queue->claim.places[queue->claim.count - 1];
 	return true;
 }
 

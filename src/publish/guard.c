@@ -33,6 +33,7 @@ static void set_aside(Worker *worker, Stream *stream)
 
 	SOMETIMES("worker.set_aside");
 	stream->retry_at = clock_ms() + GUARD_ASIDE_S * INT64CONST(1000);
+	stream_forget(stream);
 	ereport(WARNING, (errcode(error->sqlerrcode),
 					  errmsg("campaign \"%s\" is set aside for %d s: %s", stream->campaign_id,
 							 GUARD_ASIDE_S, error->message)));

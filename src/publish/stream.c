@@ -47,26 +47,35 @@ bool stream_prepare(Stream *stream, const OutboxTemplate *template)
 {
 	size_t text_length = strlen(template->message);
 	size_t capacity = 6 * text_length + 3; /* \u00XX for each byte, quotes, NUL */
-	char *escaped_text = palloc(capacity); /* of this turn */
-	size_t escaped_length;
+	char *escaped_text;
 
-	/* Nothing of what cannot be prepared stays with the stream: it is tried again and again. */
+	stream_forget(stream);
+	stream->prepared =
+		AllocSetContextCreate(stream->context, "campaign template", ALLOCSET_SMALL_SIZES);
+	/* Without it braces would be sent: before anything says that the stream is prepared. */
+	if (template->placeholders)
+		stream->placeholders = filling_open(stream->prepared, template->message);
 	if (template->placeholders && template->version != MESSAGE_VERSION_OWN)
 		return false;
-	escaped_length = message_escape(template->message, text_length, escaped_text, capacity);
-	if (escaped_length == 0 ||
+	escaped_text = MemoryContextAlloc(stream->prepared, capacity);
+	stream->escaped_length = message_escape(template->message, text_length, escaped_text, capacity);
+	if (stream->escaped_length == 0 ||
 		!cuid2_series_init(&stream->series, template->identifier_time, template->identifier_entropy,
 						   template->identifier_fingerprint))
 		return false;
-	/* Without it braces would be sent: before anything says that the stream is prepared. */
-	if (template->placeholders)
-		stream->placeholders = filling_open(stream->context, template->message);
 	stream->version = template->version;
-	stream->outcome = MemoryContextStrdup(stream->context, template->outcome);
-	stream->escaped_length = escaped_length;
-	stream->escaped_text =
-		memcpy(MemoryContextAlloc(stream->context, escaped_length), escaped_text, escaped_length);
+	stream->outcome = MemoryContextStrdup(stream->prepared, template->outcome);
+	stream->escaped_text = escaped_text;
 	return true;
+}
+
+void stream_forget(Stream *stream)
+{
+	if (stream->prepared != NULL)
+		MemoryContextDelete(stream->prepared);
+	stream->prepared = NULL;
+	stream->escaped_text = NULL;
+	stream->placeholders = NULL;
 }
 
 void stream_free(Stream *stream)

@@ -57,8 +57,9 @@ typedef struct Stream
 	bool is_open;
 	bool is_ready;
 
-	MemoryContext context; /* holds the stream and its template */
-	char *escaped_text;	   /* NULL before stream_prepare() */
+	MemoryContext context;	/* holds the stream */
+	MemoryContext prepared; /* and its template; NULL before stream_prepare() */
+	char *escaped_text;		/* likewise */
 	size_t escaped_length;
 	int version;				/* of its messages */
 	char *outcome;				/* what their attributes are changed to */
@@ -72,6 +73,9 @@ Stream *stream_create(const OutboxClass *class, int64 now);
 
 /* Takes what all batches share; false if it makes no sense. */
 bool stream_prepare(Stream *stream, const OutboxTemplate *template);
+
+/* Somebody may put right what made it fail: it is to be prepared anew. */
+void stream_forget(Stream *stream);
 
 void stream_free(Stream *stream);
 

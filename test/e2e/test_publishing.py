@@ -97,20 +97,20 @@ def test_confirm_from_before_a_rewind(stack):
     assert_sent(stack, campaign_id, numbers)
 
 
-def test_mark_that_waits_for_a_rewind(stack):
-    """R0.17: what was confirmed before a rewind is written down after it: it does not count, and
-    all is published again."""
+def test_mark_behind_a_rewind(stack):
+    """R0.17: what was confirmed before a rewind cannot be written down before it: it does not count
+    behind it, and all is published again."""
     numbers = make_numbers(20, seed=151)
     with worker_through_proxy(stack) as proxy:
         proxy.hold_confirms()
         campaign_id = campaigns.send(stack, numbers)
         wait_until("it is sent", lambda: proxy.count(BASIC_PUBLISH) == 1)
-        consumer = stack.connect(url=stack.env["CONSUMER_DATABASE_URL"], autocommit=False)
-        execute(consumer, "SELECT campaign.report_gap(%s, 'NORMAL', 1)", campaign_id)
-        proxy.release()
-        wait_until("the mark waits", lambda: worker_waits(stack))
-        consumer.commit()
-        consumer.close()
+        with contextlib.closing(stack.connect(url=stack.env["CONSUMER_DATABASE_URL"],
+                                              autocommit=False)) as consumer:
+            execute(consumer, "SELECT campaign.report_gap(%s, 'NORMAL', 1)", campaign_id)
+            proxy.release()
+            assert_stays("nothing is written down", lambda: published(stack, campaign_id) == 0, STAYS_S)
+            consumer.commit()
         wait_until("it is sent again", lambda: proxy.count(BASIC_PUBLISH) == 2)
         wait_for_status(stack, campaign_id, "published")
     assert_sent(stack, campaign_id, numbers)
@@ -262,17 +262,17 @@ def test_worker_of_another_version_sleeps(stack):
     offer_update(stack, ours, "99.10.0")
     offer_update(stack, "99.10.0", ours)
     mark, pid = stack.log_mark("postgres"), stack.worker_pid()
+    campaign_id = campaigns.create(stack, numbers)
     with stack.settings(campaign__poll_interval="1s"):
-        holder = stack.connect(autocommit=False)
-        execute(holder, "LOCK TABLE campaign.suppressions IN ACCESS EXCLUSIVE MODE")
-        campaign_id = campaigns.send(stack, numbers)
-        wait_until("the worker waits", lambda: worker_waits(stack))
-        # Longer than a turn may take, and than the look that it begins the next one with.
-        assert_stays("it waits", lambda: worker_waits(stack), 1.2)
-        execute(holder, "ALTER EXTENSION campaign UPDATE TO '99.10.0'")
-        try:
+        with contextlib.closing(stack.connect(autocommit=False)) as holder:
+            execute(holder, "LOCK TABLE campaign.suppressions IN ACCESS EXCLUSIVE MODE")
+            campaigns.dispatch(stack, campaign_id)
+            wait_until("the worker waits", lambda: worker_waits(stack))
+            # Longer than a turn may take, and than the look that it begins the next one with.
+            assert_stays("it waits", lambda: worker_waits(stack), 1.2)
+            execute(holder, "ALTER EXTENSION campaign UPDATE TO '99.10.0'")
             holder.commit()
-            holder.close()
+        try:
             wait_until("it says so", lambda: "the workers wait" in stack.log_since("postgres", mark))
             before = cpu_seconds(pid)
             assert_stays("it sleeps", lambda: cpu_seconds(pid) < before + 0.2, 1.5)

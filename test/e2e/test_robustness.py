@@ -95,60 +95,6 @@ def test_forgotten_transaction_stops_nobody(stack, moment, end):
     assert_delivered(stack, other, FIVE)
 
 
-# Verbs that lock the progress of a campaign until their transaction ends.
-VERBS = {
-    "resume": ("SELECT campaign_pause(%s)", "SELECT campaign_resume(%s)"),
-    "resolve": ("SELECT campaign_resolve(%s, 'sent', 'they say so')",),
-}
-
-
-@contextlib.contextmanager
-def forgotten_verb(stack, verb, campaign_id):
-    """A client that has called such a verb and does not end its transaction."""
-    connection = stack.connect(autocommit=False)
-    try:
-        for statement in VERBS[verb]:
-            execute(connection, statement, campaign_id)
-        yield connection
-    finally:
-        connection.close()
-
-
-def test_forgotten_verbs_stop_no_other_queue(stack):
-    """R0.14 R0.15 R0.16: clients lock the progress of campaigns that are being published: the
-    worker waits for none of them, other queues are served, the lanes say why they wait and let go
-    of what they have locked themselves; when the clients are gone, all are sent."""
-    held_by = {verb: campaigns.create(stack, FIVE) for verb in VERBS}
-    queues = {campaigns.queue_of(one) for one in held_by.values()}
-    behind = beside(stack, held_by["resume"], FIVE)
-    other = behind
-    while campaigns.queue_of(other) in queues:
-        other = campaigns.create(stack, FIVE)
-    mark = stack.log_mark("consumer")
-    with contextlib.ExitStack() as holders:
-        with frozen(stack.worker_pid()):
-            for campaign_id in held_by.values():
-                campaigns.dispatch(stack, campaign_id)
-            clients = [holders.enter_context(forgotten_verb(stack, verb, campaign_id))
-                       for verb, campaign_id in held_by.items()]
-        for campaign_id in held_by.values():
-            campaigns.wait_for_stored(stack, campaign_id, len(FIVE))
-        wait_until("a lane says so", lambda: "lock timeout" in stack.log_since("consumer", mark))
-        for one in (behind, other):
-            campaigns.dispatch(stack, one)
-        wait_for_status(stack, other, "sent", timeout=PROMPT_S)
-        wait_until("the one behind is published",
-                   lambda: campaigns.status(stack, behind)["status"] == "published")
-        assert not stack.sql("SELECT FROM pg_stat_activity WHERE pid = ANY (%s)"
-                             " AND wait_event_type = 'Lock'", stack.worker_pids())
-        for client in clients:
-            client.commit()
-        for one in (*held_by.values(), behind):
-            wait_for_status(stack, one, "sent", timeout=FOUND_S)
-    for one in (*held_by.values(), behind, other):
-        assert_delivered(stack, one, FIVE)
-
-
 # A campaign that is damaged ---------------------------------------------------------------
 
 

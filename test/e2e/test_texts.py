@@ -140,7 +140,8 @@ def test_a_text_that_cannot_be_filled_stops_its_campaign(stack):
 
 
 def test_nobody_gets_the_campaigns_text_instead_of_their_own(stack):
-    """R6.8: a program that writes the table itself, and forgets to say that there are such texts."""
+    """R6.8: a program that writes the table itself, and forgets to say that there are such texts; when somebody
+    says so, the campaign goes on by itself."""
     forgotten = stack.one("SELECT campaign_create('forgotten', 'for all')")
     campaigns.add_recipients(stack, forgotten, [("NORMAL", f"+8880000000000{digit}", None, None) for digit in (1, 2)])
     stack.one("UPDATE campaign.recipients SET text = 'mine' WHERE campaign_id = %s AND seq = 2 RETURNING seq", forgotten)
@@ -149,9 +150,7 @@ def test_nobody_gets_the_campaigns_text_instead_of_their_own(stack):
     wait_until("the campaign is set aside", lambda: "NORMAL recipient 2 has a text of its own"
                in stack.log_since("postgres", mark))
     assert campaigns.status(stack, forgotten)["published"] == campaigns.count_documents(stack, forgotten) == 0
-    stack.one("SELECT campaign_pause(%s)", forgotten)
     stack.one("UPDATE campaign.campaigns SET own_texts = true, message_version = 2 WHERE id = %s RETURNING id", forgotten)
-    stack.one("SELECT campaign_resume(%s)", forgotten)
     campaigns.wait_for_status(stack, forgotten, "sent")
     assert [one["message"] for one in campaigns.documents_of(stack, forgotten)] == ["for all", "mine"]
 

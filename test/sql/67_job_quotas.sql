@@ -1,6 +1,6 @@
 -- R7.2: whose quota a job counts against, which jobs share the workers, whose turn it is, and how many may wait.
 BEGIN;
-SELECT plan(28);
+SELECT plan(30);
 
 CREATE FUNCTION pg_temp.become(who text, claims jsonb) RETURNS void LANGUAGE sql AS $$
     SELECT set_config('response.status', '', true), set_config('response.headers', '', true),
@@ -80,6 +80,14 @@ SELECT is(pg_temp.turns(), 'later2 b7 later1', 'R7.3: as what is tried again aft
 UPDATE campaign.jobs SET status = 'failed' WHERE meta ->> 'campaign_id' = 'a1';
 SELECT pg_temp.wish('a11', :'ana'), pg_temp.wish('b6', :'bea'), job_retry(pg_temp.job('a1'));
 SELECT is(pg_temp.turns(), 'a11 b6 a1', 'R7.3: one that is tried again has its turn behind the others');
+CREATE FUNCTION pg_temp.one() RETURNS text LANGUAGE sql AS
+$$ SELECT string_agg(j.meta ->> 'campaign_id' || CASE WHEN c.seq = 0 THEN ' by its turn' ELSE '' END, ' ')
+   FROM campaign.job_claim(false, campaign.job_session_started_at(), '{}', 1) AS c JOIN campaign.jobs j USING (id) $$;
+SELECT pg_temp.wish('a12', :'ana'), pg_temp.wish('a13', :'ana');
+SELECT is(pg_temp.one(), 'a12', 'of two that wait the first one');
+SELECT campaign.job_again(pg_temp.job('b6'), 6);
+SELECT is(pg_temp.one(), 'a13 by its turn', 'R7.3: the steps of another account''s long job do not pass the second one for ever');
+UPDATE campaign.jobs SET status = 'cancelled' WHERE meta ->> 'campaign_id' = 'b6';
 SELECT is((SELECT bool_and(turn IS NULL) FROM campaign.jobs WHERE shared OR external OR account_id IS NULL), true, 'others stand where they came');
 UPDATE campaign.jobs SET status = 'cancelled' WHERE status = 'running';
 

@@ -1,6 +1,6 @@
 -- A campaign in parts, one for each time zone: sent by one call, and one thing afterwards.
 BEGIN;
-SELECT plan(47);
+SELECT plan(49);
 
 CREATE FUNCTION pg_temp.draft(numbers text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('Spring', 'hello', ordered => false);
@@ -84,6 +84,12 @@ SELECT is(campaign.parts_phase(given), wanted, given::text) FROM (VALUES
 CREATE TEMPORARY TABLE two AS SELECT pg_temp.draft(E'+18005551234\n+442079460958') AS id;
 SELECT throws_ok(format('SELECT campaign_dispatch_zones(%L, %L)', id, '09:00-12:00'), '55000', NULL, 'a part that would wait for ever is an error') FROM two;
 SELECT is(campaign_status(id) ->> 'status', 'draft', 'and the draft is as before') FROM two;
+
+CREATE TEMPORARY TABLE three AS SELECT pg_temp.world() AS id;
+SELECT campaign_split_zones(id, '00:00-24:00') FROM three;
+SELECT throws_ok(format('SELECT campaign_dispatch_zones(%L, %L)', pg_temp.part(id, 'Europe/London'), '00:00-24:00'), '55000', NULL, 'a part is not split again') FROM three;
+SELECT campaign_clear(pg_temp.part(id, 'Europe/London')) FROM three;
+SELECT is(campaign_parts_dispatch(id) -> 'statuses', '{"draft": 1, "queued": 2}', 'a part that was emptied is passed over') FROM three;
 
 -- Over HTTP -----------------------------------------------------------------------------------------------
 CREATE FUNCTION pg_temp.become(id text) RETURNS void LANGUAGE plpgsql AS $$

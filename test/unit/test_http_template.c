@@ -207,7 +207,7 @@ static void test_secrets(void **state)
 	check_refused(WHOLE ",\n\"secrets\": {\"a b\": \"key\"}}", 4, "letters, digits and _");
 	check_refused(WHOLE ",\n\"headers\": {\"a\": \"{secret:other}\"}}", 4,
 				  "{secret:other} is not among");
-	http_secrets_hide(&secrets, text);
+	http_secrets_hide(&secrets, text, 2 * sizeof(text));
 	assert_string_equal(text, "a *********** and ***********, k3y");
 }
 
@@ -217,20 +217,23 @@ static void test_the_beginning_of_a_secret(void **state)
 	char cut[] = "refused: k3y-0f-0urs, k3y-0f-0u";
 	char whole[] = "k3y-0f-0ur";
 	char shorter[] = "refused: k3y";
+	char not_cut[] = "id-k3y-0f";
 	char inside[] = "k3y-0f-0u is not one";
 	char empty[] = "";
 	HttpSecrets secrets = {.list = {{"key", "k3y-0f-0urs", true}}, .count = 1};
 
 	(void) state;
-	http_secrets_hide(&secrets, cut);
+	http_secrets_hide(&secrets, cut, sizeof(cut));
 	assert_string_equal(cut, "refused: ***********, *********");
-	http_secrets_hide(&secrets, whole);
+	http_secrets_hide(&secrets, whole, sizeof(whole));
 	assert_string_equal(whole, "**********");
-	http_secrets_hide(&secrets, shorter);
+	http_secrets_hide(&secrets, shorter, sizeof(shorter));
 	assert_string_equal(shorter, "refused: k3y");
-	http_secrets_hide(&secrets, inside);
+	http_secrets_hide(&secrets, not_cut, sizeof(not_cut) + 4);
+	assert_string_equal(not_cut, "id-k3y-0f");
+	http_secrets_hide(&secrets, inside, sizeof(inside));
 	assert_string_equal(inside, "k3y-0f-0u is not one");
-	http_secrets_hide(&secrets, empty);
+	http_secrets_hide(&secrets, empty, sizeof(empty));
 	assert_string_equal(empty, "");
 }
 
