@@ -57,7 +57,7 @@ bool stream_prepare(Stream *stream, const OutboxTemplate *template)
 		stream->placeholders = filling_open(stream->prepared, template->message);
 	if (template->placeholders && template->version != MESSAGE_VERSION_OWN)
 		return false;
-	escaped_text = MemoryContextAlloc(stream->prepared, capacity);
+	escaped_text = palloc(capacity); /* until the turn ends */
 	stream->escaped_length = message_escape(template->message, text_length, escaped_text, capacity);
 	if (stream->escaped_length == 0 ||
 		!cuid2_series_init(&stream->series, template->identifier_time, template->identifier_entropy,
@@ -65,7 +65,8 @@ bool stream_prepare(Stream *stream, const OutboxTemplate *template)
 		return false;
 	stream->version = template->version;
 	stream->outcome = MemoryContextStrdup(stream->prepared, template->outcome);
-	stream->escaped_text = escaped_text;
+	stream->escaped_text = memcpy(MemoryContextAlloc(stream->prepared, stream->escaped_length),
+								  escaped_text, stream->escaped_length);
 	return true;
 }
 

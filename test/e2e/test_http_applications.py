@@ -295,9 +295,9 @@ def test_no_filter_undoes_the_count(nobody, application):
     wrong = basic(application["id"], "wrong")
     answers = [nobody.patient(method, path + "?pgrst_scalar-%3E%3Ecode=like.P%5C", headers=wrong)
                for method, path in [("POST", "/rpc/token"), ("GET", "/token")] * ENOUGH_FAILURES]
-    assert [answer.status for answer in answers][:5] == [401] * 5, answers
-    right = basic(application["id"], application["secret"])
-    nobody.patient("GET", "/token", headers=right).refused(429)
+    statuses = [answer.status for answer in answers]
+    # How long it is refused grows from a second on: on a slow machine some are answered in between.
+    assert statuses[:5] == [401] * 5 and set(statuses) == {401, 429}, answers
 
 
 def test_nobody_has_no_applications(stack):

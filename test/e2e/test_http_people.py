@@ -123,8 +123,9 @@ def test_no_filter_undoes_the_count(stack, nobody):
     answers = [nobody.patient("POST", path + "?pgrst_scalar-%3E%3Ecode=like.P%5C",
                               {"email": victim.email, "password": WRONG})
                for path in ["/login", "/rpc/login"] * ENOUGH_FAILURES]
-    assert [answer.status for answer in answers][:5] == [401] * 5, answers
-    nobody.login(victim.email).refused(429)
+    statuses = [answer.status for answer in answers]
+    # How long it is refused grows from a second on: on a slow machine some are answered in between.
+    assert statuses[:5] == [401] * 5 and set(statuses) == {401, 429}, answers
 
 
 def test_repeated_failures_are_slowed(stack, nobody):
