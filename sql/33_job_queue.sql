@@ -297,19 +297,6 @@ $$;
 COMMENT ON FUNCTION campaign.job_finish(text, jsonb, timestamptz) IS
 'Ends a job, in the transaction that ran it.';
 
-CREATE FUNCTION campaign.job_first_place(priority integer) RETURNS bigint
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
-AS $$
-BEGIN
-    RETURN (SELECT coalesce(j.turn, j.seq) FROM campaign.jobs j
-            WHERE j.status = 'waiting' AND NOT j.external AND NOT j.shared AND j.priority = job_first_place.priority
-            ORDER BY coalesce(j.turn, j.seq) LIMIT 1);
-END
-$$;
-COMMENT ON FUNCTION campaign.job_first_place(integer) IS
-'The place of the first job of this priority that waits, and is neither shared nor external; NULL: none waits.';
-
 CREATE FUNCTION campaign.job_again(job_id text, progress integer) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off

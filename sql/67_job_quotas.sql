@@ -30,6 +30,19 @@ $$;
 COMMENT ON FUNCTION campaign.job_turn(text, integer) IS
 'The place of one more dispatch, generated run or sign-up of an account that begins to wait; NULL if none is before it: its own seq.';
 
+CREATE FUNCTION campaign.job_first_place(priority integer) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+AS $$
+BEGIN
+    RETURN (SELECT coalesce(j.turn, j.seq) FROM campaign.jobs j
+            WHERE j.status = 'waiting' AND NOT j.external AND NOT j.shared AND j.priority = job_first_place.priority
+            ORDER BY coalesce(j.turn, j.seq) LIMIT 1);
+END
+$$;
+COMMENT ON FUNCTION campaign.job_first_place(integer) IS
+'The place of the first job of this priority that waits, and is neither shared nor external; NULL: none waits.';
+
 -- Not under a lock: what is created at the same moment may exceed the quota by as many jobs as
 -- PostgREST has connections, and nobody waits for others.
 CREATE FUNCTION campaign.api_job_quota_check() RETURNS void
