@@ -1,198 +1,230 @@
 /*
- * rows.c - the second half of an upload: numbers go to COPY in its binary format,
- * through the same callback that logical replication uses: COPY's speed without
- * a copy of the file.
+ * rows.c - the second half of an upload: numbers become rows of campaign.recipients.
+ *
+ * Written as COPY writes, many at a time, but without COPY's input functions: a row's number
+ * is its only value that has to be made.
  */
 #include "postgres.h"
 
+#include "access/heapam.h"
 #include "access/table.h"
-#include "commands/copy.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "nodes/makefuncs.h"
-#include "parser/parse_node.h"
-#include "parser/parse_relation.h"
-#include "port/pg_bswap.h"
 #include "utils/builtins.h"
+#include "utils/jsonb.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
 
 #include "contract/message.h"
 #include "numbers.h"
 #include "rows.h"
 
-#define BUFFER_SIZE 65536 /* bytes made ready for COPY at a time */
-#define ROW_MAX		256	  /* bytes of one row in COPY's binary format */
+#define BATCH_ROWS	1000
+#define BATCH_BYTES 65536
+
+/* The columns of campaign.recipients. */
+enum
+{
+	COLUMN_CAMPAIGN_ID,
+	COLUMN_CLASS,
+	COLUMN_SEQ,
+	COLUMN_PHONE_NUMBER,
+	COLUMN_TEXT,
+	COLUMN_ATTRIBUTES,
+	COLUMNS
+};
 
 typedef struct Rows
 {
 	NumberListPlace place;
-	const RowAttributes *attributes; /* NULL: the rows have no such column */
+	const RowAttributes *attributes; /* NULL: no row has any */
 	NumberListPlace attributes_place;
-	int64 next_seq;
-	char prefix[ROW_MAX]; /* of every row: field count, campaign_id, class */
-	int prefix_length;
+	char *json;			   /* room for the attributes of a row */
+	Datum values[COLUMNS]; /* of the row that is next; the first two never change */
+	bool nulls[COLUMNS];
 
-	char *buffer; /* what COPY has not taken yet */
-	int buffer_start;
-	int buffer_end;
-	bool finished;
+	Relation relation;
+	EState *estate;
+	ResultRelInfo *target;
+	BulkInsertState bulk;
+	MemoryContext batch; /* what the rows of a batch are made of */
+	TupleTableSlot *slots[BATCH_ROWS];
+	int count;
+	Size bytes;
+	bool constrained; /* by more than NOT NULL */
 } Rows;
 
-/* COPY's callback has no argument. */
-static Rows *current_rows = NULL;
-
-static int put_int16(char *out, int value)
+/* Nothing here fires a trigger: an import that passes over one would be wrong silently. */
+static void require_no_triggers(Relation relation)
 {
-	uint16 network = pg_hton16((uint16) value);
+	const TriggerDesc *triggers = relation->trigdesc;
 
-	memcpy(out, &network, sizeof(network));
-	return sizeof(network);
+	if (triggers != NULL &&
+		(triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
+		 triggers->trig_insert_before_statement || triggers->trig_insert_after_statement))
+		ereport(
+			ERROR,
+			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+			 errmsg("campaign.recipients has a trigger for INSERT, which an upload does not fire"),
+			 errhint("Drop it.")));
 }
 
-static int put_int32(char *out, int32 value)
+static void open_table(Rows *rows)
 {
-	uint32 network = pg_hton32((uint32) value);
+	TupleDesc descriptor;
 
-	memcpy(out, &network, sizeof(network));
-	return sizeof(network);
+	rows->relation = table_openrv(makeRangeVar("campaign", "recipients", -1), RowExclusiveLock);
+	descriptor = RelationGetDescr(rows->relation);
+	if (descriptor->natts != COLUMNS)
+		elog(ERROR, "campaign.recipients has %d columns", descriptor->natts);
+	require_no_triggers(rows->relation);
+	rows->estate = CreateExecutorState();
+	rows->target = makeNode(ResultRelInfo);
+	InitResultRelInfo(rows->target, rows->relation, 0, NULL, 0);
+	ExecOpenIndices(rows->target, false);
+	rows->constrained = descriptor->constr != NULL && descriptor->constr->num_check > 0;
+	rows->bulk = GetBulkInsertState();
+	rows->batch =
+		AllocSetContextCreate(CurrentMemoryContext, "rows of an upload", ALLOCSET_DEFAULT_SIZES);
 }
 
-static int put_field(char *out, const char *data, int length)
+static void close_table(Rows *rows)
 {
-	put_int32(out, length);
-	memcpy(out + 4, data, length);
-	return length + 4;
+	for (int i = 0; i < BATCH_ROWS && rows->slots[i] != NULL; i++)
+		ExecDropSingleTupleTableSlot(rows->slots[i]);
+	FreeBulkInsertState(rows->bulk);
+	table_finish_bulk_insert(rows->relation, 0);
+	ExecCloseIndices(rows->target);
+	FreeExecutorState(rows->estate);
+	MemoryContextDelete(rows->batch);
+	table_close(rows->relation, NoLock);
 }
 
-/* The header of COPY's binary format, from PostgreSQL's documentation of COPY. */
-static int put_copy_header(char *out)
+static void insert_into_indexes(Rows *rows, TupleTableSlot *slot)
 {
-	static const char signature[11] = "PGCOPY\n\377\r\n";
-
-	memcpy(out, signature, sizeof(signature));
-	memset(out + sizeof(signature), 0, 8);
-	return sizeof(signature) + 8;
+	ResetPerTupleExprContext(rows->estate);
+#if PG_VERSION_NUM >= 160000
+	list_free(
+		ExecInsertIndexTuples(rows->target, slot, rows->estate, false, false, NULL, NIL, false));
+#else
+	list_free(ExecInsertIndexTuples(rows->target, slot, rows->estate, false, false, NULL, NIL));
+#endif
 }
 
-/* jsonb in COPY's binary format: its version, and JSON. */
-static int put_attributes(Rows *rows, char *out)
+static void write_batch(Rows *rows)
 {
-	uint64 place = 0;
-	int length;
+	MemoryContext before = MemoryContextSwitchTo(rows->batch);
 
-	if (!number_list_next(&rows->attributes_place, &place))
-		elog(ERROR, "a row of the file has no place");
-	length = (int) rows->attributes->write(rows->attributes->argument, place, out + 5);
-	if (length == 0)
-		return put_int32(out, -1);
-	put_int32(out, length + 1);
-	out[4] = 1;
-	return length + 5;
-}
-
-static void put_row(Rows *rows, uint64 digits)
-{
-	char *out = rows->buffer + rows->buffer_end;
-	uint64 seq = pg_hton64((uint64) rows->next_seq);
-	char phone[NUMBER_DIGITS_MAX + 2] = "+";
-	int length = rows->prefix_length;
-
-	memcpy(out, rows->prefix, length);
-	length += put_field(out + length, (const char *) &seq, sizeof(seq));
-	length += put_field(out + length, phone, 1 + pg_ulltoa_n(digits, phone + 1));
-	if (rows->attributes != NULL)
-		length += put_attributes(rows, out + length);
-	rows->buffer_end += length;
-	rows->next_seq++;
-}
-
-static void fill_buffer(Rows *rows)
-{
-	uint64 digits;
-
-	rows->buffer_start = rows->buffer_end = 0;
-	while (!rows->finished && rows->buffer_end < BUFFER_SIZE)
+	table_multi_insert(rows->relation, rows->slots, rows->count, GetCurrentCommandId(true), 0,
+					   rows->bulk);
+	for (int i = 0; i < rows->count; i++)
 	{
-		if (number_list_next(&rows->place, &digits))
-		{
-			put_row(rows, digits);
-		}
-		else
-		{
-			rows->buffer_end += put_int16(rows->buffer + rows->buffer_end, -1);
-			rows->finished = true;
-		}
+		insert_into_indexes(rows, rows->slots[i]);
+		ExecClearTuple(rows->slots[i]);
 	}
+	MemoryContextSwitchTo(before);
+	MemoryContextReset(rows->batch);
+	rows->count = 0;
+	rows->bytes = 0;
 	CHECK_FOR_INTERRUPTS();
 }
 
-static int copy_read(void *out, int minimum, int maximum)
+static Datum phone_number(uint64 digits)
 {
-	Rows *rows = current_rows;
-	int copied = 0;
+	text *phone = palloc(VARHDRSZ + 1 + NUMBER_DIGITS_MAX);
+	char *at = VARDATA(phone);
 
-	while (copied < minimum)
-	{
-		int available = rows->buffer_end - rows->buffer_start;
-		int length = Min(available, maximum - copied);
-
-		if (available == 0)
-		{
-			if (rows->finished)
-				break;
-			fill_buffer(rows);
-			continue;
-		}
-		memcpy((char *) out + copied, rows->buffer + rows->buffer_start, length);
-		rows->buffer_start += length;
-		copied += length;
-	}
-	return copied;
+	*at = '+';
+	SET_VARSIZE(phone, VARHDRSZ + 1 + pg_ulltoa_n(digits, at + 1));
+	return PointerGetDatum(phone);
 }
 
-static void copy_from(Rows *rows)
+/* The attributes of the next row as jsonb; false: it has none. */
+static bool next_attributes(Rows *rows, Datum *value)
 {
-	Relation relation = table_openrv(makeRangeVar("campaign", "recipients", -1), RowExclusiveLock);
-	ParseState *pstate = make_parsestate(NULL);
-	List *columns = list_make4(makeString("campaign_id"), makeString("class"), makeString("seq"),
-							   makeString("phone_number"));
-	List *more = rows->attributes != NULL ? lappend(columns, makeString("attributes")) : columns;
-	List *options = list_make1(makeDefElem("format", (Node *) makeString("binary"), -1));
-	CopyFromState copy;
+	uint64 place = 0;
+	Size length;
 
-	(void) addRangeTableEntryForRelation(pstate, relation, RowExclusiveLock, NULL, false, false);
-	PG_TRY();
-	{
-		current_rows = rows;
-		copy = BeginCopyFrom(pstate, relation, NULL, NULL, false, copy_read, more, options);
-		(void) CopyFrom(copy);
-		EndCopyFrom(copy);
-	}
-	PG_FINALLY();
-	{
-		current_rows = NULL;
-	}
-	PG_END_TRY();
-	table_close(relation, NoLock);
+	if (!number_list_next(&rows->attributes_place, &place))
+		elog(ERROR, "a row of the file has no place");
+	length = rows->attributes->write(rows->attributes->argument, place, rows->json);
+	if (length == 0)
+		return false;
+	rows->json[length] = '\0';
+	*value = DirectFunctionCall1(
+		jsonb_in, CStringGetDatum(pg_any_to_server(rows->json, (int) length, PG_UTF8)));
+	rows->bytes += VARSIZE_ANY(DatumGetPointer(*value));
+	return true;
 }
 
-void rows_copy(const char *campaign_id, const char *class, int64 first_seq,
-			   const NumberList *numbers, const RowAttributes *attributes)
+static void add_row(Rows *rows, uint64 digits)
+{
+	MemoryContext before = MemoryContextSwitchTo(rows->batch);
+	TupleTableSlot *slot;
+
+	rows->values[COLUMN_PHONE_NUMBER] = phone_number(digits);
+	if (rows->attributes != NULL)
+		rows->nulls[COLUMN_ATTRIBUTES] = !next_attributes(rows, &rows->values[COLUMN_ATTRIBUTES]);
+	MemoryContextSwitchTo(before);
+
+	if (rows->slots[rows->count] == NULL)
+		rows->slots[rows->count] = table_slot_create(rows->relation, NULL);
+	slot = rows->slots[rows->count++];
+	memcpy(slot->tts_values, rows->values, sizeof(rows->values));
+	memcpy(slot->tts_isnull, rows->nulls, sizeof(rows->nulls));
+	ExecStoreVirtualTuple(slot);
+	if (rows->constrained)
+		ExecConstraints(rows->target, slot, rows->estate);
+}
+
+static void write_all(Rows *rows)
+{
+	uint64 digits;
+
+	while (number_list_next(&rows->place, &digits))
+	{
+		add_row(rows, digits);
+		rows->values[COLUMN_SEQ] = Int64GetDatum(DatumGetInt64(rows->values[COLUMN_SEQ]) + 1);
+		if (rows->count == BATCH_ROWS || rows->bytes >= BATCH_BYTES)
+			write_batch(rows);
+	}
+	if (rows->count > 0)
+		write_batch(rows);
+}
+
+static Datum class_value(Relation relation, const char *class)
+{
+	Oid type = TupleDescAttr(RelationGetDescr(relation), COLUMN_CLASS)->atttypid;
+
+	return DirectFunctionCall2(enum_in, CStringGetDatum(class), ObjectIdGetDatum(type));
+}
+
+void rows_write(const char *campaign_id, const char *class, int64 first_seq,
+				const NumberList *numbers, const RowAttributes *attributes)
 {
 	Rows *rows = palloc0(sizeof(Rows));
-	Size row_max = ROW_MAX + (attributes != NULL ? attributes->size : 0);
 
-	if (strlen(campaign_id) > MESSAGE_ID_MAX)
-		elog(ERROR, "campaign id \"%s\" is longer than %d characters", campaign_id, MESSAGE_ID_MAX);
 	rows->place = number_list_begin(numbers);
 	rows->attributes = attributes;
 	if (attributes != NULL)
+	{
 		rows->attributes_place = number_list_begin(attributes->places);
-	rows->next_seq = first_seq;
-	rows->prefix_length = put_int16(rows->prefix, attributes != NULL ? 5 : 4);
-	rows->prefix_length +=
-		put_field(rows->prefix + rows->prefix_length, campaign_id, strlen(campaign_id));
-	rows->prefix_length += put_field(rows->prefix + rows->prefix_length, class, strlen(class));
-	rows->buffer = palloc(BUFFER_SIZE + row_max);
-	rows->buffer_end = put_copy_header(rows->buffer);
-	copy_from(rows);
+		rows->json = palloc(attributes->size + 1);
+	}
+	open_table(rows);
+	rows->values[COLUMN_CAMPAIGN_ID] = CStringGetTextDatum(campaign_id);
+	rows->values[COLUMN_CLASS] = class_value(rows->relation, class);
+	rows->values[COLUMN_SEQ] = Int64GetDatum(first_seq);
+	rows->nulls[COLUMN_TEXT] = true;
+	rows->nulls[COLUMN_ATTRIBUTES] = true;
+	write_all(rows);
+	close_table(rows);
+	pfree(rows);
 }

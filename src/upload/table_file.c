@@ -9,7 +9,6 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 
-#include "contract/utf8.h"
 #include "rows.h"
 #include "table_file.h"
 
@@ -130,40 +129,11 @@ void table_file_drop_marked(TableFile *file)
 		drop_marked(file, &file->numbers[class], &file->places[class]);
 }
 
-/*
- * A session whose encoding is not UTF-8 would have COPY convert from that encoding: for it,
- * everything beyond ASCII becomes an escape.
- */
-static Size escape_beyond_ascii(char *json, Size length)
-{
-	char *copy = pnstrdup(json, length);
-	const char *at = copy;
-	Size used = 0;
-
-	while (at < copy + length)
-	{
-		uint32 c = utf8_next_before(&at, copy + length);
-
-		if (c < 0x80)
-			json[used++] = (char) c;
-		else if (c < 0x10000)
-			used += (Size) sprintf(json + used, "\\u%04x", c);
-		else
-			used += (Size) sprintf(json + used, "\\u%04x\\u%04x", 0xD7C0 + (c >> 10),
-								   0xDC00 + (c & 0x3FF));
-	}
-	pfree(copy);
-	return used;
-}
-
 static Size write_attributes(void *argument, uint64 place, char *out)
 {
 	TableFile *file = argument;
-	Size length = table_attributes(file->table, place, out);
 
-	if (pg_get_client_encoding() != PG_UTF8 && GetDatabaseEncoding() != PG_SQL_ASCII)
-		length = escape_beyond_ascii(out, length);
-	return length;
+	return table_attributes(file->table, place, out);
 }
 
 void table_file_store(TableFile *file, const char *campaign_id, MessageClass class, int64 first_seq)
@@ -171,8 +141,8 @@ void table_file_store(TableFile *file, const char *campaign_id, MessageClass cla
 	RowAttributes attributes = {.places = &file->places[class],
 								.write = write_attributes,
 								.argument = file,
-								.size = 3 * TABLE_JSON_SIZE}; /* escaped: two bytes are six */
+								.size = TABLE_JSON_SIZE};
 
-	rows_copy(campaign_id, message_class_name(class), first_seq, &file->numbers[class],
-			  file->with_attributes > 0 ? &attributes : NULL);
+	rows_write(campaign_id, message_class_name(class), first_seq, &file->numbers[class],
+			   file->with_attributes > 0 ? &attributes : NULL);
 }

@@ -43,9 +43,9 @@ static void store(const NumberList *numbers, Packed *packed, int64 first_seq)
 				 errmsg("a campaign has at most " INT64_FORMAT " recipients", MESSAGE_SEQ_MAX)));
 	if (numbers->count == 0)
 		return;
-	rows_copy(TextDatumGetCString(packed->campaign_id),
-			  DatumGetCString(DirectFunctionCall1(enum_out, packed->class)), first_seq, numbers,
-			  NULL);
+	rows_write(TextDatumGetCString(packed->campaign_id),
+			   DatumGetCString(DirectFunctionCall1(enum_out, packed->class)), first_seq, numbers,
+			   NULL);
 	if (packed->until + (int64) packed->loose.count == first_seq - 1)
 		packed_append(packed, numbers);
 }

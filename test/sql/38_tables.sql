@@ -1,6 +1,6 @@
 -- From a numbers file with columns to recipients with attributes (R6.4, R5.5).
 BEGIN;
-SELECT plan(53);
+SELECT plan(56);
 
 CREATE FUNCTION pg_temp.draft() RETURNS text LANGUAGE sql AS $$ SELECT campaign_create('test', 'hello') $$;
 CREATE FUNCTION pg_temp.rows(id text) RETURNS text LANGUAGE sql AS $$
@@ -117,10 +117,22 @@ FROM (VALUES
     ('\xfffe4e006f006d0065003b0046006f006e0065000a004a006f007300e9002000ac203b003500350031003100390035003500350035003000310030003100', 'utf-16'),
     ('\xfeff004e006f006d0065003b0046006f006e0065000a004a006f007300e9002020ac003b0035003500310031003900350035003500350030003100300031', 'UTF16')
 ) AS files (bytes, encoding);
+SET client_encoding = 'LATIN1';
+SELECT is(pg_temp.decoded('\x4e6f6d653b466f6e650a4a6f73e920803b35353131393535353530313031', 'windows-1252'),
+    U&'NORMAL 1 +5511955550101 {"Nome": "Jos\00E9 \20AC"}', 'R6.4: a session in another encoding');
+RESET client_encoding;
 SELECT throws_matching($$ SELECT pg_temp.decoded('\x35356d81', 'windows-1252') $$, 'not windows-1252: byte 4', 'R6.4: a byte without a meaning');
 SELECT throws_matching($$ SELECT pg_temp.decoded('\x00', 'ebcdic') $$, 'encoding must be utf-8', 'R6.4: no such encoding');
 SELECT throws_matching($$ SELECT campaign_upload(pg_temp.draft(), 'x', encoding => 'utf-16') $$, 'text have no encoding', 'R6.4: a text is decoded already');
 SELECT throws_matching($$ SELECT pg_temp.decoded('\x4e6f6d653b466f6e650a4a6f73e93b35353131393535353530313031', NULL) $$, 'line 2: not UTF-8', 'R6.4: an encoding that is not named');
+
+-- Rows are written past triggers, which must not be silent -----------------------------------------
+CREATE FUNCTION pg_temp.nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE TRIGGER watches AFTER INSERT ON campaign.recipients FOR EACH ROW EXECUTE FUNCTION pg_temp.nothing();
+SELECT throws_matching($$ SELECT pg_temp.upload(E'5511955550101\n') $$, 'has a trigger for INSERT', 'R0.11: a trigger that would not be fired');
+DROP TRIGGER watches ON campaign.recipients;
+ALTER TABLE campaign.recipients ADD CONSTRAINT known CHECK (phone_number <> '+5511955550103') NOT VALID;
+SELECT throws_ok($$ SELECT pg_temp.upload(E'5511955550101\n5511955550103\n') $$, '23514', NULL, 'R0.11: a constraint that somebody has added holds');
 
 SELECT * FROM finish();
 ROLLBACK;
