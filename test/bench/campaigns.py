@@ -8,6 +8,7 @@ import time
 
 from private_stack import Unmeasured
 
+CONSUMER_BATCH = 2000    # documents of an insert, the consumer's default
 TEXT = "Olá! Sua fatura vence amanhã. Responda SAIR para não receber mais mensagens."
 POLL_MIN_S = 0.001
 POLL_MAX_S = 0.02
@@ -119,3 +120,10 @@ def queue_of(stack, campaign_id):
         " (('x' || left(encode(sha256(%s::bytea), 'hex'), 8))::bit(32)::bigint %% 4)",
         campaign_id,
     )
+
+
+def store_bare(stack, campaign_id, count):
+    """Rate at which MongoDB takes the same documents from a loop that does nothing else."""
+    stack.fresh_collection("raw")
+    stack.settle()
+    return count / stack.tool("raw_mongo", stack.mongo.name, "raw", campaign_id, TEXT, count, CONSUMER_BATCH)

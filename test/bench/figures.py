@@ -22,7 +22,6 @@ import uploads
 from private_stack import Unmeasured
 from report import Figure, percentile
 
-CONSUMER_BATCH = 2000       # documents of an insert, the consumer's default
 WORKER_BATCH = 250          # recipients of a body, campaign.batch_size's default
 LATENCY_CAMPAIGNS = 120
 LATENCY_NUMBERS = 5
@@ -70,14 +69,6 @@ def run_campaign(stack, count, memory=None, make=campaigns.make, index=()):
     return campaign_id, count / seconds
 
 
-def run_raw_mongo(stack, campaign_id, count):
-    stack.fresh_collection("raw")
-    stack.settle()
-    return count / stack.tool(
-        "raw_mongo", stack.mongo.name, "raw", campaign_id, campaigns.TEXT, count, CONSUMER_BATCH
-    )
-
-
 def end_to_end(stack, count, rounds):
     figure = Figure(f"end to end, {count:,} numbers", "msg/s", goal=0.80)
     yield figure
@@ -88,7 +79,7 @@ def end_to_end(stack, count, rounds):
             stack.fresh_collection("raw")
             check_same_documents(stack, campaign_id)
         figure.product.append(rate)
-        figure.ceiling.append(run_raw_mongo(stack, campaign_id, count))
+        figure.ceiling.append(campaigns.store_bare(stack, campaign_id, count))
     figure.note = f"best {count / figure.best:.2f} s from dispatch to `sent`"
 
 

@@ -85,7 +85,7 @@ def processor_seconds(stack):
 
 
 def one_size(stack, count):
-    """Microseconds a message from dispatch to `sent`, those of the two processes, and their memory."""
+    """Microseconds a message from dispatch to `sent`, of the two processes, and of bare inserts; and memory."""
     stack.fresh_collection("messages")
     campaign_id = make(stack, count)
     before = campaigns.notice_loss(stack, campaign_id)
@@ -97,22 +97,31 @@ def one_size(stack, count):
     stored = stack.mongo["messages"].estimated_document_count() - before
     if stored != count:
         raise Unmeasured(f"{stored} documents of {count} are stored")
-    return 1e6 * seconds / count, 1e6 * used / count, memory.peaks
+    bare_us = 1e6 / campaigns.store_bare(stack, campaign_id, count)
+    return 1e6 * seconds / count, 1e6 * used / count, bare_us, memory.peaks
 
 
 def scale(stack, count, _rounds):
-    """Ten times as many messages: each costs at most a tenth more, and memory stays flat."""
+    """
+    Ten times as many messages: each costs at most a tenth more, and memory stays flat.
+
+    MongoDB itself takes longer for each document of a larger collection, so the time is also
+    compared with what bare inserts of the same documents take.
+    """
     more = TIMES_AS_MANY * count
     times = Figure(f"time a message, {more:,} ÷ {count:,}", "times", limit=MOST_TIMES_THE_COST)
     used = Figure(f"worker's and consumer's CPU a message, {more:,} ÷ {count:,}", "times",
                   limit=MOST_TIMES_THE_COST)
     worker = Figure(f"worker's own memory, peak, {more:,}", "MiB", limit=MEMORY_LIMIT_MIB)
     consumer = Figure(f"consumer's memory, peak, {more:,}", "MiB", limit=MEMORY_LIMIT_MIB)
-    yield from (times, used, worker, consumer)
-    few_us, few_cpu_us, _ = one_size(stack, count)
-    many_us, many_cpu_us, peaks = one_size(stack, more)
+    beside = Figure("the same ÷ that of bare inserts", "times", limit=MOST_TIMES_THE_COST)
+    yield from (times, beside, used, worker, consumer)
+    few_us, few_cpu_us, few_bare_us, _ = one_size(stack, count)
+    many_us, many_cpu_us, many_bare_us, peaks = one_size(stack, more)
     times.product.append(many_us / few_us)
+    beside.product.append(many_us / few_us / (many_bare_us / few_bare_us))
     used.product.append(many_cpu_us / few_cpu_us)
     worker.product.append(peaks["worker"]["RssAnon"])
     consumer.product.append(peaks["consumer"]["VmHWM"])
     times.note = f"{few_us:.2f} and {many_us:.2f} µs, of it CPU {few_cpu_us:.2f} and {many_cpu_us:.2f} µs"
+    beside.note = f"bare inserts: {few_bare_us:.2f} and {many_bare_us:.2f} µs"
