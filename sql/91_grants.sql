@@ -285,6 +285,7 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.application_rotate(text, boolean)
 TO campaign_user;
 GRANT EXECUTE ON FUNCTION
+    campaign_api.absent(text, text),
     campaign_api.job_create(text, json, timestamptz, integer),
     campaign_api.job_get(text),
     campaign_api.job_cancel(text),

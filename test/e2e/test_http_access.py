@@ -133,6 +133,17 @@ def test_reading_what_others_have(eve, ana, target, untouched):
         assert ana.email.encode() not in answer.body
 
 
+def test_one_thing_of_others_is_refused(eve, ana, target, untouched):
+    """R0.8: a campaign or company of somebody else is 403, in whatever way; what is not there is 404."""
+    for path in (f"/campaigns/{target}", f"/companies/{ana.company_id}"):
+        for method, body in (("GET", None), ("PATCH", {"name": "mine"}), ("DELETE", None)):
+            eve.api.request(method, path, body).refused(403)
+            eve.api.request(method, path[:-4] + "0000", body).refused(404)
+        assert eve.api.request("HEAD", path).status == 403
+        ana.api.get(path).expect(200)
+    eve.api.get(f"/users/{ana.user_id}").refused(404)
+
+
 def test_writing_what_others_have(eve, ana, target, untouched):
     """R0.8: every verb, upsert, RPC and upload leaves Ana's rows as they are."""
     for method, path, body, headers in writes(ana, target):
@@ -214,7 +225,7 @@ def test_members_share_a_company(stack):
     campaign_id = owner.api.create_campaign(owner.company_id)
     members = f"/companies/{owner.company_id}/members"
     guest.api.post(members, {"email": guest.email}).refused(403, 404)
-    guest.api.get(f"/campaigns/{campaign_id}").refused(404)
+    guest.api.get(f"/campaigns/{campaign_id}").refused(403)
     owner.api.invite(owner.company_id, guest)
 
     guest.api.get(f"/campaigns/{campaign_id}").expect(200)
@@ -228,7 +239,7 @@ def test_members_share_a_company(stack):
     owner.api.get("/me").expect(200)
 
     owner.api.delete(f"{members}/{guest.user_id}").expect(204)
-    guest.api.get(f"/campaigns/{campaign_id}").refused(404)
+    guest.api.get(f"/campaigns/{campaign_id}").refused(403)
     guest.api.get(f"/campaigns/{campaign_id}/status").refused(403)
     assert guest.api.get("/companies").json == []
 
@@ -237,7 +248,7 @@ def test_a_campaign_stays_in_its_company(ana, eve, target, untouched):
     """R0.8: it cannot be moved to, nor made in, a company of somebody else."""
     answer = ana.api.patch(f"/campaigns/{target}", {"company_id": eve.company_id})
     answer.refused(400, 403, 404, 409, 422)
-    assert eve.api.get(f"/campaigns/{target}").status == 404
+    assert eve.api.get(f"/campaigns/{target}").status == 403
 
 
 def test_progress_is_not_ours_to_write(ana, target, untouched):

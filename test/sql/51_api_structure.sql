@@ -20,7 +20,7 @@ SELECT is_empty(
     'the API has views and no tables');
 SELECT is(
     (SELECT string_agg(DISTINCT proname, ' ' ORDER BY proname) FROM pg_proc WHERE pronamespace = 'campaign_api'::regnamespace),
-    'application_create application_rotate campaign_canary campaign_cancel campaign_clear campaign_deadline_set campaign_dispatch campaign_dispatch_zones campaign_events campaign_fates campaign_form campaign_generate '
+    'absent application_create application_rotate campaign_canary campaign_cancel campaign_clear campaign_deadline_set campaign_dispatch campaign_dispatch_zones campaign_events campaign_fates campaign_form campaign_generate '
     'campaign_health campaign_limit campaign_logs campaign_parts campaign_parts_cancel campaign_parts_limit campaign_parts_pause campaign_parts_resume campaign_pause campaign_preview campaign_preview_json campaign_reasons campaign_receipt campaign_recipients campaign_recipients_csv campaign_reset campaign_resolve campaign_resume campaign_retry_failed '
     'campaign_run_control campaign_run_status campaign_runs campaign_schedule campaign_send campaign_sender_events campaign_senders '
     'campaign_status campaign_test campaign_texts campaign_upload campaign_upload_json campaign_verify campaign_window company_member_invite '
@@ -95,7 +95,7 @@ SELECT is(
     (SELECT string_agg(oid::regprocedure::text, ' ' ORDER BY oid::regprocedure::text COLLATE "C") FROM owned_functions
      WHERE proname NOT IN ('cuid2', 'job_progress') AND oid::regprocedure::text NOT LIKE '%(json)' AND has_function_privilege('campaign_app', oid, 'execute')),
     'campaign.api_check() campaign.request_applications() campaign.request_job_meta(text) campaign.request_job_slot(text) '
-    'campaign.request_owner() campaign_api.job_cancel(text) '
+    'campaign.request_owner() campaign_api.absent(text,text) campaign_api.job_cancel(text) '
     'campaign_api.job_create(text,json,timestamp with time zone,integer) campaign_api.job_get(text) '
     'campaign_api.job_retry(text) campaign_api.job_stats() campaign_api.ready() campaign_api.signup_async(text,text)',
     'R2.5: what an application executes');
