@@ -14,6 +14,7 @@ pytest_plugins = ["http_fixtures"]
 
 NEW = "a new password 1"
 PAIRS = 12
+ELSEWHERE = {"x-forwarded-for": "192.0.2.7"}    # the attempts of one client wait for each other
 # A login with the old password either waits for the change that it overlaps, or is over.
 WAITS = "SELECT cardinality(pg_blocking_pids(%s)) > 0"
 
@@ -41,6 +42,7 @@ def login_inside_a_change(stack, person):
         # So late that nothing but a look at the password can tell the token from a later one.
         after = time.time() + 1
         wait_until("the change takes effect", lambda: time.time() > after)
+        execute(logging, "SELECT set_config('request.headers', %s, false)", json.dumps(ELSEWHERE))
         login = threads.submit(execute, logging, "SELECT campaign_api.login(%s, %s)",
                                person.email, PASSWORD)
         wait_until("the login waits", lambda: login.done()
@@ -71,11 +73,11 @@ def test_overlapping_pairs(stack, person):
             stack.sql("UPDATE campaign.users SET password = %s WHERE id = %s", weak, person.user_id)
             stack.sql("DELETE FROM campaign.login_attempts")
             logins = [threads.submit(api.post, "/rpc/login",
-                                     {"email": person.email, "password": PASSWORD})]
+                                     {"email": person.email, "password": PASSWORD}, headers=ELSEWHERE)]
             change = threads.submit(api.post, "/rpc/password_change",
                                     {"old_password": PASSWORD, "new_password": f"{NEW}{pair}"})
             logins += [threads.submit(api.post, "/rpc/login",
-                                      {"email": person.email, "password": PASSWORD})]
+                                      {"email": person.email, "password": PASSWORD}, headers=ELSEWHERE)]
             api = api.with_token(change.result().expect(200).json["token"])
             for login in logins:
                 answer = login.result().expect(200, 401)
