@@ -10,11 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "claim_change.h"
+#include "claim_join.h"
 #include "contract/utf8.h"
+#include "program/sometimes.h"
 #include "store_read.h"
 
 static const char *const STATUSES[] = {[CLAIM_SENDING] = CHUNK_SENDING,
-									   [CLAIM_SENT] = "sent",
+									   [CLAIM_SENT] = CLAIM_STATUS_SENT,
 									   [CLAIM_FAILED] = "failed",
 									   [CLAIM_UNKNOWN] = "unknown",
 									   [CLAIM_REPORTED] = "reported"};
@@ -147,18 +150,12 @@ bool claim_read(Store *store, const Chunk *chunk, Claim *claims, Error *error)
 	return done;
 }
 
-/* By pointer: a bson_t may not be moved. */
-typedef struct Change
-{
-	bson_t *filter;
-	bson_t *update; /* empty: the document goes */
-} Change;
-
 struct ClaimChanges
 {
 	int count;
 	int capacity;
-	Change *items;
+	ClaimChange *items;
+	bool alone; /* they could not be made together: each is an update of its own */
 };
 
 ClaimChanges *claim_changes_new(void)
@@ -185,9 +182,9 @@ int claim_changes_count(const ClaimChanges *changes)
 }
 
 /* A change of the document that has this claim. Out of memory ends the program, as in libbson. */
-static Change *add(ClaimChanges *changes, const bson_t *document, const char *claim)
+static ClaimChange *add(ClaimChanges *changes, const bson_t *document, const char *claim)
 {
-	Change *change;
+	ClaimChange *change;
 	bson_iter_t iter;
 
 	if (changes->count == changes->capacity)
@@ -197,8 +194,8 @@ static Change *add(ClaimChanges *changes, const bson_t *document, const char *cl
 			bson_realloc(changes->items, (size_t) changes->capacity * sizeof(*changes->items));
 	}
 	change = &changes->items[changes->count++];
-	change->filter = bson_new();
-	change->update = bson_new();
+	*change = (ClaimChange){
+		.filter = bson_new(), .update = bson_new(), .document = document, .claim = claim};
 	if (bson_iter_init_find(&iter, document, "_id"))
 		bson_append_iter(change->filter, "_id", -1, &iter);
 	BSON_APPEND_UTF8(change->filter, CHUNK_FIELD_CLAIM, claim);
@@ -208,10 +205,12 @@ static Change *add(ClaimChanges *changes, const bson_t *document, const char *cl
 void claim_put_result(ClaimChanges *changes, const bson_t *document, const char *claim,
 					  ClaimStatus status, const GatewayResult *result, int64_t ended_ms)
 {
-	Change *change = add(changes, document, claim);
+	ClaimChange *change = add(changes, document, claim);
 	bson_t set;
 	bson_t part;
 
+	if (status == CLAIM_SENT && result->attempts == 1)
+		change->sent_ms = ended_ms;
 	BSON_APPEND_DOCUMENT_BEGIN(change->update, "$set", &set);
 	BSON_APPEND_UTF8(&set, CHUNK_FIELD_STATUS, STATUSES[status]);
 	BSON_APPEND_DATE_TIME(&set, "updated_at", ended_ms);
@@ -238,7 +237,7 @@ void claim_put_removal(ClaimChanges *changes, const bson_t *document, const char
 
 void claim_put_doubt(ClaimChanges *changes, const bson_t *document, const char *claim)
 {
-	Change *change = add(changes, document, claim);
+	ClaimChange *change = add(changes, document, claim);
 	bson_t set;
 
 	/* Its claim stays: if its sender lives after all, it may still say how it ended. */
@@ -251,7 +250,7 @@ void claim_put_doubt(ClaimChanges *changes, const bson_t *document, const char *
 void claim_put_taking(ClaimChanges *changes, const bson_t *document, const char *claim,
 					  const char *taker)
 {
-	Change *change = add(changes, document, claim);
+	ClaimChange *change = add(changes, document, claim);
 	bson_t set;
 
 	BSON_APPEND_DOCUMENT_BEGIN(change->update, "$set", &set);
@@ -260,25 +259,65 @@ void claim_put_taking(ClaimChanges *changes, const bson_t *document, const char 
 	bson_append_document_end(change->update, &set);
 }
 
-bool claim_apply(Store *store, const ClaimChanges *changes, Error *error)
+static bool put_alone(mongoc_bulk_operation_t *bulk, const ClaimChange *change,
+					  bson_error_t *reason)
+{
+	if (bson_empty(change->update))
+		return mongoc_bulk_operation_remove_one_with_opts(bulk, change->filter, NULL, reason);
+	return mongoc_bulk_operation_update_one_with_opts(bulk, change->filter, change->update, NULL,
+													  reason);
+}
+
+/* Those of one class from `first` to `end`. */
+static bool put_together(mongoc_bulk_operation_t *bulk, const ClaimChange *items, int first,
+						 int end, bson_error_t *reason)
+{
+	bson_t filter = BSON_INITIALIZER;
+	bson_t update = BSON_INITIALIZER;
+	bool joined = claim_join(items, first, end, &filter, &update) > 0;
+	bool done = !joined ||
+				mongoc_bulk_operation_update_many_with_opts(bulk, &filter, &update, NULL, reason);
+
+	for (int i = first; done && i < end; i++)
+	{
+		if (!joined || items[i].sent_ms == 0)
+			done = put_alone(bulk, &items[i], reason);
+	}
+	bson_destroy(&filter);
+	bson_destroy(&update);
+	return done;
+}
+
+static bool put_all(mongoc_bulk_operation_t *bulk, const ClaimChanges *changes,
+					bson_error_t *reason)
+{
+	bool done = true;
+	int end;
+
+	for (int first = 0; done && first < changes->count; first = end)
+	{
+		end = first + 1;
+		if (changes->alone)
+			done = put_alone(bulk, &changes->items[first], reason);
+		else
+		{
+			end = claim_join_end(changes->items, first, changes->count);
+			done = put_together(bulk, changes->items, first, end, reason);
+		}
+	}
+	return done;
+}
+
+bool claim_apply(Store *store, ClaimChanges *changes, Error *error)
 {
 	bson_t *options = BCON_NEW("ordered", BCON_BOOL(false));
 	mongoc_bulk_operation_t *bulk =
 		mongoc_collection_create_bulk_operation_with_opts(store_collection(store), options);
 	bson_t reply = BSON_INITIALIZER;
 	bson_error_t reason;
-	bool done = true;
+	bool done = put_all(bulk, changes, &reason);
 
-	for (int i = 0; done && i < changes->count; i++)
-	{
-		const Change *change = &changes->items[i];
-
-		if (bson_empty(change->update))
-			done = mongoc_bulk_operation_remove_one_with_opts(bulk, change->filter, NULL, &reason);
-		else
-			done = mongoc_bulk_operation_update_one_with_opts(bulk, change->filter, change->update,
-															  NULL, &reason);
-	}
+	SOMETIMES_IF(changes->alone, "consumer.results_one_by_one");
 	if (done && changes->count > 0)
 	{
 		bson_destroy(&reply);
@@ -287,5 +326,7 @@ bool claim_apply(Store *store, const ClaimChanges *changes, Error *error)
 	bson_destroy(&reply);
 	mongoc_bulk_operation_destroy(bulk);
 	bson_destroy(options);
+	/* What keeps one of them from being written keeps none of the others. */
+	changes->alone = !done;
 	return done || store_failed(error, "cannot write what was sent", &reason);
 }

@@ -50,7 +50,8 @@ ClaimChanges *claim_changes_new(void);
 void claim_changes_free(ClaimChanges *changes);
 int claim_changes_count(const ClaimChanges *changes);
 
-/* `document`: one of the chunk, for its _id; `claim`: the claim that it has. */
+/* `document`: one of the chunk, for its _id; `claim`: the claim that it has. Both outlive the
+ * changes. */
 void claim_put_result(ClaimChanges *changes, const bson_t *document, const char *claim,
 					  ClaimStatus status, const GatewayResult *result, int64_t ended_ms);
 
@@ -64,7 +65,10 @@ void claim_put_doubt(ClaimChanges *changes, const bson_t *document, const char *
 void claim_put_taking(ClaimChanges *changes, const bson_t *document, const char *claim,
 					  const char *taker);
 
-/* Makes the changes. */
-bool claim_apply(Store *store, const ClaimChanges *changes, Error *error);
+/*
+ * Makes the changes, those of messages that were simply sent together. If that fails, another try
+ * makes each of them by itself.
+ */
+bool claim_apply(Store *store, ClaimChanges *changes, Error *error);
 
 #endif /* CAMPAIGN_CONSUMER_CLAIM_H */

@@ -65,7 +65,11 @@ BEGIN
         samples = CASE WHEN still_since IS NULL OR p.samples = '{}' THEN p.samples
                        ELSE campaign.samples_pause(p.samples, still_since, clock_timestamp()) END
     WHERE p.campaign_id = target.id;
-    UPDATE campaign.campaigns c SET former_deadline = NULL
+    -- Behind one that was put off there may be another.
+    UPDATE campaign.campaigns c
+    SET (former_deadline, later_deadlines) = (
+        SELECT min(d), coalesce((array_agg(d ORDER BY d))[2:], '{}') FROM unnest(c.later_deadlines) AS d
+        WHERE d > clock_timestamp())
     WHERE c.id = target.id AND c.former_deadline <= clock_timestamp();
     IF next_status IS NOT NULL THEN
         PERFORM campaign.campaign_transition(target.id, next_status, reason);
@@ -76,7 +80,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.campaign_restart(campaign.campaigns, text, timestamptz) IS
-'Has each class of a running or paused campaign published again from the end of what is stored, whatever consumers have dropped of it: nothing is skipped, and storing makes of what comes twice one document. A confirm from before does not count any more (rewinds), and nothing was lost (resumes). Nobody has to wait for campaign.stall_timeout. still_since: it has stood still since then, which is taken out of its pace. The caller holds the campaign''s lock.';
+'Has each class of a running or paused campaign published again from the end of what is stored, whatever consumers have dropped of it: nothing is skipped, and storing makes of what comes twice one document. A confirm from before does not count any more (rewinds), and nothing was lost (resumes). Nobody has to wait for campaign.stall_timeout. still_since: it has stood still since then, which is taken out of its pace. Of deadlines that were put off the next one is waited for, if this was for the first. The caller holds the campaign''s lock.';
 
 CREATE FUNCTION @extschema@.campaign_resume(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -121,7 +125,7 @@ DECLARE
     target campaign.campaigns := campaign.campaign_lock(campaign_id, even_deleted => true);
 BEGIN
     UPDATE campaign.campaigns c
-    SET expired_at = clock_timestamp(), former_deadline = NULL, updated_at = clock_timestamp()
+    SET expired_at = clock_timestamp(), former_deadline = NULL, later_deadlines = '{}', updated_at = clock_timestamp()
     WHERE c.id = target.id;
     -- What comes now comes without recipients.
     PERFORM campaign.campaign_restart(target, 'its deadline has passed: what was not sent expires');
@@ -146,17 +150,22 @@ BEGIN
     FOR due IN
         SELECT * FROM campaign.campaigns c
         WHERE c.former_deadline IS NOT NULL AND c.status IN ('queued', 'publishing', 'published')
-          AND (c.former_deadline <= clock_timestamp() OR c.former_deadline > clock_timestamp() + answer_age)
+          AND (c.former_deadline <= clock_timestamp() OR c.former_deadline > clock_timestamp() + answer_age
+               OR c.later_deadlines[cardinality(c.later_deadlines)] > clock_timestamp() + answer_age)
         ORDER BY c.former_deadline, c.id LIMIT 1000
         FOR NO KEY UPDATE SKIP LOCKED
     LOOP
         BEGIN
+            -- Each by itself: the first one may be near, and another put off in good time.
+            UPDATE campaign.campaigns c
+            SET former_deadline = CASE WHEN c.former_deadline <= clock_timestamp() + answer_age THEN c.former_deadline END,
+                later_deadlines = ARRAY(SELECT d FROM unnest(c.later_deadlines) AS d
+                                        WHERE d <= clock_timestamp() + answer_age ORDER BY d)
+            WHERE c.id = due.id;
             IF due.former_deadline <= clock_timestamp() THEN
                 -- SOMETIMES(worker.deadline_put_off_late)
                 PERFORM campaign.campaign_restart(due, 'a deadline has passed that was put off: what was left out for it goes on',
                     due.former_deadline);
-            ELSE
-                UPDATE campaign.campaigns c SET former_deadline = NULL WHERE c.id = due.id;
             END IF;
         EXCEPTION WHEN lock_not_available THEN
             soonest := 1;
@@ -214,8 +223,11 @@ DECLARE
 BEGIN
     UPDATE campaign.campaigns c
     SET valid_until = deadline, valid_for = campaign_deadline_set.valid_for,
-        former_deadline = CASE WHEN c.queued_at IS NOT NULL AND coalesce(deadline, 'infinity') > c.valid_until
-                               THEN least(c.former_deadline, c.valid_until) ELSE c.former_deadline END,
+        (former_deadline, later_deadlines) = (
+            SELECT min(d), coalesce((array_agg(DISTINCT d ORDER BY d))[2:], '{}')
+            FROM unnest(c.later_deadlines || c.former_deadline || CASE
+                WHEN c.queued_at IS NOT NULL AND coalesce(deadline, 'infinity') > c.valid_until THEN c.valid_until END) AS d
+            WHERE d IS NOT NULL),
         updated_at = clock_timestamp()
     WHERE c.id = target.id;
     PERFORM campaign.event_add(target.id, target.status, target.status, concat_ws(': ',

@@ -90,13 +90,15 @@ DECLARE
     letter campaign.dead_letters;
     last_id bigint := after_id;
     opted_out boolean;
+    -- An object, where each is found at once, however many there are: all letters of these are passed over.
+    still_waiting jsonb := (
+        SELECT jsonb_object_agg(c.id, true) FROM unnest(waiting, waiting_recipients, waited_ms) AS w (id, recipients, ms)
+        JOIN campaign.campaigns c ON c.id = w.id
+        WHERE c.per_second * w.ms < 1000 * w.recipients);
 BEGIN
     LOOP
         SELECT * INTO letter FROM campaign.dead_letters d
-        WHERE d.state = 'replaying' AND d.id > last_id AND NOT EXISTS (
-            SELECT FROM unnest(waiting, waiting_recipients, waited_ms) AS w (id, recipients, ms)
-            JOIN campaign.campaigns c ON c.id = w.id
-            WHERE w.id = d.campaign_id AND c.per_second * w.ms < 1000 * w.recipients)
+        WHERE d.state = 'replaying' AND d.id > last_id AND (still_waiting ? d.campaign_id) IS NOT TRUE
         ORDER BY d.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
         EXIT WHEN NOT FOUND;
         last_id := letter.id;

@@ -12,6 +12,9 @@
  */
 #define AHEAD_TIMES 2
 
+/* However high the limit: the store may be much slower. */
+#define AHEAD_FIRST_MAX 1000
+
 void ahead_published(Ahead *ahead, int64_t seq, int64_t now_us)
 {
 	if (ahead->probe_seq > 0)
@@ -50,4 +53,11 @@ int64_t ahead_most(const Ahead *ahead, double rate, double spare)
 	double most = rate * AHEAD_TIMES * (double) shortest_us(ahead) / 1e6 + spare;
 
 	return most > 1 ? (int64_t) most : 1;
+}
+
+int64_t ahead_at_first(const Ahead *ahead, double spare)
+{
+	if (ahead->samples >= AHEAD_SAMPLES)
+		return 0;
+	return spare < AHEAD_FIRST_MAX ? (int64_t) spare : AHEAD_FIRST_MAX;
 }

@@ -42,4 +42,10 @@ void ahead_forget(Ahead *ahead);
  */
 int64_t ahead_most(const Ahead *ahead, double rate, double spare);
 
+/*
+ * How many may be until it is known what the store takes, so that a limit holds from the beginning:
+ * the spare, and no more than a turn of the worker. 0 afterwards.
+ */
+int64_t ahead_at_first(const Ahead *ahead, double spare);
+
 #endif /* CAMPAIGN_AHEAD_H */

@@ -153,9 +153,9 @@ static Datum array_of(Datum *numbers, int count)
 /* Who waits since how many milliseconds because of how many recipients. */
 static void give_waits(const ReplayPace *pace, Datum *values)
 {
-	Datum ids[REPLAY_PACE_MAX];
-	Datum recipients[REPLAY_PACE_MAX];
-	Datum waited_ms[REPLAY_PACE_MAX];
+	Datum *ids = palloc((pace->count + 1) * sizeof(Datum));
+	Datum *recipients = palloc((pace->count + 1) * sizeof(Datum));
+	Datum *waited_ms = palloc((pace->count + 1) * sizeof(Datum));
 	int64 now_us = clock_us();
 
 	for (int i = 0; i < pace->count; i++)

@@ -9,7 +9,8 @@
 #include "limit.h"
 #include "settings.h"
 
-#define LIMIT_COUNT_MS 100 /* how often it is counted who shares campaign.rate */
+#define LIMIT_COUNT_MS	100	 /* how often it is counted who shares campaign.rate */
+#define LIMIT_MEMORY_MS 1000 /* after there was none */
 
 /* How many streams share what may wait for the store. */
 static int count_sharing(dlist_head *list)
@@ -103,10 +104,11 @@ bool limit_allows_replay(Worker *worker, int64 *look_at)
 {
 	int64 debt_ms;
 
-	*look_at = CLOCK_NEVER;
-	limit_replay_again(worker, look_at);
-	if (!replay_pace_has_room(&worker->dead.pace))
+	if (!replay_pace_reserve(&worker->dead.pace))
+	{
+		*look_at = clock_ms() + LIMIT_MEMORY_MS;
 		return false;
+	}
 	/* A body of many takes tokens that are still to come: they are waited for before the next. */
 	debt_ms = bucket_debt_ms(&worker->bucket, clock_us());
 	*look_at = clock_ms() + debt_ms;

@@ -4,13 +4,32 @@
 #include "replay_pace.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SECOND_US INT64_C(1000000)
 
-bool replay_pace_has_room(const ReplayPace *pace)
+#define ROOM_AT_FIRST 32
+
+bool replay_pace_reserve(ReplayPace *pace)
 {
-	return pace->count < REPLAY_PACE_MAX;
+	int room = pace->room == 0 ? ROOM_AT_FIRST : 2 * pace->room;
+	ReplayWait *waits;
+
+	if (pace->count < pace->room)
+		return true;
+	waits = realloc(pace->waits, (size_t) room * sizeof(*waits));
+	if (waits == NULL)
+		return false;
+	pace->waits = waits;
+	pace->room = room;
+	return true;
+}
+
+void replay_pace_free(ReplayPace *pace)
+{
+	free(pace->waits);
+	*pace = (ReplayPace){0};
 }
 
 void replay_pace_note(ReplayPace *pace, const char *campaign_id, int64_t recipients,
@@ -21,7 +40,7 @@ void replay_pace_note(ReplayPace *pace, const char *campaign_id, int64_t recipie
 
 	while (place < pace->count && strcmp(pace->waits[place].campaign_id, campaign_id) != 0)
 		place++;
-	if (thousandths <= 0 || place == REPLAY_PACE_MAX)
+	if (thousandths <= 0 || place == pace->room)
 		return;
 	if (place == pace->count)
 		pace->count++;

@@ -13,9 +13,6 @@
 
 #include "contract/message.h"
 
-/* Campaigns that wait at the same time. If there are as many, all others wait for the first. */
-#define REPLAY_PACE_MAX 32
-
 typedef struct ReplayWait
 {
 	char campaign_id[MESSAGE_ID_MAX + 1];
@@ -24,22 +21,28 @@ typedef struct ReplayWait
 	int64_t until_us; /* by the limit that it had then; a higher one ends it sooner */
 } ReplayWait;
 
+/* As many as there are campaigns that wait: with room for some only, these would hold up all
+ * others. */
 typedef struct ReplayPace
 {
-	ReplayWait waits[REPLAY_PACE_MAX];
+	ReplayWait *waits;
 	int count;
+	int room;
 } ReplayPace;
 
+/* Makes room for another campaign. False: there is no memory. */
+bool replay_pace_reserve(ReplayPace *pace);
+
+/* Gives all of it back. */
+void replay_pace_free(ReplayPace *pace);
+
 /* A dead letter with so many recipients was published; thousandths: of a recipient a second; 0: no
- * limit. There must be room. */
+ * limit. There must be room for it. */
 void replay_pace_note(ReplayPace *pace, const char *campaign_id, int64_t recipients,
 					  int64_t thousandths, int64_t now_us);
 
 /* Forgets those that have waited long enough. Returns when the next one has; INT64_MAX: none waits.
  */
 int64_t replay_pace_next(ReplayPace *pace, int64_t now_us);
-
-/* Whether another campaign may be noted. */
-bool replay_pace_has_room(const ReplayPace *pace);
 
 #endif /* CAMPAIGN_REPLAY_PACE_H */

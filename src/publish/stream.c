@@ -158,6 +158,7 @@ static int64 allowed_ahead(const Stream *stream)
 	allowed = Min(Max(allowed, 2 * settings_batch_size), STREAM_AHEAD_MAX);
 	if (limit == 0)
 		return allowed;
+	allowed = Max(allowed, ahead_at_first(&stream->ahead, limit / BUCKET_HOLDS_PART));
 	/* No more than the limit takes, because it comes in one go when a store is back. */
 	allowed = Max(allowed, ahead_most(&stream->ahead, measured, measured / BUCKET_HOLDS_PART));
 	return Min(allowed, ahead_most(&stream->ahead, limit, limit / BUCKET_HOLDS_PART));

@@ -107,6 +107,24 @@ def test_replays_keep_to_the_limit(stack):
     assert times[-1] - times[1] > 1.4
 
 
+def test_slow_replays_hold_up_no_other(stack):
+    """R5.4: forty campaigns with two dead letters each and one in a hundred seconds: however many of them wait for
+    their second one, the first one of each has come."""
+    ids = [campaigns.create(stack, make_numbers(2, seed=912)) for _ in range(40)]
+    foreign = [foreign_document(campaign_id, seq) for campaign_id in ids for seq in (1, 2)]
+    stack.messages.insert_many(foreign)
+    for campaign_id in ids:
+        campaigns.dispatch(stack, campaign_id)
+    wait_until("all are listed", lambda: len(letters(stack, ["waiting"])) == len(foreign))
+    for campaign_id in ids:
+        wait_for_status(stack, campaign_id, "failed")
+        stack.one("SELECT campaign_limit(%s, 0.01)", campaign_id)
+    stack.messages.delete_many({"_id": {"$in": [one["_id"] for one in foreign]}})
+    stack.one("SELECT campaign_dead_replay(ARRAY(SELECT id FROM campaign_dead_letters()))")
+    wait_until("one of each is stored", lambda: {one[1] for one in letters(stack, ["stored"])} == set(ids))
+    assert len(letters(stack, ["replaying"])) == len(ids)
+
+
 def test_whoever_says_so(stack):
     """R5.3: what a consumer of another make publishes is listed, and so is what RabbitMQ gives up:
     reason and origin are those of its headers."""

@@ -10,6 +10,8 @@ import bisect
 import contextlib
 import json
 import os
+import shutil
+import subprocess
 import threading
 import time
 
@@ -19,6 +21,7 @@ import campaigns
 from campaigns import make_numbers
 from consumers import Consumer, environment
 from provider import Answer, Provider
+from smtp_server import free_port
 from test_windows import close_window, open_window
 from waiting import assert_stays, wait_until
 
@@ -95,6 +98,42 @@ class Slow:
     def settings(self, in_flight):
         return {"CAMPAIGN_GATEWAY": "http", "CAMPAIGN_GATEWAY_TEMPLATE": str(self.template),
                 "CAMPAIGN_IN_FLIGHT": str(in_flight)}
+
+
+FAST = """
+pid {0}/pid;
+error_log {0}/log;
+daemon off;
+master_process off;
+events {{ worker_connections 2048; }}
+http {{
+    log_format time $msec;
+    access_log {0}/times time;
+    keepalive_requests 1000000000;
+    client_body_temp_path {0};
+    server {{
+        listen 127.0.0.1:{1};
+        location / {{ return 200; }}
+    }}
+}}
+"""
+
+
+@contextlib.contextmanager
+def fast(directory):
+    """A provider that answers at once: the settings of a sender, and a function that returns when each request came."""
+    port = free_port()
+    (directory / "nginx.conf").write_text(FAST.format(directory, port))
+    (directory / "template.json").write_text(json.dumps({
+        "url": f"http://127.0.0.1:{port}/", "json": {"to": "{number}", "text": "{text}"},
+        "answers": [{"status": 200, "is": "sent"}]}))
+    with subprocess.Popen([shutil.which("nginx") or "/usr/sbin/nginx", "-p", directory, "-c", directory / "nginx.conf"],
+                          stderr=subprocess.DEVNULL) as nginx:
+        try:
+            yield ({"CAMPAIGN_GATEWAY": "http", "CAMPAIGN_GATEWAY_TEMPLATE": str(directory / "template.json")},
+                   lambda: sorted(float(line) for line in (directory / "times").read_text().split()))
+        finally:
+            nginx.terminate()
 
 
 def reason(stack, campaign_id):
@@ -224,6 +263,16 @@ if "RATE_SECONDS" in os.environ:
             campaign_id = limited(stack, make_numbers(rate * SECONDS, seed=867), rate, ordered=ordered)
             campaigns.wait_for_status(stack, campaign_id, "sent", timeout=600)
         assert_even(f"http, {count}, {'ordered' if ordered else 'unordered'}", sorted(provider.times), rate)
+
+    @pytest.mark.parametrize("count", [1, 5])
+    def test_any_ten_seconds_at_a_fast_provider(stack, tmp_path, count):
+        """R5.4: the same at 5,000 a second with one that answers at once."""
+        with fast(tmp_path) as (settings, times), senders(stack, count, CAMPAIGN_IN_FLIGHT="50", **settings), \
+                stack.settings(campaign__batch_size="50"):
+            campaign_id = limited(stack, make_numbers(5000 * SECONDS, seed=867), 5000, ordered=False)
+            campaigns.wait_for_status(stack, campaign_id, "sent", timeout=600)
+        assert len(times()) == 5000 * SECONDS
+        assert_even(f"http, {count}, unordered", times(), 5000)
 
     @pytest.mark.parametrize("rate, count, ordered, in_flight", [(500, 1, True, 50), (5000, 1, False, 1000), (5000, 5, False, 200)])
     def test_any_ten_seconds_simulated(stack, rate, count, ordered, in_flight):

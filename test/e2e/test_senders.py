@@ -363,6 +363,23 @@ def test_results_wait_for_mongodb(stack):
         assert_begun_once(only, 10)
 
 
+def test_a_result_that_is_refused_keeps_no_other(stack):
+    """R5.3: results are written down together; if MongoDB refuses one of them, all others are written, and this one
+    when it may be."""
+    stack.mongo["campaign"].command("collMod", "messages", validator={
+        "$or": [{"seq": {"$ne": 5}}, {"status": {"$ne": "sent"}}]})
+    try:
+        with sender(stack, CAMPAIGN_IN_FLIGHT="50"):
+            campaign_id = campaigns.send(stack, make_numbers(50, seed=816))
+            wait_until("all others are written", lambda: stack.messages.count_documents(
+                {**campaigns.of_campaign(campaign_id), "status": "sent"}) == 49)
+            stack.mongo["campaign"].command("collMod", "messages", validator={})
+            wait_for_status(stack, campaign_id, "sent")
+    finally:
+        stack.mongo["campaign"].command("collMod", "messages", validator={})
+    assert_fates_agree(stack, campaign_id, 50)
+
+
 def test_lost_session_ends_the_claim(stack):
     """R1.4: whose session of PostgreSQL is gone begins nothing more, and what is in flight counts."""
     with sender(stack, CAMPAIGN_MEAN="250", CAMPAIGN_IN_FLIGHT="4", CAMPAIGN_LOG_LEVEL="debug") as only:

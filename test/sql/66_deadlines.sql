@@ -1,6 +1,6 @@
 -- 66_deadlines.sql - deadlines: until when a campaign is published and sent, and what becomes of the rest.
 BEGIN;
-SELECT plan(71);
+SELECT plan(81);
 
 CREATE FUNCTION pg_temp.draft(count integer, ordered boolean DEFAULT true) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello', ordered => ordered);
@@ -126,6 +126,9 @@ SELECT is(pg_temp.stop(:'closed'), 'f over', 'and stays so');
 CREATE FUNCTION pg_temp.former(id text, distance interval) RETURNS void LANGUAGE sql AS $$
     UPDATE campaign.campaigns c SET former_deadline = clock_timestamp() + distance WHERE c.id = former.id;
 $$;
+CREATE FUNCTION pg_temp.kept(id text) RETURNS timestamptz[] LANGUAGE sql AS $$
+    SELECT array_remove(former_deadline || later_deadlines, NULL) FROM campaign.campaigns c WHERE c.id = kept.id;
+$$;
 CREATE FUNCTION pg_temp.active(id text) RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', published, stored_through, rewinds, expired) FROM campaign.outbox_active(ARRAY[id])
 $$;
@@ -139,10 +142,11 @@ SELECT campaign.outbox_mark(:'later', 'NORMAL', 0, 8);
 SELECT campaign_deadline_set(:'later', now() + interval '1 hour');
 SELECT is((SELECT former_deadline FROM campaign.campaigns WHERE campaigns.id = :'later'), NULL, 'R5.3: nor by a deadline that comes earlier');
 SELECT campaign_deadline_set(:'later', now() + interval '3 hours'), campaign_deadline_set(:'later');
+SELECT is(pg_temp.kept(:'later'), ARRAY[now() + interval '1 hour', now() + interval '3 hours'], 'R5.3: both of two that were put off are kept');
 SELECT is((SELECT former_deadline - now() FROM campaign.campaigns WHERE campaigns.id = :'later'), interval '1 hour', 'R5.3: of two that were put off the first one counts, of which consumers know');
 SELECT campaign.outbox_due();
 SELECT is(pg_temp.active(:'later'), '8 3 0 f', 'R5.3: put off in good time, nothing is published again');
-SELECT is((SELECT former_deadline FROM campaign.campaigns WHERE campaigns.id = :'later'), NULL, 'and it is forgotten');
+SELECT is(pg_temp.kept(:'later'), '{}', 'and it is forgotten, and the other one with it');
 SELECT pg_temp.former(:'later', interval '20 seconds');
 SELECT cmp_ok(campaign.outbox_due(), '<=', 20::double precision, 'R5.3: put off just before it passes, the worker knows when it does');
 SELECT is(pg_temp.active(:'later'), '8 3 0 f', 'R5.3: until then the campaign goes on');
@@ -159,14 +163,40 @@ SELECT campaign.outbox_mark(:'later', 'NORMAL', 1, 10);
 SELECT is(campaign_status(:'later') ->> 'status', 'published', 'all of it is published');
 SELECT pg_temp.former(:'later', interval '-1 ms'), campaign.outbox_due();
 SELECT is(campaign_status(:'later') ->> 'status', 'publishing', 'R5.3: and again');
+-- Several of them: consumers may have acted upon any of these.
+SELECT pg_temp.draft(10) AS twice \gset
+SELECT campaign_dispatch(:'twice');
+SELECT campaign.report_stored(ARRAY[:'twice'], '{NORMAL}', '{1}', '{3}');
+SELECT campaign.outbox_mark(:'twice', 'NORMAL', 0, 10);
+SELECT campaign_deadline_set(:'twice', now() + distance) FROM unnest(ARRAY['60 s', '90 s', '3 hours', '4 hours', '60 s', '5 hours']::interval[]) AS distance;
+SELECT is(pg_temp.kept(:'twice'), ARRAY[now() + '60 s', now() + '90 s', now() + '3 hours'], 'R5.3: those that were put off are kept, each once, in their order');
+SELECT campaign.outbox_due();
+SELECT is(pg_temp.kept(:'twice'), ARRAY[now() + '60 s', now() + '90 s'], 'R5.3: one that was put off in good time is forgotten beside one that was not');
+SELECT pg_temp.former(:'twice', interval '-1 ms'), campaign.outbox_due();
+SELECT is(pg_temp.active(:'twice'), '3 3 1 f', 'R5.3: when the first has passed, all that is not stored is published again');
+SELECT is(pg_temp.kept(:'twice'), ARRAY[now() + '90 s'], 'R5.3: and the second is waited for');
+SELECT cmp_ok(campaign.outbox_due(), '<=', 90::double precision, 'by the worker, too');
+SELECT campaign.outbox_mark(:'twice', 'NORMAL', 1, 10);
+SELECT pg_temp.former(:'twice', interval '-1 ms');
+SELECT is(pg_temp.active(:'twice'), NULL, 'R5.3: when that has passed nothing is published over what was left out');
+SELECT campaign.outbox_due();
+SELECT is(pg_temp.active(:'twice'), '3 3 2 f', 'R5.3: and it is published again as after the first');
+SELECT is(pg_temp.kept(:'twice'), '{}', 'which was the last');
+SELECT campaign.outbox_mark(:'twice', 'NORMAL', 2, 10);
+UPDATE campaign.campaigns c SET former_deadline = clock_timestamp() - interval '2 ms', later_deadlines = ARRAY[clock_timestamp() - interval '1 ms']
+WHERE c.id = :'twice';
+SELECT campaign.outbox_due(), campaign.outbox_due();
+SELECT is(pg_temp.active(:'twice'), '3 3 3 f', 'R5.3: what was left out for both is published again once');
 -- A pause is not ended by it; the resume does what there is to do.
 SELECT campaign_pause(:'later'), pg_temp.former(:'later', interval '-1 ms'), campaign.outbox_due();
 SELECT is((SELECT concat_ws(' ', status, former_deadline IS NOT NULL) FROM campaign.campaigns WHERE campaigns.id = :'later'), 'paused t', 'R5.2: what is paused stays so');
 SELECT campaign_resume(:'later'), campaign.outbox_due();
 SELECT is(pg_temp.active(:'later'), '3 3 3 f', 'R5.2: its resume publishes all of it again, once');
 -- Behind the next deadline there is nothing to go on with.
-SELECT pg_temp.former(:'later', interval '10 seconds'), pg_temp.pass(:'later');
-SELECT is((SELECT former_deadline FROM campaign.campaigns WHERE campaigns.id = :'later'), NULL, 'R5.3: what has expired does not go on');
+SELECT pg_temp.former(:'later', interval '10 seconds');
+UPDATE campaign.campaigns c SET later_deadlines = ARRAY[clock_timestamp() + interval '20 seconds'] WHERE c.id = :'later';
+SELECT pg_temp.pass(:'later');
+SELECT is(pg_temp.kept(:'later'), '{}', 'R5.3: what has expired does not go on');
 SELECT is(pg_temp.active(:'later'), '3 3 4 t', 'and expires once');
 -- One that cannot go on stops no other.
 SELECT pg_temp.draft(1) AS stuck, pg_temp.draft(1) AS free \gset

@@ -1,6 +1,6 @@
 -- 79_dead_replay.sql - dead letters that are published again, and what becomes of them.
 BEGIN;
-SELECT plan(65);
+SELECT plan(67);
 
 CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -59,6 +59,14 @@ UPDATE campaign.campaigns SET per_second = 2 WHERE campaigns.id = :'id';
 SELECT is(pg_temp.next(:'id', 3, 1499), NULL, 'R5.4: behind one with three recipients, at two a second it waits for a second and a half');
 SELECT is(pg_temp.next(:'id', 3, 1500), format('%s %s 1 2000', :'two', :'id'), 'R5.4: and no longer');
 SELECT is(pg_temp.next('another', 3, 0), format('%s %s 1 2000', :'two', :'id'), 'R5.4: nor because another campaign does');
+CREATE FUNCTION pg_temp.next_beside(waiting text[]) RETURNS SETOF bigint LANGUAGE sql AS $$
+    SELECT n.id FROM campaign.outbox_dead_next(0, waiting, array_fill(3::bigint, ARRAY[cardinality(waiting)]), array_fill(0::bigint, ARRAY[cardinality(waiting)])) AS n
+$$;
+SELECT is_empty(format('SELECT pg_temp.next_beside(ARRAY(SELECT ''other'' || n FROM generate_series(1, 2000) AS n) || %L::text)', :'id'), 'R5.4: it waits among any number of others');
+SELECT pg_temp.letter('rubbish') AS rubbish \gset
+UPDATE campaign.dead_letters d SET state = 'replaying' WHERE d.id = :'rubbish';
+SELECT results_eq(format('SELECT pg_temp.next_beside(ARRAY[%L])', :'id'), ARRAY[:'rubbish'::bigint], 'R5.4: what belongs to no campaign waits for none');
+DELETE FROM campaign.dead_letters d WHERE d.id = :'rubbish';
 UPDATE campaign.campaigns SET per_second = NULL WHERE campaigns.id = :'id';
 SELECT is(pg_temp.next(:'id', 3, 0), format('%s %s 1 0', :'two', :'id'), 'R5.4: nor once its limit is gone');
 SELECT campaign.outbox_dead_done(:'two');

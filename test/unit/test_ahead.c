@@ -36,6 +36,22 @@ static void test_begins_with_the_spare(void **state)
 	assert_int_equal(ahead_most(&ahead, 0.5, 0.1), 1);
 }
 
+/* Until the last times are known: a fifth of a second, and no more than a turn. */
+static void test_holds_from_the_beginning(void **state)
+{
+	Ahead ahead = {0};
+
+	(void) state;
+	for (int i = 0; i < AHEAD_SAMPLES; i++)
+	{
+		assert_int_equal(ahead_at_first(&ahead, 0.5), 0);
+		assert_int_equal(ahead_at_first(&ahead, 20), 20);
+		assert_int_equal(ahead_at_first(&ahead, 200000), 1000);
+		take_sample(&ahead, 10 * MS);
+	}
+	assert_int_equal(ahead_at_first(&ahead, 20), 0);
+}
+
 /* What a sender holds for 300 ms, as much that waits for it, and the spare. */
 static void test_keeps_a_sender_busy(void **state)
 {
@@ -98,8 +114,11 @@ static void test_one_message_is_watched(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_begins_with_the_spare),  cmocka_unit_test(test_keeps_a_sender_busy),
-		cmocka_unit_test(test_a_stall_is_no_latency),  cmocka_unit_test(test_another_latency),
+		cmocka_unit_test(test_begins_with_the_spare),
+		cmocka_unit_test(test_holds_from_the_beginning),
+		cmocka_unit_test(test_keeps_a_sender_busy),
+		cmocka_unit_test(test_a_stall_is_no_latency),
+		cmocka_unit_test(test_another_latency),
 		cmocka_unit_test(test_one_message_is_watched),
 	};
 
