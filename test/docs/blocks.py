@@ -20,7 +20,9 @@ TRANSLATIONS = {"README.pt-BR.md": "README.md", "docs/questionnaire.md": "docs/q
 LANGUAGES = ("sh", "sql")
 # Of what is shown and not run: messages, answers, functions, pictures.
 SHOWN = ("json", "text", "python", "js", "")
-OPENING = re.compile(r"^```(\w*)$")
+OPENING = re.compile(r"^```(.*)$")
+# Blocks all the same, where nobody looks for them.
+HIDDEN = re.compile(r"^(\s+```|\s*~~~)")
 MARK = re.compile(r"^<!-- (?:not )?run\b")
 MARKS = {
     "reason": re.compile(r"^<!-- not run: (.+) -->$"),
@@ -66,9 +68,12 @@ def blocks_of(document):
             yield Block(document, line, language, text, read_mark(above))
 
 
-def unknown_languages(document):
-    return [f"{document}:{line}: a block of {language}" for line, language, *_ in fences(document)
-            if language not in LANGUAGES + SHOWN]
+def unseen_blocks(document):
+    """Those that nobody would run, and nobody would miss."""
+    lines = (TOP / document).read_text(encoding="utf-8").splitlines()
+    return ([f"{document}:{line}: a block of {language}" for line, language, *_ in fences(document)
+             if language not in LANGUAGES + SHOWN] +
+            [f"{document}:{number}: {line}" for number, line in enumerate(lines, 1) if HIDDEN.match(line)])
 
 
 def shown_file(document, word):

