@@ -16,11 +16,11 @@ from test_containers import (CLONE, COMPANY_NUMBERS, COMPOSE, DOCKER, STARTED_S,
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "docs"))
 
-from blocks import blocks_of  # noqa: E402  pylint: disable=wrong-import-position
+from blocks import blocks_of, reason_of  # noqa: E402  pylint: disable=wrong-import-position
 
 OURS = "make test-containers runs it"
 BLOCKS = [block for document in ("README.md", "docs/containers.md") for block in blocks_of(document)
-          if OURS in (block.reason or "")]
+          if OURS in (reason_of(block) or "")]
 
 
 def name_of(block):

@@ -1,12 +1,16 @@
 """blocks.py - the commands that the documents show, block by block, with what is said about each.
 
-A block of sh or sql is run by test/docs/run, in its turn unless one of these stands in the line above it:
+A block of sh or sql is run by test/docs/run, in its turn and as a whole unless one of these stands in the line above it:
 
     <!-- not run: REASON -->
-    <!-- run last: REASON -->    after all documents, in a work tree where nothing runs
+    <!-- run last: REASON -->                     after all documents, in a work tree where nothing runs
+    <!-- run with: STATE -->                      as states.py makes it before and looks at it afterwards
+    <!-- run only `COMMAND`, …: REASON -->        of its lines those that begin so
+    <!-- run with A instead of B: REASON -->      everywhere in it
 """
 import collections
 import contextlib
+import functools
 import json
 import pathlib
 import re
@@ -14,13 +18,25 @@ import re
 TOP = pathlib.Path(__file__).resolve().parents[2]
 TRANSLATIONS = {"README.pt-BR.md": "README.md", "docs/questionnaire.md": "docs/questionnaire.en.md"}
 LANGUAGES = ("sh", "sql")
-OPENING = re.compile(r"^```(\w+)$")
-MARK = re.compile(r"^<!-- (not run|run last): (.+) -->$")
+# Of what is shown and not run: messages, answers, functions, pictures.
+SHOWN = ("json", "text", "python", "js", "")
+OPENING = re.compile(r"^```(.*)$")
+# Blocks all the same, where nobody looks for them.
+HIDDEN = re.compile(r"^(\s+```|\s*~~~)")
+MARK = re.compile(r"^<!-- (?:not )?run\b")
+MARKS = {
+    "reason": re.compile(r"^<!-- not run: (.+) -->$"),
+    "last": re.compile(r"^<!-- run last: (.+) -->$"),
+    "state": re.compile(r"^<!-- run with: (.+) -->$"),
+    "only": re.compile(r"^<!-- run only ((?:`[^`]+`(?:, )?)+): (.+) -->$"),
+    "instead": re.compile(r"^<!-- run with (\S+) instead of (\S+): (.+) -->$"),
+}
 COMMENT = {"sh": re.compile(r"(?:^|\s+)#( .*)?$"), "sql": re.compile(r"(?:^|\s+)--( .*)?$")}
 # What an identifier of ours looks like: another one comes each time.
 IDENTIFIER = re.compile(r"\b[a-z][a-z0-9]{23}\b")
 
-Block = collections.namedtuple("Block", "document line language text reason is_last", defaults=(None, False))
+# marks: what the mark above it says, by its kind; one at most.
+Block = collections.namedtuple("Block", "document line language text marks", defaults=({},))
 
 
 def documents():
@@ -31,7 +47,8 @@ def documents():
             "README.pt-BR.md"]
 
 
-def blocks_of(document):
+def fences(document):
+    """(line, language, text, the line above) of whatever stands in a block; the language may be empty."""
     lines = (TOP / document).read_text(encoding="utf-8").splitlines()
     number = 0
     while number < len(lines):
@@ -40,12 +57,57 @@ def blocks_of(document):
         if not opening:
             continue
         end = lines.index("```", number)
-        if opening[1] in LANGUAGES:
-            mark = MARK.match(lines[number - 2]) if number > 1 else None
-            is_last = bool(mark) and mark[1] == "run last"
-            yield Block(document, number + 1, opening[1], "\n".join(lines[number:end]) + "\n",
-                        mark[2] if mark and not is_last else None, is_last)
+        yield number + 1, opening[1], "\n".join(lines[number:end]) + "\n", lines[number - 2] if number > 1 else ""
         number = end + 1
+
+
+def blocks_of(document):
+    """Those that are commands."""
+    for line, language, text, above in fences(document):
+        if language in LANGUAGES:
+            yield Block(document, line, language, text, read_mark(above))
+
+
+def unseen_blocks(document):
+    """Those that nobody would run, and nobody would miss."""
+    lines = (TOP / document).read_text(encoding="utf-8").splitlines()
+    return ([f"{document}:{line}: a block of {language}" for line, language, *_ in fences(document)
+             if language not in LANGUAGES + SHOWN] +
+            [f"{document}:{number}: {line}" for number, line in enumerate(lines, 1) if HIDDEN.match(line)])
+
+
+def shown_file(document, word):
+    """The text of the only block without a language in which this word stands."""
+    (text,) = [text for _, language, text, _ in fences(document) if not language and word in text]
+    return text
+
+
+def read_mark(line):
+    return {kind: found.groups() for kind, form in MARKS.items() if (found := form.match(line))}
+
+
+def reason_of(block):
+    """Why it is not run; None if it is."""
+    return block.marks["reason"][0] if "reason" in block.marks else None
+
+
+def text_to_run(block):
+    """A ValueError if its mark speaks of what is not in it."""
+    if "only" in block.marks:
+        return "".join(map(functools.partial(line_of, block), re.findall(r"`([^`]+)`", block.marks["only"][0])))
+    if "instead" in block.marks:
+        new, old, _ = block.marks["instead"]
+        if old not in block.text:
+            raise ValueError(f"it has no {old}")
+        return block.text.replace(old, new)
+    return block.text
+
+
+def line_of(block, command):
+    for line in block.text.splitlines(keepends=True):
+        if line.startswith(command):
+            return line
+    raise ValueError(f"no line of it begins with {command}")
 
 
 def marks_in(document):

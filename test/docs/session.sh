@@ -57,14 +57,28 @@ psql()
 cp()
 {
 	command cp "$@"
-	[ "${*: -1}" != .env ] || fill_in >.env
+	[ "${*: -1}" != .env ] || fill_in <"${*: -2:1}" >.env
 }
 
+# What a file of settings has, with the values that they have here; one that has none is a failure.
 fill_in()
 {
-	printf '%s=%s\n' AMQP_URL "$AMQP_URL" MONGODB_URI "$MONGODB_URI" DATABASE_URL "$CONSUMER_DATABASE_URL" \
-		MAILER_DATABASE_URL "$MAILER_DATABASE_URL" SMTP_URL "$SMTP_URL" SMTP_CA_FILE "$SMTP_CA_FILE" \
-		MAILER_FROM "$MAILER_FROM" MONITOR_DATABASE_URL "$MONITOR_DATABASE_URL"
+	local line name value
+
+	while IFS= read -r line
+	do
+		name=${line%%=*}
+		if [[ $line == [A-Z]*=* ]]
+		then
+			[ "$name" != DATABASE_URL ] || name=CONSUMER_DATABASE_URL
+			value=${!name:-}
+			[ -n "$value" ] || { echo "nobody knows a value for $name" >&2; return 1; }
+			line=${line%%=*}=$value
+		fi
+		printf '%s\n' "$line"
+	done
+	# Only the system's authorities are trusted without it, and this SMTP server has its own.
+	[ -z "${SMTP_CA_FILE:-}" ] || printf '%s\n' "SMTP_CA_FILE=$SMTP_CA_FILE"
 }
 
 rabbitmqctl()
