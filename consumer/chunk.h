@@ -78,6 +78,7 @@ typedef struct Chunk
 	bool look;		/* a range is halted: what has MongoDB of it? */
 	bool doubt;		/* a range is suppressed: was it stored before? */
 	bool split;		/* some of it was: its ranges are not as they came */
+	bool left_out;	/* what is halted has been taken out of its ranges */
 	uint64_t tag;	/* last delivery that ends in this chunk; 0: none */
 	size_t used;	/* bytes */
 	RangeList ranges;
@@ -118,7 +119,7 @@ void chunk_halt(Chunk *chunk);
 
 /*
  * Takes what was not stored out of the ranges, unless it was left out by the publisher: only what
- * is done is reported.
+ * is done is reported. Does nothing the second time.
  */
 void chunk_leave_out_halted(Chunk *chunk);
 
