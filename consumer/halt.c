@@ -144,6 +144,16 @@ int halt_count(const Pipeline *pipeline)
 	return count;
 }
 
+bool halt_is_marked(const Pipeline *pipeline, int place)
+{
+	const RangeList *ranges = &pipeline->chunk->ranges;
+	int i = ranges->count - 1;
+
+	while (ranges->items[i].first_document > place)
+		i--;
+	return ranges->items[i].halted;
+}
+
 bool halt_covers(Pipeline *pipeline, Range *range)
 {
 	if (!range->halted && range_has_expired(range, clock_ms()))

@@ -27,8 +27,9 @@ Outcome halt_ask_for_dropped(Pipeline *pipeline);
  */
 bool halt_covers(Pipeline *pipeline, Range *range);
 
-/* How many ranges of the chunk are marked. */
+/* How many ranges of the chunk are marked, and whether that of the document at `place` is. */
 int halt_count(const Pipeline *pipeline);
+bool halt_is_marked(const Pipeline *pipeline, int place);
 
 /*
  * While the chunk is being sent: asks, once, if the last answer is not fresh, and marks the ranges

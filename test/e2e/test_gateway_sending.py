@@ -236,6 +236,48 @@ def test_cancel_while_the_provider_wants_a_pause(stack, no_store, tmp_path):
         assert counts(stack, campaign_id)["sent"] == counts(stack, campaign_id)["unknown"] == 0
 
 
+def unacknowledged(stack):
+    """Bodies that consumers have, asked of the channels themselves: what queues count is seconds old."""
+    return sum(map(int, stack.rabbitmqctl("-q", "--no-table-headers", "list_channels", "messages_unacknowledged").split()))
+
+
+def questions(stack, since):
+    """When senders have asked lately who is halted."""
+    return {one for (one,) in stack.sql(
+        "SELECT query_start FROM pg_stat_activity WHERE query LIKE '%%report_stopped%%'"
+        " AND application_name = 'campaign-consumer' AND query_start > %s", since)}
+
+
+def test_a_pause_of_one_campaign_leaves_the_others_alone(stack, no_store, tmp_path):
+    """R5.2 R5.3: two campaigns in one chunk, all of it under way, and one is paused: of the other, who gets no answer
+    is sent to again, as always. A third one holds the lane until both are there.
+    """
+    gates = [threading.Event(), threading.Event()]
+    first, paused, other = (make_numbers(count, seed=41 + count) for count in (1, 2, 3))
+
+    def respond(request, nth):
+        number = json.loads(request.body)["to"]
+        assert gates[number not in first].wait(60)
+        return CLOSE if number in other and nth == 1 else SENT
+
+    with Provider(respond) as provider:
+        ids = [campaigns.send(stack, numbers, ordered=False) for numbers in (first, paused, other)]
+        for campaign_id in ids:
+            wait_for_status(stack, campaign_id, "published")
+        with Consumer(settings(stack, write_template(tmp_path, provider.url, idempotent=True))):
+            wait_until("the lane has all three", lambda: unacknowledged(stack) == 3)
+            gates[0].set()
+            provider.wait_for_requests(6)
+            stack.one("SELECT campaign_pause(%s)", ids[1])
+            asked = {stack.one("SELECT clock_timestamp()")}
+            for _ in range(2):
+                asked |= wait_until("the lane asks again", lambda: questions(stack, max(asked)), interval=0.01)
+            gates[1].set()
+            wait_for_status(stack, ids[2], "sent")
+        assert counts(stack, ids[2])["sent"] == 3 and counts(stack, ids[1])["sent"] == 2
+        assert {provider.count(one["identifier"]) for one in documents_of(stack, ids[2])} == {2}
+
+
 @pytest.mark.parametrize("changes, settings_changes, complaint", [
     ({"urll": "x"}, {}, "template.json:1: unknown key \"urll\""),
     ({"secrets": {"key": "nowhere"}}, {}, "nowhere: No such file or directory"),
