@@ -31,11 +31,22 @@ bool halt_covers(Pipeline *pipeline, Range *range);
 int halt_count(const Pipeline *pipeline);
 bool halt_is_marked(const Pipeline *pipeline, int place);
 
+/* What PostgreSQL was asked while a chunk is being sent. Zeroed is a good beginning. */
+typedef struct HaltQuestion
+{
+	int64_t known_ms; /* when the last one was asked that has been answered */
+	int64_t asked_ms; /* the one on its way; 0: none */
+} HaltQuestion;
+
 /*
- * While the chunk is being sent: asks, once, if the last answer is not fresh, and marks the ranges
- * of campaigns that are halted, and those whose deadline has come meanwhile. Not OK if PostgreSQL
- * did not answer.
+ * While the chunk is being sent: asks if the last answer is not fresh, and marks the ranges of
+ * campaigns that are halted, and those whose deadline has come meanwhile. It does not wait for an
+ * answer that takes long, because what is under way wants to be looked after: as long as one is on
+ * its way, nothing may be begun. Not OK if PostgreSQL does not answer.
  */
-Outcome halt_look(Pipeline *pipeline, int64_t *asked_ms);
+Outcome halt_look(Pipeline *pipeline, HaltQuestion *question);
+
+/* Afterwards, before PostgreSQL is told anything: takes the answer that is still on its way. */
+void halt_look_end(Pipeline *pipeline, HaltQuestion *question);
 
 #endif /* CAMPAIGN_CONSUMER_HALT_H */

@@ -168,11 +168,13 @@ static bool begin(Pipeline *pipeline, int place)
 							  .number = text_of(document, MESSAGE_FIELD_PHONE_NUMBER),
 							  .text = text_of(document, MESSAGE_FIELD_TEXT)};
 
-	if (item->attributes == NULL)
-		item->attributes = attributes_of(document);
-	message.attributes = item->attributes;
+	message.attributes = item->attributes = attributes_of(document);
 	if (!sending->gateway->submit(sending->self, &message))
+	{
+		free(item->attributes);
+		item->attributes = NULL;
 		return false;
+	}
 	item->state = SEND_BEGUN;
 	log_line(LOG_DEBUG, "begun", {"queue", pipeline->queue, 0}, {"identifier", message.id, 0});
 	return true;
@@ -277,7 +279,7 @@ static void look_around(Pipeline *pipeline, Delivering *delivering)
 	if (stop_requested())
 		end(delivering, OUTCOME_STOP);
 	else if (!delivering->over &&
-			 (halt_look(pipeline, &sending->halt_ms) != OUTCOME_OK || !is_still_claimer(sending)))
+			 (halt_look(pipeline, &sending->halt) != OUTCOME_OK || !is_still_claimer(sending)))
 	{
 		SOMETIMES("consumer.session_lost_while_sending");
 		end(delivering, OUTCOME_RELEASE);
@@ -312,7 +314,7 @@ static Outcome deliver(Pipeline *pipeline)
 	do
 	{
 		look_around(pipeline, &delivering);
-		if (!delivering.over)
+		if (!delivering.over && pipeline->sending->halt.asked_ms == 0)
 			begin_some(pipeline, &delivering);
 		if (delivering.begun > 0)
 			take_results(pipeline, &delivering);
@@ -371,6 +373,7 @@ Outcome send_chunk(Pipeline *pipeline)
 	pipeline->sending->ending = outcome != OUTCOME_OK;
 	/* Whatever happened: what was sent is written down, and what was not begun is given back. */
 	written = fate_write(pipeline);
+	halt_look_end(pipeline, &pipeline->sending->halt);
 	if (written != OUTCOME_OK)
 		return written;
 	outage_look(pipeline);

@@ -10,6 +10,7 @@
 
 #include "claim.h"
 #include "gateway.h"
+#include "halt.h"
 #include "sender.h"
 
 typedef enum SendState
@@ -44,7 +45,7 @@ typedef struct Sending
 	bool ending;	   /* the session ends after this chunk, and its claims with it */
 	bool claims_ended; /* of the last chunk: nobody has to wait for the session to end */
 	bool holding;	   /* PostgreSQL thinks that the lane holds something */
-	int64_t halt_ms;   /* when PostgreSQL was last asked who is halted */
+	HaltQuestion halt; /* who is halted? */
 	int64_t away_ms;   /* since when the provider takes nothing; 0: it does. outage.c's */
 	bool held_back;	   /* the chunk was given back because the provider takes nothing */
 	char claimer[CLAIM_SENDER_LENGTH + 1]; /* the session that has made the claim */

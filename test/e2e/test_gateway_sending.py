@@ -5,6 +5,7 @@ import collections
 import json
 import threading
 import time
+import urllib.parse
 
 import pytest
 
@@ -12,6 +13,7 @@ import campaigns
 from campaigns import capture, documents_of, make_numbers, wait_for_status
 from consumers import Consumer, consumer_output, environment
 from provider import CLOSE, HANG, Answer, Provider
+from proxy import Proxy
 from waiting import wait_until
 
 SENT = Answer(200, {"status": "queued", "id": "p-1"})
@@ -276,6 +278,33 @@ def test_a_pause_of_one_campaign_leaves_the_others_alone(stack, no_store, tmp_pa
             wait_for_status(stack, ids[2], "sent")
         assert counts(stack, ids[2])["sent"] == 3 and counts(stack, ids[1])["sent"] == 2
         assert {provider.count(one["identifier"]) for one in documents_of(stack, ids[2])} == {2}
+
+
+def test_postgresql_that_hangs_makes_nothing_unknown(stack, no_store, tmp_path):
+    """R5.3: answers are taken and written down while the question who is paused has none, for longer than a request
+    may last.
+    """
+    answers = threading.Event()
+    address = urllib.parse.urlsplit(environment(stack)["DATABASE_URL"])
+
+    def respond(_request, _nth):
+        assert answers.wait(60)
+        return SENT
+
+    with Provider(respond) as provider, Proxy((address.hostname, address.port)) as proxy:
+        through = address._replace(netloc=address.netloc.replace(str(address.port), str(proxy.port))).geturl()
+        template = write_template(tmp_path, provider.url, limits={"timeout_ms": 5000})
+        with Consumer(settings(stack, template, DATABASE_URL=through, CAMPAIGN_HOLD="8")):
+            campaign_id = campaigns.send(stack, make_numbers(8, seed=48))
+            provider.wait_for_requests(8)
+            proxy.freeze()
+            assert proxy.holding.wait(30)
+            answers.set()
+            wait_until("all is written down", lambda: stack.messages.count_documents(
+                {"campaign_id": campaign_id, "status": {"$ne": "sending"}}) == 8)
+            proxy.mend()
+            wait_for_status(stack, campaign_id, "sent")
+        assert counts(stack, campaign_id)["sent"] == 8
 
 
 @pytest.mark.parametrize("changes, settings_changes, complaint", [

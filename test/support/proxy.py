@@ -24,6 +24,7 @@ class Proxy:
         self._thawed.set()
         self._rate = None
         self.refused = threading.Event()    # somebody wanted to connect while it was cut
+        self.holding = threading.Event()    # it is frozen, and has something to pass on
         self.accepted = 0                   # connections so far
         self._word = None
         self._before = None
@@ -53,6 +54,7 @@ class Proxy:
     def freeze(self):
         """Connections stay, and new ones come about, but nothing is passed on: a process that is
         stopped, a network that loses everything."""
+        self.holding.clear()
         self._thawed.clear()
 
     def slow_down(self, rate):
@@ -116,6 +118,8 @@ class Proxy:
                 piece = source.recv(65536)
                 if not piece:
                     return
+                if not self._thawed.is_set():
+                    self.holding.set()
                 self._thawed.wait()
                 if source is client and self._word is not None and self._word in piece:
                     deaf, self._word = True, None
