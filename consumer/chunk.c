@@ -135,6 +135,7 @@ static void add_range(Chunk *chunk, int64_t seq, bool suppressed, bool doubtful)
 	last->first_document = chunk->count;
 	last->doubtful = doubtful;
 	last->halted = false;
+	last->ended = false;
 	last->late = false;
 	last->valid_until_ms = INT64_MAX;
 	last->resumed = false;

@@ -40,6 +40,7 @@ typedef struct Range
 	int first_document; /* place of first_seq's document in the chunk */
 	bool doubtful;		/* its campaign was halted when it was admitted: ask before it is stored */
 	bool halted;		/* what MongoDB does not have of it must not be stored; halt.c's */
+	bool ended;			/* for good: its campaign is cancelled, or behind its deadline */
 	bool late;			/* admitted behind the deadline of its campaign */
 	int64_t valid_until_ms; /* nor from then on, unless it was left out; INT64_MAX: no deadline */
 	bool resumed;			/* halted, but its campaign is not any more: to be published again */

@@ -37,6 +37,7 @@ static bool is_stored(const Chunk *chunk, const Range *range)
 static void expire(Pipeline *pipeline, Range *range)
 {
 	range->halted = true;
+	range->ended = true;
 	range->doubtful = false;
 	position_forget(pipeline->positions, range->campaign_id);
 }
@@ -132,6 +133,7 @@ Outcome halt_check(Pipeline *pipeline)
 
 		range->valid_until_ms = report_deadline(asked_ms, stop.valid_ms);
 		remember(pipeline, range->campaign_id, stop, asked_ms);
+		range->ended |= stop.cancelled;
 		mark_range(pipeline, range, stop.halted);
 	}
 	return OUTCOME_OK;
@@ -200,6 +202,7 @@ static void mark_stopped(Pipeline *pipeline, int64_t asked_ms)
 		range->valid_until_ms = report_deadline(asked_ms, stop.valid_ms);
 		remember(pipeline, range->campaign_id, stop, asked_ms);
 		range->halted |= stop.halted;
+		range->ended |= stop.cancelled;
 	}
 }
 

@@ -15,7 +15,7 @@ static const PgStatement POSITION = {
 	1};
 static const PgStatement STOPPED = {
 	"report_stopped",
-	"SELECT campaign_id, halted, valid_ms FROM campaign.report_stopped($1::text[])", 1};
+	"SELECT campaign_id, halted, valid_ms, cancelled FROM campaign.report_stopped($1::text[])", 1};
 /*
  * Parameters of a report: ids, classes, first and last seqs, the ids of what was looked at, and
  * which of the ranges were left out.
@@ -267,6 +267,7 @@ ReportStop report_stop_of(const Report *report, const char *campaign_id)
 	{
 		if (strcmp(PQgetvalue(result, row, 0), campaign_id) == 0)
 			return (ReportStop){.halted = *PQgetvalue(result, row, 1) == 't',
+								.cancelled = *PQgetvalue(result, row, 3) == 't',
 								.valid_ms = valid_ms(result, row, 2)};
 	}
 	return (ReportStop){.valid_ms = REPORT_VALID};

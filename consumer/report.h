@@ -43,6 +43,7 @@ static inline int64_t report_deadline(int64_t asked_ms, int64_t valid_ms)
 typedef struct ReportStop
 {
 	bool halted;
+	bool cancelled;	  /* for good */
 	int64_t valid_ms; /* from the question to its deadline */
 } ReportStop;
 
