@@ -297,7 +297,7 @@ def test_postgresql_that_hangs_makes_nothing_unknown(stack, no_store, tmp_path):
         with Consumer(settings(stack, template, DATABASE_URL=through, CAMPAIGN_HOLD="8")):
             campaign_id = campaigns.send(stack, make_numbers(8, seed=48))
             provider.wait_for_requests(8)
-            proxy.freeze()
+            proxy.freeze(b"report_stopped")
             assert proxy.holding.wait(30)
             answers.set()
             wait_until("all is written down", lambda: stack.messages.count_documents(
