@@ -20,6 +20,7 @@
 #include "program/log.h"
 #include "program/sometimes.h"
 #include "resume.h"
+#include "send_state.h"
 #include "settle.h"
 
 /* An answer holds so long. With the insert that follows it, a pause takes less than a second. */

@@ -31,12 +31,7 @@ bool halt_covers(Pipeline *pipeline, Range *range);
 int halt_count(const Pipeline *pipeline);
 bool halt_is_marked(const Pipeline *pipeline, int place);
 
-/* What PostgreSQL was asked while a chunk is being sent. Zeroed is a good beginning. */
-typedef struct HaltQuestion
-{
-	int64_t known_ms; /* when the last one was asked that has been answered */
-	int64_t asked_ms; /* the one on its way; 0: none */
-} HaltQuestion;
+struct HaltQuestion; /* send_state.h */
 
 /*
  * While the chunk is being sent: asks if the last answer is not fresh, and marks the ranges of
@@ -44,9 +39,9 @@ typedef struct HaltQuestion
  * answer that takes long, because what is under way wants to be looked after: as long as one is on
  * its way, nothing may be begun. Not OK if PostgreSQL does not answer.
  */
-Outcome halt_look(Pipeline *pipeline, HaltQuestion *question);
+Outcome halt_look(Pipeline *pipeline, struct HaltQuestion *question);
 
 /* Afterwards, before PostgreSQL is told anything: takes the answer that is still on its way. */
-void halt_look_end(Pipeline *pipeline, HaltQuestion *question);
+void halt_look_end(Pipeline *pipeline, struct HaltQuestion *question);
 
 #endif /* CAMPAIGN_CONSUMER_HALT_H */

@@ -10,7 +10,6 @@
 
 #include "claim.h"
 #include "gateway.h"
-#include "halt.h"
 #include "sender.h"
 
 typedef enum SendState
@@ -32,6 +31,13 @@ typedef struct SendItem
 	int64_t ended_ms; /* since 1970 */
 	char *attributes; /* what the gateway was given; NULL: none */
 } SendItem;
+
+/* What PostgreSQL was asked while a chunk is being sent. Zeroed is a good beginning. */
+typedef struct HaltQuestion
+{
+	int64_t known_ms; /* when the last one was asked that has been answered */
+	int64_t asked_ms; /* the one on its way; 0: none */
+} HaltQuestion;
 
 typedef struct Sending
 {
