@@ -66,6 +66,7 @@ void chunk_reset(Chunk *chunk)
 	chunk->look = false;
 	chunk->doubt = false;
 	chunk->split = false;
+	chunk->left_out = false;
 	chunk->full = false;
 	chunk->tag = 0;
 	chunk->used = 0;
@@ -134,6 +135,7 @@ static void add_range(Chunk *chunk, int64_t seq, bool suppressed, bool doubtful)
 	last->first_document = chunk->count;
 	last->doubtful = doubtful;
 	last->halted = false;
+	last->ended = false;
 	last->late = false;
 	last->valid_until_ms = INT64_MAX;
 	last->resumed = false;
@@ -316,8 +318,10 @@ void chunk_leave_out_halted(Chunk *chunk)
 	RangeList stored = {.items = chunk->resumed.items};
 	int resumed = 0;
 
-	if (chunk->halted == 0 && !chunk->split)
+	/* A sender has done it before: of what is left, nothing was resumed. */
+	if (chunk->left_out || (chunk->halted == 0 && !chunk->split))
 		return;
+	chunk->left_out = true;
 	for (int i = 0; i < all.count; i++)
 		add_stored_parts(chunk, &all.items[i], &stored);
 	for (int i = 0; i < all.count; i++)

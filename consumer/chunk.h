@@ -40,6 +40,7 @@ typedef struct Range
 	int first_document; /* place of first_seq's document in the chunk */
 	bool doubtful;		/* its campaign was halted when it was admitted: ask before it is stored */
 	bool halted;		/* what MongoDB does not have of it must not be stored; halt.c's */
+	bool ended;			/* for good: its campaign is cancelled, or behind its deadline */
 	bool late;			/* admitted behind the deadline of its campaign */
 	int64_t valid_until_ms; /* nor from then on, unless it was left out; INT64_MAX: no deadline */
 	bool resumed;			/* halted, but its campaign is not any more: to be published again */
@@ -78,6 +79,7 @@ typedef struct Chunk
 	bool look;		/* a range is halted: what has MongoDB of it? */
 	bool doubt;		/* a range is suppressed: was it stored before? */
 	bool split;		/* some of it was: its ranges are not as they came */
+	bool left_out;	/* what is halted has been taken out of its ranges */
 	uint64_t tag;	/* last delivery that ends in this chunk; 0: none */
 	size_t used;	/* bytes */
 	RangeList ranges;
@@ -118,7 +120,7 @@ void chunk_halt(Chunk *chunk);
 
 /*
  * Takes what was not stored out of the ranges, unless it was left out by the publisher: only what
- * is done is reported.
+ * is done is reported. Does nothing the second time.
  */
 void chunk_leave_out_halted(Chunk *chunk);
 

@@ -136,15 +136,24 @@ static void classify(Pipeline *pipeline, Others *others)
 	}
 }
 
-static bool may_take(const Pipeline *pipeline, int place, const Range *range)
+/* If its campaign is halted: when that is over. */
+static bool is_sent_again(const Pipeline *pipeline, int place, const Range *range)
 {
 	const Chunk *chunk = pipeline->chunk;
 	bson_iter_t iter;
 
 	/* Who is left out has a document here that says nothing but where it is. */
 	return pipeline->config->in_doubt == IN_DOUBT_RESEND && !pipeline->sending->decided[place] &&
-		   !range->halted &&
+		   !range->ended &&
 		   bson_iter_init_find(&iter, &chunk->documents[place], MESSAGE_FIELD_IDENTIFIER);
+}
+
+/* It comes again when its campaign goes on, and is taken over then. */
+static void put_off(Chunk *chunk, int place)
+{
+	SOMETIMES("consumer.doubt_put_off");
+	chunk->states[place] = CHUNK_HALTED;
+	chunk->halted++;
 }
 
 /* A claim of somebody else. */
@@ -155,13 +164,14 @@ static void judge(Pipeline *pipeline, const Range *range, int place, Look *look)
 	const bson_t *document = &pipeline->chunk->documents[place];
 	int other = place_of(&look->others, item->found.claim, false);
 	bool ours = memcmp(item->found.claim, sending->claim, CLAIM_SENDER_LENGTH) == 0;
+	bool again = is_sent_again(pipeline, place, range);
 
 	if (other < 0 || (look->others.living[other] && !ours && item->found.status == CLAIM_SENDING))
 	{
 		look->waiting = true;
 		return;
 	}
-	if (may_take(pipeline, place, range))
+	if (again && !range->halted)
 	{
 		SOMETIMES("consumer.doubt_sent_again");
 		claim_put_taking(look->changes, document, item->found.claim, sending->claim);
@@ -172,6 +182,8 @@ static void judge(Pipeline *pipeline, const Range *range, int place, Look *look)
 		SOMETIMES("consumer.doubt_held");
 		claim_put_doubt(look->changes, document, item->found.claim);
 	}
+	else if (again)
+		put_off(pipeline->chunk, place);
 	else
 		item->state = SEND_KNOWN;
 }

@@ -63,6 +63,9 @@ typedef struct GatewayResult
 	bool judged; /* the message is at fault, not the provider: it is not tried again */
 } GatewayResult;
 
+/* Whether a message is meant, by its tag; `argument` is the caller's. */
+typedef bool GatewayCovers(const void *argument, const void *tag);
+
 typedef struct Gateway
 {
 	const char *name; /* of CAMPAIGN_GATEWAY */
@@ -82,7 +85,8 @@ typedef struct Gateway
 
 	/*
 	 * Nothing is begun any more. What was not begun comes back from poll() as GATEWAY_NOT_BEGUN,
-	 * what was as GATEWAY_UNKNOWN, unless its answer is there.
+	 * what was as GATEWAY_UNKNOWN, unless its answer is there. submit() works again when all of it
+	 * has come back.
 	 */
 	void (*abandon)(void *self);
 
@@ -92,11 +96,12 @@ typedef struct Gateway
 	void (*describe)(const GatewaySettings *settings, char *json, size_t size);
 
 	/*
-	 * Makes no further attempt for what it has: what waits for one comes back at once, as
-	 * GATEWAY_NOT_BEGUN if nothing of it can have been sent, what is under way when it is answered.
-	 * submit() works again when all of it has come back. NULL: there is one attempt.
+	 * Makes no further attempt for those of its messages that `covers` says, for all if that is
+	 * NULL: what waits for one comes back at once, as GATEWAY_NOT_BEGUN if nothing of it can have
+	 * been sent, what is under way when it is answered. The others notice nothing. NULL: there is
+	 * one attempt.
 	 */
-	void (*settle)(void *self);
+	void (*settle)(void *self, GatewayCovers *covers, const void *argument);
 
 	/* Whether an identifier that comes twice is sent once. NULL: it does not matter. */
 	bool (*is_idempotent)(void *self);

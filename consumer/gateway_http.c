@@ -144,7 +144,7 @@ static void decide(Http *http, Slot *slot, CURLcode code)
 		end(http, slot, GATEWAY_SENT);
 	else if (verdict == HTTP_FAILED)
 		end(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_FAILED);
-	else if (http->settling || decision == BREAKER_BACK)
+	else if (slot->settled || decision == BREAKER_BACK)
 		end(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_NOT_BEGUN);
 	else if (again)
 	{
@@ -226,9 +226,8 @@ static bool http_submit(void *self, const GatewayMessage *message)
 	Error error = {0};
 
 	/* What is under way has to come back before anything else is begun. */
-	if (slot == NULL || (http->settling && http->busy > 0))
+	if (slot == NULL || (http->ending_ms != 0 && http->busy > 0))
 		return false;
-	http->settling = false;
 	http->ending_ms = 0;
 	http->busy++;
 	TAILQ_REMOVE(&http->idle, slot, link);
@@ -237,6 +236,7 @@ static bool http_submit(void *self, const GatewayMessage *message)
 	slot->message = http_trouble_message(message->id);
 	slot->attempts = 0;
 	slot->in_doubt = false;
+	slot->settled = false;
 	slot->due_ms = 0;
 	if (http_request_fill(&slot->request, message, &error))
 	{
@@ -290,17 +290,27 @@ static int http_poll(void *self, int timeout_ms, GatewayResult *results, int roo
 	}
 }
 
-static void http_settle(void *self)
+static void http_settle(void *self, GatewayCovers *covers, const void *argument)
 {
 	Http *http = self;
-	Slot *slot;
+	Slot *slot = TAILQ_FIRST(&http->waiting);
 
-	http->settling = true;
-	while ((slot = TAILQ_FIRST(&http->waiting)) != NULL)
+	for (int i = 0; i < http->count; i++)
 	{
-		TAILQ_REMOVE(&http->waiting, slot, link);
-		end_with_reason(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_NOT_BEGUN,
-						"abandoned", "the sender stopped before the next attempt");
+		if (http->slots[i].running && (covers == NULL || covers(argument, http->slots[i].tag)))
+			http->slots[i].settled = true;
+	}
+	while (slot != NULL)
+	{
+		Slot *following = TAILQ_NEXT(slot, link);
+
+		if (covers == NULL || covers(argument, slot->tag))
+		{
+			TAILQ_REMOVE(&http->waiting, slot, link);
+			end_with_reason(http, slot, slot->in_doubt ? GATEWAY_UNKNOWN : GATEWAY_NOT_BEGUN,
+							"abandoned", "the sender stopped before the next attempt");
+		}
+		slot = following;
 	}
 }
 
@@ -308,7 +318,7 @@ static void http_abandon(void *self)
 {
 	Http *http = self;
 
-	http_settle(self);
+	http_settle(self, NULL, NULL);
 	if (http->ending_ms == 0)
 		http->ending_ms = clock_ms() + ABANDON_MS;
 }

@@ -20,10 +20,14 @@
 #include "program/log.h"
 #include "program/sometimes.h"
 #include "resume.h"
+#include "send_state.h"
 #include "settle.h"
 
 /* An answer holds so long. With the insert that follows it, a pause takes less than a second. */
 #define ANSWER_MS 250
+
+/* It comes sooner, or something is wrong; so long the gateway is left alone. */
+#define ANSWER_WAIT_MS 20
 
 static bool is_stored(const Chunk *chunk, const Range *range)
 {
@@ -34,6 +38,7 @@ static bool is_stored(const Chunk *chunk, const Range *range)
 static void expire(Pipeline *pipeline, Range *range)
 {
 	range->halted = true;
+	range->ended = true;
 	range->doubtful = false;
 	position_forget(pipeline->positions, range->campaign_id);
 }
@@ -129,6 +134,7 @@ Outcome halt_check(Pipeline *pipeline)
 
 		range->valid_until_ms = report_deadline(asked_ms, stop.valid_ms);
 		remember(pipeline, range->campaign_id, stop, asked_ms);
+		range->ended |= stop.cancelled;
 		mark_range(pipeline, range, stop.halted);
 	}
 	return OUTCOME_OK;
@@ -144,6 +150,16 @@ int halt_count(const Pipeline *pipeline)
 	return count;
 }
 
+bool halt_is_marked(const Pipeline *pipeline, int place)
+{
+	const RangeList *ranges = &pipeline->chunk->ranges;
+	int i = ranges->count - 1;
+
+	while (ranges->items[i].first_document > place)
+		i--;
+	return ranges->items[i].halted;
+}
+
 bool halt_covers(Pipeline *pipeline, Range *range)
 {
 	if (!range->halted && range_has_expired(range, clock_ms()))
@@ -154,30 +170,86 @@ bool halt_covers(Pipeline *pipeline, Range *range)
 	return range->halted;
 }
 
-Outcome halt_look(Pipeline *pipeline, int64_t *asked_ms)
+/* Sends the question. */
+static bool step_send(Pipeline *pipeline, void *unused, Error *error)
+{
+	(void) unused;
+	return report_stopped_ask(pipeline->report, &pipeline->chunk->ranges, error);
+}
+
+static bool step_take(Pipeline *pipeline, void *unused, Error *error)
+{
+	(void) unused;
+	return report_stopped_take(pipeline->report, error);
+}
+
+static bool step_give_up(Pipeline *pipeline, void *unused, Error *error)
+{
+	(void) unused;
+	report_disconnect(pipeline->report);
+	return error_set(error, ERROR_UNREACHABLE, "report_stopped: no answer");
+}
+
+/* What the answer says to what was asked then. */
+static void mark_stopped(Pipeline *pipeline, int64_t asked_ms)
 {
 	RangeList *ranges = &pipeline->chunk->ranges;
-	int64_t now_ms = clock_ms();
-	Outcome outcome;
 
-	for (int i = 0; i < ranges->count; i++)
-		(void) halt_covers(pipeline, &ranges->items[i]);
-	if (now_ms - *asked_ms < ANSWER_MS)
-		return OUTCOME_OK;
-	outcome = attempt_once(pipeline, SERVER_POSTGRESQL, step_ask, NULL);
-	if (outcome != OUTCOME_OK)
-		return outcome;
-	*asked_ms = now_ms;
 	for (int i = 0; i < ranges->count; i++)
 	{
 		Range *range = &ranges->items[i];
 		ReportStop stop = report_stop_of(pipeline->report, range->campaign_id);
 
-		range->valid_until_ms = report_deadline(now_ms, stop.valid_ms);
-		remember(pipeline, range->campaign_id, stop, now_ms);
+		range->valid_until_ms = report_deadline(asked_ms, stop.valid_ms);
+		remember(pipeline, range->campaign_id, stop, asked_ms);
 		range->halted |= stop.halted;
+		range->ended |= stop.cancelled;
 	}
-	return OUTCOME_OK;
+}
+
+static Outcome take_answer(Pipeline *pipeline, HaltQuestion *question)
+{
+	int64_t limit_ms = pipeline->config->hold_s * INT64_C(1000);
+	bool answered = report_stopped_is_answered(pipeline->report, ANSWER_WAIT_MS);
+	Outcome outcome;
+
+	SOMETIMES_IF(!answered, "consumer.sends_while_it_asks");
+	if (!answered && clock_ms() - question->asked_ms < limit_ms)
+		return OUTCOME_OK;
+	outcome = attempt_once(pipeline, SERVER_POSTGRESQL, answered ? step_take : step_give_up, NULL);
+	if (outcome == OUTCOME_OK)
+	{
+		mark_stopped(pipeline, question->asked_ms);
+		question->known_ms = question->asked_ms;
+	}
+	question->asked_ms = 0;
+	return outcome;
+}
+
+Outcome halt_look(Pipeline *pipeline, HaltQuestion *question)
+{
+	RangeList *ranges = &pipeline->chunk->ranges;
+	int64_t now_ms = clock_ms();
+	Outcome outcome = OUTCOME_OK;
+
+	for (int i = 0; i < ranges->count; i++)
+		(void) halt_covers(pipeline, &ranges->items[i]);
+	if (question->asked_ms == 0)
+	{
+		if (now_ms - question->known_ms < ANSWER_MS)
+			return OUTCOME_OK;
+		outcome = attempt_once(pipeline, SERVER_POSTGRESQL, step_send, NULL);
+		if (outcome == OUTCOME_OK)
+			question->asked_ms = now_ms;
+	}
+	return outcome == OUTCOME_OK ? take_answer(pipeline, question) : outcome;
+}
+
+void halt_look_end(Pipeline *pipeline, HaltQuestion *question)
+{
+	if (question->asked_ms != 0)
+		(void) attempt_once(pipeline, SERVER_POSTGRESQL, step_take, NULL);
+	question->asked_ms = 0;
 }
 
 static Outcome ask_again(Pipeline *pipeline, const Range *range)

@@ -27,14 +27,21 @@ Outcome halt_ask_for_dropped(Pipeline *pipeline);
  */
 bool halt_covers(Pipeline *pipeline, Range *range);
 
-/* How many ranges of the chunk are marked. */
+/* How many ranges of the chunk are marked, and whether that of the document at `place` is. */
 int halt_count(const Pipeline *pipeline);
+bool halt_is_marked(const Pipeline *pipeline, int place);
+
+struct HaltQuestion; /* send_state.h */
 
 /*
- * While the chunk is being sent: asks, once, if the last answer is not fresh, and marks the ranges
- * of campaigns that are halted, and those whose deadline has come meanwhile. Not OK if PostgreSQL
- * did not answer.
+ * While the chunk is being sent: asks if the last answer is not fresh, and marks the ranges of
+ * campaigns that are halted, and those whose deadline has come meanwhile. It does not wait for an
+ * answer that takes long, because what is under way wants to be looked after: as long as one is on
+ * its way, nothing may be begun. Not OK if PostgreSQL does not answer.
  */
-Outcome halt_look(Pipeline *pipeline, int64_t *asked_ms);
+Outcome halt_look(Pipeline *pipeline, struct HaltQuestion *question);
+
+/* Afterwards, before PostgreSQL is told anything: takes the answer that is still on its way. */
+void halt_look_end(Pipeline *pipeline, struct HaltQuestion *question);
 
 #endif /* CAMPAIGN_CONSUMER_HALT_H */

@@ -23,6 +23,7 @@ typedef struct Slot
 	void *tag;
 	int attempts;
 	bool running;
+	bool settled;	  /* no further attempt */
 	bool in_doubt;	  /* an attempt may have been taken */
 	uint64_t message; /* of which message: breaker.h */
 	int64_t first_us;
@@ -42,7 +43,6 @@ typedef struct Http
 	int64_t held_ms; /* the provider wants nothing before that */
 	Breaker breaker;
 	char trouble[GATEWAY_CODE_SIZE + GATEWAY_TEXT_SIZE + 2]; /* the last one */
-	bool settling;											 /* no further attempts */
 	int64_t ending_ms; /* abandoned: answers are taken until then; 0: not abandoned */
 	int busy;		   /* slots with a message */
 	uint32_t random;

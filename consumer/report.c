@@ -15,7 +15,7 @@ static const PgStatement POSITION = {
 	1};
 static const PgStatement STOPPED = {
 	"report_stopped",
-	"SELECT campaign_id, halted, valid_ms FROM campaign.report_stopped($1::text[])", 1};
+	"SELECT campaign_id, halted, valid_ms, cancelled FROM campaign.report_stopped($1::text[])", 1};
 /*
  * Parameters of a report: ids, classes, first and last seqs, the ids of what was looked at, and
  * which of the ranges were left out.
@@ -224,10 +224,9 @@ static const char *array_end(Array *array)
 	return array->text;
 }
 
-bool report_stopped(Report *report, const RangeList *ranges, Error *error)
+bool report_stopped_ask(Report *report, const RangeList *ranges, Error *error)
 {
 	const char *values[1];
-	PGresult *result;
 
 	arrays_begin(report);
 	for (int i = 0; i < ranges->count; i++)
@@ -236,12 +235,28 @@ bool report_stopped(Report *report, const RangeList *ranges, Error *error)
 			array_add_text(&report->arrays[0], ranges->items[i].campaign_id);
 	}
 	values[0] = array_end(&report->arrays[0]);
-	result = report_query(report, &STOPPED, values, error);
+	return ready(report, error) && pgconn_send(&report->postgres, &STOPPED, values, error);
+}
+
+bool report_stopped_is_answered(Report *report, int wait_ms)
+{
+	return pgconn_is_answered(&report->postgres, wait_ms);
+}
+
+bool report_stopped_take(Report *report, Error *error)
+{
+	PGresult *result = pgconn_result(&report->postgres, STOPPED.name, error);
+
 	if (result == NULL)
 		return false;
 	PQclear(report->stopped);
 	report->stopped = result;
 	return true;
+}
+
+bool report_stopped(Report *report, const RangeList *ranges, Error *error)
+{
+	return report_stopped_ask(report, ranges, error) && report_stopped_take(report, error);
 }
 
 ReportStop report_stop_of(const Report *report, const char *campaign_id)
@@ -252,6 +267,7 @@ ReportStop report_stop_of(const Report *report, const char *campaign_id)
 	{
 		if (strcmp(PQgetvalue(result, row, 0), campaign_id) == 0)
 			return (ReportStop){.halted = *PQgetvalue(result, row, 1) == 't',
+								.cancelled = *PQgetvalue(result, row, 3) == 't',
 								.valid_ms = valid_ms(result, row, 2)};
 	}
 	return (ReportStop){.valid_ms = REPORT_VALID};

@@ -43,6 +43,7 @@ static inline int64_t report_deadline(int64_t asked_ms, int64_t valid_ms)
 typedef struct ReportStop
 {
 	bool halted;
+	bool cancelled;	  /* for good */
 	int64_t valid_ms; /* from the question to its deadline */
 } ReportStop;
 
@@ -82,6 +83,14 @@ bool report_position(Report *report, const char *campaign_id, ReportClass classe
 
 /* Asks which campaigns of the ranges are halted or have a deadline; no report may be on its way. */
 bool report_stopped(Report *report, const RangeList *ranges, Error *error);
+
+/*
+ * The same for who has something else to do meanwhile: sends the question, waits up to `wait_ms`
+ * for the answer, takes it. Nothing else may be sent in between.
+ */
+bool report_stopped_ask(Report *report, const RangeList *ranges, Error *error);
+bool report_stopped_is_answered(Report *report, int wait_ms);
+bool report_stopped_take(Report *report, Error *error);
 
 /* What the last answer of report_stopped() says of this one. */
 ReportStop report_stop_of(const Report *report, const char *campaign_id);

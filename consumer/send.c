@@ -168,11 +168,13 @@ static bool begin(Pipeline *pipeline, int place)
 							  .number = text_of(document, MESSAGE_FIELD_PHONE_NUMBER),
 							  .text = text_of(document, MESSAGE_FIELD_TEXT)};
 
-	if (item->attributes == NULL)
-		item->attributes = attributes_of(document);
-	message.attributes = item->attributes;
+	message.attributes = item->attributes = attributes_of(document);
 	if (!sending->gateway->submit(sending->self, &message))
+	{
+		free(item->attributes);
+		item->attributes = NULL;
 		return false;
+	}
 	item->state = SEND_BEGUN;
 	log_line(LOG_DEBUG, "begun", {"queue", pipeline->queue, 0}, {"identifier", message.id, 0});
 	return true;
@@ -181,13 +183,12 @@ static bool begin(Pipeline *pipeline, int place)
 /* Where the loop over a chunk is. */
 typedef struct Delivering
 {
-	int range;	   /* of the next document */
-	int place;	   /* the next document to begin */
-	int begun;	   /* without a result */
-	int halted;	   /* ranges that the gateway was told of */
-	bool draining; /* a campaign was halted: first comes back what the gateway has */
-	bool over;	   /* nothing is begun any more */
-	bool settled;  /* the gateway makes no further attempts */
+	int range;	  /* of the next document */
+	int place;	  /* the next document to begin */
+	int begun;	  /* without a result */
+	int halted;	  /* ranges that the gateway was told of */
+	bool over;	  /* nothing is begun any more */
+	bool settled; /* the gateway makes no further attempts */
 	bool abandoned;
 	Outcome outcome; /* why, if not OK */
 	int64_t over_ms;
@@ -258,6 +259,13 @@ static void end(Delivering *delivering, Outcome outcome)
 	delivering->over_ms = clock_ms();
 }
 
+static bool is_of_halted(const void *pipeline, const void *item)
+{
+	const Sending *sending = ((const Pipeline *) pipeline)->sending;
+
+	return halt_is_marked(pipeline, (int) ((const SendItem *) item - sending->items));
+}
+
 /* Whether anything more may be begun. */
 static void look_around(Pipeline *pipeline, Delivering *delivering)
 {
@@ -271,7 +279,7 @@ static void look_around(Pipeline *pipeline, Delivering *delivering)
 	if (stop_requested())
 		end(delivering, OUTCOME_STOP);
 	else if (!delivering->over &&
-			 (halt_look(pipeline, &sending->halt_ms) != OUTCOME_OK || !is_still_claimer(sending)))
+			 (halt_look(pipeline, &sending->halt) != OUTCOME_OK || !is_still_claimer(sending)))
 	{
 		SOMETIMES("consumer.session_lost_while_sending");
 		end(delivering, OUTCOME_RELEASE);
@@ -281,17 +289,13 @@ static void look_around(Pipeline *pipeline, Delivering *delivering)
 		sending->held_back = true;
 		end(delivering, OUTCOME_RELEASE);
 	}
-	/* What waits in the gateway is not begun either: of the other campaigns, it is begun again. */
+	/* What waits in the gateway is not begun either: the other campaigns go on. */
 	if (!delivering->over && halt_count(pipeline) > delivering->halted &&
 		sending->gateway->settle != NULL)
-	{
-		sending->gateway->settle(sending->self);
-		delivering->halted = halt_count(pipeline);
-		delivering->draining = true;
-		delivering->place = delivering->range = 0;
-	}
+		sending->gateway->settle(sending->self, is_of_halted, pipeline);
+	delivering->halted = halt_count(pipeline);
 	if (delivering->over && !delivering->settled && sending->gateway->settle != NULL)
-		sending->gateway->settle(sending->self);
+		sending->gateway->settle(sending->self, NULL, NULL);
 	delivering->settled = delivering->over;
 	if (delivering->over && stop_requested() && !delivering->abandoned &&
 		clock_ms() - delivering->over_ms >= STOP_GRACE_MS)
@@ -310,8 +314,7 @@ static Outcome deliver(Pipeline *pipeline)
 	do
 	{
 		look_around(pipeline, &delivering);
-		delivering.draining = delivering.draining && delivering.begun > 0;
-		if (!delivering.over && !delivering.draining)
+		if (!delivering.over && pipeline->sending->halt.asked_ms == 0)
 			begin_some(pipeline, &delivering);
 		if (delivering.begun > 0)
 			take_results(pipeline, &delivering);
@@ -370,6 +373,7 @@ Outcome send_chunk(Pipeline *pipeline)
 	pipeline->sending->ending = outcome != OUTCOME_OK;
 	/* Whatever happened: what was sent is written down, and what was not begun is given back. */
 	written = fate_write(pipeline);
+	halt_look_end(pipeline, &pipeline->sending->halt);
 	if (written != OUTCOME_OK)
 		return written;
 	outage_look(pipeline);

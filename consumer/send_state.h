@@ -32,6 +32,13 @@ typedef struct SendItem
 	char *attributes; /* what the gateway was given; NULL: none */
 } SendItem;
 
+/* What PostgreSQL was asked while a chunk is being sent. Zeroed is a good beginning. */
+typedef struct HaltQuestion
+{
+	int64_t known_ms; /* when the last one was asked that has been answered */
+	int64_t asked_ms; /* the one on its way; 0: none */
+} HaltQuestion;
+
 typedef struct Sending
 {
 	const Gateway *gateway;
@@ -44,7 +51,7 @@ typedef struct Sending
 	bool ending;	   /* the session ends after this chunk, and its claims with it */
 	bool claims_ended; /* of the last chunk: nobody has to wait for the session to end */
 	bool holding;	   /* PostgreSQL thinks that the lane holds something */
-	int64_t halt_ms;   /* when PostgreSQL was last asked who is halted */
+	HaltQuestion halt; /* who is halted? */
 	int64_t away_ms;   /* since when the provider takes nothing; 0: it does. outage.c's */
 	bool held_back;	   /* the chunk was given back because the provider takes nothing */
 	char claimer[CLAIM_SENDER_LENGTH + 1]; /* the session that has made the claim */

@@ -101,7 +101,7 @@ COMMENT ON FUNCTION campaign.report_halted(text[]) IS
 'Which of these campaigns are paused, cancelled, outside their send window or behind their deadline: nothing more of them may be stored. What was received of them before this call is reported if MongoDB already has it, and acknowledged: a campaign that is resumed, or whose window opens, is published again from there. Ask before storing if the last answer is older than a quarter of a second. An error on a read-only server.';
 
 CREATE FUNCTION campaign.report_stopped(campaign_ids text[])
-RETURNS TABLE (campaign_id text, halted boolean, valid_ms bigint)
+RETURNS TABLE (campaign_id text, halted boolean, valid_ms bigint, cancelled boolean)
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -109,7 +109,7 @@ AS $$
 BEGIN
     PERFORM campaign.report_primary_check();
     RETURN QUERY
-    SELECT c.id, s.halted, campaign.valid_ms(c)
+    SELECT c.id, s.halted, campaign.valid_ms(c), c.status = 'cancelled'
     FROM campaign.campaigns c,
         LATERAL (SELECT c.status IN ('paused', 'cancelled')
                      OR campaign.window_halts(c) AS halted) AS s
@@ -117,7 +117,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_stopped(text[]) IS
-'Which of these campaigns are halted (report_halted()), and which have a deadline: milliseconds until then, counted from before this call; 0: it has passed. Of the latter nothing more may be stored or sent from then on, as if they were halted, but what comes without recipients is reported as suppressed. An error on a read-only server.';
+'Which of these campaigns are halted (report_halted()), for good if they are cancelled, and which have a deadline: milliseconds until then, counted from before this call; 0: it has passed. Of the latter nothing more may be stored or sent from then on, as if they were halted, but what comes without recipients is reported as suppressed. An error on a read-only server.';
 
 -- The consumer's password is on another machine. Whoever has it can report what they like, so a report
 -- counts only where a consumer can have something to report.

@@ -115,6 +115,23 @@ static bool await(PgConnection *postgres, const char *what, Error *error)
 	return true;
 }
 
+bool pgconn_is_answered(PgConnection *postgres, int wait_ms)
+{
+	int64_t until_ms = clock_ms() + wait_ms;
+
+	while (PQisBusy(postgres->connection))
+	{
+		struct pollfd wait = {.fd = PQsocket(postgres->connection), .events = POLLIN};
+
+		if (poll(&wait, 1, (int) clock_left_ms(until_ms)) > 0 &&
+			!PQconsumeInput(postgres->connection))
+			return true;
+		if (clock_ms() >= until_ms)
+			return !PQisBusy(postgres->connection);
+	}
+	return true;
+}
+
 PGresult *pgconn_result(PgConnection *postgres, const char *what, Error *error)
 {
 	PGresult *result = NULL;

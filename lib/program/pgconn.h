@@ -52,6 +52,9 @@ bool pgconn_prepare(PgConnection *postgres, const PgStatement *statement, Error 
 bool pgconn_send(PgConnection *postgres, const PgStatement *statement, const char *const *values,
 				 Error *error);
 
+/* Waits up to `wait_ms` for the answer. True: pgconn_result() has it, or an error, at once. */
+bool pgconn_is_answered(PgConnection *postgres, int wait_ms);
+
 /*
  * The answer of what was sent; the caller clears it. NULL and *error: with
  * ERROR_REFUSED the session is fine, and this statement failed; else the

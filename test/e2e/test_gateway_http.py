@@ -237,6 +237,32 @@ def test_what_is_settled_is_not_tried_again(driver, template):
         assert len(provider.requests) == 3
 
 
+def test_the_others_are_tried_on(driver, template):
+    """As when one of two campaigns is paused: of the other, what may have been taken is sent again, and more is begun."""
+    released = threading.Event()
+
+    def respond(request, nth):
+        key = request.headers["idempotency-key"]
+        if key == "next" or nth > 1:
+            return SENT
+        if "running" in key:
+            assert released.wait(30)
+        return Answer(503) if "paused" in key else CLOSE
+
+    messages = [message(key) for key in ("waiting", "paused and waiting", "running", "paused and running", "next")]
+    limits = {"backoff_ms": 1000, "backoff_max_ms": 1000}
+    with Provider(respond) as provider:
+        process = driver.start(template(provider, idempotent=True, limits=limits), messages, 4)
+        provider.wait_for_requests(4)
+        driver.settle(process, every_second=True)
+        provider.wait_for_requests(5)
+        released.set()
+        results = driver.finish(process, messages)
+        assert [(result.state, result.attempts) for result in results] == \
+            [("sent", 2), ("not begun", 1), ("sent", 2), ("not begun", 1), ("sent", 1)]
+        assert len(provider.requests) == 7
+
+
 NASTY = [
     'quotes " \\ \b\f\n\r\t /', "{text} {{number}} {secret:token}", "a=b&c=d;e+f %41 ?#", "José 😀 \u2028",
     "\x01\x1f\x7f", "'; DROP TABLE x; --", "</script>\r\nX-Injected: yes\r\n\r\n", "x" * 4000,

@@ -5,6 +5,7 @@ import collections
 import json
 import threading
 import time
+import urllib.parse
 
 import pytest
 
@@ -12,6 +13,7 @@ import campaigns
 from campaigns import capture, documents_of, make_numbers, wait_for_status
 from consumers import Consumer, consumer_output, environment
 from provider import CLOSE, HANG, Answer, Provider
+from proxy import Proxy
 from waiting import wait_until
 
 SENT = Answer(200, {"status": "queued", "id": "p-1"})
@@ -234,6 +236,75 @@ def test_cancel_while_the_provider_wants_a_pause(stack, no_store, tmp_path):
             wait_until("nothing is held", lambda: counts(stack, campaign_id)["sending"] == 0)
             assert consumer.terminate() == 0
         assert counts(stack, campaign_id)["sent"] == counts(stack, campaign_id)["unknown"] == 0
+
+
+def unacknowledged(stack):
+    """Bodies that consumers have, asked of the channels themselves: what queues count is seconds old."""
+    return sum(map(int, stack.rabbitmqctl("-q", "--no-table-headers", "list_channels", "messages_unacknowledged").split()))
+
+
+def questions(stack, since):
+    """When senders have asked lately who is halted."""
+    return {one for (one,) in stack.sql(
+        "SELECT query_start FROM pg_stat_activity WHERE query LIKE '%%report_stopped%%'"
+        " AND application_name = 'campaign-consumer' AND query_start > %s", since)}
+
+
+def test_a_pause_of_one_campaign_leaves_the_others_alone(stack, no_store, tmp_path):
+    """R5.2 R5.3: two campaigns in one chunk, all of it under way, and one is paused: of the other, who gets no answer
+    is sent to again, as always. A third one holds the lane until both are there.
+    """
+    gates = [threading.Event(), threading.Event()]
+    first, paused, other = (make_numbers(count, seed=41 + count) for count in (1, 2, 3))
+
+    def respond(request, nth):
+        number = json.loads(request.body)["to"]
+        assert gates[number not in first].wait(60)
+        return CLOSE if number in other and nth == 1 else SENT
+
+    with Provider(respond) as provider:
+        ids = [campaigns.send(stack, numbers, ordered=False) for numbers in (first, paused, other)]
+        for campaign_id in ids:
+            wait_for_status(stack, campaign_id, "published")
+        with Consumer(settings(stack, write_template(tmp_path, provider.url, idempotent=True))):
+            wait_until("the lane has all three", lambda: unacknowledged(stack) == 3)
+            gates[0].set()
+            provider.wait_for_requests(6)
+            stack.one("SELECT campaign_pause(%s)", ids[1])
+            asked = {stack.one("SELECT clock_timestamp()")}
+            for _ in range(2):
+                asked |= wait_until("the lane asks again", lambda: questions(stack, max(asked)), interval=0.01)
+            gates[1].set()
+            wait_for_status(stack, ids[2], "sent")
+        assert counts(stack, ids[2])["sent"] == 3 and counts(stack, ids[1])["sent"] == 2
+        assert {provider.count(one["identifier"]) for one in documents_of(stack, ids[2])} == {2}
+
+
+def test_postgresql_that_hangs_makes_nothing_unknown(stack, no_store, tmp_path):
+    """R5.3: answers are taken and written down while the question who is paused has none, for longer than a request
+    may last.
+    """
+    answers = threading.Event()
+    address = urllib.parse.urlsplit(environment(stack)["DATABASE_URL"])
+
+    def respond(_request, _nth):
+        assert answers.wait(60)
+        return SENT
+
+    with Provider(respond) as provider, Proxy((address.hostname, address.port)) as proxy:
+        through = address._replace(netloc=address.netloc.replace(str(address.port), str(proxy.port))).geturl()
+        template = write_template(tmp_path, provider.url, limits={"timeout_ms": 5000})
+        with Consumer(settings(stack, template, DATABASE_URL=through, CAMPAIGN_HOLD="8")):
+            campaign_id = campaigns.send(stack, make_numbers(8, seed=48))
+            provider.wait_for_requests(8)
+            proxy.freeze(b"report_stopped")
+            assert proxy.holding.wait(30)
+            answers.set()
+            wait_until("all is written down", lambda: stack.messages.count_documents(
+                {"campaign_id": campaign_id, "status": {"$ne": "sending"}}) == 8)
+            proxy.mend()
+            wait_for_status(stack, campaign_id, "sent")
+        assert counts(stack, campaign_id)["sent"] == 8
 
 
 @pytest.mark.parametrize("changes, settings_changes, complaint", [

@@ -123,6 +123,29 @@ def test_killed_sender_is_sent_again(stack):
         assert before <= {one["identifier"] for one in documents_of(stack, campaign_id)}
 
 
+@pytest.mark.parametrize("verb", ["pause", "cancel"])
+def test_doubt_of_a_halted_campaign(stack, verb):
+    """R5.2 R5.3: with `resend`, what a dead sender had begun of a paused campaign is sent again when it is resumed; of
+    a cancelled one nothing is sent, so it is unknown.
+    """
+    with sender(stack, **SLOW) as first:
+        campaign_id = campaigns.send(stack, make_numbers(20, seed=18))
+        wait_for_claims(stack, campaign_id, 4)
+        first.process.kill()
+        first.process.wait()
+    stack.one(f"SELECT campaign_{verb}(%s)", campaign_id)
+    with sender(stack, CAMPAIGN_IN_DOUBT="resend") as second:
+        second.wait_for_line("left out")
+        if verb == "pause":
+            stack.one("SELECT campaign_resume(%s)", campaign_id)
+            wait_for_status(stack, campaign_id, "sent")
+            assert assert_fates_agree(stack, campaign_id, 20)["sent"] == 20
+        else:
+            wait_until("it is reported", lambda: len(fates(stack, campaign_id)) == 4)
+            assert set(fates(stack, campaign_id).values()) == {"unknown"}
+            assert [one["status"] for one in documents_of(stack, campaign_id)] == ["unknown"] * 4
+
+
 def test_living_sender_is_waited_for(stack):
     """R1.4: what comes again while its sender lives is neither sent by another, nor published again."""
     with sender(stack, CAMPAIGN_MEAN="3500", CAMPAIGN_IN_FLIGHT="4", CAMPAIGN_FAILURE_RATE="1") as first:

@@ -1,6 +1,6 @@
 -- Schedule, pause, resume, cancel, reset, and the record of every move.
 BEGIN;
-SELECT plan(39);
+SELECT plan(41);
 
 CREATE FUNCTION pg_temp.draft(count int DEFAULT 3) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -54,6 +54,7 @@ SELECT campaign.report_stored(ARRAY[id], ARRAY['NORMAL'], ARRAY[1], ARRAY[40]) F
 SELECT is_empty($$ SELECT campaign.report_halted(ARRAY[id, 'nothing']) FROM run $$, 'a campaign that runs is not halted');
 SELECT is(campaign_pause(id, 'lunch') ->> 'status', 'paused', 'what is published whole can be paused') FROM run;
 SELECT results_eq($$ SELECT campaign.report_halted(ARRAY[id, 'nothing']) FROM run $$, $$ SELECT id FROM run $$, 'and is halted');
+SELECT is((SELECT s::text FROM run, campaign.report_stopped(ARRAY[id]) AS s), (SELECT format('(%s,t,,f)', id) FROM run), 'for a while, as senders hear');
 SELECT is((SELECT halted FROM campaign.report_open(id)), true, 'as whoever takes it up is told') FROM run;
 SELECT is_empty($$ SELECT FROM campaign.outbox_active(ARRAY(SELECT id FROM run)) AS a JOIN run ON run.id = a.campaign_id $$, 'the worker has nothing to publish');
 SELECT is(campaign_resume(id) ->> 'status', 'queued', 'it is resumed') FROM run;
@@ -68,6 +69,7 @@ SELECT is(campaign_cancel(id, 'wrong list') -> 'cancelled', '60', 'cancel says h
 SELECT campaign.report_stored(ARRAY[id], ARRAY['NORMAL'], ARRAY[41], ARRAY[50]) FROM run;
 SELECT is(campaign_status(id) -> 'cancelled', '50', 'what was stored before it counts') FROM run;
 SELECT results_eq($$ SELECT campaign.report_halted(ARRAY[id]) FROM run $$, $$ SELECT id FROM run $$, 'it is halted for good');
+SELECT is((SELECT s::text FROM run, campaign.report_stopped(ARRAY[id]) AS s), (SELECT format('(%s,t,,t)', id) FROM run), 'as senders hear');
 SELECT results_eq($$ SELECT source || '>' || target, role, reason FROM run, campaign_events(id) WHERE target IN ('paused', 'cancelled') ORDER BY number $$,
     format($$ VALUES ('published>paused', %1$L, 'lunch'), ('publishing>cancelled', %1$L, 'wrong list') $$, session_user), 'who, what and why');
 SELECT is(pg_temp.moves(id), 'draft>queued queued>publishing publishing>published published>paused paused>queued '

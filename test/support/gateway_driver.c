@@ -5,8 +5,8 @@
  *
  * A message is five texts that end with NUL: campaign_id, id, number, text, attributes (empty:
  * none). A line for each result: place of the message, state, attempts, microseconds, code, text,
- * with tabs between. SIGTERM abandons what is under way, SIGUSR1 settles it. Exit code 78 for a
- * template that is wrong.
+ * with tabs between. SIGTERM abandons what is under way, SIGUSR1 settles it, SIGUSR2 every second
+ * one. Exit code 78 for a template that is wrong.
  *
  * links: consumer/breaker.c consumer/gateway_http.c consumer/http_answer.c
  * links: consumer/http_attribute.c consumer/http_trouble.c
@@ -87,6 +87,12 @@ static int take_results(void *self)
 	return count;
 }
 
+static bool is_second(const void *unused, const void *tag)
+{
+	(void) unused;
+	return (intptr_t) tag % 2 == 1;
+}
+
 static void run(void *self)
 {
 	GatewayMessage message;
@@ -99,7 +105,9 @@ static void run(void *self)
 		if (signalled == SIGTERM)
 			GATEWAY_HTTP.abandon(self);
 		else if (signalled == SIGUSR1)
-			GATEWAY_HTTP.settle(self);
+			GATEWAY_HTTP.settle(self, NULL, NULL);
+		else if (signalled == SIGUSR2)
+			GATEWAY_HTTP.settle(self, is_second, NULL);
 		signalled = 0;
 		while (more && GATEWAY_HTTP.submit(self, &message))
 			more = take_message(&message, ++submitted);
@@ -117,6 +125,7 @@ int main(int argc, char **argv)
 		return 2;
 	(void) signal(SIGTERM, remember);
 	(void) signal(SIGUSR1, remember);
+	(void) signal(SIGUSR2, remember);
 	snprintf(settings.template, sizeof(settings.template), "%s", argv[1]);
 	settings.in_flight = atoi(argv[2]);
 	self = GATEWAY_HTTP.open(&settings, &error);

@@ -188,8 +188,8 @@ class Driver:
         return self.finish(process, messages)
 
     @staticmethod
-    def settle(process):
-        process.send_signal(signal.SIGUSR1)
+    def settle(process, every_second=False):
+        process.send_signal(signal.SIGUSR2 if every_second else signal.SIGUSR1)
 
 
 @pytest.fixture(scope="session", name="driver")

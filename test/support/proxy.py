@@ -24,6 +24,8 @@ class Proxy:
         self._thawed.set()
         self._rate = None
         self.refused = threading.Event()    # somebody wanted to connect while it was cut
+        self.holding = threading.Event()    # it is frozen, and has what freeze() names to pass on
+        self._named = b""
         self.accepted = 0                   # connections so far
         self._word = None
         self._before = None
@@ -50,9 +52,11 @@ class Proxy:
                 one.shutdown(socket.SHUT_RDWR)
             one.close()
 
-    def freeze(self):
+    def freeze(self, named=b""):
         """Connections stay, and new ones come about, but nothing is passed on: a process that is
-        stopped, a network that loses everything."""
+        stopped, a network that loses everything. `named`: bytes of what `holding` waits for."""
+        self._named = named
+        self.holding.clear()
         self._thawed.clear()
 
     def slow_down(self, rate):
@@ -116,6 +120,8 @@ class Proxy:
                 piece = source.recv(65536)
                 if not piece:
                     return
+                if not self._thawed.is_set() and self._named in piece:
+                    self.holding.set()
                 self._thawed.wait()
                 if source is client and self._word is not None and self._word in piece:
                     deaf, self._word = True, None

@@ -92,6 +92,32 @@ static void test_what_is_halted_goes_together(void **state)
 	assert_chunks("mm-mm", true, true, "5 ");
 }
 
+/*
+ * Who sends leaves out before it tells the fates, and once more with those who only store: what was
+ * resumed has to be asked for afterwards.
+ */
+static void test_what_was_resumed_is_left_out_once(void **state)
+{
+	Chunk *chunk = begin("mmm--");
+
+	(void) state;
+	(void) chunk_add(chunk, 0, true);
+	chunk->ranges.items[0].halted = true;
+	chunk->ranges.items[0].resumed = true;
+	chunk_halt(chunk);
+	for (int i = 0; i < 2; i++)
+	{
+		chunk_leave_out_halted(chunk);
+		assert_int_equal(chunk->ranges.count, 1);
+		assert_int_equal(chunk->ranges.items[0].first_seq, 4);
+		assert_int_equal(chunk->resumed.count, 1);
+		assert_int_equal(chunk->resumed.items[0].first_seq, 1);
+	}
+	chunk_reset(chunk);
+	assert_int_equal(chunk->resumed.count, 0);
+	chunk_free(chunk);
+}
+
 /* From the deadline on, to the millisecond, nothing more is begun. */
 static void test_a_range_expires_at_its_deadline(void **state)
 {
@@ -124,6 +150,7 @@ int main(void)
 		cmocka_unit_test(test_a_chunk_takes_what_there_is_room_for),
 		cmocka_unit_test(test_single_messages_and_the_rest_together),
 		cmocka_unit_test(test_what_is_halted_goes_together),
+		cmocka_unit_test(test_what_was_resumed_is_left_out_once),
 		cmocka_unit_test(test_a_range_expires_at_its_deadline),
 		cmocka_unit_test(test_who_was_left_out_does_not_expire),
 	};
