@@ -21,13 +21,12 @@ COMMENT ON FUNCTION campaign.api_dead_letter(text) IS
 'The id of a dead letter of a campaign of the user of the request; else 404.';
 
 CREATE FUNCTION campaign.api_dead_decide(verb text, letter_id text, reason text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
+LANGUAGE plpgsql_http VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     letter bigint := campaign.api_dead_letter(letter_id);
     done integer;
-    code text; message text; detail text; hint text;
 BEGIN
     done := CASE verb WHEN 'replay' THEN @extschema@.campaign_dead_replay(ARRAY[letter], reason)
                       ELSE @extschema@.campaign_dead_discard(ARRAY[letter], reason) END;
@@ -37,10 +36,6 @@ BEGIN
     END IF;
     RETURN (SELECT jsonb_build_object('id', d.id, 'state', d.state, 'campaign', d.campaign_id)
             FROM campaign.dead_letters d WHERE d.id = letter);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign.api_dead_decide(text, text, text) IS
@@ -49,11 +44,9 @@ COMMENT ON FUNCTION campaign.api_dead_decide(text, text, text) IS
 CREATE FUNCTION campaign_api.dead_letters(
     campaign_id text DEFAULT NULL, states text DEFAULT 'waiting', rows integer DEFAULT 100, after_id bigint DEFAULT 0
 ) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.dead_letters');
     PERFORM campaign.api_user();
@@ -64,10 +57,6 @@ BEGIN
             FROM campaign.dead_list(CASE WHEN campaign_id IS NULL THEN ARRAY(SELECT campaign.request_campaigns())
                                     ELSE ARRAY[campaign_id] END,
                 regexp_split_to_array(nullif(states, ''), '\s*,\s*'), rows, after_id) AS l);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.dead_letters(text, text, integer, bigint) IS
