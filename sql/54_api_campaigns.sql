@@ -16,6 +16,17 @@ END
 $$;
 COMMENT ON FUNCTION campaign.api_worker_require() IS '503 if no worker is set up for this database.';
 
+CREATE FUNCTION campaign.api_campaign_lock(campaign_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.api_company_lock((SELECT c.company_id FROM campaign.campaigns c WHERE c.id = api_campaign_lock.campaign_id));
+END
+$$;
+COMMENT ON FUNCTION campaign.api_campaign_lock(text) IS
+'Keeps the company of a campaign from being deleted until the end of the transaction.';
+
 CREATE FUNCTION campaign.api_verb(verb text, campaign_id text, reason text DEFAULT NULL, at timestamptz DEFAULT NULL)
 RETURNS jsonb
 LANGUAGE plpgsql_http VOLATILE
@@ -27,8 +38,7 @@ BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_' || verb);
     PERFORM campaign.api_campaign_check(campaign_id);
     IF verb IN ('dispatch', 'schedule', 'resume', 'reset') THEN
-        PERFORM campaign.api_company_lock(
-            (SELECT c.company_id FROM campaign.campaigns c WHERE c.id = api_verb.campaign_id));
+        PERFORM campaign.api_campaign_lock(campaign_id);
     END IF;
     IF verb IN ('dispatch', 'resume') OR verb = 'schedule' AND at IS NOT NULL THEN
         PERFORM campaign.api_worker_require();

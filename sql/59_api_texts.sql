@@ -67,8 +67,7 @@ DECLARE
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_test');
     PERFORM campaign.api_campaign_check(campaign_id);
-    PERFORM campaign.api_company_lock(
-        (SELECT c.company_id FROM campaign.campaigns c WHERE c.id = campaign_test.campaign_id));
+    PERFORM campaign.api_campaign_lock(campaign_id);
     PERFORM campaign.api_worker_require();
     answer := @extschema@.campaign_test(campaign_id, convert_from(campaign.numbers_from_json(numbers), 'UTF8'),
         sample, campaign.api_user());

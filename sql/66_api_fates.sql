@@ -115,8 +115,7 @@ DECLARE
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_retry_failed');
     PERFORM campaign.api_campaign_check(campaign_id);
-    PERFORM campaign.api_company_lock(
-        (SELECT c.company_id FROM campaign.campaigns c WHERE c.id = campaign_retry_failed.campaign_id));
+    PERFORM campaign.api_campaign_lock(campaign_id);
     PERFORM campaign.api_worker_require();
     answer := @extschema@.campaign_retry_failed(campaign_id, codes, reason);
     PERFORM campaign.api_respond(202, 'Location', '/campaigns?id=eq.' || (answer ->> 'id'));

@@ -10,8 +10,7 @@ BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_parts_' || verb);
     PERFORM campaign.api_campaign_check(campaign_id);
     IF verb = 'resume' THEN
-        PERFORM campaign.api_company_lock(
-            (SELECT c.company_id FROM campaign.campaigns c WHERE c.id = api_parts_verb.campaign_id));
+        PERFORM campaign.api_campaign_lock(campaign_id);
         PERFORM campaign.api_worker_require();
         PERFORM campaign.api_respond(202);
     END IF;
@@ -36,8 +35,7 @@ AS $$
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_dispatch_zones');
     PERFORM campaign.api_campaign_check(campaign_id);
-    PERFORM campaign.api_company_lock(
-        (SELECT c.company_id FROM campaign.campaigns c WHERE c.id = campaign_dispatch_zones.campaign_id));
+    PERFORM campaign.api_campaign_lock(campaign_id);
     PERFORM campaign.api_worker_require();
     PERFORM campaign.api_respond(202);
     RETURN @extschema@.campaign_dispatch_zones(campaign_id, hours, time_zone, reason);
