@@ -138,21 +138,37 @@ END
 $$;
 COMMENT ON FUNCTION campaign.outbox_dead_done(bigint) IS 'The broker has confirmed a dead letter that was published again.';
 
-CREATE FUNCTION campaign.dead_replayed(
-    campaign_id text, class campaign.recipient_class, ranges int8multirange
-) RETURNS int8multirange
+CREATE FUNCTION campaign.dead_replays(
+    campaign_id text, class campaign.recipient_class, ranges int8multirange,
+    OUT under_way int8multirange, OUT given_up int8multirange
+)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN (
-        SELECT range_agg(int8range(d.first_seq, d.first_seq, '[]')) FROM campaign.dead_letters d
-        WHERE d.campaign_id = dead_replayed.campaign_id AND d.class = dead_replayed.class AND d.body IS NOT NULL
-          AND d.parked AND d.state IN ('replaying', 'replayed') AND ranges @> d.first_seq);
+    SELECT coalesce(range_agg(r.place) FILTER (WHERE r.state <> 'discarded'), '{}'),
+        coalesce(range_agg(r.place) FILTER (WHERE r.state = 'discarded'), '{}')
+    INTO under_way, given_up
+    FROM (SELECT d.state, int8range(d.first_seq, d.first_seq, '[]') AS place FROM campaign.dead_letters d
+          WHERE d.campaign_id = dead_replays.campaign_id AND d.class = dead_replays.class AND d.parked
+            AND d.state IN ('replaying', 'replayed', 'discarded')
+            AND d.first_seq >= lower(ranges) AND d.first_seq < upper(ranges) AND ranges @> d.first_seq) AS r;
 END
 $$;
-COMMENT ON FUNCTION campaign.dead_replayed(text, campaign.recipient_class, int8multirange) IS
-'Which of these recipients were replayed, and are not stored yet; NULL: none.';
+COMMENT ON FUNCTION campaign.dead_replays(text, campaign.recipient_class, int8multirange) IS
+'Which of these recipients were replayed: under_way, not stored yet; given_up, discarded meanwhile.';
+
+-- A range with others in it is an old batch that came again, and may have been acknowledged unread.
+CREATE FUNCTION campaign.ranges_within(ranges int8multirange, places int8multirange) RETURNS int8multirange
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE places @> r);
+END
+$$;
+COMMENT ON FUNCTION campaign.ranges_within(int8multirange, int8multirange) IS
+'Those of the ranges that have nobody in them but these places; NULL: none.';
 
 CREATE FUNCTION campaign.dead_decided(
     campaign_id text, class campaign.recipient_class, ranges int8multirange
@@ -161,16 +177,11 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    replayed int8multirange := (
-        SELECT range_agg(int8range(d.first_seq, d.first_seq, '[]')) FROM campaign.dead_letters d
-        WHERE d.campaign_id = dead_decided.campaign_id AND d.class = dead_decided.class
-          AND d.parked AND d.state IN ('replaying', 'replayed', 'discarded') AND ranges @> d.first_seq);
+    replays record := campaign.dead_replays(campaign_id, class, ranges);
+    replayed int8multirange := campaign.ranges_within(ranges, replays.under_way + replays.given_up);
 BEGIN
-    -- A range with others in it is an old batch.
-    UPDATE campaign.progress p
-    SET decided = p.decided + (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE replayed @> r)
-    WHERE p.campaign_id = dead_decided.campaign_id AND p.class = dead_decided.class
-      AND EXISTS (SELECT FROM unnest(ranges) AS r WHERE replayed @> r);
+    UPDATE campaign.progress p SET decided = p.decided + replayed
+    WHERE p.campaign_id = dead_decided.campaign_id AND p.class = dead_decided.class AND replayed IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION campaign.dead_decided(text, campaign.recipient_class, int8multirange) IS
@@ -178,17 +189,11 @@ COMMENT ON FUNCTION campaign.dead_decided(text, campaign.recipient_class, int8mu
 
 -- Given up while it was on its way: what MongoDB has nevertheless was sent.
 CREATE FUNCTION campaign.dead_report_late(
-    campaign_id text, class campaign.recipient_class, ranges int8multirange
+    campaign_id text, class campaign.recipient_class, late int8multirange
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    given_up int8multirange := (
-        SELECT range_agg(int8range(d.first_seq, d.first_seq, '[]')) FROM campaign.dead_letters d
-        WHERE d.campaign_id = dead_report_late.campaign_id AND d.class = dead_report_late.class
-          AND d.parked AND d.state = 'discarded' AND ranges @> d.first_seq);
-    late int8multirange := (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE given_up @> r);
 BEGIN
     IF late IS NULL THEN
         RETURN;
@@ -203,7 +208,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.dead_report_late(text, campaign.recipient_class, int8multirange) IS
-'Recipients of a campaign that is over are reported as stored: those whose replay was given up meanwhile are.';
+'Recipients of a campaign that is over whose replay was given up are reported as stored: they are. NULL: none.';
 
 CREATE FUNCTION campaign.dead_refused(campaign_id text, class campaign.recipient_class, seq bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -229,16 +234,16 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    replays record;
     replayed int8multirange;
     refused int8multirange;
 BEGIN
     -- Nobody replays, or gives up, in between.
     PERFORM FROM campaign.progress p
     WHERE p.campaign_id = dead_report.campaign_id AND p.class = dead_report.class FOR NO KEY UPDATE;
-    replayed := campaign.dead_replayed(campaign_id, class, ranges);
-    PERFORM campaign.dead_report_late(campaign_id, class, ranges);
-    -- A range with others in it is an old batch that came again, and may have been acknowledged unread.
-    replayed := (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE replayed @> r);
+    replays := campaign.dead_replays(campaign_id, class, ranges);
+    PERFORM campaign.dead_report_late(campaign_id, class, campaign.ranges_within(ranges, replays.given_up));
+    replayed := campaign.ranges_within(ranges, replays.under_way);
     IF replayed IS NULL THEN
         RETURN;
     END IF;
