@@ -116,6 +116,34 @@ $$;
 COMMENT ON FUNCTION campaign.parts_phase(text[]) IS
 'The status of a whole whose parts have these: that of a campaign that is as far as they are together; NULL if it has none.';
 
+CREATE FUNCTION campaign.parts_brief(whole_id text) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT CASE WHEN count(*) > 0 THEN jsonb_build_object('parts', count(*),
+                'parts_status', campaign.parts_phase(array_agg(c.status))) ELSE '{}' END
+            FROM campaign.parts p JOIN campaign.campaigns c ON c.id = p.campaign_id
+            WHERE p.whole_id = parts_brief.whole_id AND NOT c.deleted);
+END
+$$;
+COMMENT ON FUNCTION campaign.parts_brief(text) IS
+'How many parts a campaign was split into (parts), and their status together (parts_status); {} if it was not.';
+
+CREATE FUNCTION campaign.parts_sentence(whole_id text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    brief jsonb := campaign.parts_brief(whole_id);
+BEGIN
+    RETURN CASE WHEN brief <> '{}' THEN format('parts: %s, together %s: see campaign_parts_status()',
+        brief ->> 'parts', brief ->> 'parts_status') END;
+END
+$$;
+COMMENT ON FUNCTION campaign.parts_sentence(text) IS
+'What the health of a campaign says of the parts that it was split into; NULL if it was not.';
+
 CREATE FUNCTION @extschema@.campaign_parts_status(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
