@@ -146,7 +146,7 @@ BEGIN
     END IF;
     IF TG_OP = 'UPDATE' THEN
         UPDATE campaign.companies c
-        SET name = campaign.company_name_check(NEW.name),
+        SET name = campaign.name_check('company', NEW.name),
             document = campaign.company_document_check(NEW.document),
             country = campaign.country_name(NEW.country), updated_at = clock_timestamp()
         WHERE c.id = target_id AND NOT c.deleted;
@@ -208,7 +208,7 @@ BEGIN
         target.placeholders := campaign.placeholders_check(message);
     END IF;
     UPDATE campaign.campaigns c
-    SET name = campaign.campaign_name_check(name), message = message, placeholders = target.placeholders,
+    SET name = campaign.name_check('campaign', name), message = message, placeholders = target.placeholders,
         ordered = coalesce(ordered, target.ordered), updated_at = clock_timestamp()
     WHERE c.id = target.id;
 END

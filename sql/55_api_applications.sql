@@ -189,7 +189,7 @@ BEGIN
         RETURN OLD;
     END IF;
     UPDATE campaign.applications a
-    SET name = campaign.application_name_check(NEW.name), updated_at = clock_timestamp()
+    SET name = campaign.name_check('application', NEW.name), updated_at = clock_timestamp()
     WHERE a.id = OLD.id AND NOT a.deleted;
     SELECT * INTO NEW FROM campaign_api.applications v WHERE v.id = OLD.id;
     RETURN NEW;
