@@ -29,20 +29,19 @@ AS $$ SELECT upper(regexp_replace(document, '[^[:alnum:]]', '', 'g')) $$;
 COMMENT ON FUNCTION campaign.document_normalize(text) IS
 'A document as it is stored: letters and digits only, in upper case.';
 
-CREATE FUNCTION campaign.company_name_check(name text) RETURNS text
+CREATE FUNCTION campaign.name_check(kind text, name text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF coalesce(btrim(name), '') = '' OR length(name) > 200 THEN
-        RAISE EXCEPTION 'company name is missing or longer than 200 characters'
-            USING ERRCODE = 'invalid_parameter_value';
+        RAISE EXCEPTION '% name is missing or longer than 200 characters', kind USING ERRCODE = 'invalid_parameter_value';
     END IF;
     RETURN btrim(name);
 END
 $$;
-COMMENT ON FUNCTION campaign.company_name_check(text) IS
-'The name of a company as it is stored; an error if it is not valid.';
+COMMENT ON FUNCTION campaign.name_check(text, text) IS
+'The name of a company, a campaign or an application as it is stored; an error if it is not valid.';
 
 CREATE FUNCTION campaign.company_document_check(document text) RETURNS text
 LANGUAGE plpgsql IMMUTABLE
@@ -69,7 +68,7 @@ DECLARE
     new_id text;
 BEGIN
     INSERT INTO campaign.companies (name, document)
-    VALUES (campaign.company_name_check(company_create.name),
+    VALUES (campaign.name_check('company', company_create.name),
         campaign.company_document_check(company_create.document))
     RETURNING id INTO new_id;
     RETURN new_id;

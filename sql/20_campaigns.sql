@@ -304,21 +304,6 @@ $$;
 COMMENT ON FUNCTION campaign.campaign_transition(text, text, text) IS
 'Moves a campaign to another status, records it, and returns the one it had; a change that is not allowed is an error. The only place where a status changes.';
 
-CREATE FUNCTION campaign.campaign_name_check(name text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF coalesce(btrim(name), '') = '' OR length(name) > 200 THEN
-        RAISE EXCEPTION 'campaign name is missing or longer than 200 characters'
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    RETURN btrim(name);
-END
-$$;
-COMMENT ON FUNCTION campaign.campaign_name_check(text) IS
-'The name of a campaign as it is stored; an error if it is not valid.';
-
 -- The list of blanks does not depend on the locale of the database.
 CREATE FUNCTION campaign.text_is_blank(value text) RETURNS boolean
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
@@ -352,6 +337,17 @@ $$;
 COMMENT ON FUNCTION campaign.campaign_message_check(text) IS
 'The message of a campaign; an error if it is not valid.';
 
+CREATE FUNCTION campaign.message_to_copy(target campaign.campaigns) RETURNS text
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE WHEN target.placeholders THEN target.message ELSE campaign.placeholders_escape(target.message) END;
+END
+$$;
+COMMENT ON FUNCTION campaign.message_to_copy(campaign.campaigns) IS
+'What campaign_create() has to be given for a campaign with the same message, although it reads braces and this one may not have.';
+
 CREATE FUNCTION @extschema@.campaign_create(
     name text,
     message text,
@@ -377,7 +373,7 @@ BEGIN
     END IF;
     INSERT INTO campaign.campaigns (name, message, placeholders, company_id, user_id, ordered,
         identifier_time, identifier_entropy, identifier_fingerprint)
-    VALUES (campaign.campaign_name_check(campaign_create.name),
+    VALUES (campaign.name_check('campaign', campaign_create.name),
         campaign.campaign_message_check(campaign_create.message),
         campaign.placeholders_check(campaign_create.message), campaign_create.company_id,
         campaign_create.user_id, coalesce(campaign_create.ordered, true),

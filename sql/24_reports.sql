@@ -288,7 +288,7 @@ BEGIN
       AND p.class = report_conflict.class::campaign.recipient_class
       AND seq BETWEEN 1 AND p.total
       AND (campaign.report_counts(report_conflict.campaign_id)
-           OR campaign.dead_replayed(p.campaign_id, p.class, int8multirange(int8range(seq, seq, '[]'))) IS NOT NULL);
+           OR (campaign.dead_replays(p.campaign_id, p.class, int8multirange(int8range(seq, seq, '[]')))).under_way @> seq);
     PERFORM campaign.campaign_changed(campaign_id);
 END
 $$;

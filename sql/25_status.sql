@@ -49,8 +49,12 @@ BEGIN
         RAISE EXCEPTION 'campaign "%" does not exist', coalesce(left(campaign_id, 40), 'NULL')
             USING ERRCODE = 'no_data_found';
     END IF;
+    -- So is what was split, and goes on as its parts.
+    IF answer ->> 'status' = 'cancelled' THEN
+        RETURN answer || campaign.parts_brief(campaign_id);
+    END IF;
     RETURN answer;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_status(text) IS
-'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), and the recipients by state: pending, sending (held by a sender that lives), sent (with gateway store: stored), failed (refused by MongoDB, or another message is in their place; or the gateway could not deliver), suppressed (on a suppression list, left out), expired (not sent to by its deadline, left out), unknown (docs/senders.md); cancelled (will never be sent), per class too, rewinds (how often confirmed messages were lost and published again), segments (what it costs as SMS: total, longest, warning; null for texts that differ and were not counted yet, see campaign_texts()), test_of (the campaign that it is a test of), window (when it may be sent: hours, time_zone, open, until when that stays so; null: at any time), per_second (its limit), canary (recipients, failed_max, ended_at: when it was judged), and the time of each step.';
+'Where a campaign stands: status, total, published (confirmed by the broker), stored (held by MongoDB), and the recipients by state: pending, sending (held by a sender that lives), sent (with gateway store: stored), failed (refused by MongoDB, or another message is in their place; or the gateway could not deliver), suppressed (on a suppression list, left out), expired (not sent to by its deadline, left out), unknown (docs/senders.md); cancelled (will never be sent), per class too, rewinds (how often confirmed messages were lost and published again), segments (what it costs as SMS: total, longest, warning; null for texts that differ and were not counted yet, see campaign_texts()), test_of (the campaign that it is a test of), window (when it may be sent: hours, time_zone, open, until when that stays so; null: at any time), per_second (its limit), canary (recipients, failed_max, ended_at: when it was judged), and the time of each step. Of a campaign that was split by time zones also parts (how many it has) and parts_status (their status together): see campaign_parts_status().';

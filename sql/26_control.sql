@@ -283,8 +283,7 @@ BEGIN
         -- would meet the documents of the first.
         archived := target.id;
         draft_id := @extschema@.campaign_create(target.name,
-            CASE WHEN target.placeholders THEN target.message ELSE campaign.placeholders_escape(target.message) END,
-            target.company_id, target.user_id, target.ordered);
+            campaign.message_to_copy(target), target.company_id, target.user_id, target.ordered);
         PERFORM campaign.window_copy(target.id, draft_id);
         UPDATE campaign.campaigns c
         SET per_second = target.per_second, canary = target.canary, canary_failed_max = target.canary_failed_max

@@ -227,6 +227,7 @@ BEGIN
         'deadLetters', dead,
         'reason', concat_ws('; ', campaign.health_sentence(target, r.phase, run, stuck, normal.total > 0,
                 coalesce(campaign.canary_sentence(target, vip, normal), campaign.rate_sentence(target, vip, normal))),
+            CASE WHEN target.status = 'cancelled' THEN campaign.parts_sentence(target.id) END,
             CASE WHEN dead > 0 THEN campaign.dead_sentence(dead) END),
         'since', coalesce(stuck.since, moved_at, target.created_at));
 END

@@ -307,7 +307,7 @@ BEGIN
     -- Behind those that wait: the steps of a long job may not keep the workers from them. One that stands far behind because
     -- of its account's turn comes before the next step, too, once it is the first.
     UPDATE campaign.jobs j
-    SET status = 'waiting', seq = DEFAULT, progress = job_again.progress,
+    SET status = 'waiting', seq = fresh, progress = job_again.progress,
         turn = CASE WHEN NOT j.shared THEN nullif(greatest(
             campaign.job_turn(j.account_id, j.priority), campaign.job_first_place(j.priority) + 1, fresh), fresh) END,
         attempts = j.attempts - 1, worker_pid = NULL, worker_start = NULL, updated_at = clock_timestamp()

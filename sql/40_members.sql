@@ -84,33 +84,15 @@ AS 'MODULE_PATHNAME', 'campaign_api_raise';
 COMMENT ON FUNCTION campaign.api_raise(text, text, text, text) IS
 'Raises an error. PostgREST turns an SQLSTATE such as PT404 into an HTTP status.';
 
--- An error that has no status of its own here was not written for the client, and its detail may hold
--- the row that failed (a violated check): only its code and message get out.
-CREATE FUNCTION campaign.api_raise_mapped(code text, message text, detail text, hint text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    mapped text := CASE
-        WHEN code LIKE 'PT%' THEN code
-        WHEN code IN ('22023', '23503', '54000') THEN 'PT422'
-        WHEN code IN ('23505', '55000') THEN 'PT409'
-        WHEN code = 'P0002' THEN 'PT404' END;
-BEGIN
-    IF code IN ('55P03', '40P01') THEN
-        PERFORM campaign.api_raise('PT503', 'another request is working on the same thing', NULL,
-            'Nothing was changed. Try again.');
-    END IF;
-    IF mapped IS NULL THEN
-        PERFORM campaign.api_raise(code, message);
-    ELSE
-        PERFORM campaign.api_raise(mapped, message, detail, hint);
-    END IF;
-END
-$$;
-COMMENT ON FUNCTION campaign.api_raise_mapped(text, text, text, text) IS
-'Raises an error of an SQL function again, with the code that PostgREST turns into the right HTTP status.';
+CREATE FUNCTION campaign.plpgsql_http() RETURNS language_handler
+LANGUAGE C VOLATILE
+AS 'MODULE_PATHNAME', 'campaign_plpgsql_http';
+COMMENT ON FUNCTION campaign.plpgsql_http() IS
+'Runs functions in the language plpgsql_http.';
+
+CREATE LANGUAGE plpgsql_http HANDLER campaign.plpgsql_http VALIDATOR pg_catalog.plpgsql_validator;
+COMMENT ON LANGUAGE plpgsql_http IS
+'PL/pgSQL for the functions behind HTTP: an error leaves them with the code of which PostgREST makes the right status, and without details that were not written for the client.';
 
 CREATE FUNCTION campaign.api_respond(status integer, header text DEFAULT NULL, value text DEFAULT NULL)
 RETURNS void

@@ -55,21 +55,6 @@ ALTER TABLE campaign.application_tokens ALTER COLUMN name SET STATISTICS 0;
 
 -- In SQL -------------------------------------------------------------------------------------
 
-CREATE FUNCTION campaign.application_name_check(name text) RETURNS text
-LANGUAGE plpgsql IMMUTABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    IF coalesce(btrim(name), '') = '' OR length(name) > 200 THEN
-        RAISE EXCEPTION 'application name is missing or longer than 200 characters'
-            USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    RETURN btrim(name);
-END
-$$;
-COMMENT ON FUNCTION campaign.application_name_check(text) IS
-'The name of an application as it is stored; an error if it is not valid.';
-
 CREATE FUNCTION campaign.application_secret() RETURNS text
 LANGUAGE sql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -87,7 +72,7 @@ DECLARE
     application campaign.applications;
 BEGIN
     INSERT INTO campaign.applications (name, company_id, user_id, secret_hash)
-    VALUES (campaign.application_name_check(application_create.name), application_create.company_id,
+    VALUES (campaign.name_check('application', application_create.name), application_create.company_id,
         application_create.user_id, sha256(convert_to(secret, 'UTF8')))
     RETURNING * INTO application;
     RETURN jsonb_build_object('id', application.id, 'name', application.name, 'secret', secret);
@@ -156,7 +141,7 @@ BEGIN
     IF owner_id IS NULL THEN
         -- Nobody knows its secret: it gets its tokens here.
         INSERT INTO campaign.applications (name, secret_hash)
-        VALUES (campaign.application_name_check(token_create.name), uuid_send(gen_random_uuid()))
+        VALUES (campaign.name_check('application', token_create.name), uuid_send(gen_random_uuid()))
         ON CONFLICT DO NOTHING;
         SELECT a.id INTO STRICT owner_id FROM campaign.applications a
         WHERE a.name = btrim(token_create.name) AND a.company_id IS NULL AND a.user_id IS NULL

@@ -208,21 +208,16 @@ COMMENT ON FUNCTION campaign.password_holder(text, text) IS
 'The user with this address (in lower case) and this password, who keeps them until the end of the transaction; NULL if there is none. A hash that is weaker than the settings ask for is made again.';
 
 CREATE FUNCTION campaign_api.signup(email text, password text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     new_id text;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.signup');
     new_id := @extschema@.user_create(signup.email, signup.password);
     PERFORM campaign.api_respond(201);
     RETURN (SELECT to_jsonb(u) FROM campaign_api.users u WHERE u.id = new_id);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.signup(text, text) IS

@@ -118,14 +118,13 @@ COMMENT ON FUNCTION campaign.api_company_delete(text) IS
 'Soft delete of a company; its campaigns are hidden with it, and jobs that would dispatch them are cancelled.';
 
 CREATE FUNCTION campaign.api_companies_write() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target_id text := OLD.id;
     user_id text := campaign.api_user();
     first_answer jsonb;
-    code text; message text; detail text; hint text;
 BEGIN
     IF TG_OP = 'INSERT' THEN
         first_answer := campaign.repeat_answer('companies');
@@ -147,7 +146,7 @@ BEGIN
     END IF;
     IF TG_OP = 'UPDATE' THEN
         UPDATE campaign.companies c
-        SET name = campaign.company_name_check(NEW.name),
+        SET name = campaign.name_check('company', NEW.name),
             document = campaign.company_document_check(NEW.document),
             country = campaign.country_name(NEW.country), updated_at = clock_timestamp()
         WHERE c.id = target_id AND NOT c.deleted;
@@ -157,13 +156,8 @@ BEGIN
         PERFORM campaign.repeat_keep(to_jsonb(NEW));
     END IF;
     RETURN NEW;
-EXCEPTION
-    WHEN unique_violation THEN
-        PERFORM campaign.api_raise('PT409', 'a company with this document already exists');
-    WHEN OTHERS THEN
-        GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-            detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-        PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+EXCEPTION WHEN unique_violation THEN
+    PERFORM campaign.api_raise('PT409', 'a company with this document already exists');
 END
 $$;
 COMMENT ON FUNCTION campaign.api_companies_write() IS
@@ -214,7 +208,7 @@ BEGIN
         target.placeholders := campaign.placeholders_check(message);
     END IF;
     UPDATE campaign.campaigns c
-    SET name = campaign.campaign_name_check(name), message = message, placeholders = target.placeholders,
+    SET name = campaign.name_check('campaign', name), message = message, placeholders = target.placeholders,
         ordered = coalesce(ordered, target.ordered), updated_at = clock_timestamp()
     WHERE c.id = target.id;
 END
@@ -241,14 +235,13 @@ COMMENT ON FUNCTION campaign.api_campaign_delete(text) IS
 'Soft delete of a campaign; one that is not over is cancelled.';
 
 CREATE FUNCTION campaign.api_campaigns_write() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target_id text := OLD.id;
     user_id text := campaign.api_user();
     first_answer jsonb;
-    code text; message text; detail text; hint text;
 BEGIN
     IF TG_OP = 'INSERT' THEN
         first_answer := campaign.repeat_answer('campaigns');
@@ -276,10 +269,6 @@ BEGIN
         PERFORM campaign.repeat_keep(to_jsonb(NEW));
     END IF;
     RETURN NEW;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign.api_campaigns_write() IS

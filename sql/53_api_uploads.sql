@@ -46,7 +46,7 @@ COMMENT ON FUNCTION campaign.api_upload(text, bytea, boolean, boolean, text, tex
 'campaign_upload() or campaign_preview() for a campaign of the user of the request, up to campaign.upload_max_bytes.';
 
 CREATE FUNCTION campaign.api_upload_raw(numbers bytea, preview boolean) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
+LANGUAGE plpgsql_http VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -66,7 +66,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail,
+    PERFORM campaign.api_raise(code, message, detail,
         replace(replace(hint, 'pass skip_invalid => true', 'send "X-Skip-Invalid: true"'),
             'with column_name', 'in the header X-Column'));
 END
@@ -139,21 +139,14 @@ CREATE FUNCTION campaign_api.campaign_upload_json(
     format text DEFAULT NULL,
     column_name text DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_upload_json');
     PERFORM campaign.api_campaign_check(campaign_id);
     RETURN campaign.api_upload(campaign_id, campaign.numbers_from_json(numbers), skip_invalid,
         allow_duplicates, class, country, format, column_name, NULL, false);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail,
-        replace(hint, 'pass skip_invalid => true', 'send "skip_invalid": true'));
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_upload_json(text, json, boolean, boolean, text, text, text, text) IS
@@ -189,20 +182,14 @@ CREATE FUNCTION campaign_api.campaign_preview_json(
     format text DEFAULT NULL,
     column_name text DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_preview_json');
     PERFORM campaign.api_campaign_check(campaign_id);
     RETURN campaign.api_upload(campaign_id, campaign.numbers_from_json(numbers), skip_invalid,
         allow_duplicates, class, country, format, column_name, NULL, true);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_preview_json(text, json, boolean, boolean, text, text, text, text) IS
@@ -219,19 +206,13 @@ column_name: the column of the numbers; found by its name or its values if left 
 Answers as POST /rpc/campaign_preview.$$;
 
 CREATE FUNCTION campaign_api.campaign_clear(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_clear');
     PERFORM campaign.api_campaign_check(campaign_id);
     RETURN @extschema@.campaign_clear(campaign_id, reason);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_clear(text, text) IS

@@ -16,20 +16,29 @@ END
 $$;
 COMMENT ON FUNCTION campaign.api_worker_require() IS '503 if no worker is set up for this database.';
 
+CREATE FUNCTION campaign.api_campaign_lock(campaign_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.api_company_lock((SELECT c.company_id FROM campaign.campaigns c WHERE c.id = api_campaign_lock.campaign_id));
+END
+$$;
+COMMENT ON FUNCTION campaign.api_campaign_lock(text) IS
+'Keeps the company of a campaign from being deleted until the end of the transaction.';
+
 CREATE FUNCTION campaign.api_verb(verb text, campaign_id text, reason text DEFAULT NULL, at timestamptz DEFAULT NULL)
 RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
+LANGUAGE plpgsql_http VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     answer jsonb;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_' || verb);
     PERFORM campaign.api_campaign_check(campaign_id);
     IF verb IN ('dispatch', 'schedule', 'resume', 'reset') THEN
-        PERFORM campaign.api_company_lock(
-            (SELECT c.company_id FROM campaign.campaigns c WHERE c.id = api_verb.campaign_id));
+        PERFORM campaign.api_campaign_lock(campaign_id);
     END IF;
     IF verb IN ('dispatch', 'resume') OR verb = 'schedule' AND at IS NOT NULL THEN
         PERFORM campaign.api_worker_require();
@@ -44,10 +53,6 @@ BEGIN
         WHEN 'reset' THEN answer := @extschema@.campaign_reset(campaign_id, reason);
     END CASE;
     RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign.api_verb(text, text, text, timestamptz) IS
@@ -187,11 +192,9 @@ campaign_id: the campaign.
 200 with {"ok", "expected", "stored", "digest", "difference", "checked_at", "age_seconds", "fresh", "reason"}; 403, 404.$$;
 
 CREATE FUNCTION campaign_api.campaign_receipt(campaign_id text, phone_number text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_receipt');
     PERFORM campaign.api_campaign_check(campaign_id);
@@ -200,10 +203,6 @@ BEGIN
     END IF;
     -- In a query string a plus is a blank.
     RETURN @extschema@.campaign_receipt(campaign_id, ltrim(phone_number, ' +'));
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_receipt(text, text) IS
@@ -250,12 +249,11 @@ CREATE FUNCTION campaign_api.campaign_send(
     format text DEFAULT NULL,
     column_name text DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     first_answer jsonb := campaign.repeat_answer('campaign_send');
-    code text; message_text text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_send');
     IF first_answer IS NOT NULL THEN
@@ -263,11 +261,6 @@ BEGIN
     END IF;
     RETURN campaign.api_send(name, message, campaign.numbers_from_json(numbers), company_id, ordered, skip_invalid,
         allow_duplicates, country, format, column_name);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message_text = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message_text, detail,
-        replace(hint, 'pass skip_invalid => true', 'send "skip_invalid": true'));
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_send(text, text, json, text, boolean, boolean, boolean, text, text, text) IS

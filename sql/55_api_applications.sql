@@ -53,13 +53,12 @@ COMMENT ON FUNCTION campaign.api_token_refuse(integer, text, text, text) IS
 'The answer to wrong credentials; not an error, which would roll back the count of failures.';
 
 CREATE FUNCTION campaign_api.token(name text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     credentials record := campaign.request_credentials();
     wait integer;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.token');
     IF credentials.account IS NULL THEN
@@ -82,10 +81,6 @@ BEGIN
     PERFORM campaign.attempt_succeeded(credentials.account);
     RETURN campaign.application_token_issue(credentials.account,
         coalesce(token.name, campaign.url_decode(campaign.request_header('X-Token-Name'))), NULL);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.token(text) IS
@@ -97,14 +92,13 @@ name: what you call this token; may be left out.
 200 with {"id", "application_id", "token", "expires_at"}; 401 if the id or the secret is wrong, without saying which; 429 with Retry-After after five failures in a row from one address, for 1, 2, 4 and so on up to 300 seconds.$$;
 
 CREATE FUNCTION campaign_api.application_create(name text, company_id text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     creator_id text := campaign.api_user();
     owner_id text;
     answer jsonb := campaign.repeat_answer('application_create');
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.application_create');
     IF answer IS NOT NULL THEN
@@ -119,10 +113,6 @@ BEGIN
     -- Of a secret only its hash is stored: it is not in what is kept.
     PERFORM campaign.repeat_keep(answer || '{"secret": null}');
     RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.application_create(text, text) IS
@@ -135,11 +125,9 @@ company_id: a company of yours, which will own it; may be left out by a member o
 201 with {"id", "name", "secret"} and its Location; 403 if the company is not yours; 404 if there is no such company; 422.$$;
 
 CREATE FUNCTION campaign_api.application_rotate(application_id text, revoke_tokens boolean DEFAULT false) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_user();
     PERFORM campaign.api_arguments_check('campaign_api.application_rotate');
@@ -151,10 +139,6 @@ BEGIN
     WHERE a.id = application_rotate.application_id AND a.company_id IS NOT NULL
       AND a.user_id IS DISTINCT FROM campaign.api_user();
     RETURN @extschema@.application_rotate(application_id, revoke_tokens OR FOUND);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.application_rotate(text, boolean) IS
@@ -193,11 +177,9 @@ COMMENT ON COLUMN campaign_api.tokens.expires_at IS 'When it expires.';
 COMMENT ON COLUMN campaign_api.tokens.revoked IS 'Whether it was revoked, alone or with its application.';
 
 CREATE FUNCTION campaign.api_applications_write() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
     IF NOT OLD.id IN (SELECT campaign.request_applications()) THEN
         PERFORM campaign.api_raise('PT403', 'this application is not yours');
@@ -207,14 +189,10 @@ BEGIN
         RETURN OLD;
     END IF;
     UPDATE campaign.applications a
-    SET name = campaign.application_name_check(NEW.name), updated_at = clock_timestamp()
+    SET name = campaign.name_check('application', NEW.name), updated_at = clock_timestamp()
     WHERE a.id = OLD.id AND NOT a.deleted;
     SELECT * INTO NEW FROM campaign_api.applications v WHERE v.id = OLD.id;
     RETURN NEW;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign.api_applications_write() IS

@@ -246,7 +246,7 @@ CREATE FUNCTION campaign_api.job_create(
     run_at timestamptz DEFAULT NULL,
     priority integer DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -254,7 +254,6 @@ DECLARE
     first_answer jsonb := campaign.repeat_answer('job_create');
     given jsonb;
     job_id text;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.job_create');
     IF first_answer IS NOT NULL THEN
@@ -272,10 +271,6 @@ BEGIN
         owner.user_id, owner.application_id);
     PERFORM campaign.api_respond(201, 'Location', '/jobs?id=eq.' || job_id);
     RETURN campaign.repeat_keep(jsonb_build_object('id', job_id, 'message', 'job created'));
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.job_create(text, json, timestamptz, integer) IS
@@ -290,13 +285,12 @@ priority: -1000 to 0; higher runs first.
 201 with {"id", "message"} and its Location; 403, 404 for a campaign that is not yours or not there; 413; 422 for an unknown type, one that is not open to HTTP, or metadata that it does not take; 429 if too many jobs of yours wait.$$;
 
 CREATE FUNCTION campaign_api.signup_async(email text, password text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     owner record := campaign.request_owner();
     job_id text;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.signup_async');
     IF signup_async.password IS NULL THEN
@@ -310,10 +304,6 @@ BEGIN
         PERFORM campaign.api_respond(202, 'Location', '/jobs?id=eq.' || job_id);
     END IF;
     RETURN jsonb_build_object('id', job_id, 'message', 'the user will be created');
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.signup_async(text, text) IS
@@ -328,12 +318,11 @@ password: 1 to 1024 bytes; only its Argon2id hash is kept, in the job too.
 -- Verbs --------------------------------------------------------------------------------------
 
 CREATE FUNCTION campaign_api.job_cancel(job_id text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     answer jsonb;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.job_cancel');
     PERFORM campaign.api_job_check(job_id);
@@ -342,10 +331,6 @@ BEGIN
         PERFORM campaign.api_respond(202);
     END IF;
     RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.job_cancel(text) IS
@@ -357,12 +342,11 @@ job_id: one of your jobs.
 200 with the job; 202 if it is running and being interrupted; 404; 409 if it is already over.$$;
 
 CREATE FUNCTION campaign_api.job_retry(job_id text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     answer jsonb;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.job_retry');
     PERFORM campaign.api_job_check(job_id);
@@ -370,10 +354,6 @@ BEGIN
     answer := @extschema@.job_retry(job_id);
     PERFORM campaign.api_respond(202);
     RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.job_retry(text) IS

@@ -153,19 +153,13 @@ rows: how many, 10000 at most.
 CREATE FUNCTION campaign_api.campaign_recipients(
     campaign_id text DEFAULT NULL, types text DEFAULT NULL, rows integer DEFAULT 100
 ) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_recipients');
     RETURN @extschema@.campaign_recipients(campaign.api_run_choose(campaign_id),
         regexp_split_to_array(nullif(types, ''), '\s*,\s*'), rows);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_recipients(text, text, integer) IS
@@ -187,14 +181,13 @@ CREATE FUNCTION campaign_api.campaign_generate(
     vip_percent double precision DEFAULT 25,
     dispatch boolean DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target text := campaign_id;
     newest text;
     answer jsonb;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_generate');
     PERFORM campaign.api_job_quota_check();
@@ -219,10 +212,6 @@ BEGIN
         coalesce(dispatch, campaign_id IS NULL), campaign.api_user());
     PERFORM campaign.api_respond(202, 'Location', '/jobs?id=eq.' || (answer ->> 'jobId'));
     RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_generate(bigint, text, bigint, double precision, boolean) IS
@@ -266,13 +255,12 @@ CREATE FUNCTION campaign_api.campaign_run_control(
     state text DEFAULT NULL,
     reset_logs boolean DEFAULT false
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target text;
     answer jsonb := '{}';
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_run_control');
     target := campaign.api_run_choose(campaign_id);
@@ -294,10 +282,6 @@ BEGIN
         ELSE PERFORM campaign.api_raise('PT422', 'verb is pause, resume, cancel, reset, clean or close');
     END CASE;
     RETURN jsonb_build_object('campaignId', target) || answer || @extschema@.campaign_run_status(target);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_run_control(text, text, text, boolean) IS

@@ -4,13 +4,12 @@
 CREATE FUNCTION campaign.api_suppression(
     verb text, company_id text, phone_number text, reason text, numbers bytea, skip_invalid boolean
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
+LANGUAGE plpgsql_http VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     owner_id text := campaign.api_company_choose(company_id);
     answer jsonb;
-    code text; message text; detail text; hint text;
 BEGIN
     CASE verb
         WHEN 'add' THEN
@@ -25,11 +24,6 @@ BEGIN
             answer := @extschema@.inbound_message(phone_number, reason, owner_id, NULL::text);
     END CASE;
     RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail,
-        replace(hint, 'pass skip_invalid => true', 'send "skip_invalid": true'));
 END
 $$;
 COMMENT ON FUNCTION campaign.api_suppression(text, text, text, text, bytea, boolean) IS
@@ -103,23 +97,18 @@ skip_invalid: leave invalid numbers out instead of refusing them all.
 CREATE FUNCTION campaign_api.suppression_list(
     company_id text DEFAULT NULL, phone_number text DEFAULT NULL, rows integer DEFAULT 100, after_id bigint DEFAULT 0
 ) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     -- A GET locks nothing.
     owner_id text := coalesce(company_id, (SELECT min(r) FROM campaign.request_companies() AS r HAVING count(*) = 1));
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.suppression_list');
     PERFORM campaign.api_company_check(owner_id);
     RETURN (SELECT coalesce(jsonb_agg(l.entry ORDER BY l.place), '[]')
             FROM @extschema@.suppression_list(owner_id, NULL::text, phone_number,
                 rows, after_id) WITH ORDINALITY AS l (entry, place));
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.suppression_list(text, text, integer, bigint) IS

@@ -40,19 +40,13 @@ text: the text, as it is sent.
 200 with {"encoding", "units", "segments", "plain_segments", "characters": [{"character", "count", "plain"}], "warning"}.$$;
 
 CREATE FUNCTION campaign_api.campaign_texts(campaign_id text, rows integer DEFAULT 3) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_texts');
     PERFORM campaign.api_campaign_check(campaign_id);
     RETURN @extschema@.campaign_texts(campaign_id, rows);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_texts(text, integer) IS
@@ -65,26 +59,20 @@ rows: how many of the texts, up to 100.
 200 with {"segments", "problem_count", "problems", "absent", "samples"}; 403, 404; 422 for too many rows.$$;
 
 CREATE FUNCTION campaign_api.campaign_test(campaign_id text, numbers json, sample text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     answer jsonb;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_test');
     PERFORM campaign.api_campaign_check(campaign_id);
-    PERFORM campaign.api_company_lock(
-        (SELECT c.company_id FROM campaign.campaigns c WHERE c.id = campaign_test.campaign_id));
+    PERFORM campaign.api_campaign_lock(campaign_id);
     PERFORM campaign.api_worker_require();
     answer := @extschema@.campaign_test(campaign_id, convert_from(campaign.numbers_from_json(numbers), 'UTF8'),
         sample, campaign.api_user());
     PERFORM campaign.api_respond(202, 'Location', '/campaign_tests?id=eq.' || (answer ->> 'id'));
     RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_test(text, json, text) IS

@@ -115,7 +115,7 @@ COMMENT ON FUNCTION campaign.api_form(text, bytea, text) IS
 'What a form asks for: to create a campaign, with numbers or without, to send one, or to add numbers.';
 
 CREATE FUNCTION campaign_api.campaign_form(bytea) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -135,7 +135,7 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail,
+    PERFORM campaign.api_raise(code, message, detail,
         replace(hint, 'send "X-Skip-Invalid: true"', 'send the field skip_invalid=true'));
 END
 $$;

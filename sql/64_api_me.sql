@@ -75,7 +75,7 @@ Mails a code to the address that you have not proved yet: the one that you want 
 202 with the user, as /rpc/me; 409 if there is none; 429 with Retry-After after five mails in an hour.$$;
 
 CREATE FUNCTION campaign_api.me_confirm(code text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -83,7 +83,6 @@ DECLARE
     used campaign.address_codes;
     account text := 'confirm ' || campaign.api_user();
     wait integer;
-    state text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.me_confirm');
     wait := campaign.attempt(account);
@@ -101,13 +100,8 @@ BEGIN
     PERFORM campaign.attempt_succeeded(account);
     PERFORM campaign.address_prove(person.id, used.email);
     RETURN campaign_api.me();
-EXCEPTION
-    WHEN unique_violation THEN
-        PERFORM campaign.api_raise('PT409', 'a user with this e-mail address already exists');
-    WHEN OTHERS THEN
-        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-            detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-        PERFORM campaign.api_raise_mapped(state, message, detail, hint);
+EXCEPTION WHEN unique_violation THEN
+    PERFORM campaign.api_raise('PT409', 'a user with this e-mail address already exists');
 END
 $$;
 COMMENT ON FUNCTION campaign_api.me_confirm(text) IS
@@ -150,14 +144,13 @@ COMMENT ON FUNCTION campaign.api_email_change(text, text) IS
 'Another address: once it is proved, or at once if nobody has to or only its case differs. NULL, or the answer of the request.';
 
 CREATE FUNCTION campaign_api.me_update(email text, password text DEFAULT NULL, user_id text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     person_id text := campaign.api_user();
     address text;
     refusal jsonb;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.me_update');
     PERFORM campaign.api_self_check(user_id);
@@ -165,13 +158,8 @@ BEGIN
     refusal := coalesce(campaign.password_ask(person_id, me_update.password),
         campaign.api_email_change(person_id, address));
     RETURN coalesce(refusal, campaign_api.me());
-EXCEPTION
-    WHEN unique_violation THEN
-        PERFORM campaign.api_raise('PT409', 'a user with this e-mail address already exists');
-    WHEN OTHERS THEN
-        GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-            detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-        PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+EXCEPTION WHEN unique_violation THEN
+    PERFORM campaign.api_raise('PT409', 'a user with this e-mail address already exists');
 END
 $$;
 COMMENT ON FUNCTION campaign_api.me_update(text, text, text) IS
@@ -185,13 +173,12 @@ user_id: your id; may be left out.
 202 with the user, as /rpc/me; 200 if it has changed at once; 403 if the password is wrong, or the id is not yours; 409 if somebody has this address; 422 if it is not valid; 429 with Retry-After after five wrong passwords, or five mails.$$;
 
 CREATE FUNCTION campaign_api.me_delete(password text DEFAULT NULL, user_id text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     person_id text := campaign.api_user();
     refusal jsonb;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.me_delete');
     PERFORM campaign.api_self_check(user_id);
@@ -201,10 +188,6 @@ BEGIN
         PERFORM campaign.api_respond(204);
     END IF;
     RETURN refusal;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.me_delete(text, text) IS

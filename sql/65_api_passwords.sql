@@ -2,13 +2,12 @@
 -- to their address.
 
 CREATE FUNCTION campaign_api.password_change(old_password text, new_password text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     person_id text := campaign.api_user();
     refusal jsonb;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.password_change');
     refusal := campaign.password_ask(person_id, coalesce(old_password, ''));
@@ -20,10 +19,6 @@ BEGIN
     END IF;
     PERFORM campaign.password_set(person_id, @extschema@.password_hash(new_password));
     RETURN campaign.token_issue(person_id);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.password_change(text, text) IS
@@ -51,13 +46,12 @@ COMMENT ON FUNCTION campaign.password_set(text, text) IS
 
 -- The request does not look whether somebody has the address: that would take time which tells it.
 CREATE FUNCTION campaign_api.password_forgotten(email text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     address text;
     wait integer;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.password_forgotten');
     address := lower(campaign.email_check(password_forgotten.email));
@@ -69,10 +63,6 @@ BEGIN
         NULL::text, NULL::text);
     PERFORM campaign.api_respond(202);
     RETURN jsonb_build_object('message', 'if somebody has this address, it gets a mail with a code');
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.password_forgotten(text) IS
@@ -128,14 +118,13 @@ COMMENT ON FUNCTION campaign.api_password_reset(campaign.address_codes, text) IS
 'A new password for whoever has proved an address with a code: for its user if they had proved it before, for a new user if they had not.';
 
 CREATE FUNCTION campaign_api.password_reset(code text, password text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
     used campaign.address_codes;
     wait integer;
-    state text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.password_reset');
     wait := campaign.attempt('reset');
@@ -152,10 +141,6 @@ BEGIN
     END IF;
     PERFORM campaign.attempt_succeeded('reset'), campaign.attempt_succeeded(lower(used.email));
     RETURN campaign.token_issue(campaign.api_password_reset(used, @extschema@.password_hash(password_reset.password)));
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(state, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.password_reset(text, text) IS

@@ -27,12 +27,11 @@ CREATE FUNCTION campaign_api.campaign_fates(
     campaign_id text, states text DEFAULT NULL, rows integer DEFAULT 100, after_class text DEFAULT NULL,
     after_seq bigint DEFAULT NULL, phone_number text DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     answer jsonb;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_fates');
     PERFORM campaign.api_campaign_check(campaign_id);
@@ -46,10 +45,6 @@ BEGIN
             answer -> -1 ->> 'class', (answer -> -1 ->> 'seq')::bigint);
     END IF;
     RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_fates(text, text, integer, text, bigint, text) IS
@@ -88,19 +83,13 @@ campaign_id: the campaign.
 CREATE FUNCTION campaign_api.campaign_resolve(
     campaign_id text, outcome text, reason text, class text DEFAULT NULL, seqs bigint[] DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_resolve');
     PERFORM campaign.api_campaign_check(campaign_id);
     RETURN jsonb_build_object('resolved', @extschema@.campaign_resolve(campaign_id, outcome, reason, class, seqs));
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_resolve(text, text, text, text, bigint[]) IS
@@ -118,29 +107,22 @@ seqs: only these of the class.
 CREATE FUNCTION campaign_api.campaign_retry_failed(
     campaign_id text, codes text[] DEFAULT NULL, reason text DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     answer jsonb;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_retry_failed');
     PERFORM campaign.api_campaign_check(campaign_id);
-    PERFORM campaign.api_company_lock(
-        (SELECT c.company_id FROM campaign.campaigns c WHERE c.id = campaign_retry_failed.campaign_id));
+    PERFORM campaign.api_campaign_lock(campaign_id);
     PERFORM campaign.api_worker_require();
     answer := @extschema@.campaign_retry_failed(campaign_id, codes, reason);
     PERFORM campaign.api_respond(202, 'Location', '/campaigns?id=eq.' || (answer ->> 'id'));
     RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
+EXCEPTION WHEN no_data_found THEN
     -- Nobody is left to be tried again: the campaign is there.
-    IF code = 'P0002' THEN
-        PERFORM campaign.api_raise('PT409', message, nullif(detail, ''), nullif(hint, ''));
-    END IF;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
+    PERFORM campaign.api_raise('PT409', SQLERRM);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_retry_failed(text, text[], text) IS
@@ -156,19 +138,13 @@ reason: kept with the event.
 CREATE FUNCTION campaign_api.campaign_deadline_set(
     campaign_id text, valid_until timestamptz DEFAULT NULL, valid_for text DEFAULT NULL, reason text DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_deadline_set');
     PERFORM campaign.api_campaign_check(campaign_id);
     RETURN @extschema@.campaign_deadline_set(campaign_id, valid_until, valid_for::interval, reason);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_deadline_set(text, timestamptz, text, text) IS
@@ -192,12 +168,11 @@ CREATE FUNCTION campaign_api.campaign_recipients_csv(
     campaign_id text, states text DEFAULT NULL, rows integer DEFAULT 10000, after_class text DEFAULT NULL,
     after_seq bigint DEFAULT NULL
 ) RETURNS campaign_api."text/csv"
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     page record;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_recipients_csv');
     PERFORM campaign.api_campaign_check(campaign_id);
@@ -215,10 +190,6 @@ BEGIN
     END IF;
     -- The pages one behind the other are one file.
     RETURN CASE WHEN after_class IS NULL THEN campaign.csv_heading() || E'\r\n' ELSE '' END || coalesce(page.lines, '');
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_recipients_csv(text, text, integer, text, bigint) IS

@@ -43,13 +43,12 @@ COMMENT ON FUNCTION campaign.api_body_fields(text, bytea) IS
 'The fields of a body that is for this function of the API, without the numbers; the campaign is that of the address. 400 for a field that it does not take, or one that is missing; 422 for a value of another type.';
 
 CREATE FUNCTION campaign.api_upload_body(name text, body bytea, preview boolean) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
+LANGUAGE plpgsql_http VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     fields json;
     sent record;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_user();
     fields := campaign.api_body_fields(name, body);
@@ -59,11 +58,6 @@ BEGIN
     RETURN campaign.api_upload(sent.campaign_id, campaign.body_numbers(), sent.skip_invalid, sent.allow_duplicates,
         CASE WHEN fields -> 'class' IS NULL THEN 'NORMAL' ELSE sent.class END,
         sent.country, sent.format, sent.column_name, NULL, preview);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail,
-        replace(hint, 'pass skip_invalid => true', 'send "skip_invalid": true'));
 END
 $$;
 COMMENT ON FUNCTION campaign.api_upload_body(text, bytea, boolean) IS
@@ -86,14 +80,13 @@ $$Preview numbers given as JSON, as bytes
 As with application/json, for Content-Type: application/octet-stream. The campaign may be in the header X-Campaign-Id.$$;
 
 CREATE FUNCTION campaign_api.campaign_send(bytea) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     first_answer jsonb := campaign.repeat_answer('campaign_send', $1);
     fields json;
     sent record;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_user();
     IF first_answer IS NOT NULL THEN
@@ -105,11 +98,6 @@ BEGIN
     RETURN campaign.api_send(sent.name, sent.message, campaign.body_numbers(), sent.company_id,
         CASE WHEN fields -> 'ordered' IS NULL THEN true ELSE sent.ordered END, sent.skip_invalid, sent.allow_duplicates,
         sent.country, sent.format, sent.column_name);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail,
-        replace(hint, 'pass skip_invalid => true', 'send "skip_invalid": true'));
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_send(bytea) IS

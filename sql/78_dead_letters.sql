@@ -53,6 +53,7 @@ CREATE UNIQUE INDEX dead_letters_waiting_index ON campaign.dead_letters (digest)
 CREATE INDEX dead_letters_replaying_index ON campaign.dead_letters (id) WHERE state = 'replaying';
 CREATE INDEX dead_letters_kept_index ON campaign.dead_letters (campaign_id) WHERE body IS NOT NULL;
 CREATE INDEX dead_letters_campaign_index ON campaign.dead_letters (campaign_id, id);
+CREATE INDEX dead_letters_parked_index ON campaign.dead_letters (campaign_id, class, first_seq) WHERE parked;
 ALTER TABLE campaign.dead_letters ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.dead_letters', '');
 SELECT pg_catalog.pg_extension_config_dump('campaign.dead_letters_id_seq', '');

@@ -140,21 +140,37 @@ END
 $$;
 COMMENT ON FUNCTION campaign.outbox_dead_done(bigint) IS 'The broker has confirmed a dead letter that was published again.';
 
-CREATE FUNCTION campaign.dead_replayed(
-    campaign_id text, class campaign.recipient_class, ranges int8multirange
-) RETURNS int8multirange
+CREATE FUNCTION campaign.dead_replays(
+    campaign_id text, class campaign.recipient_class, ranges int8multirange,
+    OUT under_way int8multirange, OUT given_up int8multirange
+)
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN (
-        SELECT range_agg(int8range(d.first_seq, d.first_seq, '[]')) FROM campaign.dead_letters d
-        WHERE d.campaign_id = dead_replayed.campaign_id AND d.class = dead_replayed.class AND d.body IS NOT NULL
-          AND d.parked AND d.state IN ('replaying', 'replayed') AND ranges @> d.first_seq);
+    SELECT coalesce(range_agg(r.place) FILTER (WHERE r.state <> 'discarded'), '{}'),
+        coalesce(range_agg(r.place) FILTER (WHERE r.state = 'discarded'), '{}')
+    INTO under_way, given_up
+    FROM (SELECT d.state, int8range(d.first_seq, d.first_seq, '[]') AS place FROM campaign.dead_letters d
+          WHERE d.campaign_id = dead_replays.campaign_id AND d.class = dead_replays.class AND d.parked
+            AND d.state IN ('replaying', 'replayed', 'discarded')
+            AND d.first_seq >= lower(ranges) AND d.first_seq < upper(ranges) AND ranges @> d.first_seq) AS r;
 END
 $$;
-COMMENT ON FUNCTION campaign.dead_replayed(text, campaign.recipient_class, int8multirange) IS
-'Which of these recipients were replayed, and are not stored yet; NULL: none.';
+COMMENT ON FUNCTION campaign.dead_replays(text, campaign.recipient_class, int8multirange) IS
+'Which of these recipients were replayed: under_way, not stored yet; given_up, discarded meanwhile.';
+
+-- A range with others in it is an old batch that came again, and may have been acknowledged unread.
+CREATE FUNCTION campaign.ranges_within(ranges int8multirange, places int8multirange) RETURNS int8multirange
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE places @> r);
+END
+$$;
+COMMENT ON FUNCTION campaign.ranges_within(int8multirange, int8multirange) IS
+'Those of the ranges that have nobody in them but these places; NULL: none.';
 
 CREATE FUNCTION campaign.dead_decided(
     campaign_id text, class campaign.recipient_class, ranges int8multirange
@@ -163,16 +179,11 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    replayed int8multirange := (
-        SELECT range_agg(int8range(d.first_seq, d.first_seq, '[]')) FROM campaign.dead_letters d
-        WHERE d.campaign_id = dead_decided.campaign_id AND d.class = dead_decided.class
-          AND d.parked AND d.state IN ('replaying', 'replayed', 'discarded') AND ranges @> d.first_seq);
+    replays record := campaign.dead_replays(campaign_id, class, ranges);
+    replayed int8multirange := campaign.ranges_within(ranges, replays.under_way + replays.given_up);
 BEGIN
-    -- A range with others in it is an old batch.
-    UPDATE campaign.progress p
-    SET decided = p.decided + (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE replayed @> r)
-    WHERE p.campaign_id = dead_decided.campaign_id AND p.class = dead_decided.class
-      AND EXISTS (SELECT FROM unnest(ranges) AS r WHERE replayed @> r);
+    UPDATE campaign.progress p SET decided = p.decided + replayed
+    WHERE p.campaign_id = dead_decided.campaign_id AND p.class = dead_decided.class AND replayed IS NOT NULL;
 END
 $$;
 COMMENT ON FUNCTION campaign.dead_decided(text, campaign.recipient_class, int8multirange) IS
@@ -180,17 +191,11 @@ COMMENT ON FUNCTION campaign.dead_decided(text, campaign.recipient_class, int8mu
 
 -- Given up while it was on its way: what MongoDB has nevertheless was sent.
 CREATE FUNCTION campaign.dead_report_late(
-    campaign_id text, class campaign.recipient_class, ranges int8multirange
+    campaign_id text, class campaign.recipient_class, late int8multirange
 ) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    given_up int8multirange := (
-        SELECT range_agg(int8range(d.first_seq, d.first_seq, '[]')) FROM campaign.dead_letters d
-        WHERE d.campaign_id = dead_report_late.campaign_id AND d.class = dead_report_late.class
-          AND d.parked AND d.state = 'discarded' AND ranges @> d.first_seq);
-    late int8multirange := (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE given_up @> r);
 BEGIN
     IF late IS NULL THEN
         RETURN;
@@ -205,7 +210,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.dead_report_late(text, campaign.recipient_class, int8multirange) IS
-'Recipients of a campaign that is over are reported as stored: those whose replay was given up meanwhile are.';
+'Recipients of a campaign that is over whose replay was given up are reported as stored: they are. NULL: none.';
 
 CREATE FUNCTION campaign.dead_refused(campaign_id text, class campaign.recipient_class, seq bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -231,16 +236,16 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    replays record;
     replayed int8multirange;
     refused int8multirange;
 BEGIN
     -- Nobody replays, or gives up, in between.
     PERFORM FROM campaign.progress p
     WHERE p.campaign_id = dead_report.campaign_id AND p.class = dead_report.class FOR NO KEY UPDATE;
-    replayed := campaign.dead_replayed(campaign_id, class, ranges);
-    PERFORM campaign.dead_report_late(campaign_id, class, ranges);
-    -- A range with others in it is an old batch that came again, and may have been acknowledged unread.
-    replayed := (SELECT range_agg(r) FROM unnest(ranges) AS r WHERE replayed @> r);
+    replays := campaign.dead_replays(campaign_id, class, ranges);
+    PERFORM campaign.dead_report_late(campaign_id, class, campaign.ranges_within(ranges, replays.given_up));
+    replayed := campaign.ranges_within(ranges, replays.under_way);
     IF replayed IS NULL THEN
         RETURN;
     END IF;
@@ -282,123 +287,3 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.dead_sentence(bigint) IS 'What the health of a campaign says of its dead letters.';
-
--- Over HTTP: those of the user's campaigns. What belongs to no campaign is a matter of SQL.
-
-CREATE FUNCTION campaign.api_dead_letter(letter_id text) RETURNS bigint
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    found_id bigint;
-BEGIN
-    PERFORM campaign.api_user();
-    SELECT d.id INTO found_id FROM campaign.dead_letters d
-    WHERE d.id = CASE WHEN letter_id ~ '^[0-9]{1,18}$' THEN letter_id::bigint END
-      AND d.campaign_id IN (SELECT campaign.request_campaigns());
-    IF NOT FOUND THEN
-        PERFORM campaign.api_raise('PT404', 'you have no such dead letter', NULL, 'GET /dead-letters shows them.');
-    END IF;
-    RETURN found_id;
-END
-$$;
-COMMENT ON FUNCTION campaign.api_dead_letter(text) IS
-'The id of a dead letter of a campaign of the user of the request; else 404.';
-
-CREATE FUNCTION campaign.api_dead_decide(verb text, letter_id text, reason text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    letter bigint := campaign.api_dead_letter(letter_id);
-    done integer;
-    code text; message text; detail text; hint text;
-BEGIN
-    done := CASE verb WHEN 'replay' THEN @extschema@.campaign_dead_replay(ARRAY[letter], reason)
-                      ELSE @extschema@.campaign_dead_discard(ARRAY[letter], reason) END;
-    IF done = 0 THEN
-        PERFORM campaign.api_raise('PT409', format('dead letter %s is %s', letter,
-            (SELECT d.state FROM campaign.dead_letters d WHERE d.id = letter)));
-    END IF;
-    RETURN (SELECT jsonb_build_object('id', d.id, 'state', d.state, 'campaign', d.campaign_id)
-            FROM campaign.dead_letters d WHERE d.id = letter);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
-END
-$$;
-COMMENT ON FUNCTION campaign.api_dead_decide(text, text, text) IS
-'replay or discard of a dead letter of the user of the request; 409 if something was decided about it already.';
-
-CREATE FUNCTION campaign_api.dead_letters(
-    campaign_id text DEFAULT NULL, states text DEFAULT 'waiting', rows integer DEFAULT 100, after_id bigint DEFAULT 0
-) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    code text; message text; detail text; hint text;
-BEGIN
-    PERFORM campaign.api_arguments_check('campaign_api.dead_letters');
-    PERFORM campaign.api_user();
-    IF campaign_id IS NOT NULL THEN
-        PERFORM campaign.api_campaign_check(campaign_id);
-    END IF;
-    RETURN (SELECT coalesce(jsonb_agg(to_jsonb(l) ORDER BY l.id), '[]')
-            FROM campaign.dead_list(CASE WHEN campaign_id IS NULL THEN ARRAY(SELECT campaign.request_campaigns())
-                                    ELSE ARRAY[campaign_id] END,
-                regexp_split_to_array(nullif(states, ''), '\s*,\s*'), rows, after_id) AS l);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
-END
-$$;
-COMMENT ON FUNCTION campaign_api.dead_letters(text, text, integer, bigint) IS
-$$Dead letters
-Messages of your campaigns that could not be stored, oldest first. GET or POST.
-
-campaign_id: a campaign of yours; left out: all of them.
-states: of these, separated by commas (waiting, replaying, replayed, stored, refused, discarded); empty: all.
-rows: how many, 10000 at most.
-after_id: the id of the last one, for the next page.
-
-200 with an array of {"id", "state", "campaign", "class", "first_seq", "recipients", "queue", "reason", …}; 403, 404, 422.$$;
-
-CREATE FUNCTION campaign_api.dead_letter_replay(letter_id text, reason text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM campaign.api_arguments_check('campaign_api.dead_letter_replay');
-    PERFORM campaign.api_respond(202);
-    RETURN campaign.api_dead_decide('replay', letter_id, reason);
-END
-$$;
-COMMENT ON FUNCTION campaign_api.dead_letter_replay(text, text) IS
-$$Replay a dead letter
-Publishes it again, once what was wrong is repaired. A recipient that MongoDB refused is stored after all; nobody gets anything twice.
-
-letter_id: the dead letter.
-reason: kept with it.
-
-202 with {"id", "state", "campaign"}; 404 if you have no such dead letter; 409 if something was decided about it already, or its campaign still runs or was cancelled.$$;
-
-CREATE FUNCTION campaign_api.dead_letter_discard(letter_id text, reason text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM campaign.api_arguments_check('campaign_api.dead_letter_discard');
-    RETURN campaign.api_dead_decide('discard', letter_id, reason);
-END
-$$;
-COMMENT ON FUNCTION campaign_api.dead_letter_discard(text, text) IS
-$$Discard a dead letter
-Gives it up. Who, when and why is kept.
-
-letter_id: the dead letter.
-reason: why.
-
-200 with {"id", "state", "campaign"}; 404 if you have no such dead letter; 409 if something was decided about it already; 422 without a reason.$$;

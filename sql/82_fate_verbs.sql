@@ -128,8 +128,7 @@ BEGIN
             USING ERRCODE = 'no_data_found';
     END IF;
     retry_id := @extschema@.campaign_create(left('Retry: ' || target.name, 200),
-        CASE WHEN target.placeholders THEN target.message ELSE campaign.placeholders_escape(target.message) END,
-        target.company_id, target.user_id, target.ordered);
+        campaign.message_to_copy(target), target.company_id, target.user_id, target.ordered);
     PERFORM campaign.window_copy(target.id, retry_id);
     UPDATE campaign.campaigns c SET per_second = target.per_second WHERE c.id = retry_id;
     PERFORM campaign.recipients_add(retry_id, failed.classes, failed.phone_numbers, failed.texts, failed.attributes);

@@ -68,19 +68,13 @@ COMMENT ON FUNCTION campaign.rate_sentence(campaign.campaigns, campaign.progress
 '"limited to N messages a second", if that is what a campaign waits for; else NULL.';
 
 CREATE FUNCTION campaign_api.campaign_limit(campaign_id text, per_second numeric, reason text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_limit');
     PERFORM campaign.api_campaign_check(campaign_id);
     RETURN @extschema@.campaign_limit(campaign_id, per_second, reason);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_limit(text, numeric, text) IS

@@ -132,19 +132,13 @@ COMMENT ON FUNCTION campaign.canary_sentence(campaign.campaigns, campaign.progre
 CREATE FUNCTION campaign_api.campaign_canary(
     campaign_id text, canary bigint, failed_max numeric DEFAULT 0.05, reason text DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_canary');
     PERFORM campaign.api_campaign_check(campaign_id);
     RETURN @extschema@.campaign_canary(campaign_id, canary, failed_max, reason);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_canary(text, bigint, numeric, text) IS

@@ -116,6 +116,34 @@ $$;
 COMMENT ON FUNCTION campaign.parts_phase(text[]) IS
 'The status of a whole whose parts have these: that of a campaign that is as far as they are together; NULL if it has none.';
 
+CREATE FUNCTION campaign.parts_brief(whole_id text) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (SELECT CASE WHEN count(*) > 0 THEN jsonb_build_object('parts', count(*),
+                'parts_status', campaign.parts_phase(array_agg(c.status))) ELSE '{}' END
+            FROM campaign.parts p JOIN campaign.campaigns c ON c.id = p.campaign_id
+            WHERE p.whole_id = parts_brief.whole_id AND NOT c.deleted);
+END
+$$;
+COMMENT ON FUNCTION campaign.parts_brief(text) IS
+'How many parts a campaign was split into (parts), and their status together (parts_status); {} if it was not.';
+
+CREATE FUNCTION campaign.parts_sentence(whole_id text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    brief jsonb := campaign.parts_brief(whole_id);
+BEGIN
+    RETURN CASE WHEN brief <> '{}' THEN format('parts: %s, together %s: see campaign_parts_status()',
+        brief ->> 'parts', brief ->> 'parts_status') END;
+END
+$$;
+COMMENT ON FUNCTION campaign.parts_sentence(text) IS
+'What the health of a campaign says of the parts that it was split into; NULL if it was not.';
+
 CREATE FUNCTION @extschema@.campaign_parts_status(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -180,56 +208,47 @@ $$;
 COMMENT ON FUNCTION @extschema@.campaign_dispatch_zones(text, text, text, text) IS
 'Sends an unordered draft at these hours in each recipient''s own time zone: splits it as campaign_split_zones() does, and dispatches all parts. Returns the status of the whole, as campaign_parts_status() does with the same id.';
 
-CREATE FUNCTION @extschema@.campaign_parts_pause(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+CREATE FUNCTION campaign.parts_verb(verb text, campaign_id text, statuses text[], reason text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     part text;
 BEGIN
-    FOREACH part IN ARRAY campaign.parts_lock(campaign_id, '{queued,publishing,published,scheduled}') LOOP
-        -- Its time may not come meanwhile.
-        IF (SELECT c.status FROM campaign.campaigns c WHERE c.id = part) = 'scheduled' THEN
-            PERFORM @extschema@.campaign_schedule(part, NULL, reason);
-        ELSE
-            PERFORM @extschema@.campaign_pause(part, reason);
-        END IF;
+    FOREACH part IN ARRAY campaign.parts_lock(campaign_id, statuses) LOOP
+        CASE
+            -- Its time may not come meanwhile.
+            WHEN verb = 'pause' AND (SELECT c.status FROM campaign.campaigns c WHERE c.id = part) = 'scheduled' THEN
+                PERFORM @extschema@.campaign_schedule(part, NULL, reason);
+            WHEN verb = 'pause' THEN PERFORM @extschema@.campaign_pause(part, reason);
+            WHEN verb = 'resume' THEN PERFORM @extschema@.campaign_resume(part, reason);
+            WHEN verb = 'cancel' THEN PERFORM @extschema@.campaign_cancel(part, reason);
+        END CASE;
     END LOOP;
     RETURN @extschema@.campaign_parts_status(campaign_id);
 END
 $$;
+COMMENT ON FUNCTION campaign.parts_verb(text, text, text[], text) IS
+'pause, resume or cancel of those parts of a campaign that have one of these statuses.';
+
+CREATE FUNCTION @extschema@.campaign_parts_pause(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT campaign.parts_verb('pause', campaign_id, '{queued,publishing,published,scheduled}', reason) $$;
 COMMENT ON FUNCTION @extschema@.campaign_parts_pause(text, text) IS
 'Pauses all parts of a campaign that run; one that is scheduled becomes a draft again. Returns the status of the whole.';
 
 CREATE FUNCTION @extschema@.campaign_parts_resume(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    part text;
-BEGIN
-    FOREACH part IN ARRAY campaign.parts_lock(campaign_id, '{paused}') LOOP
-        PERFORM @extschema@.campaign_resume(part, reason);
-    END LOOP;
-    RETURN @extschema@.campaign_parts_status(campaign_id);
-END
-$$;
+AS $$ SELECT campaign.parts_verb('resume', campaign_id, '{paused}', reason) $$;
 COMMENT ON FUNCTION @extschema@.campaign_parts_resume(text, text) IS
 'Continues all parts of a campaign that are paused. Returns the status of the whole.';
 
 CREATE FUNCTION @extschema@.campaign_parts_cancel(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    part text;
-BEGIN
-    FOREACH part IN ARRAY campaign.parts_lock(campaign_id, '{draft,scheduled,queued,publishing,published,paused}') LOOP
-        PERFORM @extschema@.campaign_cancel(part, reason);
-    END LOOP;
-    RETURN @extschema@.campaign_parts_status(campaign_id);
-END
-$$;
+AS $$ SELECT campaign.parts_verb('cancel', campaign_id, '{draft,scheduled,queued,publishing,published,paused}', reason) $$;
 COMMENT ON FUNCTION @extschema@.campaign_parts_cancel(text, text) IS
 'Ends all parts of a campaign that are not over, for good. Returns the status of the whole.';
 

@@ -1,18 +1,16 @@
 -- Campaigns in parts over HTTP. Whose the whole is, theirs are the parts.
 
 CREATE FUNCTION campaign.api_parts_verb(verb text, campaign_id text, reason text, per_second numeric) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE
+LANGUAGE plpgsql_http VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     answer jsonb;
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_parts_' || verb);
     PERFORM campaign.api_campaign_check(campaign_id);
     IF verb = 'resume' THEN
-        PERFORM campaign.api_company_lock(
-            (SELECT c.company_id FROM campaign.campaigns c WHERE c.id = api_parts_verb.campaign_id));
+        PERFORM campaign.api_campaign_lock(campaign_id);
         PERFORM campaign.api_worker_require();
         PERFORM campaign.api_respond(202);
     END IF;
@@ -23,10 +21,6 @@ BEGIN
         WHEN 'limit' THEN answer := @extschema@.campaign_parts_limit(campaign_id, per_second, reason);
     END CASE;
     RETURN answer;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign.api_parts_verb(text, text, text, numeric) IS
@@ -35,23 +29,16 @@ COMMENT ON FUNCTION campaign.api_parts_verb(text, text, text, numeric) IS
 CREATE FUNCTION campaign_api.campaign_dispatch_zones(
     campaign_id text, hours text, time_zone text DEFAULT NULL, reason text DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_dispatch_zones');
     PERFORM campaign.api_campaign_check(campaign_id);
-    PERFORM campaign.api_company_lock(
-        (SELECT c.company_id FROM campaign.campaigns c WHERE c.id = campaign_dispatch_zones.campaign_id));
+    PERFORM campaign.api_campaign_lock(campaign_id);
     PERFORM campaign.api_worker_require();
     PERFORM campaign.api_respond(202);
     RETURN @extschema@.campaign_dispatch_zones(campaign_id, hours, time_zone, reason);
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
-        detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    PERFORM campaign.api_raise_mapped(code, message, detail, hint);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_dispatch_zones(text, text, text, text) IS

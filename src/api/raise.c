@@ -15,18 +15,15 @@
 #include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
+#include "raise.h"
+
 #define MESSAGE_MAX 1000 /* bytes; nginx takes 4096 of headers in all */
 
 PG_FUNCTION_INFO_V1(campaign_api_raise);
 
-static char *text_or_null(FunctionCallInfo fcinfo, int argument)
+static char *argument_text(FunctionCallInfo fcinfo, int argument)
 {
-	char *string;
-
-	if (PG_ARGISNULL(argument))
-		return NULL;
-	string = text_to_cstring(PG_GETARG_TEXT_PP(argument));
-	return string[0] != '\0' ? string : NULL;
+	return PG_ARGISNULL(argument) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(argument));
 }
 
 static void blank_control_characters(char *string)
@@ -46,20 +43,28 @@ static void shorten(char *message)
 		message[pg_mbcliplen(message, length, MESSAGE_MAX)] = '\0';
 }
 
-Datum campaign_api_raise(PG_FUNCTION_ARGS)
+static bool is_empty(const char *string)
 {
-	const char *code = text_or_null(fcinfo, 0);
-	char *message = text_or_null(fcinfo, 1);
-	const char *detail = text_or_null(fcinfo, 2);
-	const char *hint = text_or_null(fcinfo, 3);
+	return string == NULL || string[0] == '\0';
+}
 
+void raise_error(int code, char *message, const char *detail, const char *hint)
+{
 	blank_control_characters(message);
 	shorten(message);
+	ereport(ERROR,
+			(errcode(code), errmsg_internal("%s", is_empty(message) ? "request failed" : message),
+			 errhidestmt(true), is_empty(detail) ? 0 : errdetail_internal("%s", detail),
+			 is_empty(hint) ? 0 : errhint("%s", hint)));
+}
+
+Datum campaign_api_raise(PG_FUNCTION_ARGS)
+{
+	const char *code = argument_text(fcinfo, 0);
+
 	if (code == NULL || strlen(code) != 5)
 		elog(ERROR, "an SQLSTATE has five characters");
-	ereport(ERROR, (errcode(MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4])),
-					errmsg_internal("%s", message != NULL ? message : "request failed"),
-					errhidestmt(true), detail != NULL ? errdetail_internal("%s", detail) : 0,
-					hint != NULL ? errhint("%s", hint) : 0));
+	raise_error(MAKE_SQLSTATE(code[0], code[1], code[2], code[3], code[4]),
+				argument_text(fcinfo, 1), argument_text(fcinfo, 2), argument_text(fcinfo, 3));
 	PG_RETURN_VOID();
 }

@@ -12,15 +12,7 @@ from waiting import wait_until
 COUNT = 600
 CANARY = 200
 
-
-@pytest.fixture(name="no_store", autouse=True, scope="module")
-def fixture_no_store(stack):
-    """Instead of the stack's consumer, which only stores."""
-    stack.part("stop", "consumer")
-    try:
-        yield
-    finally:
-        stack.part("start", "consumer")
+pytestmark = pytest.mark.usefixtures("no_store")
 
 
 def sender(stack, failure_rate):

@@ -19,16 +19,6 @@ from waiting import wait_until
 SENT = Answer(200, {"status": "queued", "id": "p-1"})
 
 
-@pytest.fixture(name="no_store", scope="module")
-def fixture_no_store(stack):
-    """Instead of the stack's consumer, which only stores."""
-    stack.part("stop", "consumer")
-    try:
-        yield
-    finally:
-        stack.part("start", "consumer")
-
-
 def write_template(directory, url, **changes):
     file = directory / "template.json"
     file.write_text(json.dumps({

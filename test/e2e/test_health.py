@@ -151,17 +151,6 @@ def test_a_stall_is_named(stack, name):
         "SELECT * FROM campaign.troubles WHERE subject IN ('MongoDB', 'RabbitMQ')"))
 
 
-@contextlib.contextmanager
-def full(stack, queue):
-    """A queue at its limit."""
-    stack.rabbitmqctl("-q", "set_policy", "full", f"^{queue}$",
-                      '{"max-length": 1, "overflow": "reject-publish"}', "--apply-to", "queues")
-    try:
-        yield
-    finally:
-        stack.rabbitmqctl("-q", "clear_policy", "full")
-
-
 def test_stalls_side_by_side(stack):
     """R3.7: without a consumer, whatever campaign.stall_timeout is: each has its own reason."""
     numbers = campaigns.make_numbers(50)
@@ -170,7 +159,7 @@ def test_stalls_side_by_side(stack):
     refused = [draft_in(stack, campaigns.QUEUES[1], numbers) for _ in range(2)]
     stack.one("SELECT campaign_upload(%s, %s, class => 'VIP')", barrier, "+88899999999999\n")
     with stack.settings(campaign__stall_timeout="1h"), away(stack, "consumer"), \
-            full(stack, campaigns.QUEUES[1]):
+            stack.full_queue(campaigns.QUEUES[1]):
         for campaign_id in (waiting, accepted, barrier, paused):
             campaigns.dispatch(stack, campaign_id)
         campaigns.wait_for_status(stack, accepted, "published")

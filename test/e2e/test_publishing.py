@@ -156,7 +156,7 @@ def test_refused_batch_is_not_published(stack):
 
     def said(words):
         return stack.log_since("postgres", mark).count(words)
-    with full_queue(stack, campaigns.queue_of(first)):
+    with stack.full_queue(campaigns.queue_of(first)):
         # What comes first may still get in: the queue tells the channel afterwards that it is full.
         campaigns.dispatch(stack, others[0])
         wait_until("it is in, or refused", lambda: published(stack, others[0]) or said("refuses"))
@@ -169,17 +169,6 @@ def test_refused_batch_is_not_published(stack):
     assert said("RabbitMQ refuses messages for queue") == 1
     for campaign_id in (first, *others):
         assert_sent(stack, campaign_id, numbers)
-
-
-@contextlib.contextmanager
-def full_queue(stack, queue):
-    """A limit of messages that the queue has reached."""
-    stack.rabbitmqctl("-q", "set_policy", "full", f"^{queue}$",
-                      '{"max-length": 1, "overflow": "reject-publish"}', "--apply-to", "queues")
-    try:
-        yield
-    finally:
-        stack.rabbitmqctl("-q", "clear_policy", "full")
 
 
 def test_returned_batch_is_not_published(stack):

@@ -59,14 +59,12 @@ def test_report_comes_before_the_ack(stack):
 @contextlib.contextmanager
 def dead_letters_refused(stack):
     """The broker refuses (basic.nack) whatever goes to campaign.dead."""
-    stack.rabbitmqctl("set_policy", "full", f"^{DEAD}$",
-                      '{"max-length": 0, "overflow": "reject-publish"}', "--apply-to", "queues")
     try:
-        # The first one goes in, and only then is the queue fuller than it may be.
-        wait_until("campaign.dead is full", lambda: refuses(stack))
-        yield
+        with stack.full_queue(DEAD, 0):
+            # The first one goes in, and only then is the queue fuller than it may be.
+            wait_until("campaign.dead is full", lambda: refuses(stack))
+            yield
     finally:
-        stack.rabbitmqctl("clear_policy", "full")
         wait_until("campaign.dead takes messages", lambda: not refuses(stack))
         campaigns.dead_letters(stack)
 

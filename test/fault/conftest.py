@@ -11,7 +11,7 @@ import random
 
 import pytest
 
-from fixtures import no_dead_letters, stack, unhealed  # noqa: F401
+from fixtures import no_dead_letters, no_store, stack, unhealed  # noqa: F401
 
 # A minute and a half on its own: `make shares`.
 collect_ignore = [] if os.environ.get("FAULT_SHARES") else ["test_shares.py"]

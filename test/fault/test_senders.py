@@ -10,15 +10,7 @@ from waiting import wait_until
 
 COUNT = 250
 
-
-@pytest.fixture(name="no_store", autouse=True)
-def fixture_no_store(stack):
-    """Instead of the stack's consumer, which only stores."""
-    stack.part("stop", "consumer")
-    try:
-        yield
-    finally:
-        stack.part("start", "consumer")
+pytestmark = pytest.mark.usefixtures("no_store")
 
 
 def start(stack, living, in_doubt):

@@ -1,6 +1,6 @@
 -- R7.2: whose quota a job counts against, which jobs share the workers, whose turn it is, and how many may wait.
 BEGIN;
-SELECT plan(30);
+SELECT plan(31);
 
 CREATE FUNCTION pg_temp.become(who text, claims jsonb) RETURNS void LANGUAGE sql AS $$
     SELECT set_config('response.status', '', true), set_config('response.headers', '', true),
@@ -85,7 +85,10 @@ $$ SELECT string_agg(j.meta ->> 'campaign_id' || CASE WHEN c.seq = 0 THEN ' by i
    FROM campaign.job_claim(false, campaign.job_session_started_at(), '{}', 1) AS c JOIN campaign.jobs j USING (id) $$;
 SELECT pg_temp.wish('a12', :'ana'), pg_temp.wish('a13', :'ana');
 SELECT is(pg_temp.one(), 'a12', 'of two that wait the first one');
+SELECT last_value + 1 AS drawn FROM campaign.jobs_seq_seq \gset
 SELECT campaign.job_again(pg_temp.job('b6'), 6);
+SELECT is((SELECT ARRAY[j.seq, s.last_value] FROM campaign.jobs j, campaign.jobs_seq_seq s WHERE j.id = pg_temp.job('b6')), ARRAY[:drawn, :drawn]::bigint[],
+    'a step draws one number, which is its place');
 SELECT is(pg_temp.one(), 'a13 by its turn', 'R7.3: the steps of another account''s long job do not pass the second one for ever');
 UPDATE campaign.jobs SET status = 'cancelled' WHERE meta ->> 'campaign_id' = 'b6';
 SELECT is((SELECT bool_and(turn IS NULL) FROM campaign.jobs WHERE shared OR external OR account_id IS NULL), true, 'others stand where they came');

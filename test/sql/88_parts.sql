@@ -1,6 +1,6 @@
 -- A campaign in parts, one for each time zone: sent by one call, and one thing afterwards.
 BEGIN;
-SELECT plan(49);
+SELECT plan(55);
 
 CREATE FUNCTION pg_temp.draft(numbers text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('Spring', 'hello', ordered => false);
@@ -41,6 +41,11 @@ SELECT is(s - 'name' - 'statuses' - 'opens_at', jsonb_build_object('id', id, 'st
     'sent', 0, 'failed', 0, 'suppressed', 0, 'expired', 0, 'unknown', 0, 'cancelled', 0, 'progress_percent', 0), 'its id is that of the whole')
 FROM one, campaign_parts_status(id) AS s;
 SELECT is(s -> 'statuses', '{"queued": 3}', 'with the statuses of the parts') FROM one, campaign_parts_status(id) AS s;
+SELECT is(concat_ws(' ', s ->> 'status', s ->> 'parts', s ->> 'parts_status'), 'cancelled 3 queued', 'its own status tells of its parts')
+FROM one, campaign_status(id) AS s;
+SELECT matches(campaign_health(id) ->> 'reason', '^cancelled by \S+ \d+ s ago: split into 3 by time zones; parts: 3, together queued: see campaign_parts_status\(\)$',
+    'and so does its health') FROM one;
+SELECT is(campaign_status(p.id) ?| '{parts,parts_status}', false, 'no other status does') FROM one, campaign_parts(one.id) AS p WHERE p.total = 2;
 SELECT is(campaign_parts_status(p.id), campaign_parts_status(one.id), 'and so is that of any part') FROM one, campaign_parts(one.id) AS p WHERE p.total = 2;
 SELECT set_eq($$ SELECT p.time_zones, p.total, p.open FROM one, campaign_parts(id) AS p $$,
     $$ VALUES (ARRAY['America/Sao_Paulo'], 2::bigint, true), (ARRAY['Europe/Berlin'], 1, true), (ARRAY['Europe/London'], 1, true) $$, 'a row for each part');
@@ -74,6 +79,9 @@ UPDATE campaign.progress p SET stored = '{[1,2)}', published = 1 FROM one WHERE 
 SELECT is(concat_ws(' ', s ->> 'status', s ->> 'sent', s ->> 'cancelled', s ->> 'pending', s ->> 'progress_percent'), 'publishing 1 1 3 25.0', 'each part in its status')
 FROM one, campaign_parts_status(id) AS s;
 SELECT is(campaign_parts_cancel(id) -> 'statuses', '{"sent": 1, "cancelled": 2}', 'cancelled, but for what is sent') FROM one;
+SELECT is(s ->> 'parts_status', 'sent', 'over, as its own status says') FROM one, campaign_status(id) AS s;
+SELECT is(s ?| '{parts,parts_status}', false, 'a part that is cancelled has none') FROM one, campaign_status(pg_temp.part(one.id, 'Europe/Berlin')) AS s;
+SELECT matches(campaign_health(pg_temp.part(id, 'Europe/Berlin')) ->> 'reason', '^cancelled by \S+ \d+ s ago$', 'and says nothing of any') FROM one;
 SELECT throws_ok(format('SELECT campaign_parts_%s(%L)', verb, id), '55000', NULL, 'over: nothing to ' || verb) FROM one, unnest('{resume,cancel,dispatch}'::text[]) AS verb;
 
 SELECT is(campaign.parts_phase(given), wanted, given::text) FROM (VALUES

@@ -32,6 +32,16 @@ def no_dead_letters(stack):
     assert not left, [one.properties.headers for one in left]
 
 
+@pytest.fixture(scope="module")
+def no_store(stack):
+    """Instead of the stack's consumer, which only stores, the tests start their own."""
+    stack.part("stop", "consumer")
+    try:
+        yield
+    finally:
+        stack.part("start", "consumer")
+
+
 @pytest.fixture
 def unhealed(stack):
     """For tests of order and of acknowledgements: the worker does not publish again what only

@@ -205,6 +205,16 @@ class Stack:
     def rabbitmqctl(self, *arguments, timeout=60):
         return run([self.env["RABBITMQCTL"], *arguments], timeout=timeout).stdout
 
+    @contextlib.contextmanager
+    def full_queue(self, queue, most=1):
+        """A queue that refuses (basic.nack) what comes while it has so many messages."""
+        self.rabbitmqctl("-q", "set_policy", "full", f"^{queue}$",
+                         f'{{"max-length": {most}, "overflow": "reject-publish"}}', "--apply-to", "queues")
+        try:
+            yield
+        finally:
+            self.rabbitmqctl("-q", "clear_policy", "full")
+
     def rabbitmq_major(self):
         """The first number of the broker's version."""
         return int(self.rabbitmqctl("version").strip().split(".")[0])

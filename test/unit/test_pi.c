@@ -212,55 +212,29 @@ static void test_limits(void **state)
 	assert_int_equal(questions.asked, 0);
 }
 
-/*
- * At whichever question the answer is no, the sanitizer finds nothing left behind. A hundred
- * and more of them: whoever cancels waits for one of them, not for the end.
- */
+/* A hundred times and more: whoever cancels waits for one of them, not for the end. */
 static void test_stops_when_told_to(void **state)
 {
 	char text[SIZE];
-	Questions all = {0};
 
 	(void) state;
-	assert_int_equal(pi_decimals(PI_DIGITS_MAX, keep_going, &all, text, sizeof(text)),
-					 COMPUTATION_DONE);
-	assert_true(all.asked >= 100);
-	for (int stop_at = 1; stop_at <= all.asked; stop_at++)
-	{
-		Questions questions = {.stop_at = stop_at};
-
-		assert_int_equal(pi_decimals(PI_DIGITS_MAX, keep_going, &questions, text, sizeof(text)),
-						 COMPUTATION_STOPPED);
-		assert_int_equal(questions.asked, stop_at);
-	}
+	assert_stops_when_told_to(pi_decimals, PI_DIGITS_MAX, text, sizeof(text), 100);
 }
 
 static void test_without_memory(void **state)
 {
 	char text[SIZE];
-	Questions questions = {0};
-	ComputationResult result;
 
 	(void) state;
-	malloc_fails = true;
-	result = pi_decimals(1, keep_going, &questions, text, sizeof(text));
-	malloc_fails = false;
-	assert_int_equal(result, COMPUTATION_NO_MEMORY);
-	assert_int_equal(questions.asked, 0);
+	assert_needs_memory(pi_decimals, text, sizeof(text));
 }
 
 static void test_memory_is_bounded(void **state)
 {
 	char text[SIZE];
-	Questions questions = {0};
 
 	(void) state;
-	mp_set_memory_functions(count_allocate, count_reallocate, count_free);
-	assert_int_equal(pi_decimals(PI_DIGITS_MAX, keep_going, &questions, text, sizeof(text)),
-					 COMPUTATION_DONE);
-	mp_set_memory_functions(NULL, NULL, NULL);
-	assert_int_equal(allocated, 0);
-	assert_in_range(allocated_most, 1, PI_MEMORY_MAX / 2);
+	assert_memory_is_bounded(pi_decimals, PI_DIGITS_MAX, text, sizeof(text), PI_MEMORY_MAX / 2);
 }
 
 int main(void)
