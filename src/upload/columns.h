@@ -65,4 +65,9 @@ bool columns_of_csv(Columns *columns, CsvReader *reader, CsvRow *row, const Colu
 bool columns_of_ndjson(Columns *columns, NdjsonReader *reader, NdjsonRow *row,
 					   const ColumnsWanted *wanted);
 
+/*
+ * Chooses the columns of the numbers and of the classes, for the two above. False: as there.
+ */
+bool columns_choose(Columns *columns);
+
 #endif /* CAMPAIGN_COLUMNS_H */

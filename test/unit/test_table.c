@@ -2,7 +2,8 @@
  * test_table.c - numbers files with columns: their format, the column of the numbers,
  * and the attributes of their rows (R6.4).
  *
- * links: src/upload/table.c src/upload/columns.c src/upload/look.c src/upload/headings.c
+ * links: src/upload/table.c src/upload/columns.c src/upload/column_choice.c src/upload/look.c
+ * links: src/upload/headings.c
  * links: src/upload/csv.c src/upload/ndjson.c src/upload/json_text.c
  * links: src/upload/number.c src/upload/field.c src/upload/groups.c src/upload/lookalike.c
  * links: src/upload/resolve.c src/upload/countries.c src/upload/country_table.c
@@ -152,6 +153,41 @@ static void chooses_the_column(void **state)
 	assert_false(table.columns.header);
 }
 
+static void expect_column(const char *country, const char *file, int column)
+{
+	assert_true(number_rules_set(&wanted.rules, country));
+	(void) read_all(file);
+	assert_true(number_rules_set(&wanted.rules, NULL));
+	if (table.columns.number != column)
+		fail_msg("column %d: %s in\n%s", table.columns.number, table.columns.problem, file);
+}
+
+/* A column of invalid numbers gives its place to no other: all rows are refused. */
+static void keeps_the_column_that_is_named(void **state)
+{
+	(void) state;
+	expect_column("BR", "Nome;Celular;Contrato\nAna;95555-0101;1234567890\n", 1);
+	expect_column("BR", "Nome;Celular;Matrícula\nAna;95555-0101;1234567890\n", 1);
+	expect_column("BR", "Nome;Celular;Xyz\nAna;95555-0101;1234567890\n", 1);
+	expect_column("BR", "Nome;Celular;Xyz\nAna;;1234567890\n", 1);
+	expect_column("BR", "Nome;Número;Celular\nAna;1234567890;95555-0101\n", 2);
+	expect_column("BR", "Nome;Fone Res.;Xyz\nAna;95555-0101;1234567890\n", 1);
+	expect_column("BR", "Nome;Celular do cliente;Xyz\nAna;n/a;1234567890\n", 1);
+	expect_column("BR", "Phone 1 - Type;Phone 1 - Value;Xyz\nx;95555-0101;1234567890\n", 1);
+	expect_column("DE", "Name;Handynummer;Xyz\nAna;1234;15112345678\n", 1);
+	expect_column(NULL, "Celular;Protocolo\n5,51198E+12;202611270001\n", 0);
+	expect_column(NULL, "Celular;Xyz\n5,51198E+12;202611270001\n", 0);
+	expect_column(NULL, "{\"celular\":\"95555-0101\",\"xyz\":\"5511955550101\"}\n", 0);
+	/* Those with a number are still asked first. */
+	expect_column(NULL, "Telefone;Celular\nx;5511955550101\n", 1);
+	expect_column(NULL, "Telefone;Contato\n;5511955550101\n", 1);
+	expect_column(NULL, "Fone Res;Fone Com\n;5511955550101\n", 1);
+	expect_column(NULL, "Fone Res;Fone Com\n5511955550102;5511955550101\n", -1);
+	/* Papers have numbers, too. */
+	expect_column("BR", "Nome;Contrato\nAna;1234567890\n", -1);
+	expect_column("BR", "Nome;Data do telefone\nAna;x\n", -1);
+}
+
 static void names_what_it_cannot_choose(void **state)
 {
 	(void) state;
@@ -228,6 +264,7 @@ int main(void)
 		cmocka_unit_test(reads_rows),
 		cmocka_unit_test(refuses_rows),
 		cmocka_unit_test(chooses_the_column),
+		cmocka_unit_test(keeps_the_column_that_is_named),
 		cmocka_unit_test(names_what_it_cannot_choose),
 		cmocka_unit_test(makes_names_that_can_be_kept),
 		cmocka_unit_test(keeps_within_the_limit),
