@@ -19,7 +19,10 @@ typedef struct Group
 	bool tab;
 	bool column; /* more than one blank in a row */
 	bool slash;
+	bool dash;
 	bool dot;
+	bool opened;	/* a bracket */
+	bool closed;	/* a bracket */
 	bool bracketed; /* it is all that its brackets hold */
 } Group;
 

@@ -78,5 +78,5 @@ NumberResult number_read(const NumberRules *rules, const char *field, size_t len
 		return read_dressed(rules, field, length, number);
 	plus = *field == '+';
 	return number_resolve(rules, plus > 0 ? FORM_INTERNATIONAL : FORM_BARE, field + plus,
-						  length - plus, 0, number);
+						  length - plus, number);
 }

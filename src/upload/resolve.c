@@ -292,7 +292,7 @@ static NumberResult national(const NumberRules *rules, const char *digits, size_
 }
 
 NumberResult number_resolve(const NumberRules *rules, NumberForm form, const char *digits,
-							size_t count, size_t bracketed, Number *number)
+							size_t count, Number *number)
 {
 	if (form == FORM_INTERNATIONAL)
 		return international(digits, count, false, number);
@@ -304,14 +304,5 @@ NumberResult number_resolve(const NumberRules *rules, NumberForm form, const cha
 		return national(rules, digits, count, number);
 	if (digits[0] == '0')
 		return number_refuse(number, REASON_NATIONAL);
-	if (form == FORM_CALLING_CODE && count >= COUNTRY_CODE_DIGITS)
-	{
-		const CountryCode *code = country_code_find(digits);
-
-		if (code == NULL || code->digits != bracketed)
-			return number_refuse(number,
-								 "an area code in brackets: a national number needs its country "
-								 "(country => 'BR')");
-	}
 	return international(digits, count, true, number);
 }

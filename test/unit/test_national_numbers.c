@@ -2,7 +2,7 @@
  * test_national_numbers.c - numbers without their country: what completes them, and what they are
  * taken for (R6.2, R6.3).
  *
- * links: src/upload/number.c src/upload/groups.c src/upload/field.c src/upload/characters.c
+ * links: src/upload/number.c src/upload/groups.c src/upload/glued.c src/upload/field.c src/upload/characters.c
  * links: src/upload/resolve.c src/upload/lookalike.c src/upload/countries.c
  * links: src/upload/country_table.c
  */
