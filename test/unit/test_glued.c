@@ -2,7 +2,7 @@
  * test_glued.c - digits that are no part of the number are refused, also where together they are as
  * long as one, and an area code in brackets is no calling code (R6.1).
  *
- * links: src/upload/number.c src/upload/groups.c src/upload/glued.c src/upload/field.c
+ * links: src/upload/number.c src/upload/groups.c src/upload/glued.c src/upload/bare.c src/upload/field.c
  * links: src/upload/characters.c src/upload/resolve.c src/upload/lookalike.c
  * links: src/upload/countries.c src/upload/country_table.c
  */
