@@ -10,9 +10,11 @@
 #include "contract/utf8.h"
 #include "json_text.h"
 
-#define CELL_MAX 512 /* bytes of a cell that are looked at */
+#define CELL_MAX		 512 /* bytes of a cell that are looked at */
+#define LOCAL_DIGITS_MIN 7	 /* of a number without its area code */
 
-static void count_value(const Columns *columns, Column *column, const char *text, size_t length)
+/* True: it is a number. */
+static bool count_value(const Columns *columns, Column *column, const char *text, size_t length)
 {
 	Number number;
 
@@ -22,26 +24,28 @@ static void count_value(const Columns *columns, Column *column, const char *text
 			break;
 		case NUMBER_VALID:
 			column->numbers++;
-			break;
+			return true;
 		case NUMBER_INVALID:
 			column->others++;
 			break;
 	}
+	return false;
 }
 
 /* Delimited text ----------------------------------------------------------------------------- */
 
-static bool is_word(const char *text, size_t length)
+/* As many digits as a local number has, and not a letter. */
+static bool is_digits(const char *text, size_t length)
 {
-	const char *at = text;
-	uint32_t c = length > 0 ? utf8_next_before(&at, text + length) : 0;
+	size_t digits = 0;
 
 	for (size_t i = 0; i < length; i++)
 	{
-		if (text[i] >= '0' && text[i] <= '9')
+		if ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z'))
 			return false;
+		digits += text[i] >= '0' && text[i] <= '9';
 	}
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= 0xC0 && c != UTF8_WRONG);
+	return digits >= LOCAL_DIGITS_MIN;
 }
 
 /* The first row may be the headings: it is counted when that is decided. */
@@ -67,35 +71,52 @@ static bool take_first(Columns *columns, const CsvRow *row)
 		column->meaning = heading_meaning(text, length);
 		column->first_is_number =
 			number_read(&columns->wanted->rules, text, length, &number) == NUMBER_VALID;
-		column->first_is_word = is_word(text, length);
+		column->first_is_digits = is_digits(text, length);
 	}
 	columns->count = row->count;
 	return true;
 }
 
+/* Whether a cell says the same as the first of its column. */
+static void compare_with_first(Column *column, const CsvCell *cell)
+{
+	char buffer[CELL_MAX];
+	const char *text;
+	size_t length = csv_text(cell, buffer, sizeof(buffer), &text);
+
+	column->first_is_value |= heading_is(text, length, column->name, column->name_length);
+}
+
 static void take_row(Columns *columns, const CsvRow *row)
 {
+	bool has_number = false;
+
 	for (int i = 0; i < row->count; i++)
 	{
 		char buffer[CELL_MAX];
 		const char *text;
 		size_t length = csv_text(&row->cells[i], buffer, sizeof(buffer), &text);
 
-		count_value(columns, &columns->list[i], text, length);
+		has_number |= count_value(columns, &columns->list[i], text, length);
 	}
+	for (int i = 0; has_number && i < row->count; i++)
+		compare_with_first(&columns->list[i], &row->cells[i]);
 	if (row->count > columns->count)
 		columns->count = row->count;
 	columns->rows++;
 }
 
-/* A row with a number is none of headings; else a known heading tells, or what is below the words.
+/*
+ * Only a known heading makes the first row that of the headings, and no number may be in it: one of
+ * words may be a person's, whose number is missing. A word that is a value further down, such as
+ * "SMS" in a column of channels, is no heading.
  */
 static bool is_header(const Columns *columns, int count)
 {
 	const char *wanted = columns->wanted->column;
+	bool of_numbers = false;
 	bool known = false;
-	bool words = true;
-	bool numbers_below_word = false;
+	bool digits = false;
 
 	for (int i = 0; i < count; i++)
 	{
@@ -103,13 +124,15 @@ static bool is_header(const Columns *columns, int count)
 
 		if (column->first_is_number)
 			return false;
-		known |= column->meaning != HEADING_OTHER ||
-				 (wanted != NULL &&
-				  heading_is(column->name, column->name_length, wanted, strlen(wanted)));
-		words &= column->first_is_word;
-		numbers_below_word |= column->first_is_word && column->numbers > 0;
+		digits |= column->first_is_digits;
+		if (column->first_is_value)
+			continue;
+		of_numbers |= column->meaning == HEADING_NUMBER || column->meaning == HEADING_LIKE_NUMBER ||
+					  (wanted != NULL &&
+					   heading_is(column->name, column->name_length, wanted, strlen(wanted)));
+		known |= column->meaning != HEADING_OTHER;
 	}
-	return known || (words && numbers_below_word);
+	return of_numbers || (known && !digits);
 }
 
 static bool is_taken(const Columns *columns, int place)

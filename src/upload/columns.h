@@ -40,7 +40,8 @@ typedef struct Column
 	int numbers;
 	int others;
 	bool first_is_number; /* in the first row, which may be the headings */
-	bool first_is_word;	  /* it begins with a letter and has no digit */
+	bool first_is_digits; /* and not a letter: a value, if no other heading is that of numbers */
+	bool first_is_value;  /* it is in a row with a number, too */
 } Column;
 
 typedef struct Columns

@@ -61,6 +61,22 @@ static const char *const PART_NAMES[] = {
 
 static const char *const CLASS_NAMES[] = {"class", "tier", "classe", "clase"};
 
+/* clang-format off */
+static const char *const ATTRIBUTE_NAMES[] = {
+	/* What lists usually have beside the number. */
+	"nome", "name", "nombre", "nomecompleto", "fullname", "primeironome", "firstname", "lastname",
+	"sobrenome", "apellido", "apellidos", "vorname", "nachname", "cognome", "razaosocial",
+	"nomefantasia", "cliente", "clientes", "customer", "client", "kunde", "empresa", "company",
+	"cidade", "city", "ciudad", "stadt", "citta", "estado", "state", "uf", "provincia", "bairro",
+	"endereco", "address", "direccion", "adresse", "indirizzo", "email", "mail", "correo", "sexo",
+	"genero", "gender", "idade", "age", "edad", "valor", "value", "preco", "precio", "price",
+	"total", "amount", "saldo", "balance", "vencimento", "datavencimento", "duedate", "vence",
+	"produto", "product", "producto", "cupom", "cupon", "coupon", "link", "url", "site",
+	"observacao", "observacoes", "obs", "nota", "notas", "notes", "pais", "country", "land",
+	"status", "situacao", "tag", "tags", "grupo", "group", "segmento", "segment", "mensagem",
+	"message", "mensaje", "texto", "text", "plano", "plan", "vendedor", "loja", "store"};
+/* clang-format on */
+
 /* Words of a heading that says more than a usual one, and those that may stand beside them. */
 /* clang-format off */
 static const char *const NUMBER_WORDS[] = {
@@ -181,6 +197,8 @@ HeadingMeaning heading_meaning(const char *heading, size_t length)
 		return HEADING_PART;
 	if (is_among(folded, size, NAMES(CLASS_NAMES)))
 		return HEADING_CLASS;
+	if (is_among(folded, size, NAMES(ATTRIBUTE_NAMES)))
+		return HEADING_ATTRIBUTE;
 	return is_like_number(heading, length) ? HEADING_LIKE_NUMBER : HEADING_OTHER;
 }
 

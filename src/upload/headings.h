@@ -22,7 +22,8 @@ typedef enum HeadingMeaning
 	HEADING_MAYBE_NUMBER, /* "Número" may also be that of a house: if no other says more */
 	HEADING_NO_NUMBER,	  /* "id", "CPF" …: digits that are never a phone number */
 	HEADING_PART,		  /* "DDD" …: a part of a number, in a column of its own */
-	HEADING_CLASS		  /* "class", "tier" … */
+	HEADING_CLASS,		  /* "class", "tier" … */
+	HEADING_ATTRIBUTE	  /* "Nome", "city" …: a heading, and nothing more */
 } HeadingMeaning;
 
 /* Case, accents, blanks and punctuation do not matter. */

@@ -145,12 +145,38 @@ static void chooses_the_column(void **state)
 	/* An accent of its own, as in file names of macOS. */
 	(void) read_all("Nome;Nu\xCC\x81mero de telefone\nx;5511955550101\n");
 	assert_int_equal(table.columns.number, 1);
-	(void) read_all("x;y\na;5511955550101\nb;5511955550102\n");
-	assert_int_equal(table.columns.number, 1);
-	assert_true(table.columns.header);
 	(void) read_all("a;5511955550101\nb;5511955550102\n");
 	assert_int_equal(table.columns.number, 1);
 	assert_false(table.columns.header);
+}
+
+static void expect_header(const char *file, bool header)
+{
+	(void) read_all(file);
+	if (table.columns.header != header)
+		fail_msg("headings: %d in\n%s", table.columns.header, file);
+}
+
+/* A person whose number is missing does not vanish as the row of headings. */
+static void takes_only_known_headings(void **state)
+{
+	(void) state;
+	assert_string_equal(read_all("Ana;sem telefone\nBia;5511955550101\nEva;5511955550102\n"),
+						"1! no digits: 'sem telefone' (headings? Then name that of the numbers: "
+						"column_name, X-Column)\n2 +5511955550101 0 {\"column_1\":\"Bia\"}\n"
+						"3 +5511955550102 0 {\"column_1\":\"Eva\"}\n");
+	expect_header("Ana;telefone errado\nBia;5511955550101\n", false);
+	expect_header("Ana;SMS;sem\nBia;SMS;5511955550101\n", false);
+	expect_header("Ana;SMS;95555-0101\nBia;Zap;5511955550102\n", false);
+	expect_header("Ana;cliente;sem\nBia;cliente;5511955550101\n", false);
+	expect_header("Nome;Xyz\nBia;5511955550101\n", true);
+	expect_header("Kunde;Fone Res.\nBia;5511955550101\n", true);
+	expect_header("Nome;Telefone;12/2024\nBia;5511955550101;1\n", true);
+	/* Two lists, one below the other. */
+	expect_header("Nome;Telefone\nBia;5511955550101\nNome;Telefone\nEva;5511955550102\n", true);
+	wanted.column = "y";
+	assert_string_equal(read_all("x;y\na;5511955550101\n"), "2 +5511955550101 0 {\"x\":\"a\"}\n");
+	wanted.column = NULL;
 }
 
 static void expect_column(const char *country, const char *file, int column)
@@ -264,6 +290,7 @@ int main(void)
 		cmocka_unit_test(reads_rows),
 		cmocka_unit_test(refuses_rows),
 		cmocka_unit_test(chooses_the_column),
+		cmocka_unit_test(takes_only_known_headings),
 		cmocka_unit_test(keeps_the_column_that_is_named),
 		cmocka_unit_test(names_what_it_cannot_choose),
 		cmocka_unit_test(makes_names_that_can_be_kept),
