@@ -71,7 +71,7 @@ static bool begins_with_own_code(const Country *home, const char *digits, size_t
 {
 	const CountryCode *code = &country_codes[home->code];
 
-	return count >= NUMBER_DIGITS_MIN && digits[0] != '0' && country_code_find(digits) == code &&
+	return kind_behind_code(home, digits, count) != KIND_NONE &&
 		   (country_length_is_possible(home->mobile, count - code->digits) ||
 			(count > NUMBER_DIGITS_MAX || home->lengths >> count == 0));
 }
@@ -106,4 +106,10 @@ BareReading bare_read(const Country *home, const char *digits, size_t count)
 	if (as_it_is == KIND_FIXED && has_trunk_zero(home) && is_mobile_abroad(home, digits, count))
 		return BARE_ABROAD;
 	return BARE_NATIONAL;
+}
+
+bool bare_is_own_code(const Country *home, const char *digits, size_t count)
+{
+	return kind_behind_code(home, digits, count) == KIND_MOBILE &&
+		   kind_of(home, digits, count) != KIND_MOBILE;
 }

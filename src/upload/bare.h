@@ -23,4 +23,10 @@ BareReading bare_read(const Country *home, const char *digits, size_t count);
 /* Whether so many digits can be a national number as they are, whatever they begin with. */
 bool bare_length_is_possible(const Country *home, const char *digits, size_t count);
 
+/*
+ * Whether digits behind a trunk prefix are a mobile behind the country's calling code, "049 151 …",
+ * rather than a number of an area code that begins like it.
+ */
+bool bare_is_own_code(const Country *home, const char *digits, size_t count);
+
 #endif /* CAMPAIGN_BARE_H */

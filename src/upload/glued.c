@@ -14,8 +14,10 @@
 #define SLASH_REST_MIN		 4	/* the shortest number behind one */
 #define BRACKETS_CODE_MAX	 2	/* of a longer one, an area code is like it */
 #define BRACKETS_REST_MIN	 10 /* more than any area code has behind it */
-#define LOCAL_END			 4	/* the second group of a local number */
-#define LOCAL_REST_MAX		 3	/* and what makes it as long as one with its area code */
+#define LOCAL_MIN			 7	/* of a local number in one piece: that of the United States */
+#define LOCAL_MAX			 9
+#define LOCAL_END			 4 /* the second group of a local number */
+#define LOCAL_REST_MAX		 3 /* and what makes it as long as one with its area code */
 #define CALLING_ARGENTINA	 54
 #define CALLING_BRAZIL		 55
 #define REASON_BRACKETS                                                                            \
@@ -114,6 +116,8 @@ static bool brackets_may_be_area(const Groups *groups)
 static size_t local_end(const Groups *groups, size_t i, unsigned int calling, bool international)
 {
 	const Group *group = &groups->group[i];
+	bool brazil = calling == CALLING_BRAZIL || calling == CALLING_ARGENTINA;
+	const Group *next;
 	bool fits;
 
 	/* The 9 of Brazil's mobiles, or a trunk prefix, on its own. */
@@ -122,18 +126,44 @@ static size_t local_end(const Groups *groups, size_t i, unsigned int calling, bo
 		group++;
 		i++;
 	}
-	if (i + 2 >= groups->count || group[1].length != LOCAL_END ||
-		groups->digits[group->start] == '0' ||
-		groups->digit_count - group[2].start > LOCAL_REST_MAX)
+	next = group + (group->length < LOCAL_MIN ? 2 : 1);
+	if (next >= groups->group + groups->count || groups->digits[group->start] == '0' ||
+		groups->digit_count - next->start > LOCAL_REST_MAX)
 		return 0;
-	fits = group->length == 4 || group->length == 5;
-	if (calling == COUNTRY_CODE_NANP)
-		fits = group->length == 3;
-	else if (calling == 0)
-		fits = fits || group->length == 3;
-	else if (calling != CALLING_BRAZIL && calling != CALLING_ARGENTINA)
-		fits = fits && group[1].dash && !international;
-	return fits ? group[2].start : 0;
+	if (group->length >= LOCAL_MIN) /* in one piece */
+		fits = group->length <= LOCAL_MAX && (group->length > LOCAL_MIN || calling <= 1) &&
+			   (calling <= 1 || brazil || !international);
+	else if (group[1].length != LOCAL_END)
+		return 0;
+	else if (calling <= 1)
+		fits = group->length == 3 || (calling == 0 && (group->length == 4 || group->length == 5));
+	else
+		fits = (group->length == 4 || group->length == 5) &&
+			   (brazil || (group[1].dash && !international));
+	return fits ? next->start : 0;
+}
+
+/* The same behind an area code, where the digits would be as many as with a carrier's in front. */
+static size_t brazilian_end(const Groups *groups, unsigned int calling)
+{
+	size_t last = groups->count - 1;
+
+	if (calling != CALLING_BRAZIL || groups->count < 4 ||
+		groups->group[last].length > LOCAL_REST_MAX ||
+		groups->group[last - 1].length != LOCAL_END || groups->group[last - 3].length > 3 ||
+		(groups->group[last - 2].length != 4 && groups->group[last - 2].length != 5))
+		return 0;
+	return groups->group[last].start;
+}
+
+/* "(11) 95555-010": with the digit that is missing, it is nobody else's. */
+static bool misses_a_digit(const Groups *groups, unsigned int calling)
+{
+	const Group *last = &groups->group[groups->count - 1];
+
+	return calling == CALLING_BRAZIL && groups->count >= 3 && last->length == 3 && last->dash &&
+		   (last[-1].length == 5 || (last[-1].length == 4 && last[-2].length == 1)) &&
+		   groups->digits[last->start - 5] == '9';
 }
 
 static size_t find_local_end(const Groups *groups, const NumberRules *rules, bool international)
@@ -148,11 +178,14 @@ static size_t find_local_end(const Groups *groups, const NumberRules *rules, boo
 	{
 		while (i < groups->count && groups->group[i].start < skipped)
 			i++;
-		return i < groups->count && groups->group[i].start == skipped
-				   ? local_end(groups, i, code->calling, true)
-				   : 0;
+		end = i < groups->count && groups->group[i].start == skipped
+				  ? local_end(groups, i, code->calling, true)
+				  : 0;
+		return end > 0 ? end : brazilian_end(groups, code->calling);
 	}
 	end = local_end(groups, 0, home == NULL ? 0 : home->calling, false);
+	if (end == 0 && home != NULL)
+		end = brazilian_end(groups, home->calling);
 	if (end > 0 || groups->digit_count < NUMBER_DIGITS_MIN)
 		return end;
 	code = country_code_find(groups->digits);
@@ -164,6 +197,7 @@ static size_t find_local_end(const Groups *groups, const NumberRules *rules, boo
 bool glued_refuse(const Groups *groups, const NumberRules *rules, bool international,
 				  Number *number)
 {
+	const CountryCode *code;
 	size_t end;
 
 	if (!international && rules->home == NULL && brackets_may_be_area(groups))
@@ -181,6 +215,12 @@ bool glued_refuse(const Groups *groups, const NumberRules *rules, bool internati
 			(i + 1 == groups->count || is_number(groups, rules, group->start, international)))
 			return refuse_rest(groups, group->start, number);
 	}
+	code = written_code(groups, international, &end);
+	if (code == NULL && rules->home != NULL)
+		code = &country_codes[rules->home->code];
+	if (code != NULL && misses_a_digit(groups, code->calling))
+		return number_refuse(number, "a digit is missing: nine of them begin with 9") ==
+			   NUMBER_INVALID;
 	end = find_local_end(groups, rules, international);
 	return end > 0 && refuse_rest(groups, end, number);
 }

@@ -14,9 +14,12 @@
 #include "bare.h"
 
 #define BRAZIL			55
+#define ARGENTINA		54
+#define ITALY			39
 #define CPF_DIGITS		11
 #define CNPJ_DIGITS		14
 #define REASON_AREA		"not possible: +%u has no area code %.3s"
+#define REASON_OWN_CODE "not certain: is +%u in front of it, or a part of it? Write the +"
 #define REASON_ZEROS	"not possible: no number of +%u begins with 00"
 #define REASON_CPF		"a CPF, not possible as a phone number"
 #define REASON_NATIONAL "starts with 0: a national number needs its country (country => 'BR')"
@@ -207,6 +210,13 @@ static NumberResult complete(const NumberRules *rules, const char *digits, size_
 				   : number_refuse(number,
 								   "not possible in BR: an area code and 8 digits, or 9 that "
 								   "begin with 9");
+	/* A mobile has a 9 in front of its area code; with 15 behind it, it has eleven digits, too. */
+	if (code->calling == ARGENTINA && count == CPF_DIGITS && digits[0] != '9')
+		return number_refuse(number, "not possible in AR: of eleven digits the first is a 9");
+	/* A tax number, or a mobile with a 0 that is not dialled any more. */
+	if (code->calling == ITALY && count >= CPF_DIGITS && digits[0] == '0')
+		return number_refuse(number, "not certain: %zu digits that begin with 0? Write the +",
+							 count);
 	if (code->prefix_count > 0)
 		country = country_of(code, digits, count);
 	if (country == COUNTRY_NONE)
@@ -242,6 +252,8 @@ static NumberResult national(const NumberRules *rules, const char *digits, size_
 	size_t dropped = trunk_digits(country, digits, count);
 	size_t abroad = strlen(country->abroad);
 
+	if (dropped > 0 && bare_is_own_code(country, digits + dropped, count - dropped))
+		return number_refuse(number, REASON_OWN_CODE, (unsigned int) code->calling);
 	if (dropped == 0)
 		dropped = carrier_digits(country, digits, count);
 	if (dropped > 0)
@@ -253,9 +265,7 @@ static NumberResult national(const NumberRules *rules, const char *digits, size_
 		case BARE_OWN_CODE:
 			return international(digits, count, false, number);
 		case BARE_BOTH:
-			return number_refuse(number,
-								 "not certain: is +%u in front of it, or a part of it? Write the +",
-								 (unsigned int) code->calling);
+			return number_refuse(number, REASON_OWN_CODE, (unsigned int) code->calling);
 		case BARE_ABROAD:
 			return number_refuse(number,
 								 "not certain: a number of %s without its %s, or one of +%u? Write "

@@ -78,14 +78,30 @@ static void test_what_is_behind_a_local_number(void **state)
 		{"0151-2345-678", "+491512345678"},
 		{"0151 2345 678", "+491512345678"},
 	};
+	/* As many digits as with the code of a carrier in front; and one too few. */
+	static const Expected brazil[] = {
+		{"011 95555-0101 2", "extension"},
+		{"(011) 3555-0101 12", "extension"},
+		{"(11) 95555-010", "a digit is missing"},
+		{"+55 11 9 5555-010", "a digit is missing"},
+		{"011 11 95555-0101", "+5511955550101"},
+		{"11 9555-0101", "+551195550101"},
+		{"11 9 5555-0101", "+5511955550101"},
+		{"12.345.678-90", "document"},
+		{"123456789-09", "CPF"},
+	};
+	static const Expected india[] = {{"23456789 90", "extension"},
+									 {"98765 43210", "+919876543210"}};
 	static const Expected italy[] = {{"347 1234 567", "+393471234567"}};
 
 	(void) state;
 	expect(NULL, fields, COUNT(fields));
 	expect("BR", fields, COUNT(fields));
+	expect("BR", brazil, COUNT(brazil));
 	expect("US", america, COUNT(america));
 	expect("DE", germany, COUNT(germany));
 	expect("IT", italy, COUNT(italy));
+	expect("IN", india, COUNT(india));
 }
 
 int main(void)

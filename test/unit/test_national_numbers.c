@@ -69,7 +69,8 @@ static void test_bare_numbers_that_could_be_two_things(void **state)
 		{"33612345678", "one of +33"},			{"32470123456", "one of +32"},
 		{"447700900102", "not possible in DE"}, {"49 30 12345678", "+493012345678"},
 		{"49 151 1234567", "+491511234567"},	{"1601234567", "+491601234567"},
-		{"30 5550 0103", "+493055500103"},
+		{"30 5550 0103", "+493055500103"},		{"049 151 12345678", "Write the +"},
+		{"04930 1234567", "+4949301234567"},
 	};
 	static const Expected brazil[] = {
 		{"56912345678", "not possible in BR"},
@@ -81,20 +82,23 @@ static void test_bare_numbers_that_could_be_two_things(void **state)
 		{"55 11 3555-0101", "+551135550101"},
 	};
 	static const Expected italy[] = {
-		{"39 06 123456", "Write the +"},
-		{"33612345678", "not possible in IT"},
-		{"447700900102", "not possible in IT"},
-		{"39 06 12345678", "+390612345678"},
+		{"39 06 123456", "Write the +"},		{"33612345678", "not possible in IT"},
+		{"447700900102", "not possible in IT"}, {"39 06 12345678", "+390612345678"},
+		{"0347 1234567", "Write the +"},		{"01234567890", "Write the +"},
 	};
 	static const Expected argentina[] = {
-		{"15 5555-0101", "not possible in AR"},
-		{"56912345678", "not possible in AR"},
-		{"11 5555-0101", "+541155550101"},
-		{"9 11 5555-0101", "+5491155550101"},
+		{"15 5555-0101", "not possible in AR"},	  {"56912345678", "not possible in AR"},
+		{"11 5555-0101", "+541155550101"},		  {"9 11 5555-0101", "+5491155550101"},
+		{"261 15 234 567", "not possible in AR"}, {"23-12345678-9", "CUIT"},
+		{"23123456789", "not possible in AR"},
 	};
 	static const Expected austria[] = {
 		{"43 1 5550101", "Write the +"},
 		{"43 664 1234567", "+436641234567"},
+	};
+	static const Expected india[] = {
+		{"91 98765 4321", "not possible in IN"},
+		{"91 98765 43210", "+919876543210"},
 	};
 	static const Expected portugal[] = {
 		{"612345678", "not possible in PT"},
@@ -108,6 +112,7 @@ static void test_bare_numbers_that_could_be_two_things(void **state)
 	expect("AR", argentina, COUNT(argentina));
 	expect("AT", austria, COUNT(austria));
 	expect("PT", portugal, COUNT(portugal));
+	expect("IN", india, COUNT(india));
 }
 
 static void test_national_numbers_need_a_country(void **state)
