@@ -7,8 +7,6 @@
 
 #include "groups.h"
 
-#define REASON_ONE_A_LINE "several numbers: write one number a line"
-
 /* True, with the reason: some group is certainly, or may be, no part of the number. */
 bool glued_refuse(const Groups *groups, const NumberRules *rules, bool international,
 				  Number *number);

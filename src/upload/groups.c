@@ -10,8 +10,6 @@
 #include <string.h>
 #include <strings.h>
 
-#include "glued.h"
-
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -183,19 +181,12 @@ static bool drop_bracketed_zero(Groups *groups)
 	return true;
 }
 
-NumberResult groups_number(Groups *groups, const NumberRules *rules, bool international,
-						   Number *number)
+bool groups_drop(Groups *groups, Number *number)
 {
 	if (!drop_float(groups))
-		return number_refuse(number, "ends in .0: is it part of the number?");
-	international = international || groups->plus;
+		return number_refuse(number, "ends in .0: is it part of the number?") == NUMBER_VALID;
 	if (!drop_bracketed_zero(groups))
-		return number_refuse(number, "a (0) that is not behind a country code with a trunk 0");
-	if (glued_refuse(groups, rules, international, number))
-		return NUMBER_INVALID;
-	if (number_resolve(rules, international ? FORM_INTERNATIONAL : FORM_BARE, groups->digits,
-					   groups->digit_count, number) == NUMBER_VALID)
-		return NUMBER_VALID;
-	(void) glued_refuse_behind(groups, rules, international, number);
-	return NUMBER_INVALID;
+		return number_refuse(number, "a (0) that is not behind a country code with a trunk 0") ==
+			   NUMBER_VALID;
+	return true;
 }
