@@ -9,7 +9,7 @@
 #   make consumers  the consumers in Go and in Rust, into build/; make conformance-go, conformance-rust
 #   make shares     25 senders of different speeds share a campaign of 100,000
 #   make mutants    shows that the tests notice mistakes
-#   make countries  writes the numbering plans and their time zones anew, from the Python package phonenumbers
+#   make countries  writes the numbering plans and their time zones anew, from the Python packages phonenumbers and regex
 #   make test-docs  runs the commands that README.md and docs/ show
 #   make test-openapi       asks everything that docs/openapi.yaml describes, with schemathesis
 #   make test-browser       uses the API from a page in headless Chromium
@@ -73,7 +73,7 @@ mutants:
 # In a virtual environment of its own: nothing else needs the package.
 countries:
 	python3 -m venv build/countries
-	build/countries/bin/pip --quiet install --upgrade phonenumbers
+	build/countries/bin/pip --quiet install --upgrade phonenumbers regex
 	build/countries/bin/python src/upload/countries.py >build/countries/country_table.c
 	build/countries/bin/python src/upload/zones.py >build/countries/zone_table.c
 	build/countries/bin/python src/upload/zones.py --cases >build/countries/zone_cases.h

@@ -40,7 +40,8 @@ typedef struct Column
 	int numbers;
 	int others;
 	bool first_is_number; /* in the first row, which may be the headings */
-	bool first_is_word;	  /* it begins with a letter and has no digit */
+	bool first_is_digits; /* and not a letter: a value, if no other heading is that of numbers */
+	bool first_is_value;  /* it is in a row with a number, too */
 } Column;
 
 typedef struct Columns
@@ -64,5 +65,10 @@ bool columns_of_csv(Columns *columns, CsvReader *reader, CsvRow *row, const Colu
 /* The same for keys; a key that comes later is an attribute. */
 bool columns_of_ndjson(Columns *columns, NdjsonReader *reader, NdjsonRow *row,
 					   const ColumnsWanted *wanted);
+
+/*
+ * Chooses the columns of the numbers and of the classes, for the two above. False: as there.
+ */
+bool columns_choose(Columns *columns);
 
 #endif /* CAMPAIGN_COLUMNS_H */

@@ -42,6 +42,13 @@ typedef struct CountryCode
 	uint8_t country_count;
 } CountryCode;
 
+/* The first two digits of its numbers: bit n % 32 of word n / 32 for the digits n. */
+typedef struct CountryStarts
+{
+	uint32_t fixed[4];
+	uint32_t mobile[4];
+} CountryStarts;
+
 /* Leading digits behind a shared calling code that belong to another country than the main one. */
 typedef struct CountryPrefix
 {
@@ -53,6 +60,7 @@ extern const char country_table_version[];
 extern const Country countries[];
 extern const int countries_count;
 extern const CountryCode country_codes[];
+extern const CountryStarts country_starts[]; /* in the order of country_codes */
 extern const int country_codes_count;
 extern const CountryPrefix country_prefixes[];
 extern const uint8_t country_code_of[1000];
@@ -75,6 +83,14 @@ static inline const CountryCode *country_code_find(const char *digits)
 static inline bool country_length_is_possible(uint16_t lengths, size_t digits)
 {
 	return digits < 16 && (lengths >> digits & 1) != 0;
+}
+
+/* Whether numbers that begin with the first two of these digits exist there. */
+static inline bool country_starts_with(const uint32_t starts[4], const char *digits)
+{
+	unsigned int first = (unsigned int) (digits[0] - '0') * 10 + (unsigned int) (digits[1] - '0');
+
+	return (starts[first / 32] >> first % 32 & 1) != 0;
 }
 
 /* Whether a 0 in front of a national number is dialled inside the country only. */

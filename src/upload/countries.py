@@ -3,16 +3,18 @@
 
     src/upload/countries.py >src/upload/country_table.c
 
-Needs the Python package phonenumbers, Google's libphonenumber metadata; whoever only builds does
-not. Written are: every calling code with the lengths that are possible behind it, every country
-with its trunk prefix, its prefix for calls abroad and the lengths of its fixed and mobile numbers,
-and, where countries share a calling code, which leading digits belong to which.
+Needs the Python packages phonenumbers, Google's libphonenumber metadata, and regex; whoever only
+builds does not. Written are: every calling code with the lengths that are possible behind it and
+the two digits with which its fixed and its mobile numbers begin, every country with its trunk
+prefix, its prefix for calls abroad and the lengths of its fixed and mobile numbers, and, where
+countries share a calling code, which leading digits belong to which.
 """
 import random
 import sys
 import unicodedata
 
 import phonenumbers
+import regex
 from phonenumbers import COUNTRY_CODE_TO_REGION_CODE, PhoneMetadata, PhoneNumber
 
 NANP = 1
@@ -21,6 +23,7 @@ PREFIX_DIGITS = 4  # looked at one by one; what is mixed is looked at more close
 PREFIX_DIGITS_MAX = 6
 SAMPLES = 24
 SHORTEST, LONGEST = 1, 15  # bits of a mask of lengths
+START_WORD_BITS, START_WORDS = 32, 4  # a bit for each of 00 to 99
 
 HEADING = """/*
  * country_table.c - the numbering plans of the world, from phonenumbers {version}.
@@ -54,6 +57,32 @@ def own_lengths(found):
 
 def mobile_lengths(found):
     return mask(found.mobile.possible_length) if found.mobile is not None else 0
+
+
+def starts(code, regions, kinds):
+    """The first two digits with which numbers of these kinds begin, in any of the regions."""
+    found = set()
+    for region in regions:
+        for kind in kinds:
+            pattern = getattr(getattr(metadata(code, region), kind), "national_number_pattern", None)
+            if pattern:
+                possible = regex.compile(pattern)
+                found.update(value for value in range(100) if possible.fullmatch(f"{value:02d}", partial=True))
+    return found
+
+
+def write_starts(out, codes):
+    out.write("\n/* The first two digits of fixed and of mobile numbers behind each code, a bit for each of 00 to 99. */\n")
+    out.write("const CountryStarts country_starts[] = {\n")
+    for code, regions in codes:
+        mobile = starts(code, regions, ["mobile"])
+        fixed = starts(code, regions, ["fixed_line", "voip"])
+        sets = (fixed if fixed or mobile else starts(code, regions, ["general_desc"]), mobile)
+        words = [[sum(1 << value % START_WORD_BITS for value in found if value // START_WORD_BITS == word)
+                  for word in range(START_WORDS)] for found in sets]
+        rows = ", ".join("{" + ", ".join(f"0x{word:08X}" for word in row) + "}" for row in words)
+        out.write(f"\t{{{rows}}}, /* +{code} */\n")
+    out.write("};\n")
 
 
 def abroad(found):
@@ -176,6 +205,7 @@ def write(out):
     for row in rows:
         out.write("\t{{{}, {}, 0x{:04X}, {}, {}, {}, {}}},\n".format(*row))
     out.write(f"}};\nconst int country_codes_count = {len(rows)};\n")
+    write_starts(out, codes)
     out.write("\n/* Leading digits behind a shared code, in their order, and whose they are. */\n")
     out.write("const CountryPrefix country_prefixes[] = {\n")
     for prefix, country in prefixes:

@@ -3,15 +3,19 @@
  *
  * RFC 4180, and what spreadsheets make of it: a lone CR ends a row as well, blanks
  * around a cell are no part of it, and a quote within a bare cell is a character.
- * A quote that is never closed makes its row a problem and no other: the file
- * would be searched again only behind a quote that closes nothing, so all of it is
- * read a few times at most, whatever it holds.
+ * A quote that is never closed makes its row a problem and no other: reading goes on
+ * with the next line. What is so read again is counted, and once it is more than the
+ * file twice, a quote has to be closed in its line: all of it is read a few times at
+ * most, whatever it holds.
  */
 #include "csv.h"
 
 #include <string.h>
 
 #include "text_ends.h"
+
+#define READ_AGAIN_MIN (1024 * 1024) /* bytes that cost nothing in any file */
+#define READ_AGAIN_MAX 2			 /* times the file */
 
 static bool is_blank(char c)
 {
@@ -30,6 +34,7 @@ void csv_open(CsvReader *reader, const char *data, size_t length, char delimiter
 	reader->length = text_length(reader->data, length);
 	reader->line = 1;
 	reader->delimiter = delimiter;
+	reader->lines_from = SIZE_MAX;
 	reader->pause.at = reader->data;
 	reader->offset = text_start(reader->data, length);
 	if (reader->offset > reader->length)
@@ -73,8 +78,12 @@ static const char *read_bare(CsvReader *reader, CsvCell *cell, const char *at, c
 	return at;
 }
 
-/* A cell behind its opening quote; returns the place behind the closing one, NULL without one. */
-static const char *read_quoted(CsvReader *reader, CsvCell *cell, const char *at, const char *end)
+/*
+ * A cell behind its opening quote; returns the place behind the closing one, or NULL without one
+ * and in *stop how far it was looked for.
+ */
+static const char *read_quoted(CsvReader *reader, CsvCell *cell, const char *at, const char *end,
+							   bool in_line, const char **stop)
 {
 	cell->start = at;
 	cell->doubled = false;
@@ -93,20 +102,26 @@ static const char *read_quoted(CsvReader *reader, CsvCell *cell, const char *at,
 		}
 		else if (is_line_end(*at))
 		{
+			if (in_line)
+				break;
 			at = past_line_end(at, end);
 			reader->line++;
 		}
 		else
 			at++;
 	}
+	*stop = at;
 	return NULL;
 }
 
-/* One cell with its blanks; NULL if the row is a problem. */
-static const char *read_cell(CsvReader *reader, CsvRow *row, const char *at, const char *end)
+/* One cell with its blanks; NULL if the row is a problem, which *stop is the end of. */
+static const char *read_cell(CsvReader *reader, CsvRow *row, const char *at, const char *end,
+							 const char **stop)
 {
+	bool in_line = row->place >= reader->lines_from;
 	CsvCell *cell = &row->cells[row->count];
 
+	*stop = at;
 	if (row->count == CSV_CELLS_MAX)
 	{
 		row->problem = "more than 256 cells";
@@ -117,13 +132,16 @@ static const char *read_cell(CsvReader *reader, CsvRow *row, const char *at, con
 	if (at == end || *at != '"')
 		return read_bare(reader, cell, at, end);
 
-	at = read_quoted(reader, cell, at + 1, end);
+	at = read_quoted(reader, cell, at + 1, end, in_line, stop);
 	if (at == NULL)
 	{
-		row->problem = "a quote is opened and never closed";
+		row->problem = in_line
+						   ? "a quote is not closed in its line, behind many that are not closed"
+						   : "a quote is opened and never closed";
 		return NULL;
 	}
 	at = skip_blanks(reader, at, end);
+	*stop = at;
 	if (at < end && *at != reader->delimiter && !is_line_end(*at))
 	{
 		row->problem = "text behind a closing quote";
@@ -132,8 +150,11 @@ static const char *read_cell(CsvReader *reader, CsvRow *row, const char *at, con
 	return at;
 }
 
-/* Leaves the rest of a row that is a problem: on with the line behind the one where it begins. */
-static const char *skip_line(CsvReader *reader, CsvRow *row, const char *end)
+/*
+ * Leaves the rest of a row that is a problem: on with the line behind the one where it begins.
+ * `stop`: how far it was read.
+ */
+static const char *skip_line(CsvReader *reader, CsvRow *row, const char *stop, const char *end)
 {
 	const char *at = reader->data + row->place;
 
@@ -144,6 +165,11 @@ static const char *skip_line(CsvReader *reader, CsvRow *row, const char *end)
 		pause_at(&reader->pause, at);
 		at++;
 	}
+	if (stop > at)
+		reader->read_again += (size_t) (stop - at);
+	if (reader->lines_from == SIZE_MAX && reader->read_again > READ_AGAIN_MIN &&
+		reader->read_again / READ_AGAIN_MAX > reader->length)
+		reader->lines_from = (size_t) (at - reader->data);
 	return at;
 }
 
@@ -151,15 +177,17 @@ static void read_row(CsvReader *reader, CsvRow *row)
 {
 	const char *end = reader->data + reader->length;
 	const char *at = reader->data + reader->offset;
+	const char *stop = at;
 
 	row->line = reader->line;
 	row->place = reader->offset;
 	row->problem = NULL;
 	row->count = 0;
-	while ((at = read_cell(reader, row, at, end)) != NULL && at < end && *at == reader->delimiter)
+	while ((at = read_cell(reader, row, at, end, &stop)) != NULL && at < end &&
+		   *at == reader->delimiter)
 		at++;
 	if (at == NULL)
-		at = skip_line(reader, row, end);
+		at = skip_line(reader, row, stop, end);
 	if (at < end)
 		at = past_line_end(at, end);
 	reader->line++;

@@ -41,6 +41,8 @@ typedef struct CsvReader
 	size_t offset; /* of the next row */
 	int64_t line;  /* of the next row */
 	char delimiter;
+	size_t read_again; /* bytes, behind rows that are problems */
+	size_t lines_from; /* from here on, a quote is closed in its line or never */
 
 	Pause pause;
 } CsvReader;

@@ -1,16 +1,14 @@
 /*
  * groups.c - decides which groups of digits are one number.
  *
- * A digit is dropped only where its meaning is certain: the 0 of a float, a (0) behind a country
- * code, the 0xx of Brazil. Everything else that could be no part of the number refuses the field.
+ * What would be glued on is refused by glued.c. A digit is dropped only where its meaning is
+ * certain: the 0 of a float, a (0) behind a country code, the 0xx of Brazil. Everything else that
+ * could be no part of the number refuses the field.
  */
 #include "groups.h"
 
 #include <string.h>
 #include <strings.h>
-
-#define EXTENSION_DIGITS_MAX 5
-#define ONE_A_LINE			 "several numbers: write one number a line"
 
 static bool is_digit(char c)
 {
@@ -46,7 +44,7 @@ static bool refuse_at(const Groups *groups, const Field *field, size_t place, Nu
 	else if (groups->digit_count >= NUMBER_DIGITS_MIN && strchr(",;|+", *at) != NULL &&
 			 strpbrk(at, "0123456789") != NULL &&
 			 strspn(strpbrk(at, "0123456789"), "0123456789 ()-./") >= NUMBER_DIGITS_MIN)
-		(void) number_refuse(number, ONE_A_LINE);
+		(void) number_refuse(number, REASON_ONE_A_LINE);
 	else
 		(void) field_refuse_character(field, place, number);
 	return false;
@@ -79,7 +77,8 @@ static size_t add_group(Groups *groups, const Field *field, size_t place, const 
 		place++;
 	}
 	group->length = (uint8_t) (groups->digit_count - group->start);
-	group->bracketed = group->bracketed && place < field->to && field->text[place] == ')';
+	group->bracketed =
+		group->bracketed && field->text[place + strspn(field->text + place, " ")] == ')';
 	return place;
 }
 
@@ -92,8 +91,11 @@ static void note_separator(Group *between, const Field *field, size_t place)
 	between->tab = between->tab || c == '\t';
 	between->column = between->column || (c == ' ' && blank_before);
 	between->slash = between->slash || c == '/';
+	between->dash = between->dash || c == '-';
 	between->dot = between->dot || c == '.';
-	between->bracketed = c == '(';
+	between->opened = between->opened || c == '(';
+	between->closed = between->closed || c == ')';
+	between->bracketed = c == '(' || (c == ' ' && between->bracketed);
 }
 
 bool groups_read(Groups *groups, const Field *field, bool brazil, Number *number)
@@ -109,7 +111,7 @@ bool groups_read(Groups *groups, const Field *field, bool brazil, Number *number
 		if (is_digit(*at))
 		{
 			if (groups->count == GROUPS_MAX || groups->digit_count == RESOLVE_DIGITS_MAX)
-				return number_refuse(number, ONE_A_LINE) == NUMBER_VALID;
+				return number_refuse(number, REASON_ONE_A_LINE) == NUMBER_VALID;
 			place = add_group(groups, field, place, &between);
 			memset(&between, 0, sizeof(between));
 		}
@@ -179,86 +181,12 @@ static bool drop_bracketed_zero(Groups *groups)
 	return true;
 }
 
-/* Digits `from` to `to` as a number of its own. */
-static bool is_number(const Groups *groups, const NumberRules *rules, size_t from, size_t to,
-					  bool international)
+bool groups_drop(Groups *groups, Number *number)
 {
-	Number unused;
-
-	if (to - from < NUMBER_DIGITS_MIN)
-		return false;
-	return number_resolve(rules, international && from == 0 ? FORM_INTERNATIONAL : FORM_BARE,
-						  groups->digits + from, to - from, 0, &unused) == NUMBER_VALID;
-}
-
-/* What is behind a complete number: another one, or an extension. */
-static NumberResult refuse_rest(const Groups *groups, size_t from, Number *number)
-{
-	size_t rest = groups->digit_count - from;
-
-	if (rest > EXTENSION_DIGITS_MAX)
-		return number_refuse(number, ONE_A_LINE);
-	return number_refuse(number, "%zu digit%s behind the number: an extension cannot get a message",
-						 rest, rest == 1 ? "" : "s");
-}
-
-/*
- * Whether something in front of group `i` begins another column: a tab always; more blanks than
- * one unless the number is only complete behind them, and nothing else separates groups.
- */
-static bool begins_column(const Groups *groups, const NumberRules *rules, size_t i,
-						  bool international)
-{
-	size_t columns = 0;
-
-	if (groups->group[i].tab || !groups->group[i].column)
-		return groups->group[i].tab;
-	for (size_t other = 1; other < groups->count; other++)
-		columns += groups->group[other].column;
-	return (!international && (columns == 1 || columns + 1 < groups->count)) ||
-		   is_number(groups, rules, 0, groups->group[i].start, international);
-}
-
-/* Columns, brackets and slashes that would glue something on. NUMBER_VALID: there are none. */
-static NumberResult check_groups(const Groups *groups, const NumberRules *rules, bool international,
-								 Number *number)
-{
-	for (size_t i = 1; i < groups->count; i++)
-	{
-		const Group *group = &groups->group[i];
-
-		if (begins_column(groups, rules, i, international))
-			return number_refuse(number, "several columns: which of them is the number?");
-		if (group->slash && is_number(groups, rules, 0, group->start, international))
-			return refuse_rest(groups, group->start, number);
-		if (group->bracketed && i + 1 == groups->count)
-			return refuse_rest(groups, group->start, number);
-	}
-	return NUMBER_VALID;
-}
-
-NumberResult groups_number(Groups *groups, const NumberRules *rules, bool international,
-						   Number *number)
-{
-	NumberForm form = FORM_INTERNATIONAL;
-	size_t bracketed = 0;
-
 	if (!drop_float(groups))
-		return number_refuse(number, "ends in .0: is it part of the number?");
-	international = international || groups->plus;
+		return number_refuse(number, "ends in .0: is it part of the number?") == NUMBER_VALID;
 	if (!drop_bracketed_zero(groups))
-		return number_refuse(number, "a (0) that is not behind a country code with a trunk 0");
-	if (check_groups(groups, rules, international, number) != NUMBER_VALID)
-		return NUMBER_INVALID;
-	if (!international && groups->group[0].bracketed && groups->count > 1)
-		bracketed = groups->group[0].length;
-	if (!international)
-		form = bracketed > 0 ? FORM_CALLING_CODE : FORM_BARE;
-	if (number_resolve(rules, form, groups->digits, groups->digit_count, bracketed, number) ==
-		NUMBER_VALID)
-		return NUMBER_VALID;
-	for (size_t i = groups->count; i-- > 1;)
-		if (is_number(groups, rules, 0, groups->group[i].start, international))
-			return refuse_rest(groups, groups->group[i].start, number);
-	return NUMBER_INVALID;
+		return number_refuse(number, "a (0) that is not behind a country code with a trunk 0") ==
+			   NUMBER_VALID;
+	return true;
 }

@@ -11,6 +11,8 @@
 
 #define GROUPS_MAX 32
 
+#define REASON_ONE_A_LINE "several numbers: write one number a line"
+
 /* What stands in front of a group. */
 typedef struct Group
 {
@@ -19,7 +21,10 @@ typedef struct Group
 	bool tab;
 	bool column; /* more than one blank in a row */
 	bool slash;
+	bool dash;
 	bool dot;
+	bool opened;	/* a bracket */
+	bool closed;	/* a bracket */
 	bool bracketed; /* it is all that its brackets hold */
 } Group;
 
@@ -38,8 +43,7 @@ typedef struct Groups
  */
 bool groups_read(Groups *groups, const Field *field, bool brazil, Number *number);
 
-/* NUMBER_VALID: each group belongs to one number, with what is certainly no part of it dropped. */
-NumberResult groups_number(Groups *groups, const NumberRules *rules, bool international,
-						   Number *number);
+/* Drops what is certainly no part of the number. False with the reason: that is not certain. */
+bool groups_drop(Groups *groups, Number *number);
 
 #endif /* CAMPAIGN_GROUPS_H */

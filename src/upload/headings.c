@@ -24,56 +24,81 @@ static const char *const NUMBER_NAMES[] = {
 	"phone1", "phone1value", "primaryphone",
 	/* Spanish */
 	"telefono", "telefonos", "movil", "moviles", "telefonomovil", "telefonocelular",
-	"numerodetelefono", "numerotelefono", "numerodemovil", "numeromovil", "telefono1"};
+	"numerodetelefono", "numerotelefono", "numerodemovil", "numeromovil", "telefono1",
+	/* German, Italian */
+	"telefon", "telefonnummer", "handy", "handynummer", "mobil", "mobilnummer", "mobiltelefon",
+	"rufnummer", "cellulare", "cellulari", "numeroditelefono", "numerodicellulare"};
 
 static const char *const MAYBE_NAMES[] = {
 	"numero",  "numeros", "number",	   "numbers",	   "contato", "contatos", "contacto",
 	"contact", "sms",	  "recipient", "destinatario", "to",	  "para"};
 
-static const char *const OTHER_NUMBERS[] = {"id",
-											"ids",
-											"index",
-											"indice",
-											"ordem",
-											"orden",
-											"seq",
-											"sequencia",
-											"codigo",
-											"code",
-											"cod",
-											"cpf",
-											"cnpj",
-											"cpfcnpj",
-											"rg",
-											"dni",
-											"nif",
-											"cuit",
-											"rut",
-											"documento",
-											"document",
-											"cep",
-											"zip",
-											"zipcode",
-											"date",
-											"data",
-											"fecha",
-											"nascimento",
-											"datadenascimento",
-											"birthday",
-											"row",
-											"linha",
-											"fila",
-											"matricula",
-											"idcliente",
-											"clienteid",
-											"customerid",
-											"userid"};
+/* clang-format off */
+static const char *const OTHER_NUMBERS[] = {
+	/* Places in a list, documents, addresses, days, and papers with a number. */
+	"id", "ids", "index", "indice", "ordem", "orden", "seq", "sequencia", "codigo", "code", "cod",
+	"cpf", "cnpj", "cpfcnpj", "rg", "dni", "nif", "cuit", "rut", "documento", "document", "cep",
+	"zip", "zipcode", "date", "data", "fecha", "nascimento", "datadenascimento", "birthday",
+	"row", "linha", "fila", "matricula", "idcliente", "clienteid", "customerid", "userid",
+	"contrato", "numerocontrato", "numerodocontrato", "numerodecontrato", "contract",
+	"contractnumber", "protocolo", "numeroprotocolo", "numerodoprotocolo", "protocol", "pedido",
+	"numeropedido", "numerodopedido", "order", "ordernumber", "orderid", "orderno", "conta",
+	"numerodaconta", "cuenta", "account", "accountnumber", "accountno", "boleto", "fatura",
+	"factura", "invoice", "invoicenumber", "nf", "notafiscal", "numerodanota", "pis", "nis",
+	"cnh", "cns", "ie", "inscricao", "inscricaoestadual", "titulodeeleitor", "ean", "gtin", "sku",
+	"barcode", "codigodebarras", "imei", "iban", "agencia", "processo", "numerodoprocesso",
+	"apolice", "poliza", "policy", "policynumber", "prontuario", "cartao", "carteirinha",
+	"ticket", "chamado", "plz", "postleitzahl", "postcode", "kundennummer", "vertragsnummer",
+	"bestellnummer", "rechnungsnummer", "codcliente", "codigocliente", "codigodocliente",
+	"rastreio", "tracking", "trackingnumber", "cui", "cuil", "curp", "rfc", "aadhaar", "ssn",
+	"passport", "passaporte", "codicefiscale", "partitaiva", "timestamp", "chave", "registro",
+	"ra", "referencia", "reference", "ref"};
+/* clang-format on */
 
 static const char *const PART_NAMES[] = {
 	"ddd",			"ddi",		  "areacode", "codigodearea", "codigoarea", "countrycode",
 	"codigodopais", "codigopais", "prefixo",  "prefijo",	  "prefix"};
 
 static const char *const CLASS_NAMES[] = {"class", "tier", "classe", "clase"};
+
+/* clang-format off */
+static const char *const ATTRIBUTE_NAMES[] = {
+	/* What lists usually have beside the number. */
+	"nome", "name", "nombre", "nomecompleto", "fullname", "primeironome", "firstname", "lastname",
+	"sobrenome", "apellido", "apellidos", "vorname", "nachname", "cognome", "razaosocial",
+	"nomefantasia", "cliente", "clientes", "customer", "client", "kunde", "empresa", "company",
+	"cidade", "city", "ciudad", "stadt", "citta", "estado", "state", "uf", "provincia", "bairro",
+	"endereco", "address", "direccion", "adresse", "indirizzo", "email", "mail", "correo", "sexo",
+	"genero", "gender", "idade", "age", "edad", "valor", "value", "preco", "precio", "price",
+	"total", "amount", "saldo", "balance", "vencimento", "datavencimento", "duedate", "vence",
+	"produto", "product", "producto", "cupom", "cupon", "coupon", "link", "url", "site",
+	"observacao", "observacoes", "obs", "nota", "notas", "notes", "pais", "country", "land",
+	"status", "situacao", "tag", "tags", "grupo", "group", "segmento", "segment", "mensagem",
+	"message", "mensaje", "texto", "text", "plano", "plan", "vendedor", "loja", "store"};
+/* clang-format on */
+
+/* Words of a heading that says more than a usual one, and those that may stand beside them. */
+/* clang-format off */
+static const char *const NUMBER_WORDS[] = {
+	/* Portuguese, English, Spanish, German, Italian. */
+	"telefone", "telefones", "fone", "fones", "tel", "celular", "celulares", "cel", "zap",
+	"whatsapp", "whats", "movel", "telemovel", "phone", "phones", "telephone", "mobile", "cell",
+	"telefono", "telefonos", "movil", "cellphone", "telefon", "handy", "mobil", "rufnummer",
+	"telefonnummer", "handynummer", "mobilnummer", "mobiltelefon", "cellulare"};
+/* clang-format on */
+
+/* clang-format off */
+static const char *const SIDE_WORDS[] = {
+	/* Whose, where and which. */
+	"numero", "numeros", "number", "num", "nr", "n", "no", "value", "de", "do", "da", "del", "di",
+	"dos", "das", "of", "the", "e", "ou", "or", "y", "para", "p", "com", "c", "with", "ddd",
+	"res", "resid", "residencial", "residencia", "casa", "home", "comercial", "comerc",
+	"trabalho", "trabajo", "work", "office", "empresa", "recado", "recados", "principal", "main",
+	"primary", "secundario", "secondary", "other", "outro", "otro", "alternativo", "contato",
+	"contacto", "contact", "cliente", "customer", "client", "aluno", "paciente", "responsavel",
+	"mae", "pai", "titular", "pessoal", "personal", "privat", "particular", "fixo", "fijo",
+	"line", "completo", "full", "sms", "envio", "1", "2", "3", "4"};
+/* clang-format on */
 
 #define NAMES(list) list, sizeof(list) / sizeof((list)[0])
 
@@ -118,6 +143,45 @@ static bool is_among(const char *folded, size_t length, const char *const *names
 	return false;
 }
 
+static bool is_of_a_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (unsigned char) c >= 0x80;
+}
+
+/* Where the word or the number that begins at `at` ends: "Fone2" has two of them. */
+static const char *word_end(const char *at, const char *end)
+{
+	const char *from = at;
+
+	while (at < end && is_of_a_word(*at))
+		at++;
+	while (at == from && at < end && !is_of_a_word(*at))
+		at++;
+	return at;
+}
+
+/* "Fone res.", "Phone 2 - Value": one word of a phone at least, and none that says something else.
+ */
+static bool is_like_number(const char *heading, size_t length)
+{
+	const char *end = heading + length;
+	bool found = false;
+
+	while (heading < end)
+	{
+		const char *next = word_end(heading, end);
+		char word[FOLDED_MAX];
+		size_t size = fold(heading, (size_t) (next - heading), word);
+		bool is_number = is_among(word, size, NAMES(NUMBER_WORDS));
+
+		if (size > 0 && !is_number && !is_among(word, size, NAMES(SIDE_WORDS)))
+			return false;
+		found |= is_number;
+		heading = next;
+	}
+	return found;
+}
+
 HeadingMeaning heading_meaning(const char *heading, size_t length)
 {
 	char folded[FOLDED_MAX];
@@ -133,7 +197,9 @@ HeadingMeaning heading_meaning(const char *heading, size_t length)
 		return HEADING_PART;
 	if (is_among(folded, size, NAMES(CLASS_NAMES)))
 		return HEADING_CLASS;
-	return HEADING_OTHER;
+	if (is_among(folded, size, NAMES(ATTRIBUTE_NAMES)))
+		return HEADING_ATTRIBUTE;
+	return is_like_number(heading, length) ? HEADING_LIKE_NUMBER : HEADING_OTHER;
 }
 
 bool heading_is(const char *heading, size_t length, const char *name, size_t name_length)

@@ -1,6 +1,7 @@
 /*
  * headings.h - what the heading of a column says: is it that of the numbers, in
- * Portuguese, English or Spanish? And what an attribute of that name is called.
+ * Portuguese, English or Spanish, or with a German or Italian word? And what an attribute of that
+ * name is called.
  *
  * Pure: no PostgreSQL header, no allocation.
  */
@@ -17,10 +18,12 @@ typedef enum HeadingMeaning
 {
 	HEADING_OTHER,
 	HEADING_NUMBER,		  /* "Telefone", "mobile phone" … */
+	HEADING_LIKE_NUMBER,  /* "Fone res.", "Celular do cliente" …: such a word, and whose it is */
 	HEADING_MAYBE_NUMBER, /* "Número" may also be that of a house: if no other says more */
 	HEADING_NO_NUMBER,	  /* "id", "CPF" …: digits that are never a phone number */
 	HEADING_PART,		  /* "DDD" …: a part of a number, in a column of its own */
-	HEADING_CLASS		  /* "class", "tier" … */
+	HEADING_CLASS,		  /* "class", "tier" … */
+	HEADING_ATTRIBUTE	  /* "Nome", "city" …: a heading, and nothing more */
 } HeadingMeaning;
 
 /* Case, accents, blanks and punctuation do not matter. */

@@ -74,13 +74,14 @@ static void look_at_row(Look *look, const CsvRow *row, const ColumnsWanted *want
 		const char *text;
 		size_t length = csv_text(&row->cells[i], buffer, sizeof(buffer), &text);
 		Number number;
+		HeadingMeaning meaning = heading_meaning(text, length);
 		bool is_number = number_read(&wanted->rules, text, length, &number) == NUMBER_VALID;
 
 		filled += length > 0;
 		numbers += is_number;
 		look->broken_number |= length > 0 && *text == '+' && !is_number;
-		heading |=
-			heading_meaning(text, length) != HEADING_OTHER || is_wanted(text, length, wanted);
+		heading |= (meaning != HEADING_OTHER && meaning != HEADING_ATTRIBUTE) ||
+				   is_wanted(text, length, wanted);
 	}
 	if (look->rows == 0)
 	{

@@ -95,6 +95,12 @@ const char *lookalike_name(const char *text, size_t length, bool brazil)
 {
 	if (has_form(text, length, "999.999.999-99"))
 		return "a CPF";
+	if (brazil && has_form(text, length, "999999999-99"))
+		return "a CPF";
+	if (has_form(text, length, "99.999.999-99") || has_form(text, length, "99.999.999-9"))
+		return "a document";
+	if (has_form(text, length, "99-99999999-9") && strchr("23", text[0]) != NULL)
+		return "a CUIT";
 	if (has_form(text, length, "99.999.999/9999-99"))
 		return "a CNPJ";
 	if (brazil && (has_form(text, length, "99999-999") || has_form(text, length, "99.999-999")))

@@ -2,13 +2,15 @@
  * number.c - one field, one phone number, or the reason why not.
  *
  * Two paths: plain digits are resolved as they are; everything else is decoded (field.c),
- * undressed, compared with what is no number (lookalike.c) and read in groups (groups.c).
+ * undressed, compared with what is no number (lookalike.c), read in groups (groups.c), and
+ * refused if they would be glued on (glued.c).
  */
 #include "number.h"
 
 #include <string.h>
 #include <strings.h>
 
+#include "glued.h"
 #include "groups.h"
 #include "lookalike.h"
 
@@ -46,6 +48,22 @@ static NumberResult refuse_lookalike(const Field *field, bool brazil, Number *nu
 						: number_refuse(number, "%s, not possible as a phone number", name);
 }
 
+/* NUMBER_VALID: each group belongs to one number. */
+static NumberResult read_groups(Groups *groups, const NumberRules *rules, bool international,
+								Number *number)
+{
+	if (!groups_drop(groups, number))
+		return NUMBER_INVALID;
+	international = international || groups->plus;
+	if (glued_refuse(groups, rules, international, number))
+		return NUMBER_INVALID;
+	if (number_resolve(rules, international ? FORM_INTERNATIONAL : FORM_BARE, groups->digits,
+					   groups->digit_count, number) == NUMBER_VALID)
+		return NUMBER_VALID;
+	(void) glued_refuse_behind(groups, rules, international, number);
+	return NUMBER_INVALID;
+}
+
 static NumberResult read_dressed(const NumberRules *rules, const char *start, size_t length,
 								 Number *number)
 {
@@ -65,7 +83,7 @@ static NumberResult read_dressed(const NumberRules *rules, const char *start, si
 	if (refuse_lookalike(&field, brazil, number) != NUMBER_VALID ||
 		!groups_read(&groups, &field, brazil, number))
 		return NUMBER_INVALID;
-	return groups_number(&groups, rules, international, number);
+	return read_groups(&groups, rules, international, number);
 }
 
 NumberResult number_read(const NumberRules *rules, const char *field, size_t length, Number *number)
@@ -78,5 +96,5 @@ NumberResult number_read(const NumberRules *rules, const char *field, size_t len
 		return read_dressed(rules, field, length, number);
 	plus = *field == '+';
 	return number_resolve(rules, plus > 0 ? FORM_INTERNATIONAL : FORM_BARE, field + plus,
-						  length - plus, 0, number);
+						  length - plus, number);
 }

@@ -11,12 +11,17 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bare.h"
+
 #define BRAZIL			55
-#define BARE_DIGITS_MAX 12 /* of a national number without its trunk 0 */
+#define ARGENTINA		54
+#define ITALY			39
 #define CPF_DIGITS		11
 #define CNPJ_DIGITS		14
 #define REASON_AREA		"not possible: +%u has no area code %.3s"
+#define REASON_OWN_CODE "not certain: is +%u in front of it, or a part of it? Write the +"
 #define REASON_ZEROS	"not possible: no number of +%u begins with 00"
+#define REASON_CPF		"a CPF, not possible as a phone number"
 #define REASON_NATIONAL "starts with 0: a national number needs its country (country => 'BR')"
 
 NumberResult number_refuse(Number *number, const char *format, ...)
@@ -183,53 +188,6 @@ static bool is_bare_cnpj(const char *digits, size_t count)
 		   sums[1] * 10 % 11 % 10 == (unsigned int) (digits[13] - '0');
 }
 
-/*
- * Whether bare digits that are long enough for a national number begin with the country's own
- * calling code instead: 1 yes, 0 no, -1 nobody can tell.
- */
-static int has_own_code(const Country *country, const char *digits, size_t count)
-{
-	const CountryCode *code = &country_codes[country->code];
-	size_t rest = count - code->digits;
-	bool as_it_is;
-
-	if (count < NUMBER_DIGITS_MIN || digits[0] == '0' || country_code_find(digits) != code ||
-		!country_length_is_possible(country->lengths, rest))
-		return 0;
-	/* Who sends messages means a mobile, if only one of the two readings can be one. */
-	as_it_is = country_length_is_possible(country->mobile, count);
-	if (as_it_is != country_length_is_possible(country->mobile, rest))
-		return as_it_is ? 0 : 1;
-	return -1;
-}
-
-/*
- * Whether bare digits that are no national number are one with its calling code: as long as a
- * mobile behind it, or too long for anything else.
- */
-static bool begins_with_own_code(const Country *country, const char *digits, size_t count)
-{
-	const CountryCode *code = &country_codes[country->code];
-	size_t rest = count - code->digits;
-
-	return count >= NUMBER_DIGITS_MIN && digits[0] != '0' && country_code_find(digits) == code &&
-		   (country_length_is_possible(country->mobile, rest) ||
-			(count > NUMBER_DIGITS_MAX || country->lengths >> count == 0));
-}
-
-/*
- * Whether bare digits can be a national number as they are. Where a trunk 0 is usual and missing
- * (spreadsheets drop it), only those that are as long as a mobile number: what is longer or shorter
- * may be anything.
- */
-static bool is_national(const Country *country, const char *digits, size_t count)
-{
-	if (strcmp(country->trunk, "0") != 0)
-		return country_length_is_possible(country->lengths, count);
-	return digits[0] != '0' && count <= BARE_DIGITS_MAX &&
-		   country_length_is_possible(country->mobile, count);
-}
-
 /* The digits of a national number, with the area code and without anything in front of it. */
 static NumberResult complete(const NumberRules *rules, const char *digits, size_t count,
 							 Number *number)
@@ -243,19 +201,47 @@ static NumberResult complete(const NumberRules *rules, const char *digits, size_
 							 NUMBER_DIGITS_MAX);
 	if (digits[0] == '0' && country_drops_zero(code))
 		return number_refuse(number, REASON_ZEROS, (unsigned int) code->calling);
-	/* No area code has a 0, and of eleven digits the third is the 9 of a mobile. */
+	/* An area code that there is, and of eleven digits the third is the 9 of a mobile. */
 	if (code->calling == BRAZIL &&
-		(digits[0] == '0' || digits[1] == '0' || (count == CPF_DIGITS && digits[2] != '9')))
+		(!country_starts_with(country_starts[rules->home->code].mobile, digits) ||
+		 (count == CPF_DIGITS && digits[2] != '9')))
 		return is_bare_cpf(digits, count)
-				   ? number_refuse(number, "a CPF, not possible as a phone number")
+				   ? number_refuse(number, REASON_CPF)
 				   : number_refuse(number,
 								   "not possible in BR: an area code and 8 digits, or 9 that "
 								   "begin with 9");
+	/* A mobile has a 9 in front of its area code; with 15 behind it, it has eleven digits, too. */
+	if (code->calling == ARGENTINA && count == CPF_DIGITS && digits[0] != '9')
+		return number_refuse(number, "not possible in AR: of eleven digits the first is a 9");
+	/* A tax number, or a mobile with a 0 that is not dialled any more. */
+	if (code->calling == ITALY && count >= CPF_DIGITS && digits[0] == '0')
+		return number_refuse(number, "not certain: %zu digits that begin with 0? Write the +",
+							 count);
 	if (code->prefix_count > 0)
 		country = country_of(code, digits, count);
 	if (country == COUNTRY_NONE)
 		return number_refuse(number, REASON_AREA, (unsigned int) code->calling, digits);
 	return accept(number, code, digits, count, country);
+}
+
+/* Digits that are no number of the home country. */
+static NumberResult refuse_national(const Country *country, const char *digits, size_t count,
+									Number *number)
+{
+	char lengths[COUNTRY_LENGTHS_SIZE];
+
+	if (country_codes[country->code].calling == BRAZIL && is_bare_cpf(digits, count))
+		return number_refuse(number, REASON_CPF);
+	if (!country_length_is_possible(country->lengths, count))
+		return number_refuse(number,
+							 "not possible in %s: a national number has %s digits, not %zu%s",
+							 country->name, country_lengths(country->lengths, lengths), count,
+							 count < NUMBER_DIGITS_MIN + 2 ? " (without its area code?)" : "");
+	if (bare_length_is_possible(country, digits, count))
+		return number_refuse(number, "not possible in %s: no number of %zu digits begins with %.2s",
+							 country->name, count, digits);
+	return number_refuse(number, "not possible in %s without its area code or its %s",
+						 country->name, country->trunk);
 }
 
 static NumberResult national(const NumberRules *rules, const char *digits, size_t count,
@@ -265,34 +251,37 @@ static NumberResult national(const NumberRules *rules, const char *digits, size_
 	const CountryCode *code = &country_codes[country->code];
 	size_t dropped = trunk_digits(country, digits, count);
 	size_t abroad = strlen(country->abroad);
-	char lengths[COUNTRY_LENGTHS_SIZE];
 
+	if (dropped > 0 && bare_is_own_code(country, digits + dropped, count - dropped))
+		return number_refuse(number, REASON_OWN_CODE, (unsigned int) code->calling);
 	if (dropped == 0)
 		dropped = carrier_digits(country, digits, count);
 	if (dropped > 0)
 		return complete(rules, digits + dropped, count - dropped, number);
-	if (is_national(country, digits, count))
+	switch (bare_read(country, digits, count))
 	{
-		int own_code = has_own_code(country, digits, count);
-
-		if (own_code < 0)
+		case BARE_NATIONAL:
+			return complete(rules, digits, count, number);
+		case BARE_OWN_CODE:
+			return international(digits, count, false, number);
+		case BARE_BOTH:
+			return number_refuse(number, REASON_OWN_CODE, (unsigned int) code->calling);
+		case BARE_ABROAD:
 			return number_refuse(number,
-								 "not certain: is +%u in front of it, or a part of it? Write the +",
-								 (unsigned int) code->calling);
-		return own_code > 0 ? international(digits, count, false, number)
-							: complete(rules, digits, count, number);
+								 "not certain: a number of %s without its %s, or one of +%u? Write "
+								 "the %s or the +",
+								 country->name, country->trunk,
+								 (unsigned int) country_code_find(digits)->calling, country->trunk);
+		case BARE_NEITHER:
+			break;
 	}
-	if (begins_with_own_code(country, digits, count))
-		return international(digits, count, false, number);
 	if (abroad > 0 && count > abroad && memcmp(digits, country->abroad, abroad) == 0)
 		return international(digits + abroad, count - abroad, false, number);
-	return number_refuse(number, "not possible in %s: a national number has %s digits, not %zu%s",
-						 country->name, country_lengths(country->lengths, lengths), count,
-						 count < NUMBER_DIGITS_MIN + 2 ? " (without its area code?)" : "");
+	return refuse_national(country, digits, count, number);
 }
 
 NumberResult number_resolve(const NumberRules *rules, NumberForm form, const char *digits,
-							size_t count, size_t bracketed, Number *number)
+							size_t count, Number *number)
 {
 	if (form == FORM_INTERNATIONAL)
 		return international(digits, count, false, number);
@@ -304,14 +293,5 @@ NumberResult number_resolve(const NumberRules *rules, NumberForm form, const cha
 		return national(rules, digits, count, number);
 	if (digits[0] == '0')
 		return number_refuse(number, REASON_NATIONAL);
-	if (form == FORM_CALLING_CODE && count >= COUNTRY_CODE_DIGITS)
-	{
-		const CountryCode *code = country_code_find(digits);
-
-		if (code == NULL || code->digits != bracketed)
-			return number_refuse(number,
-								 "an area code in brackets: a national number needs its country "
-								 "(country => 'BR')");
-	}
 	return international(digits, count, true, number);
 }

@@ -12,18 +12,13 @@
 /* What number_read() has seen in front of the digits. */
 typedef enum NumberForm
 {
-	FORM_BARE,			/* national or international: the rules decide */
-	FORM_INTERNATIONAL, /* a +, or an address of WhatsApp */
-	FORM_CALLING_CODE,	/* bare, but with brackets around the first digits: they are all of the code
-						 */
+	FORM_BARE,		   /* national or international: the rules decide */
+	FORM_INTERNATIONAL /* a +, or an address of WhatsApp */
 } NumberForm;
 
-/*
- * Fills `number`, with digits or with a reason; NUMBER_VALID or NUMBER_INVALID. `bracketed`:
- * with FORM_CALLING_CODE, how many digits the brackets hold, else 0.
- */
+/* Fills `number`, with digits or with a reason; NUMBER_VALID or NUMBER_INVALID. */
 NumberResult number_resolve(const NumberRules *rules, NumberForm form, const char *digits,
-							size_t count, size_t bracketed, Number *number);
+							size_t count, Number *number);
 
 /*
  * The short way, of most lines: text, text_length, digits and assumed are set, from 8 to 15 digits

@@ -16,6 +16,8 @@
 #define NAME_SHOWN 40  /* bytes of a column's name in a reason */
 #define NUL_PROBE  64  /* bytes at the beginning in which a text file has no NUL */
 
+#define REASON_HEADER " (headings? Then name that of the numbers: column_name, X-Column)"
+
 /* JSON that travels is being written; once there is a problem, no more of it. */
 typedef struct Json
 {
@@ -28,6 +30,7 @@ bool table_begin(Table *table, const char *data, size_t length, FileFormat forma
 				 const ColumnsWanted *wanted)
 {
 	table->format = format;
+	table->may_be_header = false;
 	if (memchr(data, '\0', length < NUL_PROBE ? length : NUL_PROBE) != NULL)
 	{
 		(void) snprintf(
@@ -51,6 +54,7 @@ bool table_begin(Table *table, const char *data, size_t length, FileFormat forma
 		return false;
 	csv_open(&table->csv, data, length, format_delimiter(format));
 	table->csv.pause.call = wanted->pause;
+	table->may_be_header = !table->columns.header;
 	if (table->columns.header)
 		(void) csv_next(&table->csv, &table->csv_row);
 	return true;
@@ -294,8 +298,20 @@ static bool is_too_long(const Table *table)
 	return false;
 }
 
+/* The first row, of words: headings of which none is known, or a person without a number. */
+static void hint_at_header(TableRow *row, const Fields *fields)
+{
+	for (size_t i = 0; i < fields->number_length; i++)
+		if (fields->number[i] >= '0' && fields->number[i] <= '9')
+			return;
+	strncat(row->number.reason, REASON_HEADER,
+			sizeof(row->number.reason) - strlen(row->number.reason) - 1);
+}
+
 static TableResult next_csv(Table *table, TableRow *row)
 {
+	bool may_be_header = table->may_be_header;
+	TableResult result;
 	Fields fields;
 
 	if (!csv_next(&table->csv, &table->csv_row))
@@ -312,7 +328,11 @@ static TableResult next_csv(Table *table, TableRow *row)
 		return TABLE_INVALID;
 	}
 	read_cells(table, &fields);
-	return read_fields(table, row, &fields);
+	table->may_be_header = false;
+	result = read_fields(table, row, &fields);
+	if (result == TABLE_INVALID && may_be_header && fields.number_length > 0)
+		hint_at_header(row, &fields);
+	return result;
 }
 
 static TableResult next_ndjson(Table *table, TableRow *row)

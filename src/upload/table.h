@@ -50,6 +50,7 @@ typedef struct TableRow
 typedef struct Table
 {
 	FileFormat format;
+	bool may_be_header; /* the next row is the first, and not taken for that of the headings */
 	Columns columns;
 	CsvReader csv;
 	NdjsonReader ndjson;

@@ -3,7 +3,7 @@
  * what it calls valid is a possible E.164 number that is read as itself again, and every reason is
  * UTF-8 that can go into JSON (R0.11).
  *
- * links: src/upload/numbers.c src/upload/number.c src/upload/groups.c src/upload/field.c
+ * links: src/upload/numbers.c src/upload/number.c src/upload/groups.c src/upload/glued.c src/upload/bare.c src/upload/field.c
  * links: src/upload/characters.c src/upload/resolve.c src/upload/lookalike.c src/upload/counter.c
  * links: src/upload/countries.c src/upload/country_table.c src/upload/file_kind.c
  */

@@ -3,9 +3,10 @@
  * is a number with attributes that are one JSON object of UTF-8 within the limit, the
  * same when they are read again by their place; every reason can be printed (R6.4).
  *
- * links: src/upload/table.c src/upload/columns.c src/upload/look.c src/upload/headings.c
+ * links: src/upload/table.c src/upload/columns.c src/upload/column_choice.c src/upload/look.c
+ * links: src/upload/headings.c
  * links: src/upload/csv.c src/upload/ndjson.c src/upload/json_text.c src/upload/encoding.c
- * links: src/upload/number.c src/upload/field.c src/upload/groups.c src/upload/lookalike.c
+ * links: src/upload/number.c src/upload/field.c src/upload/groups.c src/upload/glued.c src/upload/bare.c src/upload/lookalike.c
  * links: src/upload/resolve.c src/upload/countries.c src/upload/country_table.c
  * links: src/upload/characters.c lib/contract/attributes.c lib/contract/message.c
  * links: lib/contract/utf8.c libcrypto

@@ -167,8 +167,9 @@ static void pauses_in_a_long_cell(void **state)
 /* Quotes that are never closed do not make a file of n bytes cost n times n. */
 static void reads_a_file_of_quotes_a_few_times(void **state)
 {
-	static const char *const lines[] = {"\"a\n", "\"\"\"a\n", ",\"\n", "\"\"a\n", "\"a\"\"\n"};
-	size_t length = 400 * 1000;
+	static const char *const lines[] = {"\"a\n",   "\"\"\"a\n", ",\"\n",
+										"\"\"a\n", "\"a\"\"\n", "x\",\"\"\"\n"};
+	size_t length = 4 * 1000 * 1000;
 	char *data = malloc(length);
 
 	(void) state;
@@ -190,6 +191,42 @@ static void reads_a_file_of_quotes_a_few_times(void **state)
 	free(data);
 }
 
+/* Behind them rows are read as ever, and those before are the same when they are read again. */
+static void goes_on_behind_many_quotes(void **state)
+{
+	static const char first[] = "\"a\nb\",c\n";
+	static const char line[] = "x\",\"\"\"\n";
+	static const char last[] = "d,\"e\"\n";
+	size_t length = 3 * 1000 * 1000;
+	char *data = malloc(length + sizeof(last));
+	CsvReader reader;
+	CsvRow row;
+	int rows = 0;
+	int count = 0;
+
+	(void) state;
+	memcpy(data, first, strlen(first));
+	length = strlen(first) + (length - strlen(first)) / strlen(line) * strlen(line);
+	for (size_t at = strlen(first); at < length; at++)
+		data[at] = line[(at - strlen(first)) % strlen(line)];
+	memcpy(data + length, last, strlen(last));
+	csv_open(&reader, data, length + strlen(last), ',');
+	while (csv_next(&reader, &row))
+	{
+		rows++;
+		count = row.count;
+	}
+	assert_int_equal(count, 2);
+	assert_memory_equal(row.cells[1].start, "e", 1);
+	assert_int_equal(rows, 2 + (length - strlen(first)) / strlen(line));
+	assert_int_equal(row.line, 3 + (length - strlen(first)) / strlen(line));
+	csv_seek(&reader, 0);
+	assert_true(csv_next(&reader, &row));
+	assert_int_equal(row.count, 2);
+	assert_memory_equal(row.cells[0].start, "a\nb", 3);
+	free(data);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -202,6 +239,7 @@ int main(void)
 		cmocka_unit_test(reads_a_row_again),
 		cmocka_unit_test(pauses_in_a_long_cell),
 		cmocka_unit_test(reads_a_file_of_quotes_a_few_times),
+		cmocka_unit_test(goes_on_behind_many_quotes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

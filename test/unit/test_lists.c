@@ -2,7 +2,7 @@
  * test_lists.c - what the lines of a list say together: counters that run, a heading, the mark of
  * the end, and files that are no list (R6.1, R6.5).
  *
- * links: src/upload/numbers.c src/upload/number.c src/upload/groups.c src/upload/field.c
+ * links: src/upload/numbers.c src/upload/number.c src/upload/groups.c src/upload/glued.c src/upload/bare.c src/upload/field.c
  * links: src/upload/characters.c src/upload/resolve.c src/upload/lookalike.c src/upload/counter.c
  * links: src/upload/countries.c src/upload/country_table.c src/upload/file_kind.c
  */

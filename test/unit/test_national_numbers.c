@@ -2,7 +2,7 @@
  * test_national_numbers.c - numbers without their country: what completes them, and what they are
  * taken for (R6.2, R6.3).
  *
- * links: src/upload/number.c src/upload/groups.c src/upload/field.c src/upload/characters.c
+ * links: src/upload/number.c src/upload/groups.c src/upload/glued.c src/upload/bare.c src/upload/field.c src/upload/characters.c
  * links: src/upload/resolve.c src/upload/lookalike.c src/upload/countries.c
  * links: src/upload/country_table.c
  */
@@ -59,6 +59,60 @@ static void test_national_numbers_are_completed(void **state)
 	expect("us", america, COUNT(america));
 	expect("RU", russia, COUNT(russia));
 	expect("IT", italy, COUNT(italy));
+}
+
+/* The lengths alone fit twice: the digits in front tell, or nobody. */
+static void test_bare_numbers_that_could_be_two_things(void **state)
+{
+	static const Expected germany[] = {
+		{"49 30 1234567", "Write the +"},		{"49 89 123456", "Write the +"},
+		{"33612345678", "one of +33"},			{"32470123456", "one of +32"},
+		{"447700900102", "not possible in DE"}, {"49 30 12345678", "+493012345678"},
+		{"49 151 1234567", "+491511234567"},	{"1601234567", "+491601234567"},
+		{"30 5550 0103", "+493055500103"},		{"049 151 12345678", "Write the +"},
+		{"04930 1234567", "+4949301234567"},
+	};
+	static const Expected brazil[] = {
+		{"56912345678", "not possible in BR"},
+		{"(56) 91234-5678", "not possible in BR"},
+		{"056 91234-5678", "not possible in BR"},
+		{"598 99 123 456", "not possible in BR"},
+		{"52998224725", "CPF"},
+		{"51987654321", "+5551987654321"},
+		{"55 11 3555-0101", "+551135550101"},
+	};
+	static const Expected italy[] = {
+		{"39 06 123456", "Write the +"},		{"33612345678", "not possible in IT"},
+		{"447700900102", "not possible in IT"}, {"39 06 12345678", "+390612345678"},
+		{"0347 1234567", "Write the +"},		{"01234567890", "Write the +"},
+	};
+	static const Expected argentina[] = {
+		{"15 5555-0101", "not possible in AR"},	  {"56912345678", "not possible in AR"},
+		{"11 5555-0101", "+541155550101"},		  {"9 11 5555-0101", "+5491155550101"},
+		{"261 15 234 567", "not possible in AR"}, {"23-12345678-9", "CUIT"},
+		{"23123456789", "not possible in AR"},
+	};
+	static const Expected austria[] = {
+		{"43 1 5550101", "Write the +"},
+		{"43 664 1234567", "+436641234567"},
+	};
+	static const Expected india[] = {
+		{"91 98765 4321", "not possible in IN"},
+		{"91 98765 43210", "+919876543210"},
+	};
+	static const Expected portugal[] = {
+		{"612345678", "not possible in PT"},
+		{"912345678", "+351912345678"},
+	};
+
+	(void) state;
+	expect("DE", germany, COUNT(germany));
+	expect("BR", brazil, COUNT(brazil));
+	expect("IT", italy, COUNT(italy));
+	expect("AR", argentina, COUNT(argentina));
+	expect("AT", austria, COUNT(austria));
+	expect("PT", portugal, COUNT(portugal));
+	expect("IN", india, COUNT(india));
 }
 
 static void test_national_numbers_need_a_country(void **state)
@@ -143,6 +197,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_national_numbers_are_completed),
+		cmocka_unit_test(test_bare_numbers_that_could_be_two_things),
 		cmocka_unit_test(test_national_numbers_need_a_country),
 		cmocka_unit_test(test_whose_number_it_is),
 		cmocka_unit_test(test_names_of_countries),

@@ -2,7 +2,7 @@
  * test_number.c - one field, one phone number: what is taken off, what is completed, and what is
  * refused rather than guessed (R6.1, R6.2, R6.3, R6.5).
  *
- * links: src/upload/number.c src/upload/groups.c src/upload/field.c src/upload/characters.c
+ * links: src/upload/number.c src/upload/groups.c src/upload/glued.c src/upload/bare.c src/upload/field.c src/upload/characters.c
  * links: src/upload/resolve.c src/upload/lookalike.c src/upload/countries.c
  * links: src/upload/country_table.c
  */

@@ -1,7 +1,7 @@
 /*
  * test_numbers.c - the upload's parser, rule by rule (R0.11).
  *
- * links: src/upload/numbers.c src/upload/number.c src/upload/groups.c src/upload/field.c
+ * links: src/upload/numbers.c src/upload/number.c src/upload/groups.c src/upload/glued.c src/upload/bare.c src/upload/field.c
  * links: src/upload/characters.c src/upload/resolve.c src/upload/lookalike.c src/upload/counter.c
  * links: src/upload/countries.c src/upload/country_table.c src/upload/file_kind.c
  */

@@ -2,7 +2,7 @@
  * test_numbers_reading.c - how the upload's parser goes through a file: no further than its end,
  * and with a pause now and then (R0.11).
  *
- * links: src/upload/numbers.c src/upload/number.c src/upload/groups.c src/upload/field.c
+ * links: src/upload/numbers.c src/upload/number.c src/upload/groups.c src/upload/glued.c src/upload/bare.c src/upload/field.c
  * links: src/upload/characters.c src/upload/resolve.c src/upload/lookalike.c src/upload/counter.c
  * links: src/upload/countries.c src/upload/country_table.c src/upload/file_kind.c
  */

@@ -2,9 +2,10 @@
  * test_table.c - numbers files with columns: their format, the column of the numbers,
  * and the attributes of their rows (R6.4).
  *
- * links: src/upload/table.c src/upload/columns.c src/upload/look.c src/upload/headings.c
+ * links: src/upload/table.c src/upload/columns.c src/upload/column_choice.c src/upload/look.c
+ * links: src/upload/headings.c
  * links: src/upload/csv.c src/upload/ndjson.c src/upload/json_text.c
- * links: src/upload/number.c src/upload/field.c src/upload/groups.c src/upload/lookalike.c
+ * links: src/upload/number.c src/upload/field.c src/upload/groups.c src/upload/glued.c src/upload/bare.c src/upload/lookalike.c
  * links: src/upload/resolve.c src/upload/countries.c src/upload/country_table.c
  * links: src/upload/characters.c lib/contract/attributes.c lib/contract/message.c
  * links: lib/contract/utf8.c libcrypto
@@ -144,12 +145,73 @@ static void chooses_the_column(void **state)
 	/* An accent of its own, as in file names of macOS. */
 	(void) read_all("Nome;Nu\xCC\x81mero de telefone\nx;5511955550101\n");
 	assert_int_equal(table.columns.number, 1);
-	(void) read_all("x;y\na;5511955550101\nb;5511955550102\n");
-	assert_int_equal(table.columns.number, 1);
-	assert_true(table.columns.header);
 	(void) read_all("a;5511955550101\nb;5511955550102\n");
 	assert_int_equal(table.columns.number, 1);
 	assert_false(table.columns.header);
+}
+
+static void expect_header(const char *file, bool header)
+{
+	(void) read_all(file);
+	if (table.columns.header != header)
+		fail_msg("headings: %d in\n%s", table.columns.header, file);
+}
+
+/* A person whose number is missing does not vanish as the row of headings. */
+static void takes_only_known_headings(void **state)
+{
+	(void) state;
+	assert_string_equal(read_all("Ana;sem telefone\nBia;5511955550101\nEva;5511955550102\n"),
+						"1! no digits: 'sem telefone' (headings? Then name that of the numbers: "
+						"column_name, X-Column)\n2 +5511955550101 0 {\"column_1\":\"Bia\"}\n"
+						"3 +5511955550102 0 {\"column_1\":\"Eva\"}\n");
+	expect_header("Ana;telefone errado\nBia;5511955550101\n", false);
+	expect_header("Ana;SMS;sem\nBia;SMS;5511955550101\n", false);
+	expect_header("Ana;SMS;95555-0101\nBia;Zap;5511955550102\n", false);
+	expect_header("Ana;cliente;sem\nBia;cliente;5511955550101\n", false);
+	expect_header("Nome;Xyz\nBia;5511955550101\n", true);
+	expect_header("Kunde;Fone Res.\nBia;5511955550101\n", true);
+	expect_header("Nome;Telefone;12/2024\nBia;5511955550101;1\n", true);
+	/* Two lists, one below the other. */
+	expect_header("Nome;Telefone\nBia;5511955550101\nNome;Telefone\nEva;5511955550102\n", true);
+	wanted.column = "y";
+	assert_string_equal(read_all("x;y\na;5511955550101\n"), "2 +5511955550101 0 {\"x\":\"a\"}\n");
+	wanted.column = NULL;
+}
+
+static void expect_column(const char *country, const char *file, int column)
+{
+	assert_true(number_rules_set(&wanted.rules, country));
+	(void) read_all(file);
+	assert_true(number_rules_set(&wanted.rules, NULL));
+	if (table.columns.number != column)
+		fail_msg("column %d: %s in\n%s", table.columns.number, table.columns.problem, file);
+}
+
+/* A column of invalid numbers gives its place to no other: all rows are refused. */
+static void keeps_the_column_that_is_named(void **state)
+{
+	(void) state;
+	expect_column("BR", "Nome;Celular;Contrato\nAna;95555-0101;1234567890\n", 1);
+	expect_column("BR", "Nome;Celular;Matrícula\nAna;95555-0101;1234567890\n", 1);
+	expect_column("BR", "Nome;Celular;Xyz\nAna;95555-0101;1234567890\n", 1);
+	expect_column("BR", "Nome;Celular;Xyz\nAna;;1234567890\n", 1);
+	expect_column("BR", "Nome;Número;Celular\nAna;1234567890;95555-0101\n", 2);
+	expect_column("BR", "Nome;Fone Res.;Xyz\nAna;95555-0101;1234567890\n", 1);
+	expect_column("BR", "Nome;Celular do cliente;Xyz\nAna;n/a;1234567890\n", 1);
+	expect_column("BR", "Phone 1 - Type;Phone 1 - Value;Xyz\nx;95555-0101;1234567890\n", 1);
+	expect_column("DE", "Name;Handynummer;Xyz\nAna;1234;15112345678\n", 1);
+	expect_column(NULL, "Celular;Protocolo\n5,51198E+12;202611270001\n", 0);
+	expect_column(NULL, "Celular;Xyz\n5,51198E+12;202611270001\n", 0);
+	expect_column(NULL, "{\"celular\":\"95555-0101\",\"xyz\":\"5511955550101\"}\n", 0);
+	/* Those with a number are still asked first. */
+	expect_column(NULL, "Telefone;Celular\nx;5511955550101\n", 1);
+	expect_column(NULL, "Telefone;Contato\n;5511955550101\n", 1);
+	expect_column(NULL, "Fone Res;Fone Com\n;5511955550101\n", 1);
+	expect_column(NULL, "Fone Res;Fone Com\n5511955550102;5511955550101\n", -1);
+	/* Papers have numbers, too. */
+	expect_column("BR", "Nome;Contrato\nAna;1234567890\n", -1);
+	expect_column("BR", "Nome;Data do telefone\nAna;x\n", -1);
 }
 
 static void names_what_it_cannot_choose(void **state)
@@ -228,6 +290,8 @@ int main(void)
 		cmocka_unit_test(reads_rows),
 		cmocka_unit_test(refuses_rows),
 		cmocka_unit_test(chooses_the_column),
+		cmocka_unit_test(takes_only_known_headings),
+		cmocka_unit_test(keeps_the_column_that_is_named),
 		cmocka_unit_test(names_what_it_cannot_choose),
 		cmocka_unit_test(makes_names_that_can_be_kept),
 		cmocka_unit_test(keeps_within_the_limit),

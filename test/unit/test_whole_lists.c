@@ -2,9 +2,10 @@
  * test_whole_lists.c - any list of valid numbers, in any dress, format and encoding, shuffled with
  * lines that are refused, comes back as exactly these numbers, in this order (R6.1, R6.4, R6.5).
  *
- * links: src/upload/table.c src/upload/columns.c src/upload/look.c src/upload/headings.c
+ * links: src/upload/table.c src/upload/columns.c src/upload/column_choice.c src/upload/look.c
+ * links: src/upload/headings.c
  * links: src/upload/csv.c src/upload/ndjson.c src/upload/json_text.c src/upload/encoding.c
- * links: src/upload/number.c src/upload/field.c src/upload/groups.c src/upload/lookalike.c
+ * links: src/upload/number.c src/upload/field.c src/upload/groups.c src/upload/glued.c src/upload/bare.c src/upload/lookalike.c
  * links: src/upload/resolve.c src/upload/countries.c src/upload/country_table.c
  * links: src/upload/numbers.c src/upload/counter.c src/upload/file_kind.c
  * links: src/upload/characters.c lib/contract/attributes.c lib/contract/message.c
