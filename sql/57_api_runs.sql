@@ -193,10 +193,13 @@ AS $$
 DECLARE
     target text := campaign_id;
     newest text;
-    answer jsonb;
+    answer jsonb := campaign.repeat_answer('campaign_generate');
     code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_generate');
+    IF answer IS NOT NULL THEN
+        RETURN answer;
+    END IF;
     PERFORM campaign.api_job_quota_check();
     IF coalesce(dispatch, campaign_id IS NULL) THEN
         PERFORM campaign.api_worker_require();
@@ -218,7 +221,7 @@ BEGIN
     answer := @extschema@.campaign_generate(target, quantity, seed, coalesce(vip_percent, 25::double precision),
         coalesce(dispatch, campaign_id IS NULL), campaign.api_user());
     PERFORM campaign.api_respond(202, 'Location', '/jobs?id=eq.' || (answer ->> 'jobId'));
-    RETURN answer;
+    RETURN campaign.repeat_keep(answer);
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
@@ -271,10 +274,14 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target text;
+    first_answer jsonb := CASE WHEN verb = 'reset' THEN campaign.repeat_answer('campaign_run_control') END;
     answer jsonb := '{}';
     code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_run_control');
+    IF first_answer IS NOT NULL THEN
+        RETURN first_answer;
+    END IF;
     target := campaign.api_run_choose(campaign_id);
     CASE verb
         WHEN 'pause', 'close' THEN PERFORM @extschema@.campaign_pause(target, nullif(verb, 'pause'));
@@ -293,7 +300,8 @@ BEGIN
             PERFORM campaign.api_run_cancel(target, false);
         ELSE PERFORM campaign.api_raise('PT422', 'verb is pause, resume, cancel, reset, clean or close');
     END CASE;
-    RETURN jsonb_build_object('campaignId', target) || answer || @extschema@.campaign_run_status(target);
+    answer := jsonb_build_object('campaignId', target) || answer || @extschema@.campaign_run_status(target);
+    RETURN CASE WHEN verb = 'reset' THEN campaign.repeat_keep(answer) ELSE answer END;
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;

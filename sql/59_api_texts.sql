@@ -69,10 +69,13 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    answer jsonb;
+    answer jsonb := campaign.repeat_answer('campaign_test');
     code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_test');
+    IF answer IS NOT NULL THEN
+        RETURN answer;
+    END IF;
     PERFORM campaign.api_campaign_check(campaign_id);
     PERFORM campaign.api_company_lock(
         (SELECT c.company_id FROM campaign.campaigns c WHERE c.id = campaign_test.campaign_id));
@@ -80,7 +83,7 @@ BEGIN
     answer := @extschema@.campaign_test(campaign_id, convert_from(campaign.numbers_from_json(numbers), 'UTF8'),
         sample, campaign.api_user());
     PERFORM campaign.api_respond(202, 'Location', '/campaign_tests?id=eq.' || (answer ->> 'id'));
-    RETURN answer;
+    RETURN campaign.repeat_keep(answer);
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;

@@ -39,15 +39,19 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    first_answer jsonb := campaign.repeat_answer('campaign_dispatch_zones');
     code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_dispatch_zones');
+    IF first_answer IS NOT NULL THEN
+        RETURN first_answer;
+    END IF;
     PERFORM campaign.api_campaign_check(campaign_id);
     PERFORM campaign.api_company_lock(
         (SELECT c.company_id FROM campaign.campaigns c WHERE c.id = campaign_dispatch_zones.campaign_id));
     PERFORM campaign.api_worker_require();
     PERFORM campaign.api_respond(202);
-    RETURN @extschema@.campaign_dispatch_zones(campaign_id, hours, time_zone, reason);
+    RETURN campaign.repeat_keep(@extschema@.campaign_dispatch_zones(campaign_id, hours, time_zone, reason));
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
         detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
