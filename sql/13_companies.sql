@@ -87,6 +87,12 @@ AS 'MODULE_PATHNAME', 'campaign_country_name';
 COMMENT ON FUNCTION campaign.country_name(text) IS
 'A country, given by ISO code (BR) or calling code (55, +55), as it is kept: its ISO code; none for an empty one. An error if there is none such.';
 
+CREATE FUNCTION campaign.country_calling_code(country text) RETURNS integer
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'campaign_country_calling_code';
+COMMENT ON FUNCTION campaign.country_calling_code(text) IS
+'The calling code of a country, such as 55; NULL for none.';
+
 CREATE FUNCTION campaign.country_default() RETURNS text
 LANGUAGE C STABLE PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'campaign_country_default';

@@ -73,20 +73,30 @@ $$;
 COMMENT ON FUNCTION campaign.owner_country(text) IS
 'The country of national numbers on a list, as in the uploads of the same owner: that of the company, else campaign.country; empty for none.';
 
-CREATE FUNCTION campaign.number_read(phone_number text, company_id text) RETURNS bigint
+CREATE FUNCTION campaign.number_of_country(phone_number text, country text) RETURNS bigint
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     read record;
 BEGIN
-    SELECT * INTO read FROM campaign.numbers_read(convert_to(coalesce(phone_number, ''), 'UTF8'), true,
-        campaign.owner_country(company_id));
+    SELECT * INTO read FROM campaign.numbers_read(convert_to(coalesce(phone_number, ''), 'UTF8'), true, country);
     IF cardinality(read.digits) <> 1 OR read.answer -> 'invalid' <> '0' OR read.answer -> 'duplicates' <> '0' THEN
         RAISE EXCEPTION 'not a phone number: %', coalesce(read.answer -> 'errors' -> 0 ->> 'reason', 'one number is expected')
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     RETURN read.digits[1];
+END
+$$;
+COMMENT ON FUNCTION campaign.number_of_country(text, text) IS
+'The digits of one phone number, understood as in a numbers file of this country (empty: of none); an error if it is none.';
+
+CREATE FUNCTION campaign.number_read(phone_number text, company_id text) RETURNS bigint
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN campaign.number_of_country(phone_number, campaign.owner_country(company_id));
 END
 $$;
 COMMENT ON FUNCTION campaign.number_read(text, text) IS

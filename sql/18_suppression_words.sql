@@ -92,6 +92,41 @@ $$;
 COMMENT ON FUNCTION campaign.suppression_word_action(text, text) IS
 'What a text does that somebody has sent: stop, start, none, or NULL if it is no word.';
 
+CREATE FUNCTION campaign.number_try(phone_number text, country text, OUT digits bigint, OUT problem text)
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    digits := campaign.number_of_country(phone_number, country);
+EXCEPTION WHEN invalid_parameter_value THEN
+    problem := SQLERRM;
+END
+$$;
+COMMENT ON FUNCTION campaign.number_try(text, text) IS
+'As campaign.number_of_country(), with the error as a value.';
+
+-- Many gateways give the number of a sender without its +. Where that can also be read as a national number, both
+-- people are meant.
+CREATE FUNCTION campaign.sender_readings(phone_number text, company_id text) RETURNS bigint[]
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    country text := campaign.owner_country(company_id);
+    here record := campaign.number_try(phone_number, country);
+    abroad record := campaign.number_try(phone_number, '');
+BEGIN
+    -- A reader that leaves it open is asked for the one reading and the other.
+    IF here.problem LIKE '%: not certain%' AND abroad.digits IS NOT NULL THEN
+        here := campaign.number_try(format('+%s%s', campaign.country_calling_code(country), abroad.digits), country);
+    END IF;
+    RETURN CASE WHEN here.digits = abroad.digits OR abroad.digits IS NULL THEN ARRAY[campaign.number_read(phone_number, company_id)]
+        ELSE array_remove(ARRAY[here.digits, abroad.digits], NULL) END;
+END
+$$;
+COMMENT ON FUNCTION campaign.sender_readings(text, text) IS
+'Whom the number of a sender may mean, for a company (NULL: for none): the number of its country first, then that of another one. One, if only one can be meant.';
+
 CREATE FUNCTION @extschema@.inbound_message(
     "from" text, text text, company_id text DEFAULT NULL, user_id text DEFAULT NULL
 ) RETURNS jsonb
@@ -100,18 +135,24 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     owner text := campaign.suppression_owner(company_id, user_id);
-    digits bigint := campaign.number_read("from", company_id);
+    readings bigint[] := campaign.sender_readings("from", company_id);
     action text := nullif(campaign.suppression_word_action(text, owner), 'none');
     reason text := 'incoming message: ' || left(btrim(text), 100);
     changed bigint := 0;
 BEGIN
+    -- Who gets nothing though they want it can ask again; who has opted out must not be sent to.
+    IF action = 'start' AND cardinality(readings) > 1 THEN
+        RAISE EXCEPTION 'not certain who opts in: +% or +%', readings[1], readings[2]
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Write the + and the country code of the sender.';
+    END IF;
     CASE action
-        WHEN 'stop' THEN changed := campaign.suppressions_add(ARRAY[digits], owner, reason);
-        WHEN 'start' THEN changed := campaign.suppressions_lift(ARRAY[digits], owner, reason);
+        WHEN 'stop' THEN changed := campaign.suppressions_add(readings, owner, reason);
+        WHEN 'start' THEN changed := campaign.suppressions_lift(readings, owner, reason);
         ELSE NULL;
     END CASE;
-    RETURN jsonb_build_object('phone_number', '+' || digits, 'action', action, 'changed', changed > 0);
+    RETURN jsonb_build_object('phone_number', '+' || readings[1], 'action', action, 'changed', changed > 0)
+        || CASE WHEN cardinality(readings) > 1 THEN jsonb_build_object('other_reading', '+' || readings[2]) ELSE '{}' END;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.inbound_message(text, text, text, text) IS
-'What somebody has answered by SMS: a text that is nothing but an opt-out word opts the number out, an opt-in word in again; anything else does nothing. Without company or user it is about all campaigns. Returns {"phone_number", "action", "changed"}.';
+'What somebody has answered by SMS: a text that is nothing but an opt-out word opts the number out, an opt-in word in again; anything else does nothing. Without company or user it is about all campaigns. A sender without + that may be of the company''s country or of another one is two numbers: both are opted out, and an opt-in word is an error. Returns {"phone_number", "action", "changed"}, and then "other_reading".';

@@ -37,8 +37,8 @@ $$;
 COMMENT ON FUNCTION campaign.dispatch_check(campaign.campaigns) IS
 'An error if the campaign cannot be dispatched.';
 
-CREATE FUNCTION @extschema@.campaign_dispatch(campaign_id text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+CREATE FUNCTION campaign.dispatch_draft(campaign_id text, again boolean) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -47,10 +47,21 @@ BEGIN
     PERFORM campaign.worker_require();
     target := campaign.campaign_lock(campaign_id);
     PERFORM campaign.dispatch_check(target);
-    PERFORM campaign.texts_settle(target);
+    PERFORM campaign.texts_settle(target, again);
     PERFORM campaign.campaign_transition(target.id, 'queued');
     PERFORM campaign.worker_wake();
     RETURN @extschema@.campaign_status(target.id);
+END
+$$;
+COMMENT ON FUNCTION campaign.dispatch_draft(text, boolean) IS
+'As campaign_dispatch(); again: its text was dispatched before, to these recipients and others.';
+
+CREATE FUNCTION @extschema@.campaign_dispatch(campaign_id text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN campaign.dispatch_draft(campaign_id, false);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_dispatch(text) IS

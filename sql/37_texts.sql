@@ -59,7 +59,25 @@ $$;
 COMMENT ON FUNCTION campaign.texts_refuse(campaign.campaigns, jsonb) IS
 'An error that names the first recipients for whom there is no text, if there are any.';
 
-CREATE FUNCTION campaign.texts_settle(target campaign.campaigns) RETURNS void
+-- Whose attributes a part lacks, others of the same list may have. Any plan but this would read all recipients.
+CREATE FUNCTION campaign.texts_absent(target campaign.campaigns, names jsonb) RETURNS jsonb
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+SET enable_seqscan = off SET enable_bitmapscan = off SET jit = off
+AS $$
+DECLARE
+    parts text[] := ARRAY(SELECT p.campaign_id FROM campaign.parts mine JOIN campaign.parts p ON p.whole_id = mine.whole_id
+                          WHERE mine.campaign_id = target.id);
+BEGIN
+    RETURN (SELECT coalesce(jsonb_agg(n.name), '[]') FROM jsonb_array_elements_text(names) AS n (name)
+            WHERE NOT EXISTS (SELECT FROM campaign.recipients r
+                              WHERE r.campaign_id = ANY (parts) AND r.attributes ? n.name));
+END
+$$;
+COMMENT ON FUNCTION campaign.texts_absent(campaign.campaigns, jsonb) IS
+'Of these placeholders, which no recipient of the campaign has, those that nobody has in the parts beside it either, if it is a part.';
+
+CREATE FUNCTION campaign.texts_settle(target campaign.campaigns, again boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -70,13 +88,14 @@ BEGIN
         RETURN;
     END IF;
     measured := campaign.texts_read(target, 0);
-    PERFORM campaign.texts_refuse(target, measured);
+    PERFORM campaign.texts_refuse(target, measured || jsonb_build_object('absent',
+        CASE WHEN again THEN '[]' ELSE campaign.texts_absent(target, measured -> 'absent') END));
     UPDATE campaign.campaigns c SET segments = measured -> 'segments', message_version = 2
     WHERE c.id = target.id;
 END
 $$;
-COMMENT ON FUNCTION campaign.texts_settle(campaign.campaigns) IS
-'Before a campaign with placeholders is dispatched: fills all texts once, refuses if one cannot be filled, and keeps what they cost. Costs nothing for any other campaign. The caller holds the campaign''s lock.';
+COMMENT ON FUNCTION campaign.texts_settle(campaign.campaigns, boolean) IS
+'Before a campaign with placeholders is dispatched: fills all texts once, refuses if one cannot be filled or a placeholder is probably misspelled, and keeps what they cost. again: recipients of a campaign whose placeholders were found to be right. Costs nothing for any other campaign. The caller holds the campaign''s lock.';
 
 CREATE FUNCTION campaign.texts_preview(target campaign.campaigns, rows jsonb) RETURNS jsonb
 LANGUAGE plpgsql STABLE

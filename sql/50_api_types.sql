@@ -94,11 +94,11 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF current_setting('request.path', true) ~ '/(campaign_(upload|upload_json|preview|preview_json|form|send)|suppression_import)$' THEN
+    IF current_setting('request.path', true) ~ '/(campaign_(upload|upload_json|preview|preview_json|form|send|retry_failed|dispatch_zones)|suppression_import)$' THEN
         PERFORM set_config('statement_timeout',
             (3000 * extract(epoch FROM current_setting('statement_timeout')::interval))::bigint::text, true);
     END IF;
 END
 $$;
 COMMENT ON FUNCTION campaign.api_more_time() IS
-'A request that brings numbers may take three times as long as its role has for a statement.';
+'A request that brings numbers, or copies those of a campaign, may take three times as long as its role has for a statement.';

@@ -145,10 +145,15 @@ BEGIN
         RETURN OLD;
     END IF;
     IF TG_OP = 'UPDATE' THEN
+        -- What the request does not change may have changed since its snapshot: the row's own value stays.
         UPDATE campaign.companies c
-        SET name = campaign.name_check('company', NEW.name),
-            document = campaign.company_document_check(NEW.document),
-            country = campaign.country_name(NEW.country), updated_at = clock_timestamp()
+        SET name = CASE WHEN NEW.name IS DISTINCT FROM OLD.name
+                        THEN campaign.name_check('company', NEW.name) ELSE c.name END,
+            document = CASE WHEN NEW.document IS DISTINCT FROM OLD.document
+                            THEN campaign.company_document_check(NEW.document) ELSE c.document END,
+            country = CASE WHEN NEW.country IS DISTINCT FROM OLD.country
+                           THEN campaign.country_name(NEW.country) ELSE c.country END,
+            updated_at = clock_timestamp()
         WHERE c.id = target_id AND NOT c.deleted;
     END IF;
     SELECT * INTO NEW FROM campaign_api.companies v WHERE v.id = target_id;
@@ -188,33 +193,35 @@ $$;
 COMMENT ON FUNCTION campaign.api_company_choose(text) IS
 'The company of a new campaign: the given one if it is the user''s, or the only one that they have; locked as by campaign.api_company_lock().';
 
-CREATE FUNCTION campaign.api_campaign_update(campaign_id text, name text, message text, ordered boolean)
-RETURNS void
+CREATE FUNCTION campaign.api_campaign_update(seen campaign_api.campaigns, wanted campaign_api.campaigns) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_variable
 DECLARE
-    target campaign.campaigns := campaign.campaign_lock(campaign_id);
+    target campaign.campaigns := campaign.campaign_lock(seen.id);
+    -- What the request does not change may have changed while it waited for the lock: that stays.
+    new_name text := CASE WHEN wanted.name IS DISTINCT FROM seen.name THEN wanted.name ELSE target.name END;
+    new_message text := CASE WHEN wanted.message IS DISTINCT FROM seen.message THEN wanted.message ELSE target.message END;
+    new_ordered boolean := coalesce(CASE WHEN wanted.ordered IS DISTINCT FROM seen.ordered THEN wanted.ordered END, target.ordered);
 BEGIN
-    IF target.status <> 'draft' AND (message, ordered) IS DISTINCT FROM (target.message, target.ordered) THEN
+    IF target.status <> 'draft' AND (new_message, new_ordered) IS DISTINCT FROM (target.message, target.ordered) THEN
         PERFORM campaign.api_raise('PT409', format(
             'campaign "%s" is %s: message and ordered can be changed in a draft only',
             target.id, target.status));
     END IF;
     -- A text that stays is not read anew: its braces mean what they meant.
-    IF message IS DISTINCT FROM target.message THEN
-        message := campaign.campaign_message_check(message);
-        target.placeholders := campaign.placeholders_check(message);
+    IF new_message IS DISTINCT FROM target.message THEN
+        new_message := campaign.campaign_message_check(new_message);
+        target.placeholders := campaign.placeholders_check(new_message);
     END IF;
     UPDATE campaign.campaigns c
-    SET name = campaign.name_check('campaign', name), message = message, placeholders = target.placeholders,
-        ordered = coalesce(ordered, target.ordered), updated_at = clock_timestamp()
+    SET name = campaign.name_check('campaign', new_name), message = new_message, placeholders = target.placeholders,
+        ordered = new_ordered, updated_at = clock_timestamp()
     WHERE c.id = target.id;
 END
 $$;
-COMMENT ON FUNCTION campaign.api_campaign_update(text, text, text, boolean) IS
-'Changes a campaign: the name at any time, the rest in a draft only.';
+COMMENT ON FUNCTION campaign.api_campaign_update(campaign_api.campaigns, campaign_api.campaigns) IS
+'Changes of a campaign what wanted has otherwise than seen, the row as the request found it: the name at any time, the rest in a draft only.';
 
 CREATE FUNCTION campaign.api_campaign_delete(campaign_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -262,7 +269,7 @@ BEGIN
         RETURN OLD;
     END IF;
     IF TG_OP = 'UPDATE' THEN
-        PERFORM campaign.api_campaign_update(target_id, NEW.name, NEW.message, NEW.ordered);
+        PERFORM campaign.api_campaign_update(OLD, NEW);
     END IF;
     SELECT * INTO NEW FROM campaign_api.campaigns v WHERE v.id = target_id;
     IF TG_OP = 'INSERT' THEN

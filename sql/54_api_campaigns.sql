@@ -33,9 +33,12 @@ LANGUAGE plpgsql_http VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    answer jsonb;
+    answer jsonb := CASE WHEN verb = 'reset' THEN campaign.repeat_answer('campaign_reset') END;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_' || verb);
+    IF answer IS NOT NULL THEN
+        RETURN answer;
+    END IF;
     PERFORM campaign.api_campaign_check(campaign_id);
     IF verb IN ('dispatch', 'schedule', 'resume', 'reset') THEN
         PERFORM campaign.api_campaign_lock(campaign_id);
@@ -50,7 +53,7 @@ BEGIN
         WHEN 'pause' THEN answer := @extschema@.campaign_pause(campaign_id, reason);
         WHEN 'resume' THEN answer := @extschema@.campaign_resume(campaign_id, reason);
         WHEN 'cancel' THEN answer := @extschema@.campaign_cancel(campaign_id, reason);
-        WHEN 'reset' THEN answer := @extschema@.campaign_reset(campaign_id, reason);
+        WHEN 'reset' THEN answer := campaign.repeat_keep(@extschema@.campaign_reset(campaign_id, reason));
     END CASE;
     RETURN answer;
 END

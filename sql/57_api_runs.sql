@@ -187,9 +187,12 @@ AS $$
 DECLARE
     target text := campaign_id;
     newest text;
-    answer jsonb;
+    answer jsonb := campaign.repeat_answer('campaign_generate');
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_generate');
+    IF answer IS NOT NULL THEN
+        RETURN answer;
+    END IF;
     PERFORM campaign.api_job_quota_check();
     IF coalesce(dispatch, campaign_id IS NULL) THEN
         PERFORM campaign.api_worker_require();
@@ -211,7 +214,7 @@ BEGIN
     answer := @extschema@.campaign_generate(target, quantity, seed, coalesce(vip_percent, 25::double precision),
         coalesce(dispatch, campaign_id IS NULL), campaign.api_user());
     PERFORM campaign.api_respond(202, 'Location', '/jobs?id=eq.' || (answer ->> 'jobId'));
-    RETURN answer;
+    RETURN campaign.repeat_keep(answer);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_generate(bigint, text, bigint, double precision, boolean) IS
@@ -260,9 +263,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target text;
+    first_answer jsonb := CASE WHEN verb = 'reset' THEN campaign.repeat_answer('campaign_run_control') END;
     answer jsonb := '{}';
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_run_control');
+    IF first_answer IS NOT NULL THEN
+        RETURN first_answer;
+    END IF;
     target := campaign.api_run_choose(campaign_id);
     CASE verb
         WHEN 'pause', 'close' THEN PERFORM @extschema@.campaign_pause(target, nullif(verb, 'pause'));
@@ -281,7 +288,8 @@ BEGIN
             PERFORM campaign.api_run_cancel(target, false);
         ELSE PERFORM campaign.api_raise('PT422', 'verb is pause, resume, cancel, reset, clean or close');
     END CASE;
-    RETURN jsonb_build_object('campaignId', target) || answer || @extschema@.campaign_run_status(target);
+    answer := jsonb_build_object('campaignId', target) || answer || @extschema@.campaign_run_status(target);
+    RETURN CASE WHEN verb = 'reset' THEN campaign.repeat_keep(answer) ELSE answer END;
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_run_control(text, text, text, boolean) IS

@@ -135,8 +135,8 @@ COMMENT ON FUNCTION campaign_api.inbound_message(text, text, text) IS
 $$Hand over an incoming SMS
 A text that is nothing but an opt-out word (STOP, SAIR, …) opts its sender out, an opt-in word in again.
 
-from: number of the sender.
+from: number of the sender, with its + and country code.
 text: what they wrote.
 company_id: a company of yours; may be left out by a member of exactly one.
 
-200 with {"phone_number", "action", "changed"}: action is stop, start, or null; 403, 404; 422 if it is no number.$$;
+200 with {"phone_number", "action", "changed"}: action is stop, start, or null; 403, 404; 422 if it is no number. Without the + it may be a number of your country and one of another: then both are opted out, the second is "other_reading", and opting in again is 422.$$;

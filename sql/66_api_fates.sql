@@ -111,15 +111,18 @@ LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    answer jsonb;
+    answer jsonb := campaign.repeat_answer('campaign_retry_failed');
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_retry_failed');
+    IF answer IS NOT NULL THEN
+        RETURN answer;
+    END IF;
     PERFORM campaign.api_campaign_check(campaign_id);
     PERFORM campaign.api_campaign_lock(campaign_id);
     PERFORM campaign.api_worker_require();
     answer := @extschema@.campaign_retry_failed(campaign_id, codes, reason);
     PERFORM campaign.api_respond(202, 'Location', '/campaigns?id=eq.' || (answer ->> 'id'));
-    RETURN answer;
+    RETURN campaign.repeat_keep(answer);
 EXCEPTION WHEN no_data_found THEN
     -- Nobody is left to be tried again: the campaign is there.
     PERFORM campaign.api_raise('PT409', SQLERRM);

@@ -99,6 +99,39 @@ $$;
 COMMENT ON FUNCTION @extschema@.campaign_resolve(text, text, text, text, bigint[]) IS
 'Decides what became of recipients that are unknown: sent or failed, and why one thinks so. class, seqs: only these. Returns how many. Final: no sender changes it any more. Nothing is sent; campaign_retry_failed() does.';
 
+-- From table to table, in one statement: arrays of a million recipients do not fit into memory, and whoever is
+-- reported meanwhile is either taken here or left to the next call.
+CREATE FUNCTION campaign.retry_fill(source_id text, retry_id text, codes text[]) RETURNS bigint
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    added bigint;
+BEGIN
+    WITH failed AS (
+        UPDATE campaign.fates f SET retried_in = retry_fill.retry_id, updated_at = clock_timestamp()
+        FROM campaign.recipients r
+        WHERE f.campaign_id = source_id AND f.state = 'failed' AND f.retried_in IS NULL
+          AND (codes IS NULL OR f.code = ANY (codes))
+          AND r.campaign_id = f.campaign_id AND r.class = f.class AND r.seq = f.seq
+        RETURNING r.class, r.seq, r.phone_number, r.text, r.attributes)
+    INSERT INTO campaign.recipients (campaign_id, class, seq, phone_number, text, attributes)
+    SELECT retry_fill.retry_id, f.class, row_number() OVER (PARTITION BY f.class ORDER BY f.seq), f.phone_number, f.text, f.attributes
+    FROM failed f ORDER BY f.class, f.seq;
+    GET DIAGNOSTICS added = ROW_COUNT;
+    INSERT INTO campaign.progress (campaign_id, class, total)
+    SELECT r.campaign_id, r.class, count(*) FROM campaign.recipients r WHERE r.campaign_id = retry_fill.retry_id GROUP BY 1, 2;
+    UPDATE campaign.campaigns c
+    SET total = added, message_version = CASE WHEN r.texts + r.attributes > 0 THEN 2 ELSE c.message_version END, own_texts = r.texts > 0
+    FROM (SELECT count(r.text) AS texts, count(r.attributes) AS attributes FROM campaign.recipients r
+          WHERE r.campaign_id = retry_fill.retry_id) AS r
+    WHERE c.id = retry_fill.retry_id;
+    RETURN added;
+END
+$$;
+COMMENT ON FUNCTION campaign.retry_fill(text, text, text[]) IS
+'Gives a new campaign the recipients of another one who have failed and were not tried again, in order, and remembers where they are tried again; codes: only who has failed for these reasons. Returns how many. The caller holds the locks of both.';
+
 CREATE FUNCTION @extschema@.campaign_retry_failed(
     campaign_id text, codes text[] DEFAULT NULL, reason text DEFAULT NULL
 ) RETURNS jsonb
@@ -108,37 +141,26 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     target campaign.campaigns := campaign.campaign_lock(campaign_id);
-    failed record;
     retry_id text;
+    tried bigint;
 BEGIN
     IF target.status NOT IN ('sent', 'failed') THEN
         RAISE EXCEPTION 'campaign "%" is %: who has failed is known when it is over', target.id, target.status
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    SELECT array_agg(r.class ORDER BY r.class, r.seq) AS classes, array_agg(r.seq ORDER BY r.class, r.seq) AS seqs,
-        array_agg(r.phone_number ORDER BY r.class, r.seq) AS phone_numbers,
-        array_agg(r.text ORDER BY r.class, r.seq) AS texts, array_agg(r.attributes ORDER BY r.class, r.seq) AS attributes
-    INTO failed
-    FROM campaign.fates f
-    JOIN campaign.recipients r ON r.campaign_id = f.campaign_id AND r.class = f.class AND r.seq = f.seq
-    WHERE f.campaign_id = target.id AND f.state = 'failed' AND f.retried_in IS NULL
-      AND (codes IS NULL OR f.code = ANY (codes));
-    IF failed.seqs IS NULL THEN
-        RAISE EXCEPTION 'campaign "%" has nobody who has failed so and was not tried again', target.id
-            USING ERRCODE = 'no_data_found';
-    END IF;
     retry_id := @extschema@.campaign_create(left('Retry: ' || target.name, 200),
         campaign.message_to_copy(target), target.company_id, target.user_id, target.ordered);
     PERFORM campaign.window_copy(target.id, retry_id);
     UPDATE campaign.campaigns c SET per_second = target.per_second WHERE c.id = retry_id;
-    PERFORM campaign.recipients_add(retry_id, failed.classes, failed.phone_numbers, failed.texts, failed.attributes);
-    UPDATE campaign.fates f SET retried_in = retry_id, updated_at = clock_timestamp()
-    FROM unnest(failed.classes, failed.seqs) AS n (class, seq)
-    WHERE f.campaign_id = target.id AND f.class = n.class AND f.seq = n.seq;
+    tried := campaign.retry_fill(target.id, retry_id, codes);
+    IF tried = 0 THEN
+        RAISE EXCEPTION 'campaign "%" has nobody who has failed so and was not tried again', target.id
+            USING ERRCODE = 'no_data_found';
+    END IF;
     PERFORM campaign.event_add(target.id, target.status, target.status,
-        concat_ws(': ', format('%s tried again as %s', cardinality(failed.seqs), retry_id), left(reason, 400)));
+        concat_ws(': ', format('%s tried again as %s', tried, retry_id), left(reason, 400)));
     PERFORM campaign.event_add(retry_id, 'draft', 'draft', format('tries again who has failed in %s', target.id));
-    RETURN @extschema@.campaign_dispatch(retry_id) || jsonb_build_object('retry_of', target.id);
+    RETURN campaign.dispatch_draft(retry_id, true) || jsonb_build_object('retry_of', target.id);
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_retry_failed(text, text[], text) IS

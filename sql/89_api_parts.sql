@@ -32,13 +32,18 @@ CREATE FUNCTION campaign_api.campaign_dispatch_zones(
 LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    first_answer jsonb := campaign.repeat_answer('campaign_dispatch_zones');
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_dispatch_zones');
+    IF first_answer IS NOT NULL THEN
+        RETURN first_answer;
+    END IF;
     PERFORM campaign.api_campaign_check(campaign_id);
     PERFORM campaign.api_campaign_lock(campaign_id);
     PERFORM campaign.api_worker_require();
     PERFORM campaign.api_respond(202);
-    RETURN @extschema@.campaign_dispatch_zones(campaign_id, hours, time_zone, reason);
+    RETURN campaign.repeat_keep(@extschema@.campaign_dispatch_zones(campaign_id, hours, time_zone, reason));
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_dispatch_zones(text, text, text, text) IS

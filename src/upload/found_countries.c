@@ -12,6 +12,7 @@
 #include "settings.h"
 
 PG_FUNCTION_INFO_V1(campaign_country_name);
+PG_FUNCTION_INFO_V1(campaign_country_calling_code);
 PG_FUNCTION_INFO_V1(campaign_country_default);
 
 char *found_countries_json(const FoundCountries *found)
@@ -44,6 +45,16 @@ Datum campaign_country_name(PG_FUNCTION_ARGS)
 						errmsg("country \"%.40s\" is not known", name),
 						errhint("Use its ISO code, such as BR, or its calling code, such as 55.")));
 	PG_RETURN_TEXT_P(cstring_to_text(rules.home == NULL ? "none" : rules.home->name));
+}
+
+/* campaign.country_calling_code(text): of a country by its name; NULL for none. */
+Datum campaign_country_calling_code(PG_FUNCTION_ARGS)
+{
+	NumberRules rules;
+
+	if (!number_rules_set(&rules, text_to_cstring(PG_GETARG_TEXT_PP(0))) || rules.home == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_INT32(country_codes[rules.home->code].calling);
 }
 
 /* campaign.country_default(): what the setting says. */

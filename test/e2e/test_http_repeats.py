@@ -41,6 +41,59 @@ def ask(api, path, body, key):
     return api.post(path, body, headers={"Idempotency-Key": key})
 
 
+@pytest.fixture(name="begun", scope="module")
+def fixture_begun(stack, maker):
+    """Campaigns of which more can be made: (route, body, how many campaigns more)."""
+    def campaign(numbers, dispatch, **fields):
+        made = maker.api.create_campaign(maker.company_id, name=unique(), **fields)
+        maker.api.upload(made, numbers).expect(200)
+        if dispatch:
+            maker.api.post(f"/campaigns/{made}/dispatch").expect(202)
+            maker.api.wait_for_status(made, "sent")
+        return f"/campaigns/{made}"
+
+    over = campaign(b"+5511955500153\n", True)
+    stack.sql("INSERT INTO campaign.fates (campaign_id, class, seq, state, code, text, attempts)"
+              " VALUES (%s, 'NORMAL', 1, 'failed', 'blocked', 'blocked', 1)", over.split("/")[-1])
+    zones = campaign(b"+5511955500154\n+442079460958\n", False, ordered=False)
+    empty = f"/campaigns/{maker.api.create_campaign(maker.company_id, name=unique())}"
+    return {"test": (f"{over}/test", {"numbers": ["+5511955500155"]}, 1),
+            "retry": (f"{over}/retry_failed", {}, 1),
+            "reset": (f"{over}/reset", {"reason": "once more"}, 1),
+            "zones": (f"{zones}/dispatch_zones", {"hours": "00:00-24:00"}, 2),
+            "records": (f"{empty}/generate?quantity=3", None, 0),
+            "generate": ("/pedidos/generate?quantity=3", None, 1),
+            "run": ("/pedidos/reset", None, 1)}
+
+
+@pytest.mark.parametrize("what", ["test", "retry", "reset", "zones", "records"])
+def test_what_comes_of_a_campaign_comes_once(stack, maker, begun, what):
+    """R7.4: a test, another try, a draft in its place, its parts, its records."""
+    path, body, more = begun[what]
+    asked_twice(stack, maker.api, path, body, more)
+
+
+def test_a_generated_run_comes_once(stack, ana, begun):
+    """R7.4: and the draft that takes its place."""
+    path, body, more = begun["generate"]
+    run = asked_twice(stack, ana.api, path, body, more).json["campaignId"]
+    ana.api.wait_for_status(run, "sent")
+    path, body, more = begun["run"]
+    asked_twice(stack, ana.api, path, body, more)
+
+
+def asked_twice(stack, api, path, body, more):
+    """Two requests with one key make so many campaigns; answers the first answer."""
+    before = stack.one("SELECT count(*) FROM campaign.campaigns")
+    key = unique()
+    first = ask(api, path, body, key).expect(200, 202)
+    again = ask(api, path, body, key).expect(first.status)
+    assert stack.one("SELECT count(*) FROM campaign.campaigns") == before + more
+    assert (again.json, again.headers["Location"]) == (first.json, first.headers["Location"])
+    assert (first.headers["Idempotency-Replayed"], again.headers["Idempotency-Replayed"]) == (None, "true")
+    return first
+
+
 @pytest.mark.parametrize("place", range(5))
 def test_the_first_answer_comes_again(stack, maker, place):
     """R7.3: the same status, address and body, and one thing; another key is another thing."""

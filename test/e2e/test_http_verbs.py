@@ -1,8 +1,12 @@
-"""test_http_verbs.py - a campaign is scheduled, reset and asked for its past, with plain routes."""
+"""test_http_verbs.py - a campaign is changed, scheduled, reset and asked for its past, with plain routes."""
+import concurrent.futures
+import contextlib
+
 import pytest
 
-from http_client import JSON, LATER
+from http_client import JSON, LATER, unique
 from proofs import check
+from stack import execute
 from waiting import wait_until
 
 pytest_plugins = ["http_fixtures"]
@@ -99,3 +103,26 @@ def test_a_receipt_over_http(ana, target, tmp_path):
     reset = ana.api.post(f"/campaigns/{target}/reset").expect(200).json
     assert reset["archived"] == target and reset["id"] != target
     assert ana.api.status(target)["status"] == "sent"
+
+
+@pytest.mark.parametrize("table, changes", [
+    ("campaigns", [{"message": "corrected"}, {"ordered": False}, {"name": "of the third"}]),
+    ("companies", [{"country": "PT"}, {"document": None}, {"name": "of the third"}])])
+def test_what_is_not_sent_is_not_put_back(stack, ana, target, table, changes):
+    """R0.8: of changes that wait for each other, an upload first, none undoes what it does not name."""
+    changes = [{**change, **({"document": unique().upper()} if "document" in change else {})} for change in changes]
+    row = target if table == "campaigns" else ana.company_id
+    upload = stack.connect(autocommit=False)
+    with contextlib.closing(upload), concurrent.futures.ThreadPoolExecutor(len(changes)) as pool:
+        execute(upload, f"SELECT FROM campaign.{table} WHERE id = %s FOR NO KEY UPDATE", row)
+        answers = []
+        for change in changes:
+            answers.append(pool.submit(ana.api.patch, f"/{table}/{row}", change))
+            wait_until("it waits for those before", lambda: stack.one(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+                "AND usename = 'campaign_authenticator'") == len(answers))
+        upload.rollback()
+        for answer in answers:
+            answer.result().expect(204)
+    wanted = {name: value for change in changes for name, value in change.items()}
+    assert ana.api.get(f"/{table}/{row}").expect(200).json.items() >= wanted.items()

@@ -1,6 +1,6 @@
 -- R6.10: suppression lists, the words that opt out and in again, and what campaigns make of them.
 BEGIN;
-SELECT plan(52);
+SELECT plan(68);
 
 SELECT company_create('Padaria', '1') AS padaria, company_create('Banca', '2') AS banca,
     user_create('ana@example.com', 'secret') AS ana \gset
@@ -73,7 +73,34 @@ SELECT ok(suppression_add('51 95555-0101', company_id => :'abroad'), 'R6.10: a n
 SELECT is(s ->> 'phone_number', '+5551955550101', 'it is one of the company''s country')
 FROM suppression_list(:'abroad', phone_number => '(51) 95555-0101') AS s;
 SELECT is(suppression_import('0xx51 95555-0102', company_id => :'abroad') -> 'accepted', '1', 'so are those of a file');
-SELECT is(inbound_message('51955550101', 'VOLTAR', company_id => :'abroad') -> 'action', '"start"', 'and the sender of an answer');
+SELECT is(inbound_message('(0xx51) 95555-0101', 'VOLTAR', company_id => :'abroad') -> 'action', '"start"', 'and the sender of an answer');
+
+-- A sender without +: 51 955 550 101 is a mobile of Peru, (51) 95555-0101 one of Brazil.
+CREATE FUNCTION pg_temp.listed(company text) RETURNS text LANGUAGE sql AS
+$$ SELECT string_agg(s ->> 'phone_number', ' ' ORDER BY s ->> 'phone_number') FROM suppression_list(company) AS s WHERE s ->> 'reason' LIKE 'incoming%' $$;
+SELECT is(inbound_message('51955550101', 'STOP', :'abroad'),
+    '{"phone_number": "+5551955550101", "action": "stop", "changed": true, "other_reading": "+51955550101"}', 'R6.10: whoever may have written gets nothing');
+SELECT is(pg_temp.listed(:'abroad'), '+51955550101 +5551955550101', 'R6.10: both are on the list');
+SELECT is(inbound_message('51955550101', 'obrigado', :'abroad') -> 'action', 'null', 'R6.10: what is no word does nothing');
+SELECT throws_ok(format('SELECT inbound_message(%L, %L, %L)', '51955550101', 'VOLTAR', :'abroad'), '22023',
+    'not certain who opts in: +5551955550101 or +51955550101', 'R6.10: a stranger lifts nobody''s opt-out');
+SELECT is(pg_temp.listed(:'abroad'), '+51955550101 +5551955550101', 'R6.10: both stay on the list');
+SELECT is(inbound_message('+51955550101', 'VOLTAR', :'abroad') - 'action', '{"phone_number": "+51955550101", "changed": true}', 'R6.10: with its + it is one');
+SELECT is(inbound_message('0051955550102', 'STOP', :'abroad') - 'action', '{"phone_number": "+51955550102", "changed": true}', 'R6.10: with 00, too');
+SELECT is(inbound_message(number, 'STOP', :'abroad'), jsonb_build_object('phone_number', wanted, 'action', 'stop', 'changed', true), 'R6.10: one can be meant: ' || number)
+FROM (VALUES ('5511955550103', '+5511955550103'), ('11955550104', '+5511955550104'), ('33612345678', '+33612345678')) AS senders (number, wanted);
+SELECT company_country_set(:'abroad', 'DE') AS country \gset
+SELECT is(inbound_message('33612345678', 'STOP', :'abroad') - 'action',
+    '{"phone_number": "+4933612345678", "changed": true, "other_reading": "+33612345678"}', 'R6.10: whether its reader decides');
+SELECT is(inbound_message('4930123456', 'STOP', :'abroad') - 'action',
+    '{"phone_number": "+494930123456", "changed": true, "other_reading": "+4930123456"}', 'R6.10: one of its own country, too');
+SELECT company_country_set(:'abroad', 'IT') AS country \gset
+SELECT matches((campaign.number_try('39061234', 'IT')).problem, ': not certain: ', 'R6.10: or leaves it open');
+SELECT is(inbound_message('39061234', 'STOP', :'abroad') - 'action',
+    '{"phone_number": "+3939061234", "changed": true, "other_reading": "+39061234"}', 'R6.10: then both');
+SELECT throws_ok(format('SELECT inbound_message(%L, %L, %L)', '39061234', 'START', :'abroad'), '22023',
+    'not certain who opts in: +3939061234 or +39061234', 'R6.10: and neither');
+SELECT throws_ok(format('SELECT inbound_message(%L, %L, %L)', '123', 'STOP', :'abroad'), '22023', NULL, 'R6.10: none is none');
 
 SELECT * FROM finish();
 ROLLBACK;

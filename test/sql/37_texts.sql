@@ -114,9 +114,11 @@ INSERT INTO draft SELECT campaign_create('test', 'x');
 UPDATE campaign.campaigns SET message = 'old {text}' WHERE id = (SELECT id FROM draft);
 SELECT campaign_upload(id, '12025550101') FROM draft;
 SELECT is(campaign_texts(id) #>> '{samples,0,text}', 'old {text}', 'R6.8: a text from before stays as it is') FROM draft;
-SELECT campaign.api_campaign_update(id, 'renamed', 'old {text}', NULL) FROM draft;
+CREATE FUNCTION pg_temp.change(fields jsonb) RETURNS void LANGUAGE sql AS
+$$ SELECT campaign.api_campaign_update(v, jsonb_populate_record(v, fields)) FROM campaign_api.campaigns v WHERE id = (SELECT id FROM draft) $$;
+SELECT pg_temp.change('{"name": "renamed"}');
 SELECT is((pg_temp.row()).placeholders, false, 'R6.8: when something else changes, too');
-SELECT campaign.api_campaign_update(id, 'renamed', 'new {text}', NULL) FROM draft;
+SELECT pg_temp.change('{"message": "new {text}"}');
 SELECT is((pg_temp.row()).placeholders, true, 'R6.8: a new text is filled');
 UPDATE campaign.campaigns SET message = 'old {text}', placeholders = false, status = 'sent' WHERE id = (SELECT id FROM draft);
 CREATE TEMPORARY TABLE again AS SELECT campaign_reset(id) ->> 'id' AS id FROM draft;

@@ -1,6 +1,6 @@
 -- 82_fate_verbs.sql - looking at fates, deciding them, and trying again.
 BEGIN;
-SELECT plan(24);
+SELECT plan(30);
 
 SELECT campaign_create('test', 'hello {name|you}') AS id \gset
 SELECT campaign.recipients_add(:'id', ARRAY['NORMAL', 'NORMAL', 'VIP', 'NORMAL', 'NORMAL', 'NORMAL']::campaign.recipient_class[],
@@ -56,5 +56,38 @@ SELECT campaign_retry_failed(:'id') ->> 'id' AS rest \gset
 SELECT is((SELECT string_agg(phone_number || text, ' ') FROM campaign.recipients WHERE campaign_id = :'rest'),
     '+888000000005own', 'R5.3: nobody twice, and each with their own text');
 SELECT throws_ok(format('SELECT campaign_retry_failed(%L)', :'id'), 'P0002', NULL, 'R5.3: until nobody is left');
+
+-- What nobody has of those who failed, others had: the placeholder is not misspelled.
+SELECT campaign_create('test', 'Oi {nome|cliente}') AS id \gset
+SELECT campaign.recipients_add(:'id', '{VIP,NORMAL,NORMAL}', '{+888000000001,+888000000002,+888000000003}', NULL,
+    ARRAY[NULL, '{"nome": "Ana"}', '{"outro": "x"}']::jsonb[]);
+SELECT campaign_dispatch(:'id');
+SELECT campaign.report_fates(ARRAY[:'id', :'id'], '{VIP,NORMAL}', '{1,1}', '{1,2}', ARRAY[:'id'], '{f,f}', 'x', jsonb_build_array(
+    pg_temp.fate(:'id', 'VIP', 1, 'failed', 'blocked'), pg_temp.fate(:'id', 'NORMAL', 2, 'failed', 'blocked')), 0, 0, 0);
+SELECT campaign_retry_failed(:'id') AS answer \gset
+SELECT is(:'answer'::jsonb ->> 'status', 'queued', 'R5.3: who has failed and has no name gets the default');
+SELECT is((SELECT concat_ws(' ', message_version, own_texts) FROM campaign.campaigns WHERE id = :'answer'::jsonb ->> 'id'), '2 f', 'R5.3: as they are');
+SELECT is((SELECT string_agg(concat_ws(' ', class, seq, phone_number), ', ' ORDER BY class, seq) FROM campaign.recipients
+    WHERE campaign_id = :'answer'::jsonb ->> 'id'), 'VIP 1 +888000000001, NORMAL 1 +888000000003', 'R5.3: each in their class');
+
+-- More than fits into an array of PostgreSQL: 70,000 texts of 16 kB. Stored they are small.
+CREATE TEMPORARY TABLE long_text AS SELECT repeat('👋', 4096) AS text;
+SELECT campaign_create('test', 'hello') AS id \gset
+SELECT campaign.recipients_add(:'id', '{NORMAL}', '{+88800000000000}');
+UPDATE campaign.campaigns SET total = 70001, own_texts = true, message_version = 2 WHERE id = :'id';
+UPDATE campaign.progress SET total = 70001 WHERE campaign_id = :'id';
+INSERT INTO campaign.recipients (campaign_id, class, seq, phone_number, text)
+SELECT :'id', 'NORMAL', n + 1, '+888' || 10000000000 + n, t.text FROM long_text t, generate_series(1, 70000) AS n;
+SELECT campaign_dispatch(:'id');
+INSERT INTO campaign.fates (campaign_id, class, seq, state, code, text, attempts)
+SELECT :'id', 'NORMAL', n + 1, 'failed', 'blocked', 'blocked', 1 FROM generate_series(1, 70000) AS n;
+UPDATE campaign.campaigns SET status = 'sent' WHERE id = :'id';
+SELECT campaign_retry_failed(:'id') AS answer \gset
+SELECT is(:'answer'::jsonb -> 'total', '70000', 'R5.3: however many have failed, and whatever is known of them');
+SELECT is_empty(format($$ SELECT r.seq FROM campaign.recipients r LEFT JOIN campaign.recipients o
+    ON o.campaign_id = %L AND o.class = r.class AND o.seq = r.seq + 1 AND o.phone_number = r.phone_number
+    WHERE r.campaign_id = %L AND o.seq IS NULL $$, :'id', :'answer'::jsonb ->> 'id'), 'R5.3: in their order');
+SELECT is((SELECT concat_ws(' ', p.total, c.own_texts, c.message_version) FROM campaign.campaigns c JOIN campaign.progress p ON p.campaign_id = c.id
+    WHERE c.id = :'answer'::jsonb ->> 'id'), '70000 t 2', 'R5.3: each with their own text');
 SELECT * FROM finish();
 ROLLBACK;

@@ -1,6 +1,6 @@
 -- A campaign in parts, one for each time zone: sent by one call, and one thing afterwards.
 BEGIN;
-SELECT plan(55);
+SELECT plan(60);
 
 CREATE FUNCTION pg_temp.draft(numbers text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('Spring', 'hello', ordered => false);
@@ -98,6 +98,24 @@ SELECT campaign_split_zones(id, '00:00-24:00') FROM three;
 SELECT throws_ok(format('SELECT campaign_dispatch_zones(%L, %L)', pg_temp.part(id, 'Europe/London'), '00:00-24:00'), '55000', NULL, 'a part is not split again') FROM three;
 SELECT campaign_clear(pg_temp.part(id, 'Europe/London')) FROM three;
 SELECT is(campaign_parts_dispatch(id) -> 'statuses', '{"draft": 1, "queued": 2}', 'a part that was emptied is passed over') FROM three;
+
+-- A placeholder that nobody has in one zone ----------------------------------------------------------------
+CREATE FUNCTION pg_temp.filled(message text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE id text := campaign_create('Spring', message, ordered => false);
+BEGIN
+    PERFORM campaign_upload(id, E'phone,nome\n+5511900000001,Ana\n+5511900000002,\n+442079460958,\n');
+    RETURN id;
+END $$;
+SELECT is(campaign_dispatch_zones(id, '00:00-24:00') ->> 'status', 'queued', 'R6.8: a placeholder that another part has is not misspelled')
+FROM pg_temp.filled('Oi {nome|cliente}') AS id;
+SELECT throws_like(format('SELECT campaign_dispatch_zones(%L, ''00:00-24:00'')', id), 'no recipient of campaign "%" has {nomme}', 'R6.8: one that no part has is')
+FROM pg_temp.filled('Oi {nome|cliente} {nomme|x}') AS id;
+SELECT throws_like(format('SELECT campaign_dispatch_zones(%L, ''00:00-24:00'')', id), 'campaign "%" has no text for % of its recipients%', 'R6.8: a gap is a gap in any part')
+FROM pg_temp.filled('Oi {nome}') AS id;
+CREATE TEMPORARY TABLE four AS SELECT pg_temp.filled('Oi {nome|cliente}') AS id;
+SELECT campaign_split_zones(id, '00:00-24:00') FROM four;
+SELECT is(campaign_dispatch(pg_temp.part(id, 'Europe/London')) ->> 'status', 'queued', 'R6.8: nor is it if the part is dispatched by itself') FROM four;
+SELECT is(campaign_schedule(pg_temp.part(id, 'America/Sao_Paulo'), '2099-01-01') ->> 'status', 'scheduled', 'or at a time') FROM four;
 
 -- Over HTTP -----------------------------------------------------------------------------------------------
 CREATE FUNCTION pg_temp.become(id text) RETURNS void LANGUAGE plpgsql AS $$

@@ -1,6 +1,6 @@
 -- How long requests over HTTP may take.
 BEGIN;
-SELECT plan(5);
+SELECT plan(7);
 
 SELECT is_empty(
     $$ SELECT r, setting
@@ -22,6 +22,14 @@ SELECT set_config('statement_timeout', '30s', true);
 SELECT set_config('request.path', '/rpc/campaign_form', true);
 SELECT campaign.api_more_time();
 SELECT is(current_setting('statement_timeout'), '90s', 'and so has a form');
+SELECT set_config('statement_timeout', '30s', true);
+SELECT set_config('request.path', '/rpc/campaign_retry_failed', true);
+SELECT campaign.api_more_time();
+SELECT is(current_setting('statement_timeout'), '90s', 'one that copies numbers, too');
+SELECT set_config('statement_timeout', '30s', true);
+SELECT set_config('request.path', '/rpc/campaign_dispatch_zones', true);
+SELECT campaign.api_more_time();
+SELECT is(current_setting('statement_timeout'), '90s', 'and one that shares them out');
 SELECT set_config('statement_timeout', '0', true);
 SELECT campaign.api_more_time();
 SELECT is(current_setting('statement_timeout'), '0', 'none stays none');
