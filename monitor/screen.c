@@ -24,6 +24,7 @@
 #define NOTICE_MS 5000
 /* While there is no server, the time without one is counted. */
 #define TROUBLE_TICK_MS 1000
+#define ESCAPE			27
 
 typedef struct Screen
 {
@@ -117,6 +118,16 @@ static int key_of(int key)
 	}
 }
 
+/*
+ * A sequence that ncurses does not know comes as ESC and then as the characters that it is made of,
+ * some of which are orders: 0 on a keypad is ESC O p. Nobody has pressed these.
+ */
+static void drop_sequence(int key)
+{
+	while (key == ESCAPE && getch() != ERR)
+		;
+}
+
 /* False: somebody quits. */
 static bool take_keys(Screen *screen)
 {
@@ -126,6 +137,7 @@ static bool take_keys(Screen *screen)
 	while ((key = getch()) != ERR)
 	{
 		screen->notice[0] = '\0';
+		drop_sequence(key);
 		switch (keys_press(&screen->keys, screen->model, key_of(key), &order))
 		{
 			case KEYS_QUIT:

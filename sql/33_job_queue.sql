@@ -219,6 +219,39 @@ $$;
 COMMENT ON FUNCTION campaign.job_next(boolean) IS
 'Seconds until there may be something to do; NULL if nothing is expected.';
 
+CREATE FUNCTION campaign.job_lock(job_id text, session_start timestamptz) RETURNS campaign.jobs
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+AS $$
+DECLARE
+    job campaign.jobs;
+    locked boolean;
+BEGIN
+    -- A worker that claims at the same time may hold the lock for a moment: it saw the job waiting, and
+    -- learns only with the lock that it is claimed. Without another look nobody would run the job now, or
+    -- an attempt that has failed would not be counted.
+    FOR look IN 1 .. 50 LOOP
+        SELECT * INTO job FROM campaign.jobs j WHERE j.id = job_lock.job_id FOR NO KEY UPDATE SKIP LOCKED;
+        locked := FOUND;
+        IF NOT locked THEN
+            SELECT * INTO job FROM campaign.jobs j WHERE j.id = job_lock.job_id;
+        END IF;
+        IF (job.status = 'running' AND job.worker_pid = pg_backend_pid()
+            AND job.worker_start = session_start) IS NOT TRUE THEN
+            RETURN NULL;
+        END IF;
+        IF locked THEN
+            RETURN job;
+        END IF;
+        -- SOMETIMES(jobs.row_locked_for_a_moment)
+        PERFORM pg_sleep(0.001 * look);
+    END LOOP;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION campaign.job_lock(text, timestamptz) IS
+'Locks a job that this session has claimed until the end of the transaction; NULL if somebody else has it by now.';
+
 CREATE FUNCTION campaign.job_begin(
     job_id text,
     session_start timestamptz,
@@ -235,25 +268,9 @@ AS $$
 DECLARE
     job campaign.jobs;
     job_type campaign.job_types;
-    locked boolean;
 BEGIN
-    -- A worker that claims at the same time may hold the lock for a moment: it saw the job waiting, and
-    -- learns only with the lock that it is claimed. Without another look nobody would run the job now.
-    FOR look IN 1 .. 50 LOOP
-        SELECT * INTO job FROM campaign.jobs j WHERE j.id = job_begin.job_id FOR NO KEY UPDATE SKIP LOCKED;
-        locked := FOUND;
-        IF NOT locked THEN
-            SELECT * INTO job FROM campaign.jobs j WHERE j.id = job_begin.job_id;
-        END IF;
-        IF (job.status = 'running' AND job.worker_pid = pg_backend_pid()
-            AND job.worker_start = session_start) IS NOT TRUE THEN
-            RETURN;
-        END IF;
-        EXIT WHEN locked;
-        -- SOMETIMES(jobs.row_locked_for_a_moment)
-        PERFORM pg_sleep(0.001 * look);
-    END LOOP;
-    IF NOT locked THEN
+    job := campaign.job_lock(job_id, session_start);
+    IF job.id IS NULL THEN
         RETURN;
     END IF;
     IF EXISTS (SELECT FROM campaign.job_cancels c WHERE c.job_id = job.id) THEN
@@ -355,9 +372,9 @@ AS $$
 DECLARE
     job campaign.jobs;
 BEGIN
-    SELECT * INTO job FROM campaign.jobs j WHERE j.id = job_settle.job_id FOR NO KEY UPDATE SKIP LOCKED;
-    IF (job.status = 'running' AND job.worker_pid = pg_backend_pid()
-        AND job.worker_start = session_start) IS NOT TRUE THEN
+    -- It is locked already, unless the transaction that ran it has failed itself.
+    job := campaign.job_lock(job_id, session_start);
+    IF job.id IS NULL THEN
         RETURN 'lost';
     END IF;
     IF EXISTS (SELECT FROM campaign.job_cancels c WHERE c.job_id = job_settle.job_id) THEN

@@ -129,6 +129,21 @@ END
 $$;
 COMMENT ON FUNCTION campaign.api_user() IS 'The user of the request; 401 without one.';
 
+-- A reference to a user does not keep them from being deleted, which only sets a column.
+CREATE FUNCTION campaign.api_user_lock() RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM campaign.users u WHERE u.id = campaign.api_user() AND NOT u.deleted FOR SHARE;
+    IF NOT FOUND THEN
+        PERFORM campaign.api_raise('PT401', 'this user is deleted');
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.api_user_lock() IS
+'Keeps the user of the request from being deleted until the end of the transaction; 401 if that has happened. Before any lock on a company, as a deletion of the user has it.';
+
 CREATE FUNCTION campaign.api_company_check(company_id text) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp

@@ -131,6 +131,7 @@ BEGIN
         IF first_answer IS NOT NULL THEN
             RETURN jsonb_populate_record(NEW, first_answer);
         END IF;
+        PERFORM campaign.api_user_lock();
         target_id := @extschema@.company_create(NEW.name, NEW.document);
         IF NEW.country IS NOT NULL THEN
             PERFORM @extschema@.company_country_set(target_id, NEW.country);

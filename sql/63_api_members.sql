@@ -71,6 +71,7 @@ DECLARE
     person_id text := campaign.api_user();
     invitation campaign.invitations;
 BEGIN
+    PERFORM campaign.api_user_lock();
     UPDATE campaign.invitations i SET answer = api_invitation_answer.answer, answered_at = clock_timestamp()
     WHERE i.id = api_invitation_answer.invitation_id AND i.user_id = person_id AND i.answer IS NULL
       AND i.expires_at > clock_timestamp()

@@ -20,11 +20,11 @@
 #include "utils/memutils.h"
 #include "utils/wait_event.h"
 
-#include "jobs/job_worker.h"
+#include "jobs/job_slots.h"
 #include "launcher.h"
 #include "program/clock.h"
 #include "program/sometimes.h"
-#include "publish/worker.h"
+#include "registration.h"
 #include "roster.h"
 #include "served.h"
 #include "session.h"
@@ -46,6 +46,7 @@ typedef struct Launched
 	BackgroundWorkerHandle *handle; /* NULL: it is not there, or another launcher started it */
 	bool entered;					/* it is in the roster */
 	bool running;					/* when last looked at */
+	bool busy;						/* likewise, with a job */
 	bool wanted;
 	bool dismissed; /* ended by us: does not mean that the next one would die, too */
 	bool yielding;	/* dismissed so that another one gets its slot */
@@ -68,22 +69,11 @@ static Shortage shortage = {.number = -1};
 
 PGDLLEXPORT void campaign_launcher_main(Datum argument);
 
-static void describe_worker(BackgroundWorker *worker, const char *type, const char *function)
-{
-	memset(worker, 0, sizeof(*worker));
-	worker->bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	worker->bgw_start_time = BgWorkerStart_RecoveryFinished;
-	strlcpy(worker->bgw_library_name, "campaign", sizeof(worker->bgw_library_name));
-	strlcpy(worker->bgw_function_name, function, sizeof(worker->bgw_function_name));
-	strlcpy(worker->bgw_type, type, sizeof(worker->bgw_type));
-	strlcpy(worker->bgw_name, type, sizeof(worker->bgw_name));
-}
-
 void launcher_register(void)
 {
 	BackgroundWorker worker;
 
-	describe_worker(&worker, "campaign launcher", "campaign_launcher_main");
+	registration_describe(&worker, "campaign launcher", "campaign_launcher_main");
 	worker.bgw_restart_time = LAUNCHER_RESTART_S;
 	RegisterBackgroundWorker(&worker);
 }
@@ -164,11 +154,17 @@ static void look_at_workers(void)
 
 	foreach (cell, launched_list)
 	{
-		((Launched *) lfirst(cell))->entered = false;
-		((Launched *) lfirst(cell))->wanted = false;
+		Launched *launched = lfirst(cell);
+
+		launched->entered = launched->busy = launched->wanted = false;
 	}
 	for (int i = 0; i < count; i++)
-		remember(workers[i].database, workers[i].number)->entered = true;
+	{
+		Launched *launched = remember(workers[i].database, workers[i].number);
+
+		launched->entered = true;
+		launched->busy = job_slots_busy(workers[i].pid);
+	}
 	foreach (cell, launched_list)
 	{
 		Launched *launched = lfirst(cell);
@@ -187,26 +183,6 @@ static void look_at_workers(void)
 		else if (launched->running)
 			note_end(launched);
 	}
-}
-
-static void describe_launched(BackgroundWorker *worker, const Launched *launched)
-{
-	if (launched->number == 0)
-	{
-		describe_worker(worker, WORKER_TYPE, "campaign_worker_main");
-		snprintf(worker->bgw_name, sizeof(worker->bgw_name), WORKER_TYPE " for %s",
-				 launched->database);
-	}
-	else
-	{
-		describe_worker(worker, JOB_WORKER_TYPE, "campaign_job_worker_main");
-		snprintf(worker->bgw_name, sizeof(worker->bgw_name), JOB_WORKER_TYPE " %d for %s",
-				 launched->number, launched->database);
-	}
-	strlcpy(worker->bgw_extra, launched->database, sizeof(worker->bgw_extra));
-	worker->bgw_main_arg = Int32GetDatum(launched->number);
-	worker->bgw_restart_time = BGW_NEVER_RESTART;
-	worker->bgw_notify_pid = MyProcPid;
 }
 
 static void note_shortage(const BackgroundWorker *worker, int number)
@@ -229,7 +205,7 @@ static bool start_worker(Launched *launched)
 	MemoryContext old = MemoryContextSwitchTo(TopMemoryContext);
 	bool started;
 
-	describe_launched(&worker, launched);
+	registration_describe_worker(&worker, launched->database, launched->number);
 	launched->started_at_ms = clock_ms();
 	started = RegisterDynamicBackgroundWorker(&worker, &launched->handle);
 	MemoryContextSwitchTo(old);
@@ -316,9 +292,25 @@ static void dismiss_unwanted(List *databases)
 }
 
 /*
- * If a worker with a lower number lacks a slot, the one with the highest number ends: otherwise
- * whoever has a slot keeps it, and a campaign worker that died while job workers lacked one would
- * never come back.
+ * Whether this worker, rather than the other one, gives its slot to the one that lacks it: one that
+ * runs no job, and of several the one with the highest number.
+ */
+static bool yields_before(const Launched *launched, const Launched *other)
+{
+	if (!launched->running || launched->number <= shortage.number)
+		return false;
+	/* It ends by itself after its job: another one may be quicker. */
+	if (shortage.number > 0 && (launched->yielding || !launched->wanted))
+		return false;
+	if (other == NULL || launched->busy != other->busy)
+		return other == NULL || other->busy;
+	return launched->number > other->number;
+}
+
+/*
+ * If a worker with a lower number lacks a slot, one with a higher number ends: otherwise whoever
+ * has a slot keeps it, and a campaign worker that died while job workers lacked one would never
+ * come back.
  */
 static void make_room(void)
 {
@@ -327,18 +319,14 @@ static void make_room(void)
 
 	foreach (cell, launched_list)
 	{
-		Launched *launched = lfirst(cell);
-
-		if (launched->yielding)
-			return;
-		if (launched->running && launched->number > (last == NULL ? shortage.number : last->number))
-			last = launched;
+		if (yields_before(lfirst(cell), last))
+			last = lfirst(cell);
 	}
 	if (last == NULL)
 		return;
 	SOMETIMES("launcher.made_room");
 	last->yielding = true;
-	/* A campaign does not wait for the end of a job. */
+	/* A campaign does not wait for the end of a job, not even of one that another job waits for. */
 	dismiss(last, shortage.number == 0);
 }
 

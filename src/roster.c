@@ -95,6 +95,7 @@ void roster_enter(const char *database, int number)
 		own->latch = MyLatch;
 		own->worker.number = number;
 		own->worker.dismissed = false;
+		own->worker.pid = MyProcPid;
 		strlcpy(own->worker.database, database, NAMEDATALEN);
 	}
 	LWLockRelease(state->lock);

@@ -19,6 +19,7 @@ typedef struct RosterWorker
 	char database[NAMEDATALEN];
 	int number;		/* 0: the campaign worker; else a job worker, from 1 */
 	bool dismissed; /* it is to end when its current work is done */
+	pid_t pid;
 } RosterWorker;
 
 /* For shmem.c: how much shared memory this needs, and where it is. */

@@ -289,6 +289,17 @@ bool job_slots_find(const char *job_id)
 	return found;
 }
 
+bool job_slots_busy(pid_t pid)
+{
+	bool busy = false;
+
+	LWLockAcquire(state->lock, LW_SHARED);
+	for (int i = 0; i < JOB_SLOTS; i++)
+		busy |= state->slots[i].pid == pid && state->slots[i].job_id[0] != '\0';
+	LWLockRelease(state->lock);
+	return busy;
+}
+
 /* Under the lock, so that the worker cannot go on to another job meanwhile. */
 void job_slots_interrupt(const char *job_id)
 {

@@ -59,6 +59,9 @@ bool job_slots_interrupted(void);
 /* Whether there are slots at all: only if the library was loaded with the server. */
 bool job_slots_exist(void);
 
+/* Whether this process is a job worker, of any database, that runs a job at this moment. */
+bool job_slots_busy(pid_t pid);
+
 /* Whether a worker runs this job at this moment; interrupts the one that does. */
 bool job_slots_find(const char *job_id);
 void job_slots_interrupt(const char *job_id);

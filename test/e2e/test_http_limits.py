@@ -5,10 +5,13 @@ Time in the database, bodies, connections; and what is said when an answer does 
 import contextlib
 import socket
 import threading
+import urllib.parse
 
 import pytest
 
-from http_client import JSON, PASSWORD, Api, basic
+from http_client import JSON, PASSWORD, Api, basic, logged_in
+from own_nginx import own_nginx
+from proxy import Proxy
 from stack import execute
 from waiting import wait_until
 
@@ -267,3 +270,21 @@ def test_it_may_have_happened(stack, ana, target):
         assert answer.headers["Retry-After"]
     finally:
         stack.part("start", "postgrest")
+
+
+def test_nothing_is_done_twice(stack, ana, application, postgrest):
+    """R7.3: a kept connection breaks behind the commit: 504, whatever the method, and it is not sent again."""
+    person, address = logged_in(ana.api.url), urllib.parse.urlsplit(postgrest)
+    credentials = basic(application["id"], application["secret"])
+    with Proxy((address.hostname, address.port)) as between, own_nginx(
+            stack, server=f"127.0.0.1:{between.port}") as port:
+        api = person.api.at(f"http://127.0.0.1:{port}")
+        for verb, request in (
+                (b"/rpc/token", lambda: Api(api.url).request("GET", "/token", headers=credentials)),
+                (b"/rpc/me_delete", lambda: api.request("DELETE", "/me", {"password": PASSWORD}))):
+            api.get("/me").expect(200)
+            between.swallow_answer(verb)
+            assert "may have been done" in request().refused(504).json["hint"]
+            assert between.swallowed()
+    assert stack.one("SELECT count(*) FROM campaign.application_tokens WHERE application_id = %s", application["id"]) == 1
+    assert stack.one("SELECT deleted FROM campaign.users WHERE id = %s", person.user_id)

@@ -115,6 +115,28 @@ def test_the_last_member_ends_their_account_while_somebody_accepts(stack):
     assert [one["user_id"] for one in guest.api.get(f"/companies/{owner.company_id}/members").json] == [guest.user_id]
 
 
+@pytest.mark.parametrize("begins", ["company", "membership"])
+@pytest.mark.parametrize("ends_first", [False, True])
+def test_somebody_ends_their_account_while_they_become_a_member(stack, ana, begins, ends_first):
+    """R7.1: no company has a member whose account has ended, and so none lives on with nobody in it."""
+    person = logged_in(stack.env["HTTP_URL"])
+    if begins == "company":
+        begin = ("INSERT INTO campaign_api.companies (name, document) VALUES ('x', %s) RETURNING 1", unique())
+    else:
+        answer = ana.api.post(f"/companies/{ana.company_id}/members", {"email": person.email}).expect(201)
+        begin = ("SELECT campaign_api.invitation_accept(%s)", answer.json["id"])
+    with request(stack, person) as beginning, request(stack, person) as ending:
+        steps = [(beginning, *begin), (ending, "SELECT campaign_api.me_delete(%s)", PASSWORD)]
+        if ends_first:
+            with pytest.raises(psycopg2.Error, match="this user is deleted"):
+                in_turn(stack, *reversed(steps))
+        else:
+            in_turn(stack, *steps)
+    assert stack.one("SELECT deleted FROM campaign.users WHERE id = %s", person.user_id)
+    assert stack.one("SELECT count(*) FROM campaign.company_members m JOIN campaign.companies c ON c.id = m.company_id"
+                     " WHERE m.user_id = %s AND NOT m.deleted AND NOT c.deleted", person.user_id) == 0
+
+
 def test_a_dispatch_of_a_company_that_is_being_deleted(stack, two):
     """R7.1: a job that runs at that moment waits, and is refused."""
     owner, _ = two

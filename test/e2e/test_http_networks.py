@@ -4,46 +4,21 @@ In an nginx of its own with the configuration that is shipped, which takes the c
 PROXY protocol: nobody here has so many networks.
 """
 import contextlib
-import re
-import shutil
 import socket
-import subprocess
 
 import pytest
 
-from stack import open_folder
-from waiting import wait_until
+from own_nginx import own_nginx
 
 BURST = 20  # of docker/nginx.conf, beyond the rate
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 @pytest.fixture(name="port", scope="module")
 def fixture_port(stack):
     """Where that nginx listens; it takes a login a minute."""
-    port = free_port()
-    with open_folder() as home, open(home / "log", "w", encoding="utf-8") as log:
-        text = (stack.directory / "nginx" / "nginx.conf").read_text(encoding="utf-8")
-        text = text.replace(str(stack.directory / "nginx"), str(home))
-        text, listens = re.subn(r"listen [^;]+;", f"listen 127.0.0.1:{port} proxy_protocol;\n"
-                                "set_real_ip_from 127.0.0.1; real_ip_header proxy_protocol;", text)
-        text, rates = re.subn(r"rate=[^;]+;", "rate=1r/m;", text)
-        assert (listens, rates) == (1, 2)
-        (home / "nginx.conf").write_text(text, encoding="utf-8")
-        program = shutil.which("nginx") or "/usr/sbin/nginx"
-        process = subprocess.Popen([program, "-p", home, "-c", home / "nginx.conf", "-g",
-                                    "daemon off; master_process off;"], stdout=log, stderr=log)
-        try:
-            wait_until("nginx listens", lambda: socket.create_connection(("127.0.0.1", port)).close() or True,
-                       ignoring=(ConnectionError,))
-            yield port
-        finally:
-            process.terminate()
-            process.wait(30)
+    with own_nginx(stack, listen="{} proxy_protocol;\nset_real_ip_from 127.0.0.1; real_ip_header proxy_protocol",
+                   rate="1r/m") as port:
+        yield port
 
 
 def login(port, address):
@@ -65,7 +40,9 @@ def test_a_network_is_one_client(port):
 
 
 def test_an_address_of_ipv4_is_one_client(port):
-    """R7.2: with four bytes, none of which is left out."""
-    seen = [login(port, "192.0.2.1") for _ in range(BURST + 2)]
+    """R7.2: with four bytes, none of which is left out; also where it comes as one of IPv6."""
+    seen = [login(port, ("192.0.2.1", "::ffff:192.0.2.1")[n % 2]) for n in range(BURST + 2)]
     assert 429 not in seen[:BURST + 1] and seen[-1] == 429, seen
-    assert login(port, "192.0.2.2") != 429
+    assert login(port, "::ffff:192.0.2.1") == login(port, "192.0.2.1") == 429
+    for other in ("192.0.2.2", "::ffff:192.0.2.3", "::ffff:198.51.100.1", "::"):
+        assert login(port, other) != 429, other

@@ -1,6 +1,7 @@
 """test_http_verbs.py - a campaign is changed, scheduled, reset and asked for its past, with plain routes."""
 import concurrent.futures
 import contextlib
+import json
 
 import pytest
 
@@ -70,6 +71,18 @@ def test_what_a_verb_may_not_be_sent(ana, target, body):
     ana.api.request("POST", f"/campaigns/{target}/cancel", body,
                     {"Content-Type": JSON}).refused(400, 404, 422)
     assert moves(ana.api, target) == []
+
+
+@pytest.mark.parametrize("size, status", [(20_000, 200), (1, 400)])
+def test_a_body_in_chunks(ana, target, size, status):
+    """R0.8: what nginx has put into a file, as it does with many small chunks, is not taken for no body."""
+    path, earlier, later = f"/campaigns/{target}/deadline", "2098-01-01T00:00:00+00:00", LATER.replace("Z", "+00:00")
+    ana.api.post(path, {"valid_until": earlier}).expect(200)
+    body = json.dumps({"valid_until": later}).encode() + b" " * 12_000
+    parts = [body[at:at + size] for at in range(0, len(body), size)]
+    sent = b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts) + b"0\r\n\r\n"
+    ana.api.request("POST", path, sent, {"Content-Type": JSON, "Transfer-Encoding": "chunked"}).expect(status)
+    assert ana.api.status(target)["valid_until"] == (later if status == 200 else earlier)
 
 
 def test_the_address_says_which_campaign(ana, eve, target):

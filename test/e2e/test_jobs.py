@@ -74,10 +74,12 @@ def test_scheduled(stack):
     assert job["started_at"] >= job["run_at"]
 
 
-def test_row_locked_for_a_moment(stack):
+@pytest.mark.parametrize("question, answer", [("type FROM campaign.job_begin", "countdown"),
+                                              ("* FROM campaign.job_settle", "running")])
+def test_row_locked_for_a_moment(stack, question, answer):
     """R2.1: a worker that claims at the same time may have the row of a job locked for a moment,
     just when it is to begin: it begins all the same, and not when somebody next looks for jobs
-    that were left behind."""
+    that were left behind. Or just when its transaction has failed: that counts."""
     with stack.settings(campaign__job_workers=0):
         wait_until("no worker", lambda: not jobs.workers(stack))
         job_id = jobs.create(stack, "countdown", seconds=0)
@@ -87,13 +89,13 @@ def test_row_locked_for_a_moment(stack):
         assert claimed == [(job_id,)]
         execute(other, "SELECT FROM campaign.jobs WHERE id = %s FOR NO KEY UPDATE", job_id)
         with concurrent.futures.ThreadPoolExecutor() as threads:
-            begun = threads.submit(execute, worker, "SELECT type FROM campaign.job_begin(%s,"
+            begun = threads.submit(execute, worker, f"SELECT {question}(%s,"
                                    " campaign.job_session_started_at())", job_id)
             wait_until("it waits for the row", lambda: begun.done() or stack.sql(
                 "SELECT pid FROM pg_stat_activity WHERE pid = %s AND wait_event = 'PgSleep'",
                 worker.info.backend_pid), interval=0.005)
             other.rollback()
-            assert begun.result() == [("countdown",)]
+            assert begun.result() == [(answer,)]
         worker.close()
         other.close()
     jobs.wait_for(stack, job_id, "finished")

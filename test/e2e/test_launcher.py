@@ -3,6 +3,7 @@ However it ends, a worker is one per database and number."""
 import contextlib
 import os
 import pathlib
+import re
 import signal
 import time
 
@@ -197,6 +198,46 @@ def test_too_few_slots(server):
 
 
 SLOW = "BEGIN PERFORM pg_sleep((meta ->> 'seconds')::float8); RETURN '{}'; END"
+
+
+def with_jobs(server, number):
+    """Job workers of `campaign`, each with a long job: {number of the worker: (pid, job)}."""
+    complete(server, job_workers=number)
+    kind = jobs.define(server, "slow", SLOW)
+    created = [jobs.create(server, kind, seconds=600) for _ in range(number)]
+    found = {}
+    for job_id in created:
+        pid = jobs.running_worker(server, job_id)
+        title = pathlib.Path(f"/proc/{pid}/cmdline").read_text()
+        found[int(re.search(r"job worker (\d+) for campaign", title)[1])] = (pid, job_id)
+    return found
+
+
+def test_a_campaign_does_not_wait_for_a_job(server):
+    """R0.15: it gets the slot of a job worker that runs none; if there is none, that of the highest number, which may
+    have been told to finish its job before it ends."""
+    def has_worker(name):
+        return (name, "campaign worker") in workers(server)
+
+    with databases(server, "late0", "late1"), server.settings(campaign__job_workers=9):
+        busy = with_jobs(server, 9)  # in all slots but those of the launcher, of PostgreSQL, and of the campaign worker
+        idle, job_id = busy.pop(5)
+        server.one("SELECT job_cancel(%s)", job_id)
+        wait_until("one has no job", lambda: server.sql(
+            "SELECT FROM campaign.job_slots() WHERE worker_pid = %s AND job_id IS NULL", idle))
+        server.set("campaign.database", "campaign,late0")
+        try:
+            wait_until("a campaign worker has a slot", lambda: has_worker("late0"))
+            # By now the one with the highest number is to finish its job, for a job worker of this database.
+            assert jobs.workers(server) == {pid for pid, _ in busy.values()}
+            server.set("campaign.database", "campaign,late0,late1")
+            wait_until("another one has", lambda: has_worker("late1"))
+            assert jobs.workers(server) == {pid for number, (pid, _) in busy.items() if number < 9}
+        finally:
+            server.set("campaign.database", None)
+            for _, job_id in busy.values():
+                server.one("SELECT job_cancel(%s)", job_id)
+    complete(server)
 
 
 def test_superfluous_worker_finishes_its_job(server):

@@ -150,6 +150,21 @@ def test_screen_and_keys(stack, waiting):
     assert who == [("campaign_monitor", "paused"), ("campaign_monitor", "cancelled")]
 
 
+@pytest.mark.parametrize("sequence", ["\x1bp", "\x1b[99q"])
+def test_unknown_sequences_are_no_orders(stack, waiting, sequence):
+    """R1.3: Alt and a letter, a key that other terminals have: the letters in it pause nothing, nor quit."""
+    with monitor_screen(stack, "--campaign", waiting) as terminal:
+        terminal.wait_for_line(r"^> Olá, São João +published")
+        terminal.press("c")
+        terminal.wait_for("for good?")
+        terminal.press(sequence)  # is no answer either
+        terminal.wait_for("q quit")
+        terminal.press("p")
+        terminal.wait_for("pause: it is paused now")
+        terminal.press("q")
+        assert terminal.wait_for_end() == 0
+
+
 def test_selection_and_sizes(stack, no_consumer):
     """R1.3: arrows select, the selected one is always shown, and every size is filled."""
     ids = [campaigns.send(stack, make_numbers(3, seed=seed), name=f"number {seed}") for seed in (1, 2, 3)]
