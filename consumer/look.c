@@ -5,7 +5,9 @@
  * its first recipient to its last one without a break (mark.c watches for
  * one), and in order, is only looked at where MongoDB would lose first: at
  * its end. Whatever else there is, small or unordered or known only since a
- * restart, is counted.
+ * restart, is counted. Where recipients were refused, a count does not say
+ * who is there: another document may be in the place of one of them. Then the
+ * seqs are read.
  */
 #include "look.h"
 
@@ -19,6 +21,9 @@
 /* At most so many are counted at once: a count has to end before the socket's time does. */
 #define WINDOW 1000000
 
+/* So many seqs are read at once. */
+#define PIECE 10000
+
 /* Up to here a count costs no more than the question. */
 #define SMALL 1000
 
@@ -30,6 +35,7 @@ typedef struct Look
 	int64_t first_low; /* the first missing one is at first_low … first_high; 0: none yet */
 	int64_t first_high;
 	int64_t highest;
+	RangesWalk allowed; /* what need not be there */
 } Look;
 
 static int64_t end_of_window(const Look *look)
@@ -116,6 +122,47 @@ static Outcome find_first_missing(Pipeline *pipeline, Look *look)
 	return outcome;
 }
 
+static bool step_allowed(Pipeline *pipeline, void *argument, Error *error)
+{
+	Look *look = argument;
+	ReportClass classes[MESSAGE_CLASSES];
+
+	if (!report_position(pipeline->report, look->class.campaign_id, classes, error))
+		return false;
+	look->allowed = ranges_walk(classes[look->class.class].failed);
+	return true;
+}
+
+/* Leaves in first_low the first one of a piece that is missing; 0: none. */
+static bool step_read(Pipeline *pipeline, void *argument, Error *error)
+{
+	Look *look = argument;
+	int64_t end = look->at + PIECE - 1;
+
+	if (end > look->class.total)
+		end = look->class.total;
+	if (!store_missing(pipeline->store, look->class.campaign_id, look->class.class, look->at, end,
+					   &look->allowed, &look->first_low, error))
+		return false;
+	look->at = end + 1;
+	return true;
+}
+
+/* As find_first_missing(), if some need not be there; first_low 0: all others are. */
+static Outcome read_first_missing(Pipeline *pipeline, Look *look)
+{
+	Outcome outcome = attempt(pipeline, SERVER_POSTGRESQL, step_allowed, look);
+
+	look->at = look->first_low;
+	look->first_low = 0;
+	while (outcome == OUTCOME_OK && look->first_low == 0 && look->at <= look->class.total)
+	{
+		outcome = attempt(pipeline, SERVER_MONGODB, step_read, look);
+		receive_heartbeat(pipeline->receive);
+	}
+	return outcome;
+}
+
 static bool step_absent(Pipeline *pipeline, void *argument, Error *error)
 {
 	Look *look = argument;
@@ -153,10 +200,11 @@ static Outcome look_at_class(Pipeline *pipeline, const ReportUnchecked *class)
 		SOMETIMES("consumer.look_found_no_end");
 	}
 	outcome = count_class(pipeline, &look);
-	if (outcome != OUTCOME_OK || look.missing <= class->failed)
+	if (outcome != OUTCOME_OK || look.missing <= class->left_out)
 		return outcome;
-	outcome = find_first_missing(pipeline, &look);
-	if (outcome != OUTCOME_OK)
+	outcome = class->failed > 0 ? read_first_missing(pipeline, &look)
+								: find_first_missing(pipeline, &look);
+	if (outcome != OUTCOME_OK || look.first_low == 0)
 		return outcome;
 	SOMETIMES("consumer.look_found_a_loss");
 	log_line(LOG_WARNING, "MongoDB lacks documents that were stored",

@@ -24,7 +24,7 @@ static const PgStatement STOPPED = {
 
 static const PgStatement STORED = {
 	"report_checked",
-	"SELECT campaign_id, class, total, failed FROM campaign.report_checked("
+	"SELECT campaign_id, class, total, failed, left_out FROM campaign.report_checked("
 	"$1::text[], $2::text[], $3::int8[], $4::int8[], $5::text[], $6::bool[])",
 	ARRAYS};
 static const PgStatement GAP = {"report_gap",
@@ -338,6 +338,7 @@ bool report_unchecked(const Report *report, int index, ReportUnchecked *unchecke
 		unchecked->campaign_id = PQgetvalue(result, row, 0);
 		unchecked->total = strtoll(PQgetvalue(result, row, 2), NULL, 10);
 		unchecked->failed = strtoll(PQgetvalue(result, row, 3), NULL, 10);
+		unchecked->left_out = strtoll(PQgetvalue(result, row, 4), NULL, 10);
 		return message_class_parse(name, strlen(name), &unchecked->class);
 	}
 	return false;

@@ -25,9 +25,9 @@ typedef struct ReportClass
 	bool known;
 	int64_t total;
 	int64_t stored_through; /* end of the unbroken stored range from 1; 0: none */
-	const char *failed; /* parked or left out, for ranges_end(); until the next report_position() */
-	bool halted;		/* the campaign is paused or cancelled */
-	int64_t valid_ms;	/* from the question to its deadline */
+	const char *failed;		/* parked or left out, for ranges.h; until the next report_position() */
+	bool halted;			/* the campaign is paused or cancelled */
+	int64_t valid_ms;		/* from the question to its deadline */
 } ReportClass;
 
 /* It has no deadline. */
@@ -54,6 +54,8 @@ typedef struct ReportUnchecked
 	MessageClass class;
 	int64_t total;
 	int64_t failed; /* so many of them need not be there */
+	int64_t
+		left_out; /* so many of these are not; in the place of the others may be another document */
 } ReportUnchecked;
 
 /* Ids of campaigns. */

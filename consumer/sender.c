@@ -25,7 +25,7 @@ static const PgStatement AWAY = {"sender_away", "SELECT campaign.sender_away($1:
 								 2};
 static const PgStatement FATES = {
 	"report_fates",
-	"SELECT campaign_id, class, total, failed_count FROM campaign.report_fates("
+	"SELECT campaign_id, class, total, failed_count, left_out FROM campaign.report_fates("
 	"$1::text[], $2::text[], $3::int8[], $4::int8[], $5::text[], $6::bool[], "
 	"$7::text, $8::jsonb -> 'fates', $9::int8, $10::int8, $11::int8)",
 	6 + REPORT_EXTRA_VALUES};

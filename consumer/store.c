@@ -38,6 +38,17 @@ bool store_count(Store *store, const char *campaign_id, MessageClass class, int6
 	return store_failed(error, "cannot count what is stored", &reason);
 }
 
+bool store_missing(Store *store, const char *campaign_id, MessageClass class, int64_t first_seq,
+				   int64_t last_seq, RangesWalk *allowed, int64_t *missing, Error *error)
+{
+	bson_error_t reason;
+
+	if (store_read_missing(store->collection, campaign_id, class, first_seq, last_seq, allowed,
+						   missing, &reason))
+		return true;
+	return store_failed(error, "cannot read what is stored", &reason);
+}
+
 bool store_has(Store *store, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE], bool *present,
 			   Error *error)
 {

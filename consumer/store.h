@@ -16,6 +16,7 @@
 #include "chunk.h"
 #include "config.h"
 #include "contract/error.h"
+#include "ranges.h"
 
 typedef struct Store Store;
 
@@ -52,6 +53,13 @@ bool store_highest(Store *store, const char *campaign_id, MessageClass class, in
 /* How many documents of seqs first_seq … last_seq a majority has. */
 bool store_count(Store *store, const char *campaign_id, MessageClass class, int64_t first_seq,
 				 int64_t last_seq, int64_t *count, Error *error);
+
+/*
+ * The first of seqs first_seq … last_seq that a majority does not have and that is not in the set
+ * `allowed`, which goes on to behind them; 0: none.
+ */
+bool store_missing(Store *store, const char *campaign_id, MessageClass class, int64_t first_seq,
+				   int64_t last_seq, RangesWalk *allowed, int64_t *missing, Error *error);
 
 /* Whether a majority has a document. */
 bool store_has(Store *store, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE], bool *present,

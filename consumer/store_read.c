@@ -94,6 +94,35 @@ bool store_read_count(mongoc_collection_t *collection, const char *campaign_id, 
 	return *count >= 0;
 }
 
+bool store_read_missing(mongoc_collection_t *collection, const char *campaign_id,
+						MessageClass class, int64_t first_seq, int64_t last_seq,
+						RangesWalk *allowed, int64_t *missing, bson_error_t *reason)
+{
+	bson_t *options = BCON_NEW("sort", "{", "_id", BCON_INT32(1), "}", "projection", "{", "_id",
+							   BCON_INT32(1), "}");
+	mongoc_cursor_t *cursor =
+		store_read_range(collection, campaign_id, class, first_seq, last_seq, options);
+	RangesWalk walk = *allowed;
+	int64_t next = ranges_skip(&walk, first_seq);
+	const bson_t *document;
+	bool failed;
+
+	/* What is there in an allowed place is passed over. */
+	while (mongoc_cursor_next(cursor, &document) && store_read_seq(document) <= next)
+	{
+		if (store_read_seq(document) == next)
+			next = ranges_skip(&walk, next + 1);
+	}
+	failed = mongoc_cursor_error(cursor, reason);
+	mongoc_cursor_destroy(cursor);
+	bson_destroy(options);
+	if (failed)
+		return false;
+	*allowed = walk;
+	*missing = next <= last_seq ? next : 0;
+	return true;
+}
+
 bool store_read_has(mongoc_collection_t *collection, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE],
 					bool *present, bson_error_t *reason)
 {

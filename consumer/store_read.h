@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "chunk.h"
+#include "ranges.h"
 
 /* The documents of seqs first_seq … last_seq; the caller destroys the cursor. */
 mongoc_cursor_t *store_read_range(mongoc_collection_t *collection, const char *campaign_id,
@@ -28,6 +29,11 @@ bool store_read_highest(mongoc_collection_t *collection, const char *campaign_id
 /* How many documents there are of seqs first_seq … last_seq. */
 bool store_read_count(mongoc_collection_t *collection, const char *campaign_id, MessageClass class,
 					  int64_t first_seq, int64_t last_seq, int64_t *count, bson_error_t *reason);
+
+/* As store_missing() of store.h; false: the reason. */
+bool store_read_missing(mongoc_collection_t *collection, const char *campaign_id,
+						MessageClass class, int64_t first_seq, int64_t last_seq,
+						RangesWalk *allowed, int64_t *missing, bson_error_t *reason);
 
 bool store_read_has(mongoc_collection_t *collection, const uint8_t id[MESSAGE_DOCUMENT_ID_SIZE],
 					bool *present, bson_error_t *reason);

@@ -135,6 +135,7 @@ CREATE TABLE campaign.progress (
     suppressed int8multirange NOT NULL DEFAULT '{}',
     expired int8multirange NOT NULL DEFAULT '{}',
     decided int8multirange NOT NULL DEFAULT '{}',
+    lost int8multirange NOT NULL DEFAULT '{}',
     undelivered bigint NOT NULL DEFAULT 0,
     unknown bigint NOT NULL DEFAULT 0,
     error text,
@@ -159,6 +160,7 @@ COMMENT ON COLUMN campaign.progress.failed IS 'The seqs that MongoDB refused, or
 COMMENT ON COLUMN campaign.progress.suppressed IS 'The seqs that were left out, as the consumer has reported them: their numbers are on a suppression list, or they have expired. MongoDB holds none of them.';
 COMMENT ON COLUMN campaign.progress.expired IS 'Those of them that were left out because the deadline had passed.';
 COMMENT ON COLUMN campaign.progress.decided IS 'The seqs whose fate senders have reported: never sent again, whatever MongoDB loses.';
+COMMENT ON COLUMN campaign.progress.lost IS 'Those of them that MongoDB has lost and that were left out when they were published again: they stay what was reported, and nobody stores them.';
 COMMENT ON COLUMN campaign.progress.undelivered IS 'How many of them a gateway could not deliver (campaign.fates).';
 COMMENT ON COLUMN campaign.progress.unknown IS 'How many of them a sender began and did not say how it ended (campaign.fates).';
 COMMENT ON COLUMN campaign.progress.error IS 'Why the first of them failed.';

@@ -1,6 +1,19 @@
 -- Reports: what the consumer says is stored (consumer/report.c). docs/contract describes them
 -- for consumers in other languages.
 
+-- Whoever changes the progress of more than one class, or of more than one campaign, takes all of it first.
+CREATE FUNCTION campaign.progress_lock(campaign_ids text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM FROM campaign.progress p WHERE p.campaign_id = ANY (progress_lock.campaign_ids)
+    ORDER BY p.campaign_id, p.class FOR NO KEY UPDATE;
+END
+$$;
+COMMENT ON FUNCTION campaign.progress_lock(text[]) IS
+'Locks the progress of campaigns in the one order in which everybody does: nobody waits for somebody who waits for them.';
+
 CREATE FUNCTION campaign.campaign_complete(campaign_id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -26,6 +39,7 @@ BEGIN
         WHERE p.campaign_id = target.id AND NOT p.stored @> int8range(1, p.total + 1)) THEN
         RETURN false;
     END IF;
+    PERFORM campaign.progress_lock(ARRAY[target.id]);
     PERFORM campaign.campaign_transition(target.id, outcome);
     UPDATE campaign.campaigns c SET error = problem WHERE c.id = target.id AND problem IS NOT NULL;
     UPDATE campaign.progress p
@@ -74,7 +88,7 @@ AS $$
 BEGIN
     PERFORM campaign.report_primary_check();
     RETURN QUERY
-    SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed + p.suppressed,
+    SELECT p.class::text, p.total, campaign.stored_through(p.stored), p.failed + p.suppressed + p.lost,
         c.status IN ('paused', 'cancelled') OR campaign.window_halts(c), campaign.valid_ms(c)
     FROM campaign.progress p JOIN campaign.campaigns c ON c.id = p.campaign_id
     WHERE p.campaign_id = report_open.campaign_id
@@ -82,7 +96,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_open(text) IS
-'The classes of a campaign with their totals, the seq up to which everything was reported, the seqs that MongoDB does not hold although they are done (report_conflict(), or suppressed), whether the campaign is halted (report_halted()), and the milliseconds until its deadline (report_stopped()); no rows if there is no such campaign. An error on a read-only server.';
+'The classes of a campaign with their totals, the seq up to which everything was reported, the seqs that MongoDB need not hold although they are done (report_conflict(), suppressed, or lost for good), whether the campaign is halted (report_halted()), and the milliseconds until its deadline (report_stopped()); no rows if there is no such campaign. An error on a read-only server.';
 
 CREATE FUNCTION campaign.report_halted(campaign_ids text[]) RETURNS SETOF text
 LANGUAGE plpgsql STABLE SECURITY DEFINER
@@ -136,8 +150,8 @@ $$;
 COMMENT ON FUNCTION campaign.report_counts(text) IS
 'Whether reports about a campaign change anything: it is running, or was when it was cancelled.';
 
--- The rows of a campaign's classes are locked in their order, so that of two consumers that store the
--- last of one class each, the second one sees both.
+-- The caller holds the progress of all classes, so that of two consumers that store the last of one class
+-- each, the second one sees both.
 CREATE FUNCTION campaign.report_ends(
     campaign_id text, class campaign.recipient_class, stored int8multirange
 ) RETURNS boolean
@@ -145,8 +159,6 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    PERFORM FROM campaign.progress p WHERE p.campaign_id = report_ends.campaign_id
-    ORDER BY p.class FOR NO KEY UPDATE;
     RETURN coalesce((
         SELECT bool_and(int8range(1, p.total + 1) <@ CASE WHEN p.class = report_ends.class
                                                      THEN p.stored + report_ends.stored ELSE p.stored END)
@@ -156,12 +168,12 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_ends(text, campaign.recipient_class, int8multirange) IS
-'Whether a campaign ends once these ranges of a class are reported. Locks its progress.';
+'Whether a campaign ends once these ranges of a class are reported.';
 
 CREATE FUNCTION campaign.report_checked(
     campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[], checked text[],
     suppressed boolean[] DEFAULT '{}'
-) RETURNS TABLE (campaign_id text, class text, total bigint, failed bigint)
+) RETURNS TABLE (campaign_id text, class text, total bigint, failed bigint, left_out bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '2s'
@@ -175,12 +187,15 @@ DECLARE
     candidate text;
     missing integer := 0;
 BEGIN
-    -- In the order of the primary key, and all of them before the first campaign is locked, so that
-    -- nobody can deadlock.
+    -- All of them before the first campaign is locked.
+    PERFORM campaign.progress_lock(campaign_ids);
     FOR report IN
         SELECT r.campaign_id, r.class::campaign.recipient_class AS class,
             range_agg(int8range(r.first_seq, r.last_seq, '[]')) AS stored,
-            range_agg(int8range(r.first_seq, r.last_seq, '[]')) FILTER (WHERE r.suppressed) AS suppressed,
+            -- What the same report says is stored was not left out.
+            nullif(range_agg(int8range(r.first_seq, r.last_seq, '[]')) FILTER (WHERE r.suppressed)
+                - coalesce(range_agg(int8range(r.first_seq, r.last_seq, '[]')) FILTER (WHERE r.suppressed IS NOT TRUE), '{}'),
+                '{}') AS suppressed,
             r.campaign_id = ANY (checked) AS is_checked
         FROM unnest(campaign_ids, classes, first_seqs, last_seqs, report_checked.suppressed)
             AS r (campaign_id, class, first_seq, last_seq, suppressed)
@@ -207,7 +222,8 @@ BEGIN
         IF NOT FOUND THEN
             IF campaign.report_ends(report.campaign_id, report.class, report.stored) THEN
                 RETURN QUERY
-                SELECT p.campaign_id, p.class::text, p.total, campaign.stored_count(p.failed + p.suppressed)
+                SELECT p.campaign_id, p.class::text, p.total, campaign.stored_count(p.failed + p.suppressed + p.lost),
+                    campaign.stored_count(p.suppressed + p.lost)
                 FROM campaign.progress p WHERE p.campaign_id = report.campaign_id AND p.total > 0
                 ORDER BY p.class;
                 CONTINUE;
@@ -241,7 +257,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.report_checked(text[], text[], bigint[], bigint[], text[], boolean[]) IS
-'As report_stored(), but ranges that would end a campaign are recorded only if checked has its id: the caller has checked that MongoDB still holds all of it. Returns a row without class for each campaign that has now ended, and the classes of those that have to be checked: count their documents, then report again with their ids in checked. Ranges that are the whole campaign need no check. suppressed: which of the ranges came without recipients, and are not in MongoDB.';
+'As report_stored(), but ranges that would end a campaign are recorded only if checked has its id: the caller has checked that MongoDB still holds all of it. Returns a row without class for each campaign that has now ended, and the classes of those that have to be checked: count their documents, then report again with their ids in checked. With total - left_out documents nothing is lost; with fewer, some were refused, or some are lost: none of failed (report_open()) has to be there. Ranges that are the whole campaign need no check. suppressed: which of the ranges came without recipients, and are not in MongoDB.';
 
 CREATE FUNCTION campaign.report_stored(
     campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[]

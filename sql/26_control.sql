@@ -59,6 +59,7 @@ AS $$
 DECLARE
     next_status text := CASE target.status WHEN 'paused' THEN 'queued' WHEN 'published' THEN 'publishing' END;
 BEGIN
+    PERFORM campaign.progress_lock(ARRAY[target.id]);
     -- The consumers may have dropped what was in the queue.
     UPDATE campaign.progress p
     SET published = campaign.stored_through(p.stored), rewinds = p.rewinds + 1, resumes = p.resumes + 1,

@@ -139,24 +139,28 @@ BEGIN
     -- What MongoDB holds was sent, whatever else came of it: a batch may have been published once
     -- before its recipient opted out, and once after.
     IF suppressed IS NULL THEN
-        UPDATE campaign.progress p SET suppressed = p.suppressed - stored, expired = p.expired - stored
+        UPDATE campaign.progress p
+        SET suppressed = p.suppressed - stored, expired = p.expired - stored, lost = p.lost - stored
         WHERE p.campaign_id = suppressed_report.campaign_id AND p.class = suppressed_report.class
-          AND NOT isempty(p.suppressed) AND p.suppressed && stored;
+          AND (p.suppressed && stored OR p.lost && stored);
     ELSE
         has_expired := EXISTS (SELECT FROM campaign.campaigns c
                                WHERE c.id = suppressed_report.campaign_id AND c.expired_at IS NOT NULL);
+        -- What was done with before stays what it was: `stored` forgets what MongoDB has lost, the others do not.
         UPDATE campaign.progress p
-        SET suppressed = (p.suppressed - (stored - suppressed)) + (suppressed - (p.stored - p.suppressed))
-            * int8multirange(int8range(1, p.total + 1)),
+        SET suppressed = (p.suppressed - (stored - suppressed))
+            + (suppressed - (p.stored + p.decided + p.failed - p.suppressed)) * int8multirange(int8range(1, p.total + 1)),
             -- Who was left out before the deadline was on a list.
             expired = (p.expired - (stored - suppressed)) + CASE WHEN has_expired
-                THEN (suppressed - p.stored - p.suppressed) * int8multirange(int8range(1, p.total + 1)) ELSE '{}' END
+                THEN (suppressed - p.stored - p.decided - p.failed - p.suppressed) * int8multirange(int8range(1, p.total + 1))
+                ELSE '{}' END,
+            lost = (p.lost - (stored - suppressed)) + suppressed * (p.decided - p.failed - p.suppressed)
         WHERE p.campaign_id = suppressed_report.campaign_id AND p.class = suppressed_report.class;
     END IF;
 END
 $$;
 COMMENT ON FUNCTION campaign.suppressed_report(text, campaign.recipient_class, int8multirange, int8multirange) IS
-'Records which of the reported seqs were left out (NULL: none), and that they have expired if the deadline has passed; one that was reported as stored stays stored.';
+'Records which of the reported seqs were left out (NULL: none), and that they have expired if the deadline has passed; one that was reported as stored, or whose fate a sender has reported, stays what it was. Of the latter MongoDB has lost the document for good. The caller adds to the decided ones afterwards who was left out.';
 
 CREATE FUNCTION campaign.messages_expected(campaign_id text) RETURNS bigint
 LANGUAGE plpgsql STABLE

@@ -111,7 +111,7 @@ COMMENT ON FUNCTION campaign.fates_take(text, campaign.recipient_class, jsonb) I
 CREATE FUNCTION campaign.report_fates(
     campaign_ids text[], classes text[], first_seqs bigint[], last_seqs bigint[], checked text[],
     suppressed boolean[], sender_id text, fates jsonb, processed bigint, failed bigint, sending_us bigint
-) RETURNS TABLE (campaign_id text, class text, total bigint, failed_count bigint)
+) RETURNS TABLE (campaign_id text, class text, total bigint, failed_count bigint, left_out bigint)
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 SET lock_timeout = '2s'
@@ -122,7 +122,7 @@ DECLARE
     share campaign.sender_shares;
     shares campaign.sender_shares[];
 BEGIN
-    -- In the order in which report_checked() takes its locks.
+    PERFORM campaign.progress_lock(campaign_ids);
     FOR report IN
         SELECT r.campaign_id, r.class::campaign.recipient_class AS class,
             range_agg(int8range(r.first_seq, r.last_seq, '[]')) AS decided,
@@ -139,12 +139,15 @@ BEGIN
         INTO share
         FROM campaign.progress p
         WHERE p.campaign_id = report.campaign_id AND p.class = report.class
-          AND EXISTS (SELECT FROM campaign.campaigns c WHERE c.id = p.campaign_id AND c.queued_at IS NOT NULL)
-        FOR NO KEY UPDATE;
+          AND EXISTS (SELECT FROM campaign.campaigns c WHERE c.id = p.campaign_id AND c.queued_at IS NOT NULL);
         CONTINUE WHEN NOT FOUND;
         -- Of a campaign that is over too: who was thought dead may still say how it ended.
         IF report.fates IS NOT NULL THEN
             PERFORM campaign.fates_take(report.campaign_id, report.class, report.fates);
+        END IF;
+        -- While it is known who of them was sent to before.
+        IF report.decided <> report.handled AND campaign.report_counts(report.campaign_id) THEN
+            PERFORM campaign.suppressed_report(report.campaign_id, report.class, report.decided, report.decided - report.handled);
         END IF;
         UPDATE campaign.progress p
         SET decided = p.decided + report.decided * int8multirange(int8range(1, p.total + 1))
@@ -167,7 +170,7 @@ BEGIN
     GROUP BY n.campaign_id ORDER BY n.campaign_id
     ON CONFLICT ON CONSTRAINT sender_shares_pkey DO UPDATE
     SET processed = h.processed + excluded.processed, failed = h.failed + excluded.failed, last_at = clock_timestamp();
-    RETURN QUERY SELECT c.campaign_id, c.class, c.total, c.failed
+    RETURN QUERY SELECT c.campaign_id, c.class, c.total, c.failed, c.left_out
     FROM campaign.report_checked(campaign_ids, classes, first_seqs, last_seqs, checked, suppressed) AS c;
 END
 $$;

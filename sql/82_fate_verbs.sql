@@ -71,7 +71,7 @@ BEGIN
         RAISE EXCEPTION 'seqs need a class' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     -- As reports do: first the class, then its fates.
-    PERFORM FROM campaign.progress p WHERE p.campaign_id = target.id ORDER BY p.class FOR NO KEY UPDATE;
+    PERFORM campaign.progress_lock(ARRAY[target.id]);
     FOR decided IN
         WITH changed AS (
             UPDATE campaign.fates f

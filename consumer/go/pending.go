@@ -172,11 +172,12 @@ func (l *Lane) report(ctx context.Context, ranges []Stored) error {
 	return nil
 }
 
-// look asks for what MongoDB has lost of a class that is about to end.
+// look asks for what MongoDB has lost of a class that is about to end. Who was left out is missing in any
+// case; who was refused is, or another document is in their place.
 func (l *Lane) look(ctx context.Context, class Unchecked) error {
 	whole := Range{1, class.Total}
 	count, err := l.messages.count(ctx, class.Place, whole)
-	if err != nil || count >= class.Total-class.Failed {
+	if err != nil || count >= class.Total-class.LeftOut {
 		return err
 	}
 	there, err := l.messages.stored(ctx, class.Place, whole)
@@ -192,7 +193,9 @@ func (l *Lane) look(ctx context.Context, class Unchecked) error {
 			continue
 		}
 		if missing := firstMissing(class.Total, there, one.Failed); missing != 0 {
-			return l.insist(ctx, func() error { return l.reports.gap(ctx, class.Place, missing) })
+			err = l.insist(ctx, func() error { return l.reports.gap(ctx, class.Place, missing) })
+			// What is in hand may be among it: it must not be reported.
+			return errors.Join(err, errors.New("MongoDB has lost documents that were stored"))
 		}
 	}
 	return nil

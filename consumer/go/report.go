@@ -40,7 +40,7 @@ type Stored struct {
 // Unchecked is a class whose documents are to be counted before its campaign ends.
 type Unchecked struct {
 	Place
-	Total, Failed int64
+	Total, LeftOut int64
 }
 
 // openReports also tries a report: a read-only server refuses it.
@@ -100,14 +100,14 @@ func (r *Reports) report(ctx context.Context, ranges []Stored, checked []string)
 		firsts, lasts = append(firsts, one.First), append(lasts, one.Last)
 		suppressed = append(suppressed, one.Suppressed)
 	}
-	rows, _ := r.pool.Query(ctx, "SELECT campaign_id, class, total, failed"+
+	rows, _ := r.pool.Query(ctx, "SELECT campaign_id, class, total, left_out"+
 		" FROM campaign.report_checked($1, $2, $3, $4, $5, $6)",
 		campaigns, classes, firsts, lasts, checked, suppressed)
 	found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (one Unchecked, err error) {
 		var class *string
-		var total, failed *int64
-		if err = row.Scan(&one.Campaign, &class, &total, &failed); err == nil && class != nil {
-			one.Class, one.Total, one.Failed = *class, *total, *failed
+		var total, leftOut *int64
+		if err = row.Scan(&one.Campaign, &class, &total, &leftOut); err == nil && class != nil {
+			one.Class, one.Total, one.LeftOut = *class, *total, *leftOut
 		}
 		return one, err
 	})

@@ -5,7 +5,7 @@ import json
 import bson
 
 import campaigns
-from batches import AHEAD, changed, expected_documents, take_published
+from batches import AHEAD, changed, documents, expected_documents, take_published
 
 
 def test_a_gap_is_published_again(stack, consumer):
@@ -44,6 +44,23 @@ def test_what_the_store_has_lost_is_published_again(stack, consumer):
     consumer.start()
     campaigns.wait_for_status(stack, campaign_id, "sent")
     campaigns.assert_stored(stack, campaign_id, numbers)
+
+
+def test_another_document_makes_up_for_none_that_is_lost(stack, consumer):
+    """Reporting to PostgreSQL: before a campaign ends, a document in the place of one that was refused does not make up
+    for one that MongoDB has lost."""
+    numbers = campaigns.make_numbers(300, seed=23)
+    campaign_id = campaigns.send(stack, numbers)
+    first, second = take_published(stack, campaign_id, len(numbers))
+    there = stored_before([json.loads(first.body)])
+    stack.messages.insert_many([{**one, "identifier": "another"} for one in there[:3]] + there[3:100] + there[103:])
+    for seq in (1, 2, 3):
+        stack.one("SELECT campaign.report_conflict(%s, 'NORMAL', %s, 'stored with other content')", campaign_id, seq)
+    report(stack, campaign_id, 1, len(there))
+    campaigns.publish(stack, [second])
+    consumer.start()
+    assert campaigns.wait_for_status(stack, campaign_id, "failed")["failed"] == 3
+    assert [one["seq"] for one in documents(stack, campaign_id)] == list(range(1, 301))
 
 
 def stored_before(bodies):

@@ -118,6 +118,28 @@ def test_between_two_messages(stack, tmp_path):
 
 
 @pytest.mark.parametrize("ordered", [True, False])
+def test_lost_by_mongodb(stack, ordered):
+    """R5.3: who was sent to has not expired, though MongoDB has lost that and may not store it again."""
+    with sender(stack, CAMPAIGN_FAILURE_RATE="0.5", CAMPAIGN_SEED="7") as first:
+        campaign_id = campaigns.send(stack, make_numbers(60, seed=666), ordered=ordered)
+        wait_until("some are done", lambda: status(stack, campaign_id)["stored"] >= 10)
+        assert first.terminate() == 0
+    before = status(stack, campaign_id)
+    assert before["sent"] > 0 and before["failed"] > 0
+    assert stack.messages.delete_many({"campaign_id": campaign_id, "seq": {"$gt": 2}}).deleted_count > 0
+    expire_soon(stack, campaign_id)
+    wait_for_expiry(stack, campaign_id)
+    with sender(stack, CAMPAIGN_LOG_LEVEL="debug") as second:
+        wait_for_status(stack, campaign_id, "sent")
+        assert not second.lines("begun")
+    answer = status(stack, campaign_id)
+    assert (answer["sent"], answer["failed"]) == (before["sent"], before["failed"])
+    assert answer["expired"] == 60 - before["stored"]
+    # The proof asks for what is lost.
+    assert stack.one("SELECT campaign.messages_expected(%s)", campaign_id) == before["stored"]
+
+
+@pytest.mark.parametrize("ordered", [True, False])
 def test_what_the_queue_holds(stack, ordered):
     """R5.3: what was published in time and comes to the store after the deadline is not stored; others are."""
     campaign_id = campaigns.send(stack, make_numbers(1000, seed=662), ordered=ordered)

@@ -1,6 +1,6 @@
 -- What the worker marks and the consumer reports.
 BEGIN;
-SELECT plan(56);
+SELECT plan(58);
 
 CREATE FUNCTION pg_temp.running(count int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -118,6 +118,16 @@ SELECT campaign_cancel(id) FROM seven;
 SELECT is_empty($$ SELECT pg_temp.checked(id, 'NORMAL', 1, 1) FROM seven $$, 'one that cannot end is reported at once');
 SELECT is(pg_temp.stored(id), '{[1,2)}', 'like any other') FROM seven;
 SELECT is_empty($$ SELECT pg_temp.checked('nothing', 'NORMAL', 1, 1) $$, 'an unknown campaign is a warning');
+
+-- What is locked.
+CREATE TEMPORARY TABLE eight AS SELECT campaign_create('test', 'hello') AS id;
+SELECT campaign_upload(id, E'5511987654321\n5511987654322'), campaign_upload(id, '5511987654323', class => 'VIP') FROM eight;
+SELECT campaign_dispatch(id) FROM eight;
+CREATE FUNCTION pg_temp.is_locked(id text, class text) RETURNS boolean LANGUAGE sql AS
+$$ SELECT p.xmax <> '0' FROM campaign.progress p WHERE p.campaign_id = id AND p.class::text = is_locked.class $$;
+SELECT is(pg_temp.is_locked(id, 'VIP'), false, 'nobody has locked VIP') FROM eight;
+SELECT campaign.report_checked(ARRAY[id], '{NORMAL}', '{1}', '{1}', '{}', '{t}') FROM eight;
+SELECT is(pg_temp.is_locked(id, 'VIP'), true, 'a report of NORMAL locks VIP, too, in the order in which clients do') FROM eight;
 
 -- The pages in which the worker reads what is unfinished.
 CREATE TEMPORARY TABLE paged AS SELECT array_agg(pg_temp.running(1)) AS ids FROM generate_series(1, 3);

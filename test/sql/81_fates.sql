@@ -1,6 +1,6 @@
 -- 81_fates.sql - senders, what they hold, and the fates that they report.
 BEGIN;
-SELECT plan(35);
+SELECT plan(51);
 
 -- A dispatched campaign of `count` numbers.
 CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
@@ -65,6 +65,51 @@ SELECT is(campaign_status(:'nobody') ->> 'error', 'nobody could be reached: bloc
 SELECT pg_temp.campaign(2) AS doubtful \gset
 SELECT pg_temp.report(:'sender', :'doubtful', 1, 2, pg_temp.fate(:'doubtful', 1, 'failed'), pg_temp.fate(:'doubtful', 2, 'unknown'));
 SELECT is(pg_temp.counts(:'doubtful'), 'sent 0 0 0 1 1', 'R5.3: one that may have reached somebody has not');
+
+-- Lost by MongoDB, and published again when they may not be sent to any more: as who is left out ----------------
+CREATE FUNCTION pg_temp.left_out(sender text, id text, first_seq bigint, last_seq bigint, checked text[] DEFAULT '{}') RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', class, total, failed_count, left_out) FROM campaign.report_fates(ARRAY[id], '{NORMAL}', ARRAY[first_seq], ARRAY[last_seq],
+        checked, '{t}', sender, '[]', 10, 3, 5000)
+$$;
+CREATE FUNCTION pg_temp.all_counts(id text) RETURNS text LANGUAGE sql AS $$
+    SELECT concat_ws(' ', s ->> 'status', s ->> 'pending', s ->> 'sent', s ->> 'failed', s ->> 'suppressed', s ->> 'expired') FROM campaign_status(id) AS s
+$$;
+SELECT pg_temp.campaign(10) AS late \gset
+SELECT pg_temp.report(:'sender', :'late', 1, 8, pg_temp.fate(:'late', 4, 'failed'));
+SELECT campaign.report_gap(:'late', 'NORMAL', 3);
+UPDATE campaign.campaigns c SET valid_until = clock_timestamp() - interval '2 seconds' WHERE c.id = :'late';
+SELECT campaign.outbox_due();
+SELECT is(pg_temp.left_out(:'sender', :'late', 3, 9), NULL, 'R5.3: what MongoDB has lost is published without recipients behind the deadline');
+SELECT is(pg_temp.all_counts(:'late'), 'queued 1 7 1 0 1', 'R5.3: who was reported as sent has not expired, nor who has failed');
+SELECT is(failed::text, '{[3,10)}', 'and MongoDB need not have them') FROM campaign.report_open(:'late');
+SELECT is(pg_temp.left_out(:'sender', :'late', 10, 10), 'NORMAL 10 8 8', 'so many are missing before the end');
+SELECT is(pg_temp.left_out(:'sender', :'late', 10, 10, ARRAY[:'late']), '', 'which is there then');
+SELECT is(pg_temp.all_counts(:'late'), 'sent 0 7 1 0 2', 'R5.3: all are final, each once');
+SELECT is((SELECT string_agg(seq || state, ' ') FROM campaign_recipient_list(:'late', '{failed,expired}')), '4failed 9expired 10expired', 'and listed so');
+SELECT is(campaign.messages_expected(:'late'), 8::bigint, 'R5.1: the proof asks for what MongoDB has lost');
+
+SELECT pg_temp.campaign(6) AS opted \gset
+SELECT pg_temp.report(:'sender', :'opted', 1, 4, VARIADIC '{}');
+SELECT pg_temp.left_out(:'sender', :'opted', 5, 5);
+SELECT campaign.report_gap(:'opted', 'NORMAL', 1);
+SELECT pg_temp.left_out(:'sender', :'opted', 2, 5);
+SELECT is(pg_temp.all_counts(:'opted'), 'queued 2 3 0 1 0', 'R6.10: who was sent to before they opted out was sent to; who was left out stays so');
+SELECT pg_temp.report(:'sender', :'opted', 1, 3, VARIADIC '{}');
+SELECT is(pg_temp.all_counts(:'opted'), 'queued 1 4 0 1 0', 'and stays so when it is stored again');
+SELECT is(failed::text, '{[4,6)}', 'MongoDB has it then') FROM campaign.report_open(:'opted');
+SELECT is((SELECT array_agg(r) FROM campaign.sender_hold(:'waiting', ARRAY[:'opted'], '{NORMAL}', '{1}', '{6}') AS r)::text,
+    format('{"(%s,NORMAL,1,5)"}', :'opted'), 'R5.3: nobody sends to any of them');
+
+SELECT pg_temp.campaign(5) AS refused \gset
+SELECT campaign.report_conflict(:'refused', 'NORMAL', 2, 'refused');
+SELECT campaign.report_checked(ARRAY[:'refused'], '{NORMAL}', '{1}', '{3}', '{}', '{t}');
+SELECT is(pg_temp.all_counts(:'refused'), 'queued 2 0 1 2 0', 'R5.3: who was refused has failed, and was not left out as well');
+SELECT is((SELECT concat_ws(' ', failed, left_out) FROM campaign.report_checked(ARRAY[:'refused'], '{NORMAL}', '{4}', '{5}', '{}')), '3 2',
+    'R5.3: another document may be in the place of who was refused');
+SELECT campaign.report_checked(ARRAY[:'refused', :'refused'], '{NORMAL,NORMAL}', '{3,4}', '{3,4}', '{}', '{f,t}');
+SELECT is(pg_temp.all_counts(:'refused'), 'queued 1 1 1 2 0', 'R5.3: who was left out and is stored after all was sent to');
+SELECT campaign.report_checked(ARRAY[:'refused', :'refused'], '{NORMAL,NORMAL}', '{4,4}', '{4,4}', '{}', '{f,t}');
+SELECT is(pg_temp.all_counts(:'refused'), 'queued 1 2 1 1 0', 'R5.3: nor was left out who is stored by the same report');
 
 SELECT pg_temp.campaign(3) AS stored \gset
 SELECT campaign.report_stored(ARRAY[:'stored'], '{NORMAL}', '{1}', '{3}');

@@ -349,7 +349,7 @@ class Session:
         checked = []
         while True:
             rows = self.call(
-                "SELECT class, total, failed FROM campaign.report_checked(%s::text[], %s::text[],"
+                "SELECT class, total, left_out FROM campaign.report_checked(%s::text[], %s::text[],"
                 " %s::bigint[], %s::bigint[], %s::text[], %s::boolean[])",
                 [campaign_id] * len(ranges), [name] * len(ranges), firsts, lasts, checked, suppressed)
             unchecked = [row for row in rows if row[0] is not None]
@@ -359,10 +359,10 @@ class Session:
                 return
             checked = [campaign_id]
 
-    def look(self, campaign_id, name, total, failed):
+    def look(self, campaign_id, name, total, left_out):
         """Asks for what MongoDB has lost of a class."""
         places = self.places(campaign_id, name, 1, total)
-        if self.messages.count_documents(places) >= total - failed:
+        if self.messages.count_documents(places) >= total - left_out:
             return
         refused = self.call("SELECT failed::text FROM campaign.report_open(%s) WHERE class = %s",
                             campaign_id, name)[0][0]
@@ -371,6 +371,7 @@ class Session:
                         and end_of(parse_multirange(refused), seq) < seq), None)
         if missing is not None:
             self.call("SELECT campaign.report_gap(%s, %s, %s)", campaign_id, name, missing)
+            raise ConnectionError("MongoDB has lost documents, of what is in hand, too, perhaps")
 
     def call(self, query, *values):
         """Tried again as long as a client holds what it changes."""

@@ -38,11 +38,30 @@ static void test_nothing(void **state)
 	assert_int_equal(ranges_end("{[1", 1), 0);
 }
 
+static void test_walk_passes_over_what_it_holds(void **state)
+{
+	RangesWalk walk = ranges_walk("{[1,4),[9,10),[12,14)}");
+
+	(void) state;
+	assert_int_equal(ranges_skip(&walk, 1), 4);
+	assert_int_equal(ranges_skip(&walk, 4), 4);
+	assert_int_equal(ranges_skip(&walk, 8), 8);
+	assert_int_equal(ranges_skip(&walk, 9), 10);
+	assert_int_equal(ranges_skip(&walk, 13), 14);
+	assert_int_equal(ranges_skip(&walk, 14), 14);
+	assert_int_equal(ranges_skip(&walk, 1000), 1000);
+	walk = ranges_walk("{[1,4),[9,10)}");
+	assert_int_equal(ranges_skip(&walk, 9), 10);
+	walk = ranges_walk(NULL);
+	assert_int_equal(ranges_skip(&walk, 7), 7);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_end_of_the_range_that_holds_it),
 		cmocka_unit_test(test_nothing),
+		cmocka_unit_test(test_walk_passes_over_what_it_holds),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,7 +19,7 @@ use tokio_postgres::{Client, Config, Row, Statement, ToStatement};
 const OPEN: &str = "SELECT class, total, stored_through, failed::text FROM campaign.report_open($1)";
 const HALTED: &str = "SELECT campaign.report_halted($1)";
 const REPORT: &str =
-    "SELECT campaign_id, class, total, failed FROM campaign.report_checked($1, $2, $3, $4, $5, $6)";
+    "SELECT campaign_id, class, total, left_out FROM campaign.report_checked($1, $2, $3, $4, $5, $6)";
 
 /// Before a report is tried again that met a client.
 const LOCK_WAIT: Duration = Duration::from_millis(200);
@@ -43,7 +43,7 @@ pub struct Stored {
 pub struct Unchecked {
     pub place: Place,
     pub total: i64,
-    pub failed: i64,
+    pub left_out: i64,
 }
 
 /// A connection, with the statements that are used for every message.
@@ -108,7 +108,7 @@ impl Reports {
             .await?;
         let unchecked = rows.iter().filter_map(|row| {
             let place = Place { campaign: row.get(0), class: row.get::<_, Option<String>>(1)? };
-            Some(Unchecked { place, total: row.get(2), failed: row.get(3) })
+            Some(Unchecked { place, total: row.get(2), left_out: row.get(3) })
         });
         Ok(unchecked.collect()) // the other rows say that a campaign has ended
     }
