@@ -1,10 +1,11 @@
 -- What is said of one object that a request does not see.
 
 CREATE FUNCTION campaign_api.absent(kind text, object_id text) RETURNS void
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.absent');
     CASE kind
         WHEN 'campaigns' THEN PERFORM campaign.api_campaign_check(object_id);
         WHEN 'companies' THEN PERFORM campaign.api_company_check(object_id);
