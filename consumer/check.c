@@ -138,6 +138,19 @@ static bool check_postgresql(const Config *config, char *detail, Error *error)
 		PQclear(result);
 	}
 	if (done)
+	{
+		/* Columns that an extension from before this program has not. */
+		PGresult *result =
+			pgconn_execute(&postgres, "the extension is older than this program",
+						   "SELECT stopped.cancelled, checked.left_out FROM "
+						   "campaign.report_stopped('{}') AS stopped, "
+						   "campaign.report_checked('{}', '{}', '{}', '{}', '{}', '{}') AS checked",
+						   error);
+
+		done = result != NULL;
+		PQclear(result);
+	}
+	if (done)
 		snprintf(detail, VERDICT_DETAIL_SIZE, "%s:%s/%s as %s, may report",
 				 PQhost(postgres.connection), PQport(postgres.connection),
 				 PQdb(postgres.connection), PQuser(postgres.connection));

@@ -103,6 +103,10 @@ typedef struct Gateway
 	 */
 	void (*settle)(void *self, GatewayCovers *covers, const void *argument);
 
+	/* Begins no attempt until it is told otherwise; what is under way goes on. NULL: submit()
+	 * begins. */
+	void (*hold)(void *self, bool held);
+
 	/* Whether an identifier that comes twice is sent once. NULL: it does not matter. */
 	bool (*is_idempotent)(void *self);
 

@@ -183,7 +183,7 @@ static int64_t begin_due(Http *http)
 {
 	int64_t now_ms = clock_ms();
 	int64_t next_ms = CLOCK_NEVER;
-	Slot *slot = TAILQ_FIRST(&http->waiting);
+	Slot *slot = http->on_hold ? NULL : TAILQ_FIRST(&http->waiting);
 
 	while (slot != NULL)
 	{
@@ -314,6 +314,13 @@ static void http_settle(void *self, GatewayCovers *covers, const void *argument)
 	}
 }
 
+static void http_hold(void *self, bool held)
+{
+	Http *http = self;
+
+	http->on_hold = held;
+}
+
 static void http_abandon(void *self)
 {
 	Http *http = self;
@@ -347,6 +354,7 @@ const Gateway GATEWAY_HTTP = {.name = "http",
 							  .poll = http_poll,
 							  .abandon = http_abandon,
 							  .settle = http_settle,
+							  .hold = http_hold,
 							  .close = http_close,
 							  .describe = http_describe,
 							  .is_idempotent = http_is_idempotent,

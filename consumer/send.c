@@ -297,6 +297,9 @@ static void look_around(Pipeline *pipeline, Delivering *delivering)
 	if (delivering->over && !delivering->settled && sending->gateway->settle != NULL)
 		sending->gateway->settle(sending->self, NULL, NULL);
 	delivering->settled = delivering->over;
+	/* Until PostgreSQL has answered, nobody knows whether this is still wanted. */
+	if (sending->gateway->hold != NULL)
+		sending->gateway->hold(sending->self, sending->halt.asked_ms != 0);
 	if (delivering->over && stop_requested() && !delivering->abandoned &&
 		clock_ms() - delivering->over_ms >= STOP_GRACE_MS)
 	{

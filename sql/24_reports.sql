@@ -27,6 +27,12 @@ BEGIN
     -- each, the second one sees both.
     SELECT * INTO target FROM campaign.campaigns c WHERE c.id = campaign_complete.campaign_id
     FOR NO KEY UPDATE SKIP LOCKED;
+    -- Likewise of two who change a class. Nor does the worker wait for anybody here.
+    IF (SELECT count(*) FROM campaign.progress p WHERE p.campaign_id = target.id) > (
+        SELECT count(*) FROM (SELECT FROM campaign.progress p WHERE p.campaign_id = target.id
+                              ORDER BY p.class FOR NO KEY UPDATE SKIP LOCKED) AS held) THEN
+        RETURN false;
+    END IF;
     SELECT p.error INTO problem FROM campaign.progress p
     WHERE p.campaign_id = target.id AND p.failed <> '{}' ORDER BY p.class LIMIT 1;
     outcome := CASE WHEN FOUND THEN 'failed' ELSE 'sent' END;
@@ -39,7 +45,6 @@ BEGIN
         WHERE p.campaign_id = target.id AND NOT p.stored @> int8range(1, p.total + 1)) THEN
         RETURN false;
     END IF;
-    PERFORM campaign.progress_lock(ARRAY[target.id]);
     PERFORM campaign.campaign_transition(target.id, outcome);
     UPDATE campaign.campaigns c SET error = problem WHERE c.id = target.id AND problem IS NOT NULL;
     UPDATE campaign.progress p
@@ -50,7 +55,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.campaign_complete(text) IS
-'Ends a campaign that is stored completely: sent, or failed after a conflict, or if a sender reached nobody. False if it is not complete, or if somebody holds its lock: then outbox_finish() ends it later.';
+'Ends a campaign that is stored completely: sent, or failed after a conflict, or if a sender reached nobody. False if it is not complete, or if somebody holds its lock or that of a class: then outbox_finish() ends it later.';
 
 CREATE FUNCTION campaign.report_primary_check() RETURNS void
 LANGUAGE plpgsql STABLE

@@ -152,6 +152,7 @@ BEGIN
         campaign.message_to_copy(target), target.company_id, target.user_id, target.ordered);
     PERFORM campaign.window_copy(target.id, retry_id);
     UPDATE campaign.campaigns c SET per_second = target.per_second WHERE c.id = retry_id;
+    PERFORM campaign.progress_lock(ARRAY[target.id]);
     tried := campaign.retry_fill(target.id, retry_id, codes);
     IF tried = 0 THEN
         RAISE EXCEPTION 'campaign "%" has nobody who has failed so and was not tried again', target.id

@@ -241,6 +241,23 @@ static void launch(Launched *launched, int64 *again_ms)
 		*again_ms = Min(*again_ms, shortage.retry_at_ms);
 }
 
+/* Who was asked to leave after a job, and has not left yet, may stay. */
+static void end_shortage(void)
+{
+	ListCell *cell;
+
+	shortage = (Shortage){.number = -1};
+	foreach (cell, launched_list)
+	{
+		Launched *launched = lfirst(cell);
+
+		if (!launched->yielding || !launched->running || !launched->entered)
+			continue;
+		launched->yielding = launched->dismissed = false;
+		roster_dismiss(launched->database, launched->number, false);
+	}
+}
+
 /* The campaign workers first: with too few slots, jobs wait before campaigns do. */
 static void launch_missing(List *databases, int64 *again_ms)
 {
@@ -256,7 +273,7 @@ static void launch_missing(List *databases, int64 *again_ms)
 	}
 	/* It was time to try, and there was a slot for each. */
 	if (retry_at_ms == shortage.retry_at_ms && retry_at_ms <= clock_ms())
-		shortage = (Shortage){.number = -1};
+		end_shortage();
 }
 
 /* A surplus job worker finishes its job; those of a database that is not served end at once. */

@@ -10,6 +10,8 @@
 #include "access/table.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_trigger.h"
+#include "commands/trigger.h"
 #include "executor/executor.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -66,14 +68,19 @@ static void require_no_triggers(Relation relation)
 {
 	const TriggerDesc *triggers = relation->trigdesc;
 
-	if (triggers != NULL &&
-		(triggers->trig_insert_before_row || triggers->trig_insert_after_row ||
-		 triggers->trig_insert_before_statement || triggers->trig_insert_after_statement))
-		ereport(
-			ERROR,
-			(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-			 errmsg("campaign.recipients has a trigger for INSERT, which an upload does not fire"),
-			 errhint("Drop it.")));
+	for (int i = 0; triggers != NULL && i < triggers->numtriggers; i++)
+	{
+		const Trigger *trigger = &triggers->triggers[i];
+
+		if (TRIGGER_FOR_INSERT(trigger->tgtype) && trigger->tgenabled != TRIGGER_DISABLED)
+			ereport(
+				ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("campaign.recipients has the trigger \"%s\" for INSERT, which an upload "
+						"does not fire",
+						trigger->tgname),
+				 errhint("Disable it, or wait for the end of what has made it.")));
+	}
 }
 
 static void open_table(Rows *rows)

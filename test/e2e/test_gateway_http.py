@@ -237,6 +237,17 @@ def test_what_is_settled_is_not_tried_again(driver, template):
         assert len(provider.requests) == 3
 
 
+def test_nothing_is_begun_on_hold(driver, template):
+    """As while PostgreSQL is asked whether it is still wanted."""
+    messages = [message("one"), message("two")]
+    with Provider(lambda _request, _nth: SENT) as provider:
+        process = driver.start(template(provider), messages, 2, held=True)
+        assert process.stderr.readline() == b"held\n" and provider.requests == []
+        driver.release(process)
+        results = driver.finish(process, messages)
+        assert [(result.state, result.attempts) for result in results] == [("sent", 1)] * 2
+
+
 def test_the_others_are_tried_on(driver, template):
     """As when one of two campaigns is paused: of the other, what may have been taken is sent again, and more is begun."""
     released = threading.Event()

@@ -140,6 +140,8 @@ def test_one_thing_of_others_is_refused(eve, ana, target, untouched):
             eve.api.request(method, path, body).refused(403)
             eve.api.request(method, path[:-4] + "0000", body).refused(404)
         assert eve.api.request("HEAD", path).status == 403
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        eve.api.request("PATCH", path, b"name=mine", form).refused(403)
         ana.api.get(path).expect(200)
     eve.api.get(f"/users/{ana.user_id}").refused(404)
 

@@ -1,7 +1,9 @@
 """test_http_files.py - lists as people have them: the same content over HTTP, as JSON and in SQL."""
+import contextlib
 import json
 import pathlib
 
+import psycopg2
 import pytest
 
 import campaigns
@@ -26,11 +28,14 @@ def test_case_means_the_same_everywhere(stack, ana, case):
     content = (CASES / case["file"]).read_bytes()
     headers = {f"X_{name.capitalize()}": value for name, value in case["options"].items()}
     ids = [ana.api.create_campaign(ana.company_id) for _ in range(3)]
-    ana.api.upload(ids[0], content, **headers).expect(200)
+    skip = "refused" in case
+    status = 200 if case["accepted"] else 422
+    ana.api.upload(ids[0], content, X_Skip_Invalid=str(skip).lower(), **headers).expect(status)
     ana.api.post(f"/campaigns/{ids[1]}/numbers",
-                 {"numbers": content.decode(), **case["options"]}).expect(200)
-    stack.one("SELECT campaign_upload(%s, %s::text, country => %s)", ids[2], content.decode(),
-              case["options"].get("country"))
+                 {"numbers": content.decode(), "skip_invalid": skip, **case["options"]}).expect(status)
+    with contextlib.nullcontext() if case["accepted"] else pytest.raises(psycopg2.Error):
+        stack.one("SELECT campaign_upload(%s, %s::text, country => %s, skip_invalid => %s)", ids[2],
+                  content.decode(), case["options"].get("country"), skip)
     first, *others = [rows(stack, campaign_id) for campaign_id in ids]
     assert [row[2] for row in first] == case["accepted"]
     assert others == [first, first]

@@ -151,3 +151,10 @@ def test_fields_of_a_row(ana, target, stored_nothing):
         ana.api.post(path, b'{"name": "x"} {}', headers={"Content-Type": JSON}).refused(400)
     for path, name in (("/job", "job_name"), ("/segments", "text"), ("/campaigns/send", "name")):
         assert ana.api.post(path, {}).refused(400).json["message"] == f'the field "{name}" is missing'
+
+
+def test_what_follows_a_head(ana):
+    """R7.5: PostgREST ends its connection behind a HEAD, and nobody else's request with it."""
+    for _ in range(10):
+        assert ana.api.request("HEAD", "/campaigns").status == 200
+        ana.api.get("/me").expect(200)

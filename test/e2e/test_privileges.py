@@ -122,7 +122,8 @@ def test_an_application_has_jobs_and_tokens(stack):
         "request_job_slot(text)", "campaign_api.signup_async(text,text)",
         "campaign_api.job_create(text,json,timestamp with time zone,integer)",
         "campaign_api.job_get(text)", "campaign_api.job_cancel(text)",
-        "campaign_api.job_retry(text)", "campaign_api.job_stats()", "campaign_api.ready()"}
+        "campaign_api.job_retry(text)", "campaign_api.job_stats()", "campaign_api.ready()",
+        "campaign_api.absent(text,text)"}
     assert relations(stack, "campaign_app") == {
         "campaign.application_tokens", "campaign.jobs", "campaign_api.tokens", "campaign_api.jobs"}
 

@@ -1,6 +1,6 @@
 -- From a numbers file with columns to recipients with attributes (R6.4, R5.5).
 BEGIN;
-SELECT plan(56);
+SELECT plan(57);
 
 CREATE FUNCTION pg_temp.draft() RETURNS text LANGUAGE sql AS $$ SELECT campaign_create('test', 'hello') $$;
 CREATE FUNCTION pg_temp.rows(id text) RETURNS text LANGUAGE sql AS $$
@@ -129,7 +129,9 @@ SELECT throws_matching($$ SELECT pg_temp.decoded('\x4e6f6d653b466f6e650a4a6f73e9
 -- Rows are written past triggers, which must not be silent -----------------------------------------
 CREATE FUNCTION pg_temp.nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
 CREATE TRIGGER watches AFTER INSERT ON campaign.recipients FOR EACH ROW EXECUTE FUNCTION pg_temp.nothing();
-SELECT throws_matching($$ SELECT pg_temp.upload(E'5511955550101\n') $$, 'has a trigger for INSERT', 'R0.11: a trigger that would not be fired');
+SELECT throws_matching($$ SELECT pg_temp.upload(E'5511955550101\n') $$, 'has the trigger "watches" for INSERT', 'R0.11: a trigger that would not be fired');
+ALTER TABLE campaign.recipients DISABLE TRIGGER watches;
+SELECT lives_ok($$ SELECT pg_temp.upload(E'5511955550101\n') $$, 'R0.11: one that is disabled would not be either way');
 DROP TRIGGER watches ON campaign.recipients;
 ALTER TABLE campaign.recipients ADD CONSTRAINT known CHECK (phone_number <> '+5511955550103') NOT VALID;
 SELECT throws_ok($$ SELECT pg_temp.upload(E'5511955550101\n5511955550103\n') $$, '23514', NULL, 'R0.11: a constraint that somebody has added holds');

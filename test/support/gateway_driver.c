@@ -1,12 +1,12 @@
 /*
  * gateway_driver.c - gives messages to the http gateway, and prints what became of them.
  *
- *     gateway_driver TEMPLATE IN_FLIGHT < MESSAGES
+ *     gateway_driver TEMPLATE IN_FLIGHT [held] < MESSAGES
  *
  * A message is five texts that end with NUL: campaign_id, id, number, text, attributes (empty:
  * none). A line for each result: place of the message, state, attempts, microseconds, code, text,
  * with tabs between. SIGTERM abandons what is under way, SIGUSR1 settles it, SIGUSR2 every second
- * one. Exit code 78 for a template that is wrong.
+ * one; SIGHUP ends the hold in which it was started. Exit code 78 for a template that is wrong.
  *
  * links: consumer/breaker.c consumer/gateway_http.c consumer/http_answer.c
  * links: consumer/http_attribute.c consumer/http_trouble.c
@@ -24,8 +24,9 @@
 
 #include "consumer/gateway.h"
 
-#define POLL_MS 20
-#define ROOM	64
+#define POLL_MS	   20
+#define HELD_POLLS 10
+#define ROOM	   64
 
 static const char *const STATES[] = {"sent", "failed", "unknown", "not begun"};
 
@@ -93,8 +94,10 @@ static bool is_second(const void *unused, const void *tag)
 	return (intptr_t) tag % 2 == 1;
 }
 
-static void run(void *self)
+/* On hold until SIGHUP, if it is. Says so when it would have begun long ago. */
+static void run(void *self, bool held)
 {
+	int polls = 0;
 	GatewayMessage message;
 	long submitted = 0;
 	long taken = 0;
@@ -108,10 +111,14 @@ static void run(void *self)
 			GATEWAY_HTTP.settle(self, NULL, NULL);
 		else if (signalled == SIGUSR2)
 			GATEWAY_HTTP.settle(self, is_second, NULL);
+		else if (signalled == SIGHUP)
+			GATEWAY_HTTP.hold(self, false);
 		signalled = 0;
 		while (more && GATEWAY_HTTP.submit(self, &message))
 			more = take_message(&message, ++submitted);
 		taken += take_results(self);
+		if (held && ++polls == HELD_POLLS)
+			(void) fputs("held\n", stderr);
 	}
 }
 
@@ -121,9 +128,10 @@ int main(int argc, char **argv)
 	Error error = {0};
 	void *self;
 
-	if (argc != 3 || !read_input())
+	if (argc < 3 || argc > 4 || !read_input())
 		return 2;
 	(void) signal(SIGTERM, remember);
+	(void) signal(SIGHUP, remember);
 	(void) signal(SIGUSR1, remember);
 	(void) signal(SIGUSR2, remember);
 	snprintf(settings.template, sizeof(settings.template), "%s", argv[1]);
@@ -135,7 +143,8 @@ int main(int argc, char **argv)
 		free(input);
 		return 78;
 	}
-	run(self);
+	GATEWAY_HTTP.hold(self, argc == 4);
+	run(self, argc == 4);
 	GATEWAY_HTTP.close(self);
 	free(input);
 	return 0;

@@ -157,8 +157,8 @@ class Driver:
              "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
             cwd=TOP, check=True)
 
-    def start(self, template, messages, in_flight):
-        process = subprocess.Popen([self.binary, template, str(in_flight)], stdin=subprocess.PIPE,
+    def start(self, template, messages, in_flight, held=False):
+        process = subprocess.Popen([self.binary, template, str(in_flight), *["held"] * held], stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         fields = [text for one in messages
                   for text in ("campaign1", one.id, one.number, one.text, one.attributes)]
@@ -186,6 +186,10 @@ class Driver:
     def abandon(self, process, messages):
         process.send_signal(signal.SIGTERM)
         return self.finish(process, messages)
+
+    @staticmethod
+    def release(process):
+        process.send_signal(signal.SIGHUP)
 
     @staticmethod
     def settle(process, every_second=False):
