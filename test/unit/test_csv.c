@@ -187,6 +187,7 @@ static void reads_a_file_of_quotes_a_few_times(void **state)
 		while (csv_next(&reader, &row))
 			;
 		assert_true(pauses <= 4 * (int) (length / PAUSE_BYTES));
+		assert_true(reader.read_again <= 4 * length);
 	}
 	free(data);
 }
