@@ -43,6 +43,26 @@ $$;
 COMMENT ON FUNCTION campaign.job_first_place(integer) IS
 'The place of the first job of this priority that waits, and is neither shared nor external; NULL: none waits.';
 
+CREATE FUNCTION campaign.job_again(job_id text, progress integer) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp SET enable_seqscan = off
+AS $$
+DECLARE
+    fresh bigint := nextval('campaign.jobs_seq_seq');
+BEGIN
+    -- Behind those that wait: the steps of a long job may not keep the workers from them. One that stands far behind because
+    -- of its account's turn comes before the next step, too, once it is the first.
+    UPDATE campaign.jobs j
+    SET status = 'waiting', seq = fresh, progress = job_again.progress,
+        turn = CASE WHEN NOT j.shared THEN nullif(greatest(
+            campaign.job_turn(j.account_id, j.priority), campaign.job_first_place(j.priority) + 1, fresh), fresh) END,
+        attempts = j.attempts - 1, worker_pid = NULL, worker_start = NULL, updated_at = clock_timestamp()
+    WHERE j.id = job_again.job_id AND j.worker_pid = pg_backend_pid();
+END
+$$;
+COMMENT ON FUNCTION campaign.job_again(text, integer) IS
+'For a handler that works in steps: what it did so far is committed, and the same job runs again for the next one. A crash costs one step. Does nothing outside the job''s own worker.';
+
 -- Not under a lock: what is created at the same moment may exceed the quota by as many jobs as
 -- PostgREST has connections, and nobody waits for others.
 CREATE FUNCTION campaign.api_job_quota_check() RETURNS void
