@@ -141,7 +141,7 @@ static bool check_postgresql(const Config *config, char *detail, Error *error)
 	{
 		/* Columns that an extension from before this program has not. */
 		PGresult *result =
-			pgconn_execute(&postgres, "the extension is older than this program",
+			pgconn_execute(&postgres, "the extension may be older than this program",
 						   "SELECT stopped.cancelled, checked.left_out FROM "
 						   "campaign.report_stopped('{}') AS stopped, "
 						   "campaign.report_checked('{}', '{}', '{}', '{}', '{}', '{}') AS checked",
