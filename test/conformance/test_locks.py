@@ -49,17 +49,17 @@ def forgotten(stack, campaign_ids):
 
 
 class Waits:
-    """What has waited for a client so far: when, by statement."""
+    """What has waited for one of these clients so far: when, by statement."""
 
-    def __init__(self, stack, client):
+    def __init__(self, stack, *clients):
         self._stack = stack
-        self._pid = client.get_backend_pid()
+        self._pids = [client.get_backend_pid() for client in clients]
         self._began = collections.defaultdict(set)
 
     def seen(self, statements, times):
         """Whether so many statements have waited so often, each time anew."""
         for query, began in self._stack.sql("SELECT query, query_start FROM pg_stat_activity"
-                                            " WHERE %s = ANY (pg_blocking_pids(pid))", self._pid):
+                                            " WHERE %s && pg_blocking_pids(pid)", self._pids):
             self._began[query].add(began)
         return sum(len(one) >= times for one in self._began.values()) >= statements
 
@@ -74,15 +74,15 @@ def test_reports_wait_for_a_client(stack, consumer):
     """Reporting to PostgreSQL: reports, gaps and conflicts that meet a client's lock are tried again on the
     same connections until the client ends; other queues go on; what was paused meanwhile is not stored; each
     message is stored once."""
-    held = reported, lost, conflicting = [draft(stack, queue) for queue in QUEUES[:3]]
+    reported, lost, conflicting = [draft(stack, queue) for queue in QUEUES[:3]]
     behind, other = draft(stack, campaigns.queue_of(lost)), draft(stack, QUEUES[3])
     take_place(stack, conflicting)
-    messages = {one: published(stack, one) for one in (*held, behind)}
+    messages = {one: published(stack, one) for one in (reported, lost, conflicting, behind)}
     del messages[lost][0]
     for one in messages.values():
         campaigns.publish(stack, one)
-    with forgotten(stack, held) as client:
-        waits = Waits(stack, client)
+    with forgotten(stack, [reported, conflicting]) as client, forgotten(stack, [lost]) as another:
+        waits = Waits(stack, client, another)
         consume(stack, consumer)
         # Dead letters may have a connection of their own, which comes before the report of a conflict.
         wait_until("each waits", lambda: waits.seen(statements=3, times=1))
@@ -94,8 +94,12 @@ def test_reports_wait_for_a_client(stack, consumer):
         campaigns.wait_for_status(stack, other, "sent")
         assert consumer.rabbitmq.accepted == connections, "it has started over"
         client.commit()
-        for one, status in zip(held, ("sent", "sent", "failed")):
-            campaigns.wait_for_status(stack, one, status)
+        campaigns.wait_for_status(stack, reported, "sent")
+        campaigns.wait_for_status(stack, conflicting, "failed")
+        # Behind the gap it starts over, and a letter that is not acked yet then comes twice.
+        campaigns.wait_until_handled(stack, [campaigns.queue_of(conflicting)])
+        another.commit()
+        campaigns.wait_for_status(stack, lost, "sent")
     campaigns.wait_until_handled(stack, [campaigns.queue_of(behind)])
     assert campaigns.count_documents(stack, behind) == before
     stack.one("SELECT campaign_resume(%s)", behind)
