@@ -2,6 +2,8 @@
 recipient's fate.
 """
 import collections
+import contextlib
+import itertools
 import json
 import threading
 import time
@@ -270,19 +272,30 @@ def test_a_pause_of_one_campaign_leaves_the_others_alone(stack, no_store, tmp_pa
         assert {provider.count(one["identifier"]) for one in documents_of(stack, ids[2])} == {2}
 
 
+@contextlib.contextmanager
+def on_the_way_to_postgresql(stack):
+    """A proxy, and the DATABASE_URL through it."""
+    address = urllib.parse.urlsplit(environment(stack)["DATABASE_URL"])
+    with Proxy((address.hostname, address.port)) as proxy:
+        yield proxy, address._replace(netloc=address.netloc.replace(str(address.port), str(proxy.port))).geturl()
+
+
+def answering_when(answers, at_once=0):
+    """Answers of a provider that are held back until then, but for the first ones."""
+    requests = itertools.count()
+
+    def respond(_request, _nth):
+        assert next(requests) < at_once or answers.wait(60)
+        return SENT
+    return respond
+
+
 def test_postgresql_that_hangs_makes_nothing_unknown(stack, no_store, tmp_path):
     """R5.3: answers are taken and written down while the question who is paused has none, for longer than a request
     may last.
     """
     answers = threading.Event()
-    address = urllib.parse.urlsplit(environment(stack)["DATABASE_URL"])
-
-    def respond(_request, _nth):
-        assert answers.wait(60)
-        return SENT
-
-    with Provider(respond) as provider, Proxy((address.hostname, address.port)) as proxy:
-        through = address._replace(netloc=address.netloc.replace(str(address.port), str(proxy.port))).geturl()
+    with Provider(answering_when(answers)) as provider, on_the_way_to_postgresql(stack) as (proxy, through):
         template = write_template(tmp_path, provider.url, limits={"timeout_ms": 5000})
         with Consumer(settings(stack, template, DATABASE_URL=through, CAMPAIGN_HOLD="8")):
             campaign_id = campaigns.send(stack, make_numbers(8, seed=48))
@@ -295,6 +308,26 @@ def test_postgresql_that_hangs_makes_nothing_unknown(stack, no_store, tmp_path):
             proxy.mend()
             wait_for_status(stack, campaign_id, "sent")
         assert counts(stack, campaign_id)["sent"] == 8
+
+
+def test_session_with_postgresql_that_is_dead(stack, no_store, tmp_path):
+    """R5.3: a session on which the question who is paused has no answer for CAMPAIGN_HOLD is given up; on the next one
+    everybody gets their message, once.
+    """
+    answers = threading.Event()
+    numbers = make_numbers(24, seed=49)
+    # The second chunk is larger than what may be in flight: some of it is not begun when the session dies.
+    with Provider(answering_when(answers, at_once=8)) as provider, on_the_way_to_postgresql(stack) as (proxy, through):
+        template = write_template(tmp_path, provider.url)
+        with Consumer(settings(stack, template, DATABASE_URL=through, CAMPAIGN_HOLD="2")):
+            campaign_id = campaigns.send(stack, numbers)
+            provider.wait_for_requests(16)
+            proxy.strand(b"report_stopped")
+            assert proxy.holding.wait(30)
+            answers.set()
+            wait_for_status(stack, campaign_id, "sent")
+        assert counts(stack, campaign_id)["sent"] == len(numbers)
+        assert {provider.count(one["identifier"]) for one in documents_of(stack, campaign_id)} == {1}
 
 
 @pytest.mark.parametrize("changes, settings_changes, complaint", [

@@ -240,6 +240,30 @@ def test_a_campaign_does_not_wait_for_a_job(server):
     complete(server)
 
 
+def test_a_worker_stays_when_nobody_lacks_its_slot(server):
+    """R0.15: one that was told to finish its job, for a job worker that lacked a slot, goes on if that one is no longer
+    wanted before the job has ended."""
+    with databases(server, "late0"), server.settings(campaign__job_workers=9):
+        busy = with_jobs(server, 9)
+        yielding, its_job = busy.pop(8)
+        created = [job_id for _, job_id in busy.values()]
+        server.set("campaign.database", "campaign,late0")
+        try:
+            # Its campaign worker ends number 9, and its first job worker asks number 8 for its slot.
+            wait_until("a campaign worker has a slot", lambda: ("late0", "campaign worker") in workers(server))
+            server.set("campaign.database", None)
+            complete(server, job_workers=9)
+            jobs.running_worker(server, busy[9][1])  # again: nobody is idle
+            server.one("SELECT job_cancel(%s)", its_job)
+            created.append(jobs.create(server, "slow", seconds=600))
+            assert jobs.running_worker(server, created[-1]) == yielding
+        finally:
+            server.set("campaign.database", None)
+            for job_id in created:
+                server.one("SELECT job_cancel(%s)", job_id)
+    complete(server)
+
+
 def test_superfluous_worker_finishes_its_job(server):
     """R2.1: campaign.job_workers is lowered in the midst of a job: it is not run a second time."""
     complete(server)

@@ -1,10 +1,13 @@
 """test_lock_order.py - reports and clients take a campaign's classes in the same order: neither waits for the other
-while that one waits for it."""
+while that one waits for it. The end of a campaign is decided behind these locks."""
+import contextlib
+
 import pytest
 
 import campaigns
 from campaigns import make_numbers, numbers_file
 from interleavings import Sessions
+from programs import frozen
 from waiting import wait_until
 
 FATE = ("INSERT INTO campaign.fates (campaign_id, class, seq, state, code, text, attempts)"
@@ -13,15 +16,29 @@ REPORT = ("SELECT campaign.report_fates(ARRAY[%s], '{NORMAL}', '{1}', '{2}', '{}
           "jsonb_build_object('campaign', %s, 'class', 'NORMAL', 'seq', 1, 'state', 'unknown', 'code', '', 'text', '')), 0, 0, 0)")
 
 
+@contextlib.contextmanager
+def two_classes(stack, *verbs):
+    """One VIP, two NORMAL ones; dispatched, then what these verbs do."""
+    campaign_id = campaigns.create(stack, make_numbers(2, seed=951))
+    stack.one("SELECT campaign_upload(%s, %s::text, class => 'VIP')", campaign_id, numbers_file(["+8838000000001"]))
+    done = ("campaign_dispatch", *verbs)
+    stack.sql("SELECT " + ", ".join(f"{verb}(%s)" for verb in done), *[campaign_id] * len(done))
+    try:
+        yield campaign_id
+    finally:
+        stack.one("SELECT campaign_cancel(%s)", campaign_id)
+
+
+def report_vip(stack, campaign_id):
+    stack.sql("SELECT campaign.report_stored(ARRAY[%s], '{VIP}', '{1}', '{1}')", campaign_id)
+
+
 @pytest.fixture(name="campaign_id")
 def fixture_campaign(stack):
     """Paused: VIP is stored, two NORMAL ones are not."""
-    campaign_id = campaigns.create(stack, make_numbers(2, seed=951))
-    stack.one("SELECT campaign_upload(%s, %s::text, class => 'VIP')", campaign_id, numbers_file(["+8838000000001"]))
-    stack.sql("SELECT campaign_dispatch(%s), campaign_pause(%s)", campaign_id, campaign_id)
-    stack.sql("SELECT campaign.report_stored(ARRAY[%s], '{VIP}', '{1}', '{1}')", campaign_id)
-    yield campaign_id
-    stack.one("SELECT campaign_cancel(%s)", campaign_id)
+    with two_classes(stack, "campaign_pause") as campaign_id:
+        report_vip(stack, campaign_id)
+        yield campaign_id
 
 
 def test_last_report_beside_a_decision(stack, campaign_id):
@@ -53,3 +70,20 @@ def test_resume_beside_who_holds_a_class(stack, campaign_id):
                                 ("SELECT campaign_resume(%s)", campaign_id), "rollback"],
                                [(lock.format("NORMAL", "NOWAIT"), campaign_id), "rollback"]], (0, 1, 1, 1, 2, 2, 0, 1))
     assert errors == [None, None, None]
+
+
+def test_end_beside_a_class_that_is_set_back(stack, no_store):
+    """R0.17: when the last report came, a client held the campaign, so the worker has to end it; meanwhile a consumer
+    finds that MongoDB has lost VIP: the campaign does not end."""
+    with two_classes(stack) as campaign_id:
+        wait_until("VIP is published", lambda: stack.one(
+            "SELECT published = total FROM campaign.progress WHERE campaign_id = %s AND class = 'VIP'", campaign_id))
+        with frozen(stack.worker_pid()), Sessions(stack, 3) as sessions:
+            report_vip(stack, campaign_id)
+            errors = sessions.run([
+                [("SELECT FROM campaign.campaigns WHERE id = %s FOR UPDATE", campaign_id), "rollback"],
+                [("SELECT campaign.report_stored(ARRAY[%s], '{NORMAL}', '{1}', '{2}')", campaign_id), "commit",
+                 ("SELECT campaign.outbox_finish(ARRAY[%s])", campaign_id), "commit"],
+                [("SELECT campaign.report_gap(%s, 'VIP', 1)", campaign_id), "commit"]], (0, 1, 1, 0, 2, 1, 1, 2))
+            status = campaigns.status(stack, campaign_id)["status"]
+        assert (errors, status) == ([None] * 3, "publishing")

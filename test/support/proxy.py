@@ -10,6 +10,12 @@ import ssl
 import threading
 
 
+def thawed_event():
+    event = threading.Event()
+    event.set()
+    return event
+
+
 class Proxy:
     """Listens on a port of its own and passes on to `target`, (host, port). `context`: clients
     have to speak TLS."""
@@ -20,8 +26,8 @@ class Proxy:
         self._lock = threading.Lock()
         self._sockets = []
         self._open = True
-        self._thawed = threading.Event()
-        self._thawed.set()
+        self._thawed = thawed_event()
+        self._stranded = []
         self._rate = None
         self.refused = threading.Event()    # somebody wanted to connect while it was cut
         self.holding = threading.Event()    # it is frozen, and has what freeze() names to pass on
@@ -42,7 +48,8 @@ class Proxy:
 
     def cut(self):
         """Ends all connections; new ones are closed at once."""
-        self._thawed.set()
+        for one in (self._thawed, *self._stranded):
+            one.set()
         with self._lock:
             self._open = False
             ended, self._sockets = self._sockets, []
@@ -58,6 +65,14 @@ class Proxy:
         self._named = named
         self.holding.clear()
         self._thawed.clear()
+
+    def strand(self, named=b""):
+        """Freezes the connections that there are, for good: a host that has died. New ones are served."""
+        stranded, self._thawed = self._thawed, thawed_event()
+        self._stranded.append(stranded)
+        self._named = named
+        self.holding.clear()
+        stranded.clear()
 
     def slow_down(self, rate):
         """Passes on so many bytes a second of each connection."""
@@ -112,6 +127,7 @@ class Proxy:
     def _pass_on(self, client, server):
         """Both ways in one thread: a TLS connection is not for two."""
         deaf = False
+        thawed = self._thawed
         while True:
             ready = [client]
             if self._context is None or not client.pending():
@@ -120,9 +136,9 @@ class Proxy:
                 piece = source.recv(65536)
                 if not piece:
                     return
-                if not self._thawed.is_set() and self._named in piece:
+                if not thawed.is_set() and self._named in piece:
                     self.holding.set()
-                self._thawed.wait()
+                thawed.wait()
                 if source is client and self._word is not None and self._word in piece:
                     deaf, self._word = True, None
                     if self._before is not None:
