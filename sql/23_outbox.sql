@@ -61,7 +61,8 @@ BEGIN
       AND p.total > 0 AND NOT p.stored @> int8range(1, p.total + 1)
       -- As campaign.window_closed(), which would be called for each. What has expired is left out at any hour.
       AND (c.expired_at IS NOT NULL OR NOT EXISTS (
-          SELECT FROM campaign.send_windows w WHERE w.campaign_id = c.id AND w.halts_at <= clock_timestamp()))
+          SELECT FROM campaign.send_windows w
+          WHERE w.campaign_id = c.id AND (w.opened_at <= clock_timestamp() AND w.halts_at > clock_timestamp()) IS NOT TRUE))
       -- What lies behind what was left out comes after it: deadlines_turn() sets it back first.
       AND (c.former_deadline IS NULL OR c.former_deadline > clock_timestamp());
 END

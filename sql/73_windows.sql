@@ -4,7 +4,8 @@
 -- An open window is a lease: the worker gives it, with an end, and publishes, as do the consumers store
 -- and send, only as long as it lasts. Nothing ever makes it longer: the next one begins as a resumed
 -- campaign does, from the end of what is stored, because consumers drop what came meanwhile. So it does
--- not matter who is away, or how long a client's transaction takes, when a window closes.
+-- not matter who is away, or how long a client's transaction takes, when a window closes. Nor does it when
+-- the clock is set back: a lease that begins in the future is none.
 
 CREATE TABLE campaign.send_windows (
     campaign_id text COLLATE "C" PRIMARY KEY REFERENCES campaign.campaigns (id),
@@ -23,8 +24,9 @@ COMMENT ON COLUMN campaign.send_windows.minutes IS 'The minutes of the week, fro
 COMMENT ON COLUMN campaign.send_windows.time_zones IS 'Where clocks on the wall show these hours: in all of them.';
 COMMENT ON COLUMN campaign.send_windows.halts_at IS 'End of the lease: from then on nothing is published, stored or begun. A second before the window closes.';
 COMMENT ON COLUMN campaign.send_windows.turns_at IS 'When the worker has to look at it.';
-COMMENT ON COLUMN campaign.send_windows.opened_at IS 'When the last lease began.';
+COMMENT ON COLUMN campaign.send_windows.opened_at IS 'When the last lease began; NULL: there is none.';
 CREATE INDEX send_windows_turns_index ON campaign.send_windows (turns_at) WHERE turns_at < 'infinity';
+CREATE INDEX send_windows_opened_index ON campaign.send_windows (opened_at);
 ALTER TABLE campaign.send_windows ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.send_windows', '');
 
@@ -136,7 +138,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN EXISTS (SELECT FROM campaign.send_windows w
-                   WHERE w.campaign_id = window_closed.campaign_id AND w.halts_at <= clock_timestamp());
+                   WHERE w.campaign_id = window_closed.campaign_id
+                     AND (w.opened_at <= clock_timestamp() AND w.halts_at > clock_timestamp()) IS NOT TRUE);
 END
 $$;
 COMMENT ON FUNCTION campaign.window_closed(text) IS
@@ -212,7 +215,8 @@ BEGIN
     UPDATE campaign.send_windows s SET halts_at = lease_end, turns_at = lease_end,
         opened_at = clock_timestamp()
     WHERE s.campaign_id = target.id;
-    PERFORM campaign.campaign_restart(target, 'its send window has opened', w.halts_at);
+    PERFORM campaign.campaign_restart(target, 'its send window has opened',
+        CASE WHEN w.halts_at <= clock_timestamp() THEN w.halts_at END);
 END
 $$;
 COMMENT ON FUNCTION campaign.window_open(campaign.campaigns, campaign.send_windows, timestamptz) IS
@@ -236,12 +240,13 @@ BEGIN
     IF target.status NOT IN ('queued', 'publishing', 'published') OR target.deleted THEN
         -- Whatever makes it run wakes its window.
         UPDATE campaign.send_windows s SET turns_at = 'infinity' WHERE s.campaign_id = target.id;
-    ELSIF w.halts_at > at THEN
+    ELSIF w.opened_at <= at AND w.halts_at > at THEN
         UPDATE campaign.send_windows s SET turns_at = s.halts_at WHERE s.campaign_id = target.id;
     ELSIF open AND (changes_at - interval '1 second' <= at) IS NOT TRUE THEN
         PERFORM campaign.window_open(target, w, changes_at);
     ELSE
-        UPDATE campaign.send_windows s SET turns_at = coalesce(changes_at, at + interval '1 day') WHERE s.campaign_id = target.id;
+        UPDATE campaign.send_windows s SET turns_at = coalesce(changes_at, at + interval '1 day'), opened_at = NULL
+        WHERE s.campaign_id = target.id;
         IF NOT open THEN
             PERFORM campaign.event_add(target.id, target.status, target.status, campaign.window_words(target.id));
             PERFORM campaign.campaign_changed(target.id);
@@ -261,7 +266,8 @@ DECLARE
 BEGIN
     FOR due IN
         SELECT c.* FROM campaign.send_windows w JOIN campaign.campaigns c ON c.id = w.campaign_id
-        WHERE w.turns_at <= clock_timestamp() AND w.turns_at < 'infinity'
+        -- Of a lease from the future the clock was set back.
+        WHERE (w.turns_at <= clock_timestamp() OR w.opened_at > clock_timestamp()) AND w.turns_at < 'infinity'
         ORDER BY w.turns_at LIMIT 100
         FOR NO KEY UPDATE OF c SKIP LOCKED
     LOOP
@@ -351,7 +357,7 @@ BEGIN
         CASE WHEN campaign_window.hours IS NULL THEN '{}' ELSE campaign.window_minutes(campaign_window.hours) END, CASE WHEN zone IS NOT NULL THEN ARRAY[zone] END)
     ON CONFLICT ON CONSTRAINT send_windows_pkey DO UPDATE
     SET hours = excluded.hours, minutes = excluded.minutes, time_zones = excluded.time_zones,
-        halts_at = least(w.halts_at, excluded.halts_at), turns_at = excluded.turns_at;
+        halts_at = least(w.halts_at, excluded.halts_at), turns_at = excluded.turns_at, opened_at = NULL;
     PERFORM campaign.event_add(target.id, target.status, target.status,
         concat_ws(': ', coalesce('send window ' || left(btrim(hours), 100) || ' ' || zone, 'no send window'), left(reason, 300)));
     UPDATE campaign.campaigns c SET updated_at = clock_timestamp() WHERE c.id = target.id;

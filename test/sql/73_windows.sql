@@ -1,6 +1,6 @@
 -- Send windows: what is understood, when one is open, and that a campaign goes by it.
 BEGIN;
-SELECT plan(86);
+SELECT plan(92);
 
 -- What is understood -------------------------------------------------------------------------
 SELECT is(campaign.window_minutes(given), wanted, given) FROM (VALUES
@@ -83,6 +83,26 @@ SELECT ok(NOT pg_temp.halted(id), 'and stored') FROM one;
 SELECT campaign_window(id, pg_temp.hours('-7 hours', '7 hours'), 'UTC') FROM one;
 SELECT ok(pg_temp.halted(id) AND pg_temp.active(id) = 0, 'a longer window ends the lease of the one before') FROM one;
 SELECT ok(campaign.outbox_due() BETWEEN 24600 AND 25200, 'and the worker gives another');
+
+-- The clock is set back: of what was given, and of what was not, all times lie ahead.
+UPDATE campaign.send_windows w SET opened_at = opened_at + interval '1 hour' FROM one WHERE w.campaign_id = id;
+SELECT ok(pg_temp.halted(id) AND pg_temp.active(id) = 0, 'a lease that begins in the future is none') FROM one;
+SELECT ok(campaign.outbox_due() BETWEEN 24600 AND 25200, 'the worker gives another at once');
+SELECT ok(NOT pg_temp.halted(id) AND pg_temp.active(id) = 1, 'by the clock as it is now') FROM one;
+SELECT campaign_window(id, pg_temp.later(), 'UTC') FROM one;
+UPDATE campaign.send_windows w SET halts_at = now() + interval '2 hours' FROM one WHERE w.campaign_id = id;
+SELECT ok(pg_temp.halted(id) AND pg_temp.active(id) = 0, 'a window that nobody has opened is closed') FROM one;
+SELECT campaign.outbox_due();
+SELECT ok(pg_temp.halted(id) AND pg_temp.active(id) = 0, 'and stays so until its hours') FROM one;
+SELECT campaign_window(id, pg_temp.hours('-7 hours', '7 hours'), 'UTC') FROM one;
+SELECT campaign.outbox_due();
+UPDATE campaign.send_windows w SET opened_at = opened_at + interval '1 hour', hours = pg_temp.later(), minutes = campaign.window_minutes(pg_temp.later())
+FROM one WHERE w.campaign_id = id;
+SELECT campaign.outbox_due();
+SELECT ok(w.opened_at IS NULL AND w.turns_at > now() + interval '5 hours', 'a lease from the future of a window that is not open ends')
+FROM one JOIN campaign.send_windows w ON w.campaign_id = id;
+SELECT campaign_window(id, pg_temp.hours('-7 hours', '7 hours'), 'UTC') FROM one;
+SELECT campaign.outbox_due();
 
 -- What was published, and was not stored when it closed, is published again.
 SELECT campaign.outbox_mark(id, 'NORMAL', p.rewinds, 3), campaign.report_stored(ARRAY[id], ARRAY['NORMAL'], ARRAY[1], ARRAY[1])
