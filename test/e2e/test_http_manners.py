@@ -1,8 +1,12 @@
 """test_http_manners.py - R7.4: answers that say what to do: where a list goes on, what a token is
 needed for, and what is wrong with a body."""
+import socket
+import threading
+
 import pytest
 
-from http_client import JSON, LATER, logged_in, unique
+from http_client import JSON, LATER, Api, logged_in, unique
+from own_nginx import own_nginx
 
 pytest_plugins = ["http_fixtures"]
 
@@ -158,3 +162,29 @@ def test_what_follows_a_head(ana):
     for _ in range(10):
         assert ana.api.request("HEAD", "/campaigns").status == 200
         ana.api.get("/me").expect(200)
+
+
+def end_behind_a_head(connection):
+    """Answers requests. What comes behind a HEAD finds the connection at an end: what PostgREST does, at the worst moment."""
+    with connection, connection.makefile("rb") as requests:
+        method = None
+        while method != b"HEAD" and (line := requests.readline()):
+            method = line.split()[0]
+            while requests.readline().strip():
+                pass
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n" + (b"" if method == b"HEAD" else b"[]"))
+        requests.readline()
+
+
+def serve_two(server):
+    for _ in range(2):
+        threading.Thread(target=end_behind_a_head, args=(server.accept()[0],), daemon=True).start()
+
+
+def test_what_meets_the_end_of_a_connection(stack):
+    """R7.5: the connection of a HEAD is not used again, so that nothing is lost on it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve_two, args=(server,), daemon=True).start()
+        with own_nginx(stack, server=f"127.0.0.1:{server.getsockname()[1]}") as port:
+            api = Api(f"http://127.0.0.1:{port}")
+            assert [api.request(method, "/campaigns").status for method in ("HEAD", "GET")] == [200, 200]
