@@ -58,7 +58,8 @@ BEGIN
     SET failures = a.failures + 1, failed_at = clock_timestamp(),
         next_at = clock_timestamp() + CASE WHEN a.failures < 4 THEN interval '0'
             ELSE least(interval '1 second' * 2 ^ least(a.failures - 4, 20), interval '5 minutes') END
-    WHERE a.next_at <= clock_timestamp();
+    -- Of an attempt in the future the clock was set back: nobody waits until it has caught up.
+    WHERE a.next_at <= clock_timestamp() OR a.failed_at > clock_timestamp();
     IF FOUND THEN
         RETURN 0;
     END IF;

@@ -1,6 +1,6 @@
 -- Attempts: counted per account and client, also where something else than a login checks a password or an address.
 BEGIN;
-SELECT plan(32);
+SELECT plan(34);
 
 -- One request of this user from this address: PostgREST begins each with empty answers.
 CREATE FUNCTION pg_temp.become(id text, client text DEFAULT '203.0.113.1') RETURNS void LANGUAGE plpgsql AS $$
@@ -42,6 +42,9 @@ SELECT is(pg_temp.five($$ campaign_api.login('bea@example.com', 'wrong') $$, NUL
 SELECT is(pg_temp.answer($$ campaign_api.login('bea@example.com', 'secret') $$, NULL, '2001:db8:1:2::9'), 'PT429', 'every address waits');
 UPDATE campaign.login_attempts SET failed_at = failed_at - interval '2 hours' WHERE client = '203.0.113.66';
 SELECT is(pg_temp.answer($$ campaign_api.login('ana@example.com', 'secret') $$, NULL, '203.0.113.66'), 'done', 'an hour after the last failure all is forgotten');
+SELECT is(pg_temp.answer($$ campaign_api.login('ana@example.com', 'wrong') $$, NULL), 'PT401', 'R7.3: a failure');
+UPDATE campaign.login_attempts SET failed_at = failed_at + interval '1 hour', next_at = next_at + interval '1 hour';
+SELECT is(pg_temp.answer($$ campaign_api.login('ana@example.com', 'secret') $$, NULL), 'done', 'R7.3: nobody waits until a clock that was set back has caught up');
 
 -- Whatever else asks for the password of a token's owner: counted together with logins
 DELETE FROM campaign.login_attempts;
