@@ -19,18 +19,21 @@ CREATE FUNCTION campaign.mail_claim(
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
 AS $$
+DECLARE
+    claimed record;
 BEGIN
     IF after_seq IS NULL THEN
         PERFORM campaign.job_take_over(true);
     END IF;
+    SELECT * INTO claimed
+    FROM campaign.job_claim(true, campaign.job_session_started_at(), '{}', 1, after_priority, after_seq, above);
+    -- A statement of its own: the one that claims does not see a mail that was committed after it had begun.
     RETURN QUERY
-    -- As this statement sees it, the row is still as it was before it was claimed.
-    SELECT j.id, j.meta ->> 'email', j.attempts + 1, j.priority, j.seq, regexp_replace(j.type, '_email$', ''),
+    SELECT j.id, j.meta ->> 'email', j.attempts, j.priority, j.seq, regexp_replace(j.type, '_email$', ''),
         CASE WHEN j.type IN ('confirm_email', 'reset_email') THEN campaign.address_code_issue(
             regexp_replace(j.type, '_email$', ''), j.meta ->> 'user_id', j.meta ->> 'email', j.id) END,
         j.meta ->> 'company', j.meta ->> 'inviter'
-    FROM campaign.job_claim(true, campaign.job_session_started_at(), '{}', 1, after_priority, after_seq, above) c
-    JOIN campaign.jobs j ON j.id = c.id;
+    FROM campaign.jobs j WHERE j.id = claimed.id;
 END
 $$;
 COMMENT ON FUNCTION campaign.mail_claim(integer, bigint, boolean) IS
