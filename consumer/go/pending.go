@@ -57,10 +57,7 @@ func (l *Lane) store(batch *Batch, next int64) {
 			absent[seq] = true
 		} else if seq >= next {
 			l.pending.batches = append(l.pending.batches, batch)
-			l.pending.documents = append(l.pending.documents, &Document{
-				ID: documentID(batch.Campaign, batch.Class, seq), Identifier: one.Identifier,
-				Number: one.Number, Text: one.Text, Campaign: batch.Campaign, Class: batch.Class,
-				Seq: seq, Attributes: one.Attributes, Created: now, Updated: now})
+			l.pending.documents = append(l.pending.documents, documentOf(batch, one, seq, now))
 		}
 	}
 	runs(Range{batch.First, batch.Last}, absent, func(one Range, leftOut bool) {

@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -23,6 +22,8 @@ const (
 	collectionExists = 48
 )
 
+var compared = []string{"identifier", "phone_number", "message", "campaign_id", "attributes"}
+
 // Place is a class of a campaign.
 type Place struct{ Campaign, Class string }
 
@@ -35,10 +36,20 @@ type Document struct {
 	Campaign   string      `bson:"campaign_id"`
 	Class      string      `bson:"class"`
 	Seq        int64       `bson:"seq"`
-	Attributes bson.D      `bson:"attributes,omitempty"`
+	Attributes *bson.D     `bson:"attributes,omitempty"` // a pointer: empty ones are stored
 	Created    time.Time   `bson:"created_at"`
 	Updated    time.Time   `bson:"updated_at"`
 	Deleted    bool        `bson:"deleted"`
+}
+
+func documentOf(batch *Batch, one *Recipient, seq int64, now time.Time) *Document {
+	document := &Document{ID: documentID(batch.Campaign, batch.Class, seq), Identifier: one.Identifier,
+		Number: one.Number, Text: one.Text, Campaign: batch.Campaign, Class: batch.Class, Seq: seq,
+		Created: now, Updated: now}
+	if one.Attributes != nil {
+		document.Attributes = &one.Attributes
+	}
+	return document
 }
 
 // Refusal is a document that will never be stored as it is: another one has its place, or MongoDB's
@@ -115,15 +126,22 @@ func ofPlace(raw bson.Raw) bool {
 
 // compare answers why the document in this one's place is another one; "": it is the same.
 func (m *Messages) compare(ctx context.Context, ours *Document) (string, error) {
-	var theirs Document
-	if err := m.collection.FindOne(ctx, bson.D{{Key: "_id", Value: ours.ID}}).Decode(&theirs); err != nil {
+	theirs, err := m.collection.FindOne(ctx, bson.D{{Key: "_id", Value: ours.ID}}).Raw()
+	if err != nil {
 		return "", fmt.Errorf("a duplicate key that cannot be read: %w", err)
 	}
-	if ours.Identifier == theirs.Identifier && ours.Number == theirs.Number && ours.Text == theirs.Text &&
-		ours.Campaign == theirs.Campaign && reflect.DeepEqual(ours.Attributes, theirs.Attributes) {
-		return "", nil
+	return difference(ours, theirs)
+}
+
+// difference compares bytes: theirs may hold anything.
+func difference(ours *Document, theirs bson.Raw) (string, error) {
+	raw, err := bson.Marshal(ours)
+	for _, name := range compared {
+		if !bson.Raw(raw).Lookup(name).Equal(theirs.Lookup(name)) {
+			return "conflict: stored with other content", err
+		}
 	}
-	return "conflict: stored with other content", nil
+	return "", err
 }
 
 func between(place Place, from, to int64) bson.D {
