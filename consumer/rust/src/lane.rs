@@ -1,23 +1,25 @@
 //! A lane is what happens to the messages of one queue: check, decide, store, report, acknowledge.
 //! Whatever fails ends the session: all that is in hand is delivered again.
 
-use crate::broker::{Broker, PARALLEL, headers_of, one_line, properties_of};
+use crate::broker::{Broker, PARALLEL, headers_of};
 use crate::failure::{Failure, Rejected, session};
 use crate::message::{Batch, decode};
-use crate::order::{Decision, Range, decide, first_missing, next_of, runs};
-use crate::report::{Reports, Stored, Unchecked};
-use crate::store::{Messages, Place, documents_of};
+use crate::order::{Decision, decide, next_of};
+use crate::report::Reports;
+use crate::store::{Messages, Place};
 use futures_util::StreamExt;
 use lapin::Consumer;
 use lapin::message::Delivery;
 use lapin::options::BasicAckOptions;
-use mongodb::bson::Document;
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
+
+mod pending;
+use pending::Pending;
 
 /// Documents of an insert.
 const CHUNK_DOCUMENTS: usize = 2000;
@@ -41,17 +43,6 @@ struct Campaign {
     read_at: Instant,
     /// When it was not halted.
     asked_at: Option<Instant>,
-}
-
-/// What a lane has decided to store and has not stored.
-#[derive(Default)]
-struct Pending {
-    documents: Vec<Document>,
-    /// The batch of each document.
-    batches: Vec<Arc<Batch>>,
-    reports: Vec<Stored>,
-    /// To be looked up before they are reported.
-    left_out: Vec<Stored>,
 }
 
 type Received = (Delivery, Result<Arc<Batch>, Rejected>);
@@ -277,118 +268,5 @@ impl Lane {
             self.gaps.insert(gap, Instant::now());
         }
         Ok(())
-    }
-
-    /// Reports what is stored of a range of a halted campaign, and nothing else.
-    async fn leave_out(&mut self, place: Place, range: Range) -> Result<(), Failure> {
-        let stored = self.messages.stored(&place, range).await?;
-        let pieces = runs(range, &stored).into_iter().filter(|(_, there)| *there);
-        let reports = pieces.map(|(range, _)| Stored { place: place.clone(), range, suppressed: false });
-        self.pending.reports.extend(reports);
-        Ok(())
-    }
-
-    /// Adds a batch, from `next` on, to what is pending. All of it is reported.
-    fn store(&mut self, batch: &Arc<Batch>, next: i64) {
-        let documents = documents_of(batch, next);
-        self.pending.batches.extend(documents.iter().map(|_| batch.clone()));
-        self.pending.documents.extend(documents);
-        let absent = (batch.first..)
-            .zip(&batch.recipients)
-            .filter(|(_, one)| one.is_none())
-            .map(|(seq, _)| seq)
-            .collect();
-        for (range, suppressed) in runs((batch.first, batch.last), &absent) {
-            let piece = Stored { place: Place::of(batch), range, suppressed };
-            if suppressed { self.pending.left_out.push(piece) } else { self.pending.reports.push(piece) }
-        }
-    }
-
-    /// Stores and reports what is pending.
-    async fn flush(&mut self) -> Result<(), Failure> {
-        let mut pending = std::mem::take(&mut self.pending);
-        self.still_wanted(&pending.batches).await?;
-        let mut parked = Vec::new();
-        let mut done = 0;
-        while done < pending.documents.len() {
-            let Some(refusal) = self.messages.insert(&pending.documents[done..]).await? else {
-                break;
-            };
-            let refused = done + refusal.index;
-            if let Some(reason) = refusal.reason {
-                let seq = pending.documents[refused].get_i64("seq").unwrap_or_default();
-                parked.push((pending.batches[refused].clone(), seq, reason));
-            }
-            done = refused + 1;
-        }
-        // Behind all that is stored: a report may have to wait, and the campaign be paused meanwhile.
-        for (batch, seq, reason) in parked {
-            self.park(&batch, seq, &reason).await?;
-        }
-        for one in pending.left_out {
-            let stored = self.messages.stored(&one.place, one.range).await?;
-            for (range, there) in runs(one.range, &stored) {
-                pending.reports.push(Stored { place: one.place.clone(), range, suppressed: !there });
-            }
-        }
-        self.report(&pending.reports).await
-    }
-
-    /// Asks again whether these may be stored, if a report had to wait since that was asked. The next session
-    /// knows what to do with those of a halted campaign.
-    async fn still_wanted(&mut self, batches: &[Arc<Batch>]) -> Result<(), Failure> {
-        if batches.is_empty() || self.asked_at.elapsed() < HALT_TRUST {
-            return Ok(());
-        }
-        let named: HashSet<&String> = batches.iter().map(|one| &one.campaign).collect();
-        self.asked_at = Instant::now();
-        let halted = self.reports.halted(&named.into_iter().cloned().collect::<Vec<_>>()).await?;
-        if halted.is_empty() {
-            return Ok(());
-        }
-        session("a campaign was halted while its messages were in hand")
-    }
-
-    /// Makes a dead letter of a recipient who cannot be stored, and tells PostgreSQL.
-    async fn park(&self, batch: &Batch, seq: i64, reason: &str) -> Result<(), Failure> {
-        let body = batch.alone(seq);
-        self.broker.bury(self.queue, reason, body.as_bytes(), &properties_of(batch, seq)).await?;
-        self.reports.conflict(&Place::of(batch), seq, &one_line(reason)).await
-    }
-
-    /// Tells PostgreSQL, and looks at MongoDB where that would end a campaign.
-    async fn report(&self, ranges: &[Stored]) -> Result<(), Failure> {
-        let mut checked = Vec::new();
-        while !ranges.is_empty() {
-            let unchecked = self.reports.report(ranges, &checked).await?;
-            if unchecked.is_empty() {
-                break;
-            }
-            for class in unchecked {
-                self.look(&class).await?;
-                checked.push(class.place.campaign);
-            }
-        }
-        Ok(())
-    }
-
-    /// Asks for what MongoDB has lost of a class that is about to end. Who was left out is missing in any
-    /// case; who was refused is, or another document is in their place.
-    async fn look(&self, class: &Unchecked) -> Result<(), Failure> {
-        let whole = (1, class.total);
-        if self.messages.count(&class.place, whole).await? >= class.total - class.left_out {
-            return Ok(());
-        }
-        let there = self.messages.stored(&class.place, whole).await?;
-        let classes = self.reports.classes(&class.place.campaign).await?;
-        let failed = classes.into_iter().find(|one| one.name == class.place.class).map(|one| one.failed);
-        match first_missing(class.total, &there, &failed.unwrap_or_default()) {
-            Some(missing) => {
-                self.reports.gap(&class.place, missing).await?;
-                // What is in hand may be among it: it must not be reported.
-                session("MongoDB has lost documents that were stored")
-            }
-            None => Ok(()),
-        }
     }
 }
