@@ -54,7 +54,7 @@ type Lane struct {
 	campaigns map[string]*Campaign
 	gaps      map[Gapped]time.Time
 	pending   Pending
-	askedAt   time.Time   // whether the campaigns in hand are halted
+	askedAt   time.Time   // whether the campaigns in hand are halted; of the oldest answer
 	step      *time.Timer // ends what is done with a chunk
 }
 
@@ -164,6 +164,8 @@ func (l *Lane) halted(ctx context.Context, received []Received) (map[string]bool
 		known := l.campaigns[one.batch.Campaign]
 		if known == nil || time.Since(known.askedAt) >= haltTrust {
 			unknown = append(unknown, one.batch.Campaign)
+		} else if known.askedAt.Before(l.askedAt) {
+			l.askedAt = known.askedAt
 		}
 	}
 	if len(unknown) == 0 {

@@ -74,11 +74,11 @@ func (l *Lane) store(batch *Batch, next int64) {
 func (l *Lane) flush(ctx context.Context) error {
 	pending := l.pending
 	l.pending = Pending{}
-	if err := l.stillWanted(ctx, pending.batches); err != nil {
-		return err
-	}
 	var parked []Parked
 	for len(pending.documents) > 0 {
+		if err := l.stillWanted(ctx, pending.batches); err != nil {
+			return err
+		}
 		refusal, err := l.messages.insert(ctx, pending.documents)
 		if err != nil {
 			return err
@@ -111,10 +111,10 @@ func (l *Lane) flush(ctx context.Context) error {
 	return l.report(ctx, pending.reports)
 }
 
-// stillWanted asks again whether these may be stored, if a report had to wait since that was asked. The next
-// session knows what to do with those of a halted campaign.
+// stillWanted asks again whether these may be stored, if that was asked too long ago: a report had to wait, or
+// MongoDB took its time. The next session knows what to do with those of a halted campaign.
 func (l *Lane) stillWanted(ctx context.Context, batches []*Batch) error {
-	if len(batches) == 0 || time.Since(l.askedAt) < haltTrust {
+	if time.Since(l.askedAt) < haltTrust {
 		return nil
 	}
 	var named []string

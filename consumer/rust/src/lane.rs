@@ -56,7 +56,7 @@ pub struct Lane {
     campaigns: HashMap<String, Campaign>,
     gaps: HashMap<(Place, i64), Instant>,
     pending: Pending,
-    /// Whether the campaigns in hand are halted.
+    /// Whether the campaigns in hand are halted; of the oldest answer.
     asked_at: Instant,
 }
 
@@ -162,11 +162,14 @@ impl Lane {
     async fn halted(&mut self, received: &[Received]) -> Result<HashSet<String>, Failure> {
         let named: HashSet<&String> =
             received.iter().filter_map(|(_, batch)| Some(&batch.as_ref().ok()?.campaign)).collect();
-        let is_known = |campaign: &String| {
+        let mut unknown = Vec::new();
+        for campaign in named {
             let asked_at = self.campaigns.get(campaign).and_then(|known| known.asked_at);
-            asked_at.is_some_and(|asked_at| asked_at.elapsed() < HALT_TRUST)
-        };
-        let unknown: Vec<String> = named.into_iter().filter(|one| !is_known(one)).cloned().collect();
+            match asked_at.filter(|at| at.elapsed() < HALT_TRUST) {
+                Some(asked_at) => self.asked_at = self.asked_at.min(asked_at),
+                None => unknown.push(campaign.clone()),
+            }
+        }
         if unknown.is_empty() {
             return Ok(HashSet::new());
         }

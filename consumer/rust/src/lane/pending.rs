@@ -52,10 +52,10 @@ impl Lane {
     /// Stores and reports what is pending.
     pub(super) async fn flush(&mut self) -> Result<(), Failure> {
         let mut pending = std::mem::take(&mut self.pending);
-        self.still_wanted(&pending.batches).await?;
         let mut parked = Vec::new();
         let mut done = 0;
         while done < pending.documents.len() {
+            self.still_wanted(&pending.batches[done..]).await?;
             let Some(refusal) = self.messages.insert(&pending.documents[done..]).await? else {
                 break;
             };
@@ -79,10 +79,10 @@ impl Lane {
         self.report(&pending.reports).await
     }
 
-    /// Asks again whether these may be stored, if a report had to wait since that was asked. The next session
-    /// knows what to do with those of a halted campaign.
+    /// Asks again whether these may be stored, if that was asked too long ago: a report had to wait, or MongoDB
+    /// took its time. The next session knows what to do with those of a halted campaign.
     async fn still_wanted(&mut self, batches: &[Arc<Batch>]) -> Result<(), Failure> {
-        if batches.is_empty() || self.asked_at.elapsed() < HALT_TRUST {
+        if self.asked_at.elapsed() < HALT_TRUST {
             return Ok(());
         }
         let named: HashSet<&String> = batches.iter().map(|one| &one.campaign).collect();
