@@ -136,6 +136,21 @@ func TestRunsAndTheFirstMissing(t *testing.T) {
 	}
 }
 
+func TestDocumentsOfAClassAreReadAtOnce(t *testing.T) {
+	var documents []*Document
+	for _, one := range []struct {
+		class string
+		seq   int64
+	}{{"VIP", 1}, {"VIP", 2}, {"VIP", 1002}, {"VIP", 2003}, {"VIP", 2003}, {"NORMAL", 2004}} {
+		documents = append(documents, &Document{Campaign: "aa", Class: one.class, Seq: one.seq})
+	}
+	for at, want := range []int{3, 2, 1, 1, 1, 1} {
+		if got := nearOf(documents[at:]); got != want {
+			t.Errorf("from %d: %d", at, got)
+		}
+	}
+}
+
 func TestSettings(t *testing.T) {
 	file := filepath.Join(t.TempDir(), ".env")
 	lines := "# a comment\nAMQP_URL = 'amqp://file'\nMONGODB_URI=mongodb://file/?a=b\nCAMPAIGN_PREFETCH=7\n"

@@ -15,7 +15,7 @@ import (
 const (
 	chunkDocuments = 2000                   // of an insert
 	chunkWait      = 2 * time.Millisecond   // for one more message
-	stepTimeout    = time.Minute            // for all that is done with a chunk, but for clients' locks
+	stepTimeout    = time.Minute            // for a step of what is done with a chunk
 	trust          = 2 * time.Second        // in what is known of a campaign
 	haltTrust      = 250 * time.Millisecond // in its not being halted
 	lockWait       = 200 * time.Millisecond // before a report is tried again that met a client
@@ -124,7 +124,7 @@ func (l *Lane) settle(ctx context.Context, received []Received) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l.step = time.AfterFunc(stepTimeout, func() {
-		slog.Warn("what is done with a chunk takes too long", "queue", l.queue)
+		slog.Warn("a step takes too long", "queue", l.queue)
 		cancel()
 	})
 	defer l.step.Stop()
@@ -134,6 +134,7 @@ func (l *Lane) settle(ctx context.Context, received []Received) error {
 		return err
 	}
 	for _, one := range received {
+		l.step.Reset(stepTimeout)
 		err := one.wrong
 		if err == nil {
 			err = l.admit(ctx, one.batch, halted[one.batch.Campaign])

@@ -5,7 +5,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -52,11 +51,10 @@ func documentOf(batch *Batch, one *Recipient, seq int64, now time.Time) *Documen
 	return document
 }
 
-// Refusal is a document that will never be stored as it is: another one has its place, or MongoDB's
-// rules forbid it.
+// Refusal is a document that is not stored: its place is taken, or MongoDB's rules forbid it for good.
 type Refusal struct {
 	Index  int
-	Reason string
+	Reason string // "": its place is taken
 }
 
 // Messages is the collection.
@@ -106,8 +104,7 @@ func (m *Messages) insert(ctx context.Context, documents []*Document) (*Refusal,
 	first := failed.WriteErrors[0]
 	switch {
 	case first.Code == duplicateKey && ofPlace(first.Raw):
-		reason, err := m.compare(ctx, documents[first.Index])
-		return &Refusal{first.Index, reason}, err
+		return &Refusal{Index: first.Index}, nil
 	case first.Code == duplicateKey || first.Code == validationFailed:
 		return &Refusal{first.Index, first.Message}, nil
 	}
@@ -124,30 +121,58 @@ func ofPlace(raw bson.Raw) bool {
 	return err == nil
 }
 
-// compare answers why the document in this one's place is another one; "": it is the same.
-func (m *Messages) compare(ctx context.Context, ours *Document) (string, error) {
-	theirs, err := m.collection.FindOne(ctx, bson.D{{Key: "_id", Value: ours.ID}}).Raw()
-	if err != nil {
-		return "", fmt.Errorf("a duplicate key that cannot be read: %w", err)
+// taken is what is in the places of these documents, by its _id.
+func (m *Messages) taken(ctx context.Context, documents []*Document) (map[string]bson.Raw, error) {
+	taken := map[string]bson.Raw{}
+	for len(documents) > 0 {
+		near := nearOf(documents)
+		var found []bson.Raw
+		cursor, err := m.collection.Find(ctx, idsBetween(documents[0].ID, documents[near-1].ID))
+		if err == nil {
+			err = cursor.All(ctx, &found)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range found {
+			_, id, _ := one.Lookup("_id").BinaryOK()
+			taken[string(id)] = one
+		}
+		documents = documents[near:]
 	}
-	return difference(ours, theirs)
+	return taken, nil
 }
 
-// difference compares bytes: theirs may hold anything.
-func difference(ours *Document, theirs bson.Raw) (string, error) {
-	raw, err := bson.Marshal(ours)
-	for _, name := range compared {
-		if !bson.Raw(raw).Lookup(name).Equal(theirs.Lookup(name)) {
-			return "conflict: stored with other content", err
+// nearOf is how many of these documents are read at once: one class, in order, and little in between.
+func nearOf(documents []*Document) int {
+	near := 1
+	for ; near < len(documents); near++ {
+		before, one := documents[near-1], documents[near]
+		apart := one.Seq - before.Seq
+		if one.Campaign != before.Campaign || one.Class != before.Class || apart < 1 || apart > recipientsMax {
+			break
 		}
 	}
-	return "", err
+	return near
 }
 
-func between(place Place, from, to int64) bson.D {
-	return bson.D{{Key: "_id", Value: bson.D{
-		{Key: "$gte", Value: documentID(place.Campaign, place.Class, from)},
-		{Key: "$lte", Value: documentID(place.Campaign, place.Class, to)}}}}
+// same compares bytes: theirs may hold anything.
+func (d *Document) same(theirs bson.Raw) bool {
+	ours, err := bson.Marshal(d)
+	for _, name := range compared {
+		if err != nil || !bson.Raw(ours).Lookup(name).Equal(theirs.Lookup(name)) {
+			return false
+		}
+	}
+	return true
+}
+
+func between(place Place, first, last int64) bson.D {
+	return idsBetween(documentID(place.Campaign, place.Class, first), documentID(place.Campaign, place.Class, last))
+}
+
+func idsBetween(first, last bson.Binary) bson.D {
+	return bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: first}, {Key: "$lte", Value: last}}}}
 }
 
 var onlyID = bson.D{{Key: "_id", Value: 1}}

@@ -20,14 +20,14 @@ import psycopg2
 import pymongo
 
 from foreign_message import (Rejected, alone, decode, document_id, documents_of, end_of,
-                             headers_of, last_of, left_out_of, parse_multirange, runs, seq_of, settings)
+                             headers_of, last_of, left_out_of, missing_and_other, parse_multirange, runs, seq_of,
+                             settings)
 
 PARTITIONS = [f"campaign.messages.{number}" for number in range(4)]
 PARALLEL = "campaign.parallel"
 BODY_MAX = 131064
 SEQ_MAX = 1099511627775
 PREFETCH = 32
-COMPARED = ("identifier", "phone_number", "message", "campaign_id", "attributes")
 TRUST_S = 2.0
 CONNECT_S = 3
 QUIET_S = 2.0  # without a message, before a queue is looked at
@@ -294,8 +294,8 @@ class Session:
     def store_and_report(self, batch, following):
         refused, halted = self.store(batch, following)
         # Behind all that is stored: a report may have to wait, and the campaign be paused meanwhile.
-        for document, error in refused:
-            self.refused(batch, document, error)
+        for document, reason in refused:
+            self.refused(batch, document, reason)
         if halted:
             self.leave_out(batch)
             return
@@ -306,12 +306,10 @@ class Session:
                     runs(batch["first_seq"], last_of(batch), left_out))
 
     def store(self, batch, following):
-        """What MongoDB has refused or has already, with its error; whether it was halted meanwhile."""
+        """What MongoDB refuses, with the reason; whether it was halted meanwhile."""
         documents = [one for one in documents_of(batch) if one["seq"] >= following]
         refused = []
         while documents:
-            if refused and self.is_halted(batch):
-                return refused, True
             try:
                 self.messages.insert_many(documents, ordered=True)
                 break
@@ -319,20 +317,27 @@ class Session:
                 first = error.details["writeErrors"][0]
                 if first["code"] not in REFUSALS or error.details["writeConcernErrors"]:
                     raise
-                refused.append((documents[first["index"]], first))
-                documents = documents[first["index"] + 1:]
+                documents = documents[first["index"]:]
+                if "_id" in first.get("keyPattern", {}):
+                    documents, conflicts = self.compare(documents)
+                    refused += [(one, "conflict: stored with other content") for one in conflicts]
+                else:
+                    refused.append((documents.pop(0), first["errmsg"][:200]))
+            # MongoDB may have taken its time.
+            if self.is_halted(batch):
+                return refused, True
         return refused, False
 
-    def refused(self, batch, ours, error):
-        """A duplicate key: fine if the document says the same, parked if not; other rules: parked."""
-        reason = error["errmsg"][:200]
-        if "_id" in error.get("keyPattern", {}):
-            theirs = self.messages.find_one({"_id": ours["_id"]})
-            if theirs is None:
-                raise ConnectionError("a duplicate key that no majority shows")
-            if all(ours.get(name) == theirs.get(name) for name in COMPARED):
-                return
-            reason = "conflict: stored with other content"
+    def compare(self, documents):
+        """Behind a duplicate key. After a crash all may be there: they are read at once."""
+        places = {"_id": {"$gte": documents[0]["_id"], "$lte": documents[-1]["_id"]}}
+        there = {seq_of(one): one for one in self.messages.find(places)}
+        if documents[0]["seq"] not in there:
+            raise ConnectionError("a duplicate key that no majority shows")
+        return missing_and_other(documents, there)
+
+    def refused(self, batch, ours, reason):
+        """Parks what will never be stored."""
         parked = alone(batch, int(ours["seq"]))
         properties = pika.BasicProperties(content_type="application/json", type="campaign.batch",
                                           headers=headers_of(parked))

@@ -25,7 +25,7 @@ use pending::Pending;
 const CHUNK_DOCUMENTS: usize = 2000;
 /// For one more message.
 const CHUNK_WAIT: Duration = Duration::from_millis(2);
-/// For all that is done with a chunk, but for clients' locks.
+/// For a step of what is done with a chunk.
 const STEP_TIMEOUT: Duration = Duration::from_secs(60);
 /// In what is known of a campaign.
 const TRUST: Duration = Duration::from_secs(2);
@@ -60,14 +60,14 @@ pub struct Lane {
     asked_at: Instant,
 }
 
-/// Ends what takes too long. Each time that a report is refused, the whole time begins anew.
-async fn in_time(step: impl Future<Output = Result<(), Failure>>, refused: &Notify) -> Result<(), Failure> {
-    let mut step = pin!(step);
+/// Ends a chunk of which a step takes too long.
+async fn in_time(chunk: impl Future<Output = Result<(), Failure>>, goes_on: &Notify) -> Result<(), Failure> {
+    let mut chunk = pin!(chunk);
     loop {
         tokio::select! {
-            done = &mut step => return done,
-            () = refused.notified() => (),
-            () = sleep(STEP_TIMEOUT) => return session("what is done with a chunk takes too long"),
+            done = &mut chunk => return done,
+            () = goes_on.notified() => (),
+            () = sleep(STEP_TIMEOUT) => return session("a step takes too long"),
         }
     }
 }
@@ -111,8 +111,8 @@ impl Lane {
                 return session(format!("{}: the subscription has ended", self.queue));
             };
             let received = self.gather(first?, &mut consumer).await?;
-            let refused = self.reports.refused.clone();
-            in_time(self.settle(received), &refused).await?;
+            let goes_on = self.reports.goes_on.clone();
+            in_time(self.settle(received), &goes_on).await?;
         }
     }
 
@@ -140,6 +140,7 @@ impl Lane {
         self.asked_at = Instant::now();
         let halted = self.halted(&received).await?;
         for (delivery, batch) in &received {
+            self.reports.goes_on.notify_one();
             let done = match batch {
                 Ok(batch) => self.admit(batch, halted.contains(&batch.campaign)).await,
                 Err(Rejected(reason)) => Err(Rejected(reason.clone()).into()),

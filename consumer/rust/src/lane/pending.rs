@@ -3,14 +3,16 @@
 use super::{HALT_TRUST, Lane};
 use crate::broker::{one_line, properties_of};
 use crate::failure::{Failure, session};
-use crate::message::Batch;
+use crate::message::{Batch, id_of, seq_of};
 use crate::order::{Range, first_missing, runs};
 use crate::report::{Stored, Unchecked};
-use crate::store::{Place, documents_of};
+use crate::store::{Place, Refusal, documents_of, is_same};
 use mongodb::bson::Document;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Instant;
+
+const CONFLICT: &str = "conflict: stored with other content";
 
 /// What a lane has decided to store and has not stored.
 #[derive(Default)]
@@ -22,6 +24,9 @@ pub struct Pending {
     /// To be looked up before they are reported.
     left_out: Vec<Stored>,
 }
+
+/// A recipient who cannot be stored: its batch, its seq, and why.
+type Parked = (Arc<Batch>, i64, String);
 
 impl Lane {
     /// Reports what is stored of a range of a halted campaign, and nothing else.
@@ -53,30 +58,56 @@ impl Lane {
     pub(super) async fn flush(&mut self) -> Result<(), Failure> {
         let mut pending = std::mem::take(&mut self.pending);
         let mut parked = Vec::new();
-        let mut done = 0;
-        while done < pending.documents.len() {
-            self.still_wanted(&pending.batches[done..]).await?;
-            let Some(refusal) = self.messages.insert(&pending.documents[done..]).await? else {
+        while !pending.documents.is_empty() {
+            self.reports.goes_on.notify_one();
+            self.still_wanted(&pending.batches).await?;
+            let Some(refusal) = self.messages.insert(&pending.documents).await? else {
                 break;
             };
-            let refused = done + refusal.index;
-            if let Some(reason) = refusal.reason {
-                let seq = pending.documents[refused].get_i64("seq").unwrap_or_default();
-                parked.push((pending.batches[refused].clone(), seq, reason));
-            }
-            done = refused + 1;
+            parked.extend(self.pass(&mut pending, refusal).await?);
         }
         // Behind all that is stored: a report may have to wait, and the campaign be paused meanwhile.
         for (batch, seq, reason) in parked {
+            self.reports.goes_on.notify_one();
             self.park(&batch, seq, &reason).await?;
         }
         for one in pending.left_out {
+            self.reports.goes_on.notify_one();
             let stored = self.messages.stored(&one.place, one.range).await?;
             for (range, there) in runs(one.range, &stored) {
                 pending.reports.push(Stored { place: one.place.clone(), range, suppressed: !there });
             }
         }
         self.report(&pending.reports).await
+    }
+
+    /// Leaves of what is pending what is still to be stored behind a refusal, and answers who cannot be. If a
+    /// place is taken, others may be, too: after a crash all that was in hand.
+    async fn pass(&self, pending: &mut Pending, refusal: Refusal) -> Result<Vec<Parked>, Failure> {
+        let mut documents = pending.documents.split_off(refusal.index);
+        let mut batches = pending.batches.split_off(refusal.index);
+        let mut parked = Vec::new();
+        let mut taken = HashMap::new();
+        if let Some(reason) = refusal.reason {
+            parked.push((batches.remove(0), seq_of(&documents.remove(0)), reason));
+        } else {
+            taken = self.messages.taken(&documents).await?;
+            if !taken.contains_key(id_of(&documents[0])) {
+                return session("a duplicate key that no majority shows");
+            }
+        }
+        (pending.documents, pending.batches) = (Vec::new(), Vec::new());
+        for (document, batch) in documents.into_iter().zip(batches) {
+            match taken.get(id_of(&document)) {
+                None => {
+                    pending.documents.push(document);
+                    pending.batches.push(batch);
+                }
+                Some(theirs) if is_same(&document, theirs) => (),
+                Some(_) => parked.push((batch, seq_of(&document), CONFLICT.into())),
+            }
+        }
+        Ok(parked)
     }
 
     /// Asks again whether these may be stored, if that was asked too long ago: a report had to wait, or MongoDB
