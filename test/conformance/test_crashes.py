@@ -152,6 +152,17 @@ def test_a_server_goes_away_and_comes_back(stack, consumer, name):
     campaigns.assert_stored(stack, campaign_id, numbers)
 
 
+@pytest.mark.parametrize("name", ["rabbitmq", "mongodb", "postgresql"])
+def test_told_to_end_while_a_server_is_silent(stack, consumer, name):
+    """Trying a consumer: SIGTERM ends it in time though a server that it is connected to answers nothing."""
+    server = getattr(consumer, name)
+    consumer.start()
+    campaigns.wait_for_status(stack, campaigns.send(stack, campaigns.make_numbers(3, seed=61)), "sent")
+    for way in (server.there, server.back):
+        way.hold()
+    assert consumer.stop() == 0
+
+
 def test_started_before_its_servers(stack, consumer):
     """What a consumer does with a message: started before its servers it waits for them, with its
     addresses from .env."""

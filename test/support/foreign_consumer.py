@@ -10,6 +10,7 @@ code with the other tests.
 """
 import collections
 import json
+import os
 import signal
 import sys
 import threading
@@ -30,6 +31,7 @@ SEQ_MAX = 1099511627775
 PREFETCH = 32
 TRUST_S = 2.0
 CONNECT_S = 3
+END_S = 5  # for what is in hand when it is told to end
 QUIET_S = 2.0  # without a message, before a queue is looked at
 LOCK_WAIT_S = 0.2  # before a report is tried again that met a client
 SILENT_S = 3.0  # with messages that do not come, before it is subscribed to again
@@ -409,6 +411,9 @@ def main():
     consumer = ForeignConsumer(*settings())
     consumer.start()
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    silent = threading.Timer(END_S, os._exit, [0])  # what is not done by then is delivered again
+    silent.daemon = True
+    silent.start()
     consumer.stop()
 
 
