@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 )
 
 const plain = `{"version":1,"campaign_id":"tz4a98xxat96iws9zmbrgj3a","class":"NORMAL","total":2,"first_seq":1,` +
@@ -148,6 +149,14 @@ func TestDocumentsOfAClassAreReadAtOnce(t *testing.T) {
 		if got := nearOf(documents[at:]); got != want {
 			t.Errorf("from %d: %d", at, got)
 		}
+	}
+}
+
+func TestOnlyThePrimaryIsRead(t *testing.T) {
+	got := optionsOf("mongodb://a/?readPreference=secondary&readPreferenceTags=dc:x&readConcernLevel=local&w=1")
+	if err := got.Validate(); err != nil || got.ReadPreference.Mode() != readpref.PrimaryMode ||
+		got.ReadConcern.Level != "majority" || got.WriteConcern.W != "majority" {
+		t.Errorf("%v %v %v %v", err, got.ReadPreference, got.ReadConcern, got.WriteConcern)
 	}
 }
 

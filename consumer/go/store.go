@@ -11,6 +11,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 )
@@ -73,11 +74,7 @@ func openMessages(ctx context.Context, uri, collection string) (*Messages, error
 	if database == "" {
 		database = "campaign"
 	}
-	journaled := true
-	client, err := mongo.Connect(options.Client().ApplyURI(uri).
-		SetServerSelectionTimeout(connectTimeout).
-		SetReadConcern(readconcern.Majority()).
-		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journaled}))
+	client, err := mongo.Connect(optionsOf(uri))
 	if err != nil {
 		return nil, err
 	}
@@ -89,6 +86,14 @@ func openMessages(ctx context.Context, uri, collection string) (*Messages, error
 		return nil, errors.Join(err, client.Disconnect(ctx))
 	}
 	return &Messages{client, client.Database(database).Collection(collection)}, nil
+}
+
+// optionsOf wins over the URI: a secondary that lags lacks what is stored.
+func optionsOf(uri string) *options.ClientOptions {
+	journaled := true
+	return options.Client().ApplyURI(uri).SetServerSelectionTimeout(connectTimeout).
+		SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Majority()).
+		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journaled})
 }
 
 func (m *Messages) close(ctx context.Context) { _ = m.client.Disconnect(ctx) }

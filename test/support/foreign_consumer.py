@@ -166,7 +166,8 @@ class Session:
                 raise
         self.messages = database.get_collection(
             "messages", write_concern=pymongo.WriteConcern("majority", j=True),
-            read_concern=pymongo.read_concern.ReadConcern("majority"))
+            read_concern=pymongo.read_concern.ReadConcern("majority"),
+            read_preference=pymongo.ReadPreference.PRIMARY)
 
     def declare(self):
         self.dead.confirm_delivery()

@@ -7,7 +7,9 @@ use crate::settings::CONNECT_TIMEOUT;
 use futures_util::TryStreamExt;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::{Error, ErrorKind, InsertManyError};
-use mongodb::options::{ClientOptions, ClusteredIndex, CollectionOptions, ReadConcern, WriteConcern};
+use mongodb::options::{
+    ClientOptions, ClusteredIndex, CollectionOptions, ReadConcern, ReadPreference, WriteConcern,
+};
 use mongodb::{Client, Collection};
 use std::collections::{HashMap, HashSet};
 
@@ -58,11 +60,7 @@ impl Messages {
             Err(error) if code_of(&error) != Some(COLLECTION_EXISTS) => return Err(error.into()),
             _ => (),
         }
-        let mut options = CollectionOptions::default();
-        options.read_concern = Some(ReadConcern::majority());
-        options.write_concern =
-            Some(WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority).journal(true).build());
-        Ok(Self(database.collection_with_options(collection, options)))
+        Ok(Self(database.collection_with_options(collection, collection_options())))
     }
 
     /// Stores documents in order: all, or those in front of the refused one.
@@ -120,6 +118,16 @@ impl Messages {
     }
 }
 
+/// They win over the URI: a secondary that lags lacks what is stored.
+fn collection_options() -> CollectionOptions {
+    let mut options = CollectionOptions::default();
+    options.selection_criteria = Some(ReadPreference::Primary.into());
+    options.read_concern = Some(ReadConcern::majority());
+    options.write_concern =
+        Some(WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority).journal(true).build());
+    options
+}
+
 /// Whether these two are read at once: of one class, in order, and little in between.
 fn is_near(one: &Document, next: &Document) -> bool {
     let apart = seq_of(next) - seq_of(one);
@@ -164,6 +172,14 @@ pub fn documents_of(batch: &Batch, next: i64) -> Vec<Document> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn only_the_primary_is_read() {
+        let uri = "mongodb://127.0.0.1:9/?readPreference=secondary&readPreferenceTags=dc:x";
+        let database = Client::with_uri_str(uri).await.unwrap().database("test");
+        let collection = database.collection_with_options::<Document>("messages", collection_options());
+        assert_eq!(collection.selection_criteria(), Some(&ReadPreference::Primary.into()));
+    }
 
     #[test]
     fn documents_of_a_class_are_read_at_once() {
