@@ -6,8 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
@@ -157,6 +159,22 @@ func TestOnlyThePrimaryIsRead(t *testing.T) {
 	if err := got.Validate(); err != nil || got.ReadPreference.Mode() != readpref.PrimaryMode ||
 		got.ReadConcern.Level != "majority" || got.WriteConcern.W != "majority" {
 		t.Errorf("%v %v %v %v", err, got.ReadPreference, got.ReadConcern, got.WriteConcern)
+	}
+}
+
+func TestOldCampaignsAreForgotten(t *testing.T) {
+	lane := &Lane{campaigns: map[string]*Campaign{}}
+	for at := range 3 * campaignsMax {
+		lane.remember(strconv.Itoa(at), &Campaign{readAt: time.Now().Add(-trust)})
+	}
+	if got := len(lane.campaigns); got > campaignsMax {
+		t.Errorf("%d are known", got)
+	}
+	for at := range campaignsMax + 1 {
+		lane.remember(strconv.Itoa(at), &Campaign{readAt: time.Now().Add(time.Hour)})
+	}
+	if got := len(lane.campaigns); got != campaignsMax+1 {
+		t.Errorf("%d of those that were just read are known", got)
 	}
 }
 

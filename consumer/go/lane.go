@@ -17,6 +17,7 @@ const (
 	chunkWait      = 2 * time.Millisecond   // for one more message
 	stepTimeout    = time.Minute            // for a step of what is done with a chunk
 	trust          = 2 * time.Second        // in what is known of a campaign
+	campaignsMax   = 4096                   // known, if each was read back before that
 	haltTrust      = 250 * time.Millisecond // in its not being halted
 	lockWait       = 200 * time.Millisecond // before a report is tried again that met a client
 	lookEvery      = time.Second            // at a queue of which nothing comes
@@ -263,8 +264,20 @@ func (l *Lane) readBack(ctx context.Context, campaign string) (*Campaign, error)
 			}
 		}
 	}
-	l.campaigns[campaign] = known
+	l.remember(campaign, known)
 	return known, nil
+}
+
+// remember forgets, of many campaigns, those that it would read back anyway.
+func (l *Lane) remember(campaign string, known *Campaign) {
+	if len(l.campaigns) >= campaignsMax {
+		for old, one := range l.campaigns {
+			if time.Since(one.readAt) >= trust {
+				delete(l.campaigns, old)
+			}
+		}
+	}
+	l.campaigns[campaign] = known
 }
 
 // gap asks for a class from `next` on, once in a while; all that is stored is reported before.

@@ -27,6 +27,8 @@ const CHUNK_DOCUMENTS: usize = 2000;
 const CHUNK_WAIT: Duration = Duration::from_millis(2);
 /// For a step of what is done with a chunk.
 const STEP_TIMEOUT: Duration = Duration::from_secs(60);
+/// Campaigns that are known, if what is known of them is old.
+const CAMPAIGNS_MAX: usize = 4096;
 /// In what is known of a campaign.
 const TRUST: Duration = Duration::from_secs(2);
 /// Between two looks at a queue of which nothing comes.
@@ -70,6 +72,14 @@ async fn in_time(chunk: impl Future<Output = Result<(), Failure>>, goes_on: &Not
             () = sleep(STEP_TIMEOUT) => return session("a step takes too long"),
         }
     }
+}
+
+/// Forgets, of many campaigns, those that it would read back anyway.
+fn remember(campaigns: &mut HashMap<String, Campaign>, campaign: &str, known: Campaign) {
+    if campaigns.len() >= CAMPAIGNS_MAX {
+        campaigns.retain(|_, one| one.read_at.elapsed() < TRUST);
+    }
+    campaigns.insert(campaign.to_owned(), known);
 }
 
 impl Lane {
@@ -258,7 +268,7 @@ impl Lane {
                 self.gap(&place, next).await?;
             }
         }
-        self.campaigns.insert(campaign.to_owned(), known);
+        remember(&mut self.campaigns, campaign, known);
         Ok(())
     }
 
@@ -272,5 +282,25 @@ impl Lane {
             self.gaps.insert(gap, Instant::now());
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn old_campaigns_are_forgotten() {
+        let mut campaigns = HashMap::new();
+        let known =
+            |read_at| Campaign { totals: HashMap::new(), next: HashMap::new(), read_at, asked_at: None };
+        for at in 0..3 * CAMPAIGNS_MAX {
+            remember(&mut campaigns, &at.to_string(), known(Instant::now() - TRUST));
+        }
+        assert!(campaigns.len() <= CAMPAIGNS_MAX);
+        for at in 0..=CAMPAIGNS_MAX {
+            remember(&mut campaigns, &at.to_string(), known(Instant::now() + Duration::from_secs(3600)));
+        }
+        assert_eq!(campaigns.len(), CAMPAIGNS_MAX + 1);
     }
 }
