@@ -6,10 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 )
 
 const plain = `{"version":1,"campaign_id":"tz4a98xxat96iws9zmbrgj3a","class":"NORMAL","total":2,"first_seq":1,` +
@@ -133,6 +136,45 @@ func TestRunsAndTheFirstMissing(t *testing.T) {
 		if got := firstMissing(4, one.there, one.failed); got != one.want {
 			t.Errorf("%v: %d", one, got)
 		}
+	}
+}
+
+func TestDocumentsOfAClassAreReadAtOnce(t *testing.T) {
+	var documents []*Document
+	for _, one := range []struct {
+		class string
+		seq   int64
+	}{{"VIP", 1}, {"VIP", 2}, {"VIP", 1002}, {"VIP", 2003}, {"VIP", 2003}, {"NORMAL", 2004}} {
+		documents = append(documents, &Document{Campaign: "aa", Class: one.class, Seq: one.seq})
+	}
+	for at, want := range []int{3, 2, 1, 1, 1, 1} {
+		if got := nearOf(documents[at:]); got != want {
+			t.Errorf("from %d: %d", at, got)
+		}
+	}
+}
+
+func TestOnlyThePrimaryIsRead(t *testing.T) {
+	got := optionsOf("mongodb://a/?readPreference=secondary&readPreferenceTags=dc:x&readConcernLevel=local&w=1")
+	if err := got.Validate(); err != nil || got.ReadPreference.Mode() != readpref.PrimaryMode ||
+		got.ReadConcern.Level != "majority" || got.WriteConcern.W != "majority" {
+		t.Errorf("%v %v %v %v", err, got.ReadPreference, got.ReadConcern, got.WriteConcern)
+	}
+}
+
+func TestOldCampaignsAreForgotten(t *testing.T) {
+	lane := &Lane{campaigns: map[string]*Campaign{}}
+	for at := range 3 * campaignsMax {
+		lane.remember(strconv.Itoa(at), &Campaign{readAt: time.Now().Add(-trust)})
+	}
+	if got := len(lane.campaigns); got > campaignsMax {
+		t.Errorf("%d are known", got)
+	}
+	for at := range campaignsMax + 1 {
+		lane.remember(strconv.Itoa(at), &Campaign{readAt: time.Now().Add(time.Hour)})
+	}
+	if got := len(lane.campaigns); got != campaignsMax+1 {
+		t.Errorf("%d of those that were just read are known", got)
 	}
 }
 

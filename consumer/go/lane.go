@@ -15,8 +15,9 @@ import (
 const (
 	chunkDocuments = 2000                   // of an insert
 	chunkWait      = 2 * time.Millisecond   // for one more message
-	stepTimeout    = time.Minute            // for all that is done with a chunk, but for clients' locks
+	stepTimeout    = time.Minute            // for a step of what is done with a chunk
 	trust          = 2 * time.Second        // in what is known of a campaign
+	campaignsMax   = 4096                   // known, if each was read back before that
 	haltTrust      = 250 * time.Millisecond // in its not being halted
 	lockWait       = 200 * time.Millisecond // before a report is tried again that met a client
 	lookEvery      = time.Second            // at a queue of which nothing comes
@@ -54,7 +55,7 @@ type Lane struct {
 	campaigns map[string]*Campaign
 	gaps      map[Gapped]time.Time
 	pending   Pending
-	askedAt   time.Time   // whether the campaigns in hand are halted
+	askedAt   time.Time   // whether the campaigns in hand are halted; of the oldest answer
 	step      *time.Timer // ends what is done with a chunk
 }
 
@@ -124,7 +125,7 @@ func (l *Lane) settle(ctx context.Context, received []Received) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	l.step = time.AfterFunc(stepTimeout, func() {
-		slog.Warn("what is done with a chunk takes too long", "queue", l.queue)
+		slog.Warn("a step takes too long", "queue", l.queue)
 		cancel()
 	})
 	defer l.step.Stop()
@@ -134,6 +135,7 @@ func (l *Lane) settle(ctx context.Context, received []Received) error {
 		return err
 	}
 	for _, one := range received {
+		l.step.Reset(stepTimeout)
 		err := one.wrong
 		if err == nil {
 			err = l.admit(ctx, one.batch, halted[one.batch.Campaign])
@@ -164,6 +166,8 @@ func (l *Lane) halted(ctx context.Context, received []Received) (map[string]bool
 		known := l.campaigns[one.batch.Campaign]
 		if known == nil || time.Since(known.askedAt) >= haltTrust {
 			unknown = append(unknown, one.batch.Campaign)
+		} else if known.askedAt.Before(l.askedAt) {
+			l.askedAt = known.askedAt
 		}
 	}
 	if len(unknown) == 0 {
@@ -260,8 +264,20 @@ func (l *Lane) readBack(ctx context.Context, campaign string) (*Campaign, error)
 			}
 		}
 	}
-	l.campaigns[campaign] = known
+	l.remember(campaign, known)
 	return known, nil
+}
+
+// remember forgets, of many campaigns, those that it would read back anyway.
+func (l *Lane) remember(campaign string, known *Campaign) {
+	if len(l.campaigns) >= campaignsMax {
+		for old, one := range l.campaigns {
+			if time.Since(one.readAt) >= trust {
+				delete(l.campaigns, old)
+			}
+		}
+	}
+	l.campaigns[campaign] = known
 }
 
 // gap asks for a class from `next` on, once in a while; all that is stored is reported before.

@@ -29,6 +29,7 @@ func main() {
 	}
 	stop, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
+	context.AfterFunc(stop, func() { time.AfterFunc(endTimeout, end) })
 	wait := waitFirst
 	for stop.Err() == nil {
 		consumed, err := session(stop, settings)
@@ -45,16 +46,19 @@ func main() {
 		}
 		wait = min(2*wait, waitMax)
 	}
+	end()
+}
+
+// end does not wait for a server that does not answer: what is not done by then is delivered again.
+func end() {
 	slog.Info("ended")
+	os.Exit(0)
 }
 
 // session is from one connect to the next: nothing that it knows outlives its connections. The stores come
 // first: who cannot store must not hold a queue.
 func session(stop context.Context, settings Settings) (consumed bool, err error) {
-	// What is in hand may end well after `stop`, but not for ever.
-	work, cancel := context.WithCancel(context.WithoutCancel(stop))
-	defer cancel()
-	defer context.AfterFunc(stop, func() { time.AfterFunc(endTimeout, cancel) })()
+	work := context.WithoutCancel(stop) // what is in hand may end well
 	messages, err := openMessages(stop, settings.MongoDB, settings.Collection)
 	if err != nil {
 		return false, err

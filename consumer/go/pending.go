@@ -57,10 +57,7 @@ func (l *Lane) store(batch *Batch, next int64) {
 			absent[seq] = true
 		} else if seq >= next {
 			l.pending.batches = append(l.pending.batches, batch)
-			l.pending.documents = append(l.pending.documents, &Document{
-				ID: documentID(batch.Campaign, batch.Class, seq), Identifier: one.Identifier,
-				Number: one.Number, Text: one.Text, Campaign: batch.Campaign, Class: batch.Class,
-				Seq: seq, Attributes: one.Attributes, Created: now, Updated: now})
+			l.pending.documents = append(l.pending.documents, documentOf(batch, one, seq, now))
 		}
 	}
 	runs(Range{batch.First, batch.Last}, absent, func(one Range, leftOut bool) {
@@ -77,11 +74,12 @@ func (l *Lane) store(batch *Batch, next int64) {
 func (l *Lane) flush(ctx context.Context) error {
 	pending := l.pending
 	l.pending = Pending{}
-	if err := l.stillWanted(ctx, pending.batches); err != nil {
-		return err
-	}
 	var parked []Parked
 	for len(pending.documents) > 0 {
+		l.step.Reset(stepTimeout)
+		if err := l.stillWanted(ctx, pending.batches); err != nil {
+			return err
+		}
 		refusal, err := l.messages.insert(ctx, pending.documents)
 		if err != nil {
 			return err
@@ -89,20 +87,21 @@ func (l *Lane) flush(ctx context.Context) error {
 		if refusal == nil {
 			break
 		}
-		if refusal.Reason != "" {
-			parked = append(parked, Parked{pending.batches[refusal.Index],
-				pending.documents[refusal.Index].Seq, refusal.Reason})
+		refused, err := l.pass(ctx, &pending, refusal)
+		if err != nil {
+			return err
 		}
-		pending.documents = pending.documents[refusal.Index+1:]
-		pending.batches = pending.batches[refusal.Index+1:]
+		parked = append(parked, refused...)
 	}
 	// Behind all that is stored: a report may have to wait, and the campaign be paused meanwhile.
 	for _, one := range parked {
+		l.step.Reset(stepTimeout)
 		if err := l.park(ctx, one); err != nil {
 			return err
 		}
 	}
 	for _, one := range pending.leftOut {
+		l.step.Reset(stepTimeout)
 		stored, err := l.storedOf(ctx, one.Place, one.Range)
 		if err != nil {
 			return err
@@ -114,10 +113,38 @@ func (l *Lane) flush(ctx context.Context) error {
 	return l.report(ctx, pending.reports)
 }
 
-// stillWanted asks again whether these may be stored, if a report had to wait since that was asked. The next
-// session knows what to do with those of a halted campaign.
+// pass leaves of what is pending what is still to be stored behind a refusal, and answers who cannot be. If a place
+// is taken, others may be, too: after a crash all that was in hand.
+func (l *Lane) pass(ctx context.Context, pending *Pending, refusal *Refusal) ([]Parked, error) {
+	documents, batches := pending.documents[refusal.Index:], pending.batches[refusal.Index:]
+	if refusal.Reason != "" {
+		pending.documents, pending.batches = documents[1:], batches[1:]
+		return []Parked{{batches[0], documents[0].Seq, refusal.Reason}}, nil
+	}
+	taken, err := l.messages.taken(ctx, documents)
+	if err == nil && taken[string(documents[0].ID.Data)] == nil {
+		err = errors.New("a duplicate key that no majority shows")
+	}
+	if err != nil {
+		return nil, err
+	}
+	var parked []Parked
+	pending.documents, pending.batches = nil, nil
+	for i, one := range documents {
+		theirs, there := taken[string(one.ID.Data)]
+		if !there {
+			pending.documents, pending.batches = append(pending.documents, one), append(pending.batches, batches[i])
+		} else if !one.same(theirs) {
+			parked = append(parked, Parked{batches[i], one.Seq, "conflict: stored with other content"})
+		}
+	}
+	return parked, nil
+}
+
+// stillWanted asks again whether these may be stored, if that was asked too long ago: a report had to wait, or
+// MongoDB took its time. The next session knows what to do with those of a halted campaign.
 func (l *Lane) stillWanted(ctx context.Context, batches []*Batch) error {
-	if len(batches) == 0 || time.Since(l.askedAt) < haltTrust {
+	if time.Since(l.askedAt) < haltTrust {
 		return nil
 	}
 	var named []string

@@ -5,14 +5,13 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"reflect"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 	"go.mongodb.org/mongo-driver/v2/mongo/readconcern"
+	"go.mongodb.org/mongo-driver/v2/mongo/readpref"
 	"go.mongodb.org/mongo-driver/v2/mongo/writeconcern"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 )
@@ -22,6 +21,8 @@ const (
 	validationFailed = 121
 	collectionExists = 48
 )
+
+var compared = []string{"identifier", "phone_number", "message", "campaign_id", "attributes"}
 
 // Place is a class of a campaign.
 type Place struct{ Campaign, Class string }
@@ -35,17 +36,26 @@ type Document struct {
 	Campaign   string      `bson:"campaign_id"`
 	Class      string      `bson:"class"`
 	Seq        int64       `bson:"seq"`
-	Attributes bson.D      `bson:"attributes,omitempty"`
+	Attributes *bson.D     `bson:"attributes,omitempty"` // a pointer: empty ones are stored
 	Created    time.Time   `bson:"created_at"`
 	Updated    time.Time   `bson:"updated_at"`
 	Deleted    bool        `bson:"deleted"`
 }
 
-// Refusal is a document that will never be stored as it is: another one has its place, or MongoDB's
-// rules forbid it.
+func documentOf(batch *Batch, one *Recipient, seq int64, now time.Time) *Document {
+	document := &Document{ID: documentID(batch.Campaign, batch.Class, seq), Identifier: one.Identifier,
+		Number: one.Number, Text: one.Text, Campaign: batch.Campaign, Class: batch.Class, Seq: seq,
+		Created: now, Updated: now}
+	if one.Attributes != nil {
+		document.Attributes = &one.Attributes
+	}
+	return document
+}
+
+// Refusal is a document that is not stored: its place is taken, or MongoDB's rules forbid it for good.
 type Refusal struct {
 	Index  int
-	Reason string
+	Reason string // "": its place is taken
 }
 
 // Messages is the collection.
@@ -64,11 +74,7 @@ func openMessages(ctx context.Context, uri, collection string) (*Messages, error
 	if database == "" {
 		database = "campaign"
 	}
-	journaled := true
-	client, err := mongo.Connect(options.Client().ApplyURI(uri).
-		SetServerSelectionTimeout(connectTimeout).
-		SetReadConcern(readconcern.Majority()).
-		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journaled}))
+	client, err := mongo.Connect(optionsOf(uri))
 	if err != nil {
 		return nil, err
 	}
@@ -80,6 +86,14 @@ func openMessages(ctx context.Context, uri, collection string) (*Messages, error
 		return nil, errors.Join(err, client.Disconnect(ctx))
 	}
 	return &Messages{client, client.Database(database).Collection(collection)}, nil
+}
+
+// optionsOf wins over the URI: a secondary that lags lacks what is stored.
+func optionsOf(uri string) *options.ClientOptions {
+	journaled := true
+	return options.Client().ApplyURI(uri).SetServerSelectionTimeout(connectTimeout).
+		SetReadPreference(readpref.Primary()).SetReadConcern(readconcern.Majority()).
+		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journaled})
 }
 
 func (m *Messages) close(ctx context.Context) { _ = m.client.Disconnect(ctx) }
@@ -95,8 +109,7 @@ func (m *Messages) insert(ctx context.Context, documents []*Document) (*Refusal,
 	first := failed.WriteErrors[0]
 	switch {
 	case first.Code == duplicateKey && ofPlace(first.Raw):
-		reason, err := m.compare(ctx, documents[first.Index])
-		return &Refusal{first.Index, reason}, err
+		return &Refusal{Index: first.Index}, nil
 	case first.Code == duplicateKey || first.Code == validationFailed:
 		return &Refusal{first.Index, first.Message}, nil
 	}
@@ -113,23 +126,58 @@ func ofPlace(raw bson.Raw) bool {
 	return err == nil
 }
 
-// compare answers why the document in this one's place is another one; "": it is the same.
-func (m *Messages) compare(ctx context.Context, ours *Document) (string, error) {
-	var theirs Document
-	if err := m.collection.FindOne(ctx, bson.D{{Key: "_id", Value: ours.ID}}).Decode(&theirs); err != nil {
-		return "", fmt.Errorf("a duplicate key that cannot be read: %w", err)
+// taken is what is in the places of these documents, by its _id.
+func (m *Messages) taken(ctx context.Context, documents []*Document) (map[string]bson.Raw, error) {
+	taken := map[string]bson.Raw{}
+	for len(documents) > 0 {
+		near := nearOf(documents)
+		var found []bson.Raw
+		cursor, err := m.collection.Find(ctx, idsBetween(documents[0].ID, documents[near-1].ID))
+		if err == nil {
+			err = cursor.All(ctx, &found)
+		}
+		if err != nil {
+			return nil, err
+		}
+		for _, one := range found {
+			_, id, _ := one.Lookup("_id").BinaryOK()
+			taken[string(id)] = one
+		}
+		documents = documents[near:]
 	}
-	if ours.Identifier == theirs.Identifier && ours.Number == theirs.Number && ours.Text == theirs.Text &&
-		ours.Campaign == theirs.Campaign && reflect.DeepEqual(ours.Attributes, theirs.Attributes) {
-		return "", nil
-	}
-	return "conflict: stored with other content", nil
+	return taken, nil
 }
 
-func between(place Place, from, to int64) bson.D {
-	return bson.D{{Key: "_id", Value: bson.D{
-		{Key: "$gte", Value: documentID(place.Campaign, place.Class, from)},
-		{Key: "$lte", Value: documentID(place.Campaign, place.Class, to)}}}}
+// nearOf is how many of these documents are read at once: one class, in order, and little in between.
+func nearOf(documents []*Document) int {
+	near := 1
+	for ; near < len(documents); near++ {
+		before, one := documents[near-1], documents[near]
+		apart := one.Seq - before.Seq
+		if one.Campaign != before.Campaign || one.Class != before.Class || apart < 1 || apart > recipientsMax {
+			break
+		}
+	}
+	return near
+}
+
+// same compares bytes: theirs may hold anything.
+func (d *Document) same(theirs bson.Raw) bool {
+	ours, err := bson.Marshal(d)
+	for _, name := range compared {
+		if err != nil || !bson.Raw(ours).Lookup(name).Equal(theirs.Lookup(name)) {
+			return false
+		}
+	}
+	return true
+}
+
+func between(place Place, first, last int64) bson.D {
+	return idsBetween(documentID(place.Campaign, place.Class, first), documentID(place.Campaign, place.Class, last))
+}
+
+func idsBetween(first, last bson.Binary) bson.D {
+	return bson.D{{Key: "_id", Value: bson.D{{Key: "$gte", Value: first}, {Key: "$lte", Value: last}}}}
 }
 
 var onlyID = bson.D{{Key: "_id", Value: 1}}

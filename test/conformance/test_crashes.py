@@ -52,6 +52,31 @@ def test_killed_before_it_reports(stack, consumer, ordered):
     campaigns.assert_stored(stack, campaign_id, numbers, ordered=ordered)
 
 
+def commands(stack):
+    """How many inserts and reads MongoDB has been asked for."""
+    counted = stack.messages.database.client.admin.command("serverStatus")["metrics"]["commands"]
+    return sum(counted[name]["total"] for name in ("insert", "find", "getMore"))
+
+
+@pytest.mark.parametrize("ordered", [True, False], ids=["ordered", "parallel"])
+def test_what_a_killed_one_stored_is_read_at_once(stack, consumer, ordered):
+    """Duplicates and conflicts: what was stored and not reported when it was killed is compared by ranges, not by an
+    insert and a read for each."""
+    numbers = campaigns.make_numbers(SMALL, seed=59)
+    consumer.mongodb.when(numbers[0].encode(), consumer.postgresql.there.hold)
+    campaign_id = campaigns.send(stack, numbers, ordered=ordered)
+    consumer.start()
+    wait_until("the step is reached", lambda: campaigns.count_documents(stack, campaign_id) > 0
+               and consumer.postgresql.there.stuck.is_set())
+    stored = campaigns.count_documents(stack, campaign_id)
+    consumer.kill()
+    before = commands(stack)
+    consumer.start()
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+    assert stored >= 100 and commands(stack) - before < stored / 2
+    campaigns.assert_stored(stack, campaign_id, numbers, ordered=ordered)
+
+
 def test_killed_before_it_knows_what_it_reported(stack, consumer):
     """What a consumer does with a message: killed in 6 (report), without PostgreSQL's answer."""
     numbers = campaigns.make_numbers(SMALL, seed=53)
@@ -125,6 +150,17 @@ def test_a_server_goes_away_and_comes_back(stack, consumer, name):
         outage(consumer, [server], lambda: wait_until("it wants to connect", server.refused.is_set))
         campaigns.wait_for_status(stack, campaign_id, "sent")
     campaigns.assert_stored(stack, campaign_id, numbers)
+
+
+@pytest.mark.parametrize("name", ["rabbitmq", "mongodb", "postgresql"])
+def test_told_to_end_while_a_server_is_silent(stack, consumer, name):
+    """Trying a consumer: SIGTERM ends it in time though a server that it is connected to answers nothing."""
+    server = getattr(consumer, name)
+    consumer.start()
+    campaigns.wait_for_status(stack, campaigns.send(stack, campaigns.make_numbers(3, seed=61)), "sent")
+    for way in (server.there, server.back):
+        way.hold()
+    assert consumer.stop() == 0
 
 
 def test_started_before_its_servers(stack, consumer):

@@ -69,10 +69,13 @@ def test_unknown_fields_are_ignored(stack, consumer):
 
 def test_texts_and_attributes_are_stored_as_documented(stack, consumer):
     """Version 2: texts and attributes: both are stored with their types, in order, once (R3.1)."""
+    def attributes(n):
+        return {**OWN, "n": n} if n % 3 else {} if n % 2 else None
+
     numbers = campaigns.make_numbers(600, seed=16)
     campaign_id = campaigns.create(stack, campaigns.make_numbers(2, seed=17), message="for all")
     campaigns.add_recipients(stack, campaign_id, [
-        ("NORMAL", number, f"for {number}" if n % 2 else None, {**OWN, "n": n} if n % 3 else None)
+        ("NORMAL", number, f"for {number}" if n % 2 else None, attributes(n))
         for n, number in enumerate(numbers)])
     campaigns.dispatch(stack, campaign_id)
     consumer.start()
@@ -81,7 +84,7 @@ def test_texts_and_attributes_are_stored_as_documented(stack, consumer):
     assert len(found) == 602 and not any("attributes" in one for one in found[:2])
     for n, document in enumerate(found[2:]):
         assert document["message"] == (f"for {numbers[n]}" if n % 2 else "for all")
-        assert document.get("attributes") == ({**OWN, "n": n} if n % 3 else None)
+        assert document.get("attributes") == attributes(n)
         assert set(document) - {"attributes"} == set(BSON_TYPES)
     stored = found[3]["attributes"]
     assert list(stored) == sorted(OWN)
@@ -94,29 +97,32 @@ def test_texts_and_attributes_are_stored_as_documented(stack, consumer):
 def test_texts_and_attributes_are_compared(stack, consumer):
     """Duplicates and conflicts: what differs in text or attributes is a conflict, what does not
     is stored already (R3.1)."""
-    numbers = campaigns.make_numbers(5, seed=18)
+    own = [OWN] * 5 + [{}] * 3
+    numbers = campaigns.make_numbers(len(own), seed=18)
     campaign_id = campaigns.create(stack, ["+88800000000001"])
-    campaigns.add_recipients(stack, campaign_id, [("VIP", one, "own", OWN) for one in numbers])
+    campaigns.add_recipients(stack, campaign_id, [("VIP", one, "own", attributes)
+                                                  for one, attributes in zip(numbers, own)])
     campaigns.dispatch(stack, campaign_id)
-    message, = take_published(stack, campaign_id, 5)
+    message, = take_published(stack, campaign_id, len(own))
     body = json.loads(message.body)
-    stored = [{**one, "seq": bson.Int64(one["seq"]), "message": "own", "attributes": one_attributes}
-              for one, one_attributes in zip(expected_documents([body]), [
-                  typed(OWN), typed({**OWN, "amount": 1234.25}), typed(OWN), None, typed(OWN)])]
+    stored = [{**one, "seq": bson.Int64(one["seq"]), "message": "own", "attributes": typed(attributes)}
+              for one, attributes in zip(expected_documents([body]), own)]
+    stored[1]["attributes"]["amount"] = 1234.25
     stored[2]["message"] = "other"
-    del stored[3]["attributes"]
+    del stored[3]["attributes"], stored[6]["attributes"]
+    stored[7]["identifier"] = 7
     stack.messages.insert_many(stored)
     campaigns.publish(stack, [message])
     consumer.start()
-    letters = campaigns.wait_for_dead_letters(stack, 3)
-    assert sorted(json.loads(one.body)["first_seq"] for one in letters) == [2, 3, 4]
+    letters = campaigns.wait_for_dead_letters(stack, 5)
+    assert sorted(json.loads(one.body)["first_seq"] for one in letters) == [2, 3, 4, 7, 8]
     for letter in letters:
-        parked, = contract.parse(letter)["recipients"]
-        assert parked["attributes"] == OWN
+        parked = contract.parse(letter)
+        assert parked["recipients"][0]["attributes"] == own[parked["first_seq"] - 1]
         assert letter.properties.headers["reason"].strip()
         assert letter.properties.headers["version"] == 2
     campaigns.wait_for_status(stack, campaign_id, "failed")
-    assert documents(stack, campaign_id)[:5] == stored
+    assert documents(stack, campaign_id)[:len(stored)] == stored
 
 
 def test_a_conflict_is_parked_and_the_campaign_fails(stack, consumer):

@@ -10,6 +10,7 @@ code with the other tests.
 """
 import collections
 import json
+import os
 import signal
 import sys
 import threading
@@ -20,16 +21,17 @@ import psycopg2
 import pymongo
 
 from foreign_message import (Rejected, alone, decode, document_id, documents_of, end_of,
-                             headers_of, last_of, left_out_of, parse_multirange, runs, seq_of, settings)
+                             headers_of, last_of, left_out_of, missing_and_other, parse_multirange, runs, seq_of,
+                             settings)
 
 PARTITIONS = [f"campaign.messages.{number}" for number in range(4)]
 PARALLEL = "campaign.parallel"
 BODY_MAX = 131064
 SEQ_MAX = 1099511627775
 PREFETCH = 32
-COMPARED = ("identifier", "phone_number", "message", "campaign_id", "attributes")
 TRUST_S = 2.0
 CONNECT_S = 3
+END_S = 5  # for what is in hand when it is told to end
 QUIET_S = 2.0  # without a message, before a queue is looked at
 LOCK_WAIT_S = 0.2  # before a report is tried again that met a client
 SILENT_S = 3.0  # with messages that do not come, before it is subscribed to again
@@ -164,7 +166,8 @@ class Session:
                 raise
         self.messages = database.get_collection(
             "messages", write_concern=pymongo.WriteConcern("majority", j=True),
-            read_concern=pymongo.read_concern.ReadConcern("majority"))
+            read_concern=pymongo.read_concern.ReadConcern("majority"),
+            read_preference=pymongo.ReadPreference.PRIMARY)
 
     def declare(self):
         self.dead.confirm_delivery()
@@ -225,7 +228,7 @@ class Session:
             campaign = self.read_back(batch["campaign_id"], ordered)
             following = campaign.next[batch["class"]]
         # Behind all that may have to wait for a client.
-        if self.call("SELECT campaign.report_halted(%s)", [batch["campaign_id"]]):
+        if self.is_halted(batch):
             self.leave_out(batch)
             return
         if first > following:
@@ -274,6 +277,9 @@ class Session:
         return {"_id": {"$gte": document_id(campaign_id, name, first),
                         "$lte": document_id(campaign_id, name, last)}}
 
+    def is_halted(self, batch):
+        return bool(self.call("SELECT campaign.report_halted(%s)", [batch["campaign_id"]]))
+
     def stored(self, batch):
         """The seqs of the batch that MongoDB has."""
         places = self.places(batch["campaign_id"], batch["class"], batch["first_seq"], last_of(batch))
@@ -289,6 +295,21 @@ class Session:
     # Store, report -----------------------------------------------------------------------
 
     def store_and_report(self, batch, following):
+        refused, halted = self.store(batch, following)
+        # Behind all that is stored: a report may have to wait, and the campaign be paused meanwhile.
+        for document, reason in refused:
+            self.refused(batch, document, reason)
+        if halted:
+            self.leave_out(batch)
+            return
+        left_out = set(left_out_of(batch))
+        if left_out:
+            left_out -= self.stored(batch)
+        self.report(batch["campaign_id"], batch["class"],
+                    runs(batch["first_seq"], last_of(batch), left_out))
+
+    def store(self, batch, following):
+        """What MongoDB refuses, with the reason; whether it was halted meanwhile."""
         documents = [one for one in documents_of(batch) if one["seq"] >= following]
         refused = []
         while documents:
@@ -299,27 +320,27 @@ class Session:
                 first = error.details["writeErrors"][0]
                 if first["code"] not in REFUSALS or error.details["writeConcernErrors"]:
                     raise
-                refused.append((documents[first["index"]], first))
-                documents = documents[first["index"] + 1:]
-        # Behind all that is stored: a report may have to wait, and the campaign be paused meanwhile.
-        for document, error in refused:
-            self.refused(batch, document, error)
-        left_out = set(left_out_of(batch))
-        if left_out:
-            left_out -= self.stored(batch)
-        self.report(batch["campaign_id"], batch["class"],
-                    runs(batch["first_seq"], last_of(batch), left_out))
+                documents = documents[first["index"]:]
+                if "_id" in first.get("keyPattern", {}):
+                    documents, conflicts = self.compare(documents)
+                    refused += [(one, "conflict: stored with other content") for one in conflicts]
+                else:
+                    refused.append((documents.pop(0), first["errmsg"][:200]))
+            # MongoDB may have taken its time.
+            if self.is_halted(batch):
+                return refused, True
+        return refused, False
 
-    def refused(self, batch, ours, error):
-        """A duplicate key: fine if the document says the same, parked if not; other rules: parked."""
-        reason = error["errmsg"][:200]
-        if "_id" in error.get("keyPattern", {}):
-            theirs = self.messages.find_one({"_id": ours["_id"]})
-            if theirs is None:
-                raise ConnectionError("a duplicate key that no majority shows")
-            if all(ours.get(name) == theirs.get(name) for name in COMPARED):
-                return
-            reason = "conflict: stored with other content"
+    def compare(self, documents):
+        """Behind a duplicate key. After a crash all may be there: they are read at once."""
+        places = {"_id": {"$gte": documents[0]["_id"], "$lte": documents[-1]["_id"]}}
+        there = {seq_of(one): one for one in self.messages.find(places)}
+        if documents[0]["seq"] not in there:
+            raise ConnectionError("a duplicate key that no majority shows")
+        return missing_and_other(documents, there)
+
+    def refused(self, batch, ours, reason):
+        """Parks what will never be stored."""
         parked = alone(batch, int(ours["seq"]))
         properties = pika.BasicProperties(content_type="application/json", type="campaign.batch",
                                           headers=headers_of(parked))
@@ -391,6 +412,9 @@ def main():
     consumer = ForeignConsumer(*settings())
     consumer.start()
     signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    silent = threading.Timer(END_S, os._exit, [0])  # what is not done by then is delivered again
+    silent.daemon = True
+    silent.start()
     consumer.stop()
 
 

@@ -18,6 +18,7 @@ SCHEMAS = {version: json.loads((CONTRACT / name).read_text(encoding="utf-8"))
                                  (3, "batch3.schema.json"))}
 BODY_MAX = 131064
 CLASSES = {"VIP": 0, "NORMAL": 1}
+COMPARED = ("identifier", "phone_number", "message", "campaign_id", "attributes")
 URLS = ("AMQP_URL", "MONGODB_URI", "DATABASE_URL")
 
 
@@ -75,6 +76,13 @@ def documents_of(batch):
                "identifier": recipient["identifier"], "phone_number": recipient["phone_number"],
                **common, **own_fields(batch, recipient), "seq": bson.Int64(seq),
                "created_at": now, "updated_at": now, "deleted": False}
+
+
+def missing_and_other(documents, there):
+    """Those whose place is free, and those in whose place is another document."""
+    return ([one for one in documents if one["seq"] not in there],
+            [one for one in documents if one["seq"] in there
+             and any(one.get(name) != there[one["seq"]].get(name) for name in COMPARED)])
 
 
 def without_repeats(pairs):

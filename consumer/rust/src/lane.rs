@@ -1,17 +1,16 @@
 //! A lane is what happens to the messages of one queue: check, decide, store, report, acknowledge.
 //! Whatever fails ends the session: all that is in hand is delivered again.
 
-use crate::broker::{Broker, PARALLEL, headers_of, one_line, properties_of};
+use crate::broker::{Broker, PARALLEL, headers_of};
 use crate::failure::{Failure, Rejected, session};
 use crate::message::{Batch, decode};
-use crate::order::{Decision, Range, decide, first_missing, next_of, runs};
-use crate::report::{Reports, Stored, Unchecked};
-use crate::store::{Messages, Place, documents_of};
+use crate::order::{Decision, decide, next_of};
+use crate::report::Reports;
+use crate::store::{Messages, Place};
 use futures_util::StreamExt;
 use lapin::Consumer;
 use lapin::message::Delivery;
 use lapin::options::BasicAckOptions;
-use mongodb::bson::Document;
 use std::collections::{HashMap, HashSet};
 use std::pin::pin;
 use std::sync::Arc;
@@ -19,12 +18,17 @@ use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
+mod pending;
+use pending::Pending;
+
 /// Documents of an insert.
 const CHUNK_DOCUMENTS: usize = 2000;
 /// For one more message.
 const CHUNK_WAIT: Duration = Duration::from_millis(2);
-/// For all that is done with a chunk, but for clients' locks.
+/// For a step of what is done with a chunk.
 const STEP_TIMEOUT: Duration = Duration::from_secs(60);
+/// Campaigns that are known, if what is known of them is old.
+const CAMPAIGNS_MAX: usize = 4096;
 /// In what is known of a campaign.
 const TRUST: Duration = Duration::from_secs(2);
 /// Between two looks at a queue of which nothing comes.
@@ -43,17 +47,6 @@ struct Campaign {
     asked_at: Option<Instant>,
 }
 
-/// What a lane has decided to store and has not stored.
-#[derive(Default)]
-struct Pending {
-    documents: Vec<Document>,
-    /// The batch of each document.
-    batches: Vec<Arc<Batch>>,
-    reports: Vec<Stored>,
-    /// To be looked up before they are reported.
-    left_out: Vec<Stored>,
-}
-
 type Received = (Delivery, Result<Arc<Batch>, Rejected>);
 
 pub struct Lane {
@@ -65,20 +58,28 @@ pub struct Lane {
     campaigns: HashMap<String, Campaign>,
     gaps: HashMap<(Place, i64), Instant>,
     pending: Pending,
-    /// Whether the campaigns in hand are halted.
+    /// Whether the campaigns in hand are halted; of the oldest answer.
     asked_at: Instant,
 }
 
-/// Ends what takes too long. Each time that a report is refused, the whole time begins anew.
-async fn in_time(step: impl Future<Output = Result<(), Failure>>, refused: &Notify) -> Result<(), Failure> {
-    let mut step = pin!(step);
+/// Ends a chunk of which a step takes too long.
+async fn in_time(chunk: impl Future<Output = Result<(), Failure>>, goes_on: &Notify) -> Result<(), Failure> {
+    let mut chunk = pin!(chunk);
     loop {
         tokio::select! {
-            done = &mut step => return done,
-            () = refused.notified() => (),
-            () = sleep(STEP_TIMEOUT) => return session("what is done with a chunk takes too long"),
+            done = &mut chunk => return done,
+            () = goes_on.notified() => (),
+            () = sleep(STEP_TIMEOUT) => return session("a step takes too long"),
         }
     }
+}
+
+/// Forgets, of many campaigns, those that it would read back anyway.
+fn remember(campaigns: &mut HashMap<String, Campaign>, campaign: &str, known: Campaign) {
+    if campaigns.len() >= CAMPAIGNS_MAX {
+        campaigns.retain(|_, one| one.read_at.elapsed() < TRUST);
+    }
+    campaigns.insert(campaign.to_owned(), known);
 }
 
 impl Lane {
@@ -120,8 +121,8 @@ impl Lane {
                 return session(format!("{}: the subscription has ended", self.queue));
             };
             let received = self.gather(first?, &mut consumer).await?;
-            let refused = self.reports.refused.clone();
-            in_time(self.settle(received), &refused).await?;
+            let goes_on = self.reports.goes_on.clone();
+            in_time(self.settle(received), &goes_on).await?;
         }
     }
 
@@ -149,6 +150,7 @@ impl Lane {
         self.asked_at = Instant::now();
         let halted = self.halted(&received).await?;
         for (delivery, batch) in &received {
+            self.reports.goes_on.notify_one();
             let done = match batch {
                 Ok(batch) => self.admit(batch, halted.contains(&batch.campaign)).await,
                 Err(Rejected(reason)) => Err(Rejected(reason.clone()).into()),
@@ -171,11 +173,14 @@ impl Lane {
     async fn halted(&mut self, received: &[Received]) -> Result<HashSet<String>, Failure> {
         let named: HashSet<&String> =
             received.iter().filter_map(|(_, batch)| Some(&batch.as_ref().ok()?.campaign)).collect();
-        let is_known = |campaign: &String| {
+        let mut unknown = Vec::new();
+        for campaign in named {
             let asked_at = self.campaigns.get(campaign).and_then(|known| known.asked_at);
-            asked_at.is_some_and(|asked_at| asked_at.elapsed() < HALT_TRUST)
-        };
-        let unknown: Vec<String> = named.into_iter().filter(|one| !is_known(one)).cloned().collect();
+            match asked_at.filter(|at| at.elapsed() < HALT_TRUST) {
+                Some(asked_at) => self.asked_at = self.asked_at.min(asked_at),
+                None => unknown.push(campaign.clone()),
+            }
+        }
         if unknown.is_empty() {
             return Ok(HashSet::new());
         }
@@ -263,7 +268,7 @@ impl Lane {
                 self.gap(&place, next).await?;
             }
         }
-        self.campaigns.insert(campaign.to_owned(), known);
+        remember(&mut self.campaigns, campaign, known);
         Ok(())
     }
 
@@ -278,117 +283,24 @@ impl Lane {
         }
         Ok(())
     }
+}
 
-    /// Reports what is stored of a range of a halted campaign, and nothing else.
-    async fn leave_out(&mut self, place: Place, range: Range) -> Result<(), Failure> {
-        let stored = self.messages.stored(&place, range).await?;
-        let pieces = runs(range, &stored).into_iter().filter(|(_, there)| *there);
-        let reports = pieces.map(|(range, _)| Stored { place: place.clone(), range, suppressed: false });
-        self.pending.reports.extend(reports);
-        Ok(())
-    }
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-    /// Adds a batch, from `next` on, to what is pending. All of it is reported.
-    fn store(&mut self, batch: &Arc<Batch>, next: i64) {
-        let documents = documents_of(batch, next);
-        self.pending.batches.extend(documents.iter().map(|_| batch.clone()));
-        self.pending.documents.extend(documents);
-        let absent = (batch.first..)
-            .zip(&batch.recipients)
-            .filter(|(_, one)| one.is_none())
-            .map(|(seq, _)| seq)
-            .collect();
-        for (range, suppressed) in runs((batch.first, batch.last), &absent) {
-            let piece = Stored { place: Place::of(batch), range, suppressed };
-            if suppressed { self.pending.left_out.push(piece) } else { self.pending.reports.push(piece) }
+    #[test]
+    fn old_campaigns_are_forgotten() {
+        let mut campaigns = HashMap::new();
+        let known =
+            |read_at| Campaign { totals: HashMap::new(), next: HashMap::new(), read_at, asked_at: None };
+        for at in 0..3 * CAMPAIGNS_MAX {
+            remember(&mut campaigns, &at.to_string(), known(Instant::now() - TRUST));
         }
-    }
-
-    /// Stores and reports what is pending.
-    async fn flush(&mut self) -> Result<(), Failure> {
-        let mut pending = std::mem::take(&mut self.pending);
-        self.still_wanted(&pending.batches).await?;
-        let mut parked = Vec::new();
-        let mut done = 0;
-        while done < pending.documents.len() {
-            let Some(refusal) = self.messages.insert(&pending.documents[done..]).await? else {
-                break;
-            };
-            let refused = done + refusal.index;
-            if let Some(reason) = refusal.reason {
-                let seq = pending.documents[refused].get_i64("seq").unwrap_or_default();
-                parked.push((pending.batches[refused].clone(), seq, reason));
-            }
-            done = refused + 1;
+        assert!(campaigns.len() <= CAMPAIGNS_MAX);
+        for at in 0..=CAMPAIGNS_MAX {
+            remember(&mut campaigns, &at.to_string(), known(Instant::now() + Duration::from_secs(3600)));
         }
-        // Behind all that is stored: a report may have to wait, and the campaign be paused meanwhile.
-        for (batch, seq, reason) in parked {
-            self.park(&batch, seq, &reason).await?;
-        }
-        for one in pending.left_out {
-            let stored = self.messages.stored(&one.place, one.range).await?;
-            for (range, there) in runs(one.range, &stored) {
-                pending.reports.push(Stored { place: one.place.clone(), range, suppressed: !there });
-            }
-        }
-        self.report(&pending.reports).await
-    }
-
-    /// Asks again whether these may be stored, if a report had to wait since that was asked. The next session
-    /// knows what to do with those of a halted campaign.
-    async fn still_wanted(&mut self, batches: &[Arc<Batch>]) -> Result<(), Failure> {
-        if batches.is_empty() || self.asked_at.elapsed() < HALT_TRUST {
-            return Ok(());
-        }
-        let named: HashSet<&String> = batches.iter().map(|one| &one.campaign).collect();
-        self.asked_at = Instant::now();
-        let halted = self.reports.halted(&named.into_iter().cloned().collect::<Vec<_>>()).await?;
-        if halted.is_empty() {
-            return Ok(());
-        }
-        session("a campaign was halted while its messages were in hand")
-    }
-
-    /// Makes a dead letter of a recipient who cannot be stored, and tells PostgreSQL.
-    async fn park(&self, batch: &Batch, seq: i64, reason: &str) -> Result<(), Failure> {
-        let body = batch.alone(seq);
-        self.broker.bury(self.queue, reason, body.as_bytes(), &properties_of(batch, seq)).await?;
-        self.reports.conflict(&Place::of(batch), seq, &one_line(reason)).await
-    }
-
-    /// Tells PostgreSQL, and looks at MongoDB where that would end a campaign.
-    async fn report(&self, ranges: &[Stored]) -> Result<(), Failure> {
-        let mut checked = Vec::new();
-        while !ranges.is_empty() {
-            let unchecked = self.reports.report(ranges, &checked).await?;
-            if unchecked.is_empty() {
-                break;
-            }
-            for class in unchecked {
-                self.look(&class).await?;
-                checked.push(class.place.campaign);
-            }
-        }
-        Ok(())
-    }
-
-    /// Asks for what MongoDB has lost of a class that is about to end. Who was left out is missing in any
-    /// case; who was refused is, or another document is in their place.
-    async fn look(&self, class: &Unchecked) -> Result<(), Failure> {
-        let whole = (1, class.total);
-        if self.messages.count(&class.place, whole).await? >= class.total - class.left_out {
-            return Ok(());
-        }
-        let there = self.messages.stored(&class.place, whole).await?;
-        let classes = self.reports.classes(&class.place.campaign).await?;
-        let failed = classes.into_iter().find(|one| one.name == class.place.class).map(|one| one.failed);
-        match first_missing(class.total, &there, &failed.unwrap_or_default()) {
-            Some(missing) => {
-                self.reports.gap(&class.place, missing).await?;
-                // What is in hand may be among it: it must not be reported.
-                session("MongoDB has lost documents that were stored")
-            }
-            None => Ok(()),
-        }
+        assert_eq!(campaigns.len(), CAMPAIGNS_MAX + 1);
     }
 }

@@ -8,7 +8,9 @@ use std::{collections::HashMap, fmt};
 
 pub const BODY_MAX: usize = 131064;
 pub const SEQ_MAX: i64 = (1 << 40) - 1;
-const RECIPIENTS_MAX: usize = 1000;
+/// Of an _id: the campaign and the class. The seq is behind them.
+pub const CLASS_BYTES: usize = 11;
+pub const RECIPIENTS_MAX: usize = 1000;
 const TEXT_MAX: usize = 4096;
 const DECIMAL_MAX: f64 = 1e15;
 
@@ -45,9 +47,12 @@ pub fn document_id(campaign: &str, class: &str, seq: i64) -> Bson {
     Bson::Binary(Binary { subtype: BinarySubtype::Generic, bytes })
 }
 
+pub fn id_of(document: &Document) -> &[u8] {
+    document.get_binary_generic("_id").map_or(&[], Vec::as_slice)
+}
+
 pub fn seq_of(document: &Document) -> i64 {
-    let id = document.get_binary_generic("_id").map_or(&[][..], Vec::as_slice);
-    id.iter().skip(11).fold(0, |seq, byte| seq << 8 | i64::from(*byte))
+    id_of(document).iter().skip(CLASS_BYTES).fold(0, |seq, byte| seq << 8 | i64::from(*byte))
 }
 
 /// Checks a body and its headers.

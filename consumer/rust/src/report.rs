@@ -52,8 +52,9 @@ pub struct Reports {
     open: Statement,
     halted: Statement,
     report: Statement,
-    /// Told whenever a report is refused because a client holds what it changes.
-    pub refused: Arc<Notify>,
+    /// Told whenever the next step of a chunk begins, or a report is refused because a client holds what it
+    /// changes.
+    pub goes_on: Arc<Notify>,
 }
 
 impl Reports {
@@ -73,7 +74,7 @@ impl Reports {
         let open = client.prepare(OPEN).await?;
         let halted = client.prepare(HALTED).await?;
         let report = client.prepare(REPORT).await?;
-        let reports = Self { client, open, halted, report, refused: Arc::default() };
+        let reports = Self { client, open, halted, report, goes_on: Arc::default() };
         reports.classes("check").await?;
         Ok(reports)
     }
@@ -142,7 +143,7 @@ impl Reports {
                 eprintln!("a report waits for a client: {error}");
             }
             refusals += 1;
-            self.refused.notify_one();
+            self.goes_on.notify_one();
             sleep(LOCK_WAIT).await;
         }
     }

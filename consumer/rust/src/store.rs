@@ -1,15 +1,17 @@
 //! MongoDB: documents are inserted, looked up and counted, never changed.
 
-use crate::failure::{Failure, session};
-use crate::message::{Batch, SEQ_MAX, document_id, seq_of};
+use crate::failure::Failure;
+use crate::message::{Batch, CLASS_BYTES, RECIPIENTS_MAX, SEQ_MAX, document_id, id_of, seq_of};
 use crate::order::Range;
 use crate::settings::CONNECT_TIMEOUT;
 use futures_util::TryStreamExt;
 use mongodb::bson::{DateTime, Document, doc};
 use mongodb::error::{Error, ErrorKind, InsertManyError};
-use mongodb::options::{ClientOptions, ClusteredIndex, CollectionOptions, ReadConcern, WriteConcern};
+use mongodb::options::{
+    ClientOptions, ClusteredIndex, CollectionOptions, ReadConcern, ReadPreference, WriteConcern,
+};
 use mongodb::{Client, Collection};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 const DUPLICATE_KEY: i32 = 11000;
 const VALIDATION_FAILED: i32 = 121;
@@ -36,7 +38,8 @@ impl Place {
     }
 }
 
-/// The document at `index` will never be stored as it is; without a reason it is there already.
+/// The document at `index` is not stored: without a reason, its place is taken; else MongoDB's rules forbid it
+/// for good.
 pub struct Refusal {
     pub index: usize,
     pub reason: Option<String>,
@@ -57,11 +60,7 @@ impl Messages {
             Err(error) if code_of(&error) != Some(COLLECTION_EXISTS) => return Err(error.into()),
             _ => (),
         }
-        let mut options = CollectionOptions::default();
-        options.read_concern = Some(ReadConcern::majority());
-        options.write_concern =
-            Some(WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority).journal(true).build());
-        Ok(Self(database.collection_with_options(collection, options)))
+        Ok(Self(database.collection_with_options(collection, collection_options())))
     }
 
     /// Stores documents in order: all, or those in front of the refused one.
@@ -79,8 +78,7 @@ impl Messages {
         };
         match failed.first() {
             Some(first) if first.code == DUPLICATE_KEY && first.message.contains(PLACE_TAKEN) => {
-                let reason = self.compare(&documents[first.index]).await?;
-                Ok(Some(Refusal { index: first.index, reason }))
+                Ok(Some(Refusal { index: first.index, reason: None }))
             }
             Some(first) if first.code == DUPLICATE_KEY || first.code == VALIDATION_FAILED => {
                 Ok(Some(Refusal { index: first.index, reason: Some(first.message.clone()) }))
@@ -89,13 +87,17 @@ impl Messages {
         }
     }
 
-    /// Why the document in this one's place is another one; None: it is the same.
-    async fn compare(&self, ours: &Document) -> Result<Option<String>, Failure> {
-        let Some(theirs) = self.0.find_one(doc! {"_id": ours.get("_id")}).await? else {
-            return session("a duplicate key that no majority shows");
-        };
-        let same = COMPARED.iter().all(|name| ours.get(name) == theirs.get(name));
-        Ok((!same).then(|| "conflict: stored with other content".to_owned()))
+    /// What is in the places of these documents, by its _id.
+    pub async fn taken(&self, documents: &[Document]) -> Result<HashMap<Vec<u8>, Document>, Failure> {
+        let mut taken = HashMap::new();
+        for near in documents.chunk_by(is_near) {
+            let (first, last) = (near[0].get("_id"), near[near.len() - 1].get("_id"));
+            let mut found = self.0.find(doc! {"_id": {"$gte": first, "$lte": last}}).await?;
+            while let Some(one) = found.try_next().await? {
+                taken.insert(id_of(&one).to_vec(), one);
+            }
+        }
+        Ok(taken)
     }
 
     /// The last seq that is stored of a class, or 0.
@@ -114,6 +116,26 @@ impl Messages {
     pub async fn count(&self, place: &Place, range: Range) -> Result<i64, Failure> {
         Ok(self.0.count_documents(place.between(range)).await? as i64)
     }
+}
+
+/// They win over the URI: a secondary that lags lacks what is stored.
+fn collection_options() -> CollectionOptions {
+    let mut options = CollectionOptions::default();
+    options.selection_criteria = Some(ReadPreference::Primary.into());
+    options.read_concern = Some(ReadConcern::majority());
+    options.write_concern =
+        Some(WriteConcern::builder().w(mongodb::options::Acknowledgment::Majority).journal(true).build());
+    options
+}
+
+/// Whether these two are read at once: of one class, in order, and little in between.
+fn is_near(one: &Document, next: &Document) -> bool {
+    let apart = seq_of(next) - seq_of(one);
+    id_of(one)[..CLASS_BYTES] == id_of(next)[..CLASS_BYTES] && (1..=RECIPIENTS_MAX as i64).contains(&apart)
+}
+
+pub fn is_same(ours: &Document, theirs: &Document) -> bool {
+    COMPARED.iter().all(|name| ours.get(name) == theirs.get(name))
 }
 
 fn code_of(error: &Error) -> Option<i32> {
@@ -145,4 +167,28 @@ pub fn documents_of(batch: &Batch, next: i64) -> Vec<Document> {
         document
     };
     present.map(document).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_the_primary_is_read() {
+        let uri = "mongodb://127.0.0.1:9/?readPreference=secondary&readPreferenceTags=dc:x";
+        let database = Client::with_uri_str(uri).await.unwrap().database("test");
+        let collection = database.collection_with_options::<Document>("messages", collection_options());
+        assert_eq!(collection.selection_criteria(), Some(&ReadPreference::Primary.into()));
+    }
+
+    #[test]
+    fn documents_of_a_class_are_read_at_once() {
+        let document = |(class, seq)| doc! {"_id": document_id("aa", class, seq)};
+        let documents: Vec<Document> =
+            [("VIP", 1), ("VIP", 2), ("VIP", 1002), ("VIP", 2003), ("VIP", 2003), ("NORMAL", 2004)]
+                .map(document)
+                .into();
+        let near: Vec<usize> = documents.chunk_by(is_near).map(<[_]>::len).collect();
+        assert_eq!(near, [3, 1, 1, 1]);
+    }
 }
