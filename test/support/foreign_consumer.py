@@ -225,7 +225,7 @@ class Session:
             campaign = self.read_back(batch["campaign_id"], ordered)
             following = campaign.next[batch["class"]]
         # Behind all that may have to wait for a client.
-        if self.call("SELECT campaign.report_halted(%s)", [batch["campaign_id"]]):
+        if self.is_halted(batch):
             self.leave_out(batch)
             return
         if first > following:
@@ -274,6 +274,9 @@ class Session:
         return {"_id": {"$gte": document_id(campaign_id, name, first),
                         "$lte": document_id(campaign_id, name, last)}}
 
+    def is_halted(self, batch):
+        return bool(self.call("SELECT campaign.report_halted(%s)", [batch["campaign_id"]]))
+
     def stored(self, batch):
         """The seqs of the batch that MongoDB has."""
         places = self.places(batch["campaign_id"], batch["class"], batch["first_seq"], last_of(batch))
@@ -289,9 +292,26 @@ class Session:
     # Store, report -----------------------------------------------------------------------
 
     def store_and_report(self, batch, following):
+        refused, halted = self.store(batch, following)
+        # Behind all that is stored: a report may have to wait, and the campaign be paused meanwhile.
+        for document, error in refused:
+            self.refused(batch, document, error)
+        if halted:
+            self.leave_out(batch)
+            return
+        left_out = set(left_out_of(batch))
+        if left_out:
+            left_out -= self.stored(batch)
+        self.report(batch["campaign_id"], batch["class"],
+                    runs(batch["first_seq"], last_of(batch), left_out))
+
+    def store(self, batch, following):
+        """What MongoDB has refused or has already, with its error; whether it was halted meanwhile."""
         documents = [one for one in documents_of(batch) if one["seq"] >= following]
         refused = []
         while documents:
+            if refused and self.is_halted(batch):
+                return refused, True
             try:
                 self.messages.insert_many(documents, ordered=True)
                 break
@@ -301,14 +321,7 @@ class Session:
                     raise
                 refused.append((documents[first["index"]], first))
                 documents = documents[first["index"] + 1:]
-        # Behind all that is stored: a report may have to wait, and the campaign be paused meanwhile.
-        for document, error in refused:
-            self.refused(batch, document, error)
-        left_out = set(left_out_of(batch))
-        if left_out:
-            left_out -= self.stored(batch)
-        self.report(batch["campaign_id"], batch["class"],
-                    runs(batch["first_seq"], last_of(batch), left_out))
+        return refused, False
 
     def refused(self, batch, ours, error):
         """A duplicate key: fine if the document says the same, parked if not; other rules: parked."""
