@@ -23,6 +23,7 @@ static const struct
 	[ERROR_UNREACHABLE] = {OUTCOME_RETRY, OUTCOME_RETRY},
 	/* Passwords and rights are changed on the running server, too. */
 	[ERROR_REFUSED] = {OUTCOME_RETRY, OUTCOME_RETRY},
+	[ERROR_LOCKED] = {OUTCOME_RETRY, OUTCOME_RETRY},
 	[ERROR_PROTOCOL] = {OUTCOME_RETRY, OUTCOME_REJECT},
 	[ERROR_MEMORY] = {OUTCOME_FATAL, OUTCOME_FATAL},
 };
@@ -32,28 +33,36 @@ Outcome attempt_delivery_outcome(ErrorCode code)
 	return OUTCOMES[code].delivery;
 }
 
-Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *argument)
+static Outcome try(Pipeline *pipeline, Server server, AttemptStep step, void *argument,
+				   Error *error)
 {
-	Error error = {0};
 	Outcome outcome;
 
+	*error = (Error){0};
 	if (server == SERVER_MONGODB)
 		waiting_began(pipeline->lane);
-	if (step(pipeline, argument, &error))
+	if (step(pipeline, argument, error))
 	{
 		health_back(server, pipeline->lane);
 		if (server == SERVER_MONGODB)
 			waiting_ended(pipeline->lane);
 		return OUTCOME_OK;
 	}
-	outcome = OUTCOMES[error.code].server;
+	outcome = OUTCOMES[error->code].server;
 	if (outcome != OUTCOME_RETRY)
-		pipeline->error = error;
+		pipeline->error = *error;
 	else if (stop_requested())
 		outcome = OUTCOME_STOP;
 	else
-		health_away(server, pipeline->lane, &error);
+		health_away(server, pipeline->lane, error);
 	return outcome;
+}
+
+Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *argument)
+{
+	Error error;
+
+	return try(pipeline, server, step, argument, &error);
 }
 
 static bool step_wait_longer(Pipeline *pipeline, void *unused, Error *error)
@@ -80,26 +89,47 @@ Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argum
 	return attempt_guarded(pipeline, server, step, argument, NULL);
 }
 
+/* Whether the queue is to be given back; `deadline_ms` is when, unless that is put off. */
+static bool is_over(Pipeline *pipeline, Server server, const Error *error, int64_t started_ms,
+					int64_t *deadline_ms)
+{
+	const int64_t hold_ms = pipeline->config->hold_s * INT64_C(1000);
+
+	/*
+	 * Another consumer would meet the same client, and the lane that waits would come back long
+	 * after it. Each try takes a while of its own: the first wait between them is long enough.
+	 */
+	if (error->code == ERROR_LOCKED)
+	{
+		SOMETIMES("consumer.waits_for_a_client");
+		retry_reset(&pipeline->retry);
+		*deadline_ms = clock_ms() + hold_ms;
+		return false;
+	}
+	/* The broker of the dead letters is the same one for every consumer. */
+	if (server == SERVER_RABBITMQ || !receive_is_open(pipeline->receive) ||
+		clock_ms() < *deadline_ms)
+		return false;
+	if (!is_slow(pipeline, server, clock_ms() - started_ms))
+		return true;
+	*deadline_ms = clock_ms() + hold_ms;
+	return false;
+}
+
 Outcome attempt_guarded(Pipeline *pipeline, Server server, AttemptStep step, void *argument,
 						Outcome (*guard)(Pipeline *pipeline))
 {
-	const int64_t hold_ms = pipeline->config->hold_s * INT64_C(1000);
 	int64_t started_ms = clock_ms();
-	int64_t deadline_ms = started_ms + hold_ms;
+	int64_t deadline_ms = started_ms + pipeline->config->hold_s * INT64_C(1000);
+	Error error;
 	Outcome outcome;
 
-	while ((outcome = attempt_once(pipeline, server, step, argument)) == OUTCOME_RETRY)
+	while ((outcome = try(pipeline, server, step, argument, &error)) == OUTCOME_RETRY)
 	{
-		/* The broker of the dead letters is the same one for every consumer. */
-		if (server != SERVER_RABBITMQ && receive_is_open(pipeline->receive) &&
-			clock_ms() >= deadline_ms)
+		if (is_over(pipeline, server, &error, started_ms, &deadline_ms))
 		{
-			if (!is_slow(pipeline, server, clock_ms() - started_ms))
-			{
-				SOMETIMES("consumer.given_back");
-				return OUTCOME_RELEASE;
-			}
-			deadline_ms = clock_ms() + hold_ms;
+			SOMETIMES("consumer.given_back");
+			return OUTCOME_RELEASE;
 		}
 		if (!retry_wait(&pipeline->retry))
 		{

@@ -29,7 +29,8 @@ Outcome attempt_once(Pipeline *pipeline, Server server, AttemptStep step, void *
 /*
  * Repeats the step until its outcome is not RETRY. OUTCOME_RELEASE if a store has failed for
  * CAMPAIGN_HOLD seconds while the lane has a queue, which another consumer could serve; not if
- * MongoDB only lets us wait.
+ * MongoDB only lets us wait, or if PostgreSQL waits for a client: then it is repeated until that
+ * ends its transaction.
  */
 Outcome attempt(Pipeline *pipeline, Server server, AttemptStep step, void *argument);
 

@@ -132,6 +132,7 @@ static bool decode_attributes(Json *json, DecodedBatch *batch, DecodedRecipient 
 	return true;
 }
 
+/* Before the version is known, as in version 1: no other one may stand behind the recipients. */
 static bool decode_member(Json *json, DecodedBatch *batch, DecodedRecipient *recipient)
 {
 	JsonString name;
@@ -142,9 +143,9 @@ static bool decode_member(Json *json, DecodedBatch *batch, DecodedRecipient *rec
 		return decode_identifier(json, batch, recipient);
 	if (string_equals(&name, MESSAGE_FIELD_PHONE_NUMBER))
 		return decode_phone_number(json, batch, recipient);
-	if (batch->version != MESSAGE_VERSION && string_equals(&name, MESSAGE_FIELD_TEXT))
+	if (batch->version > MESSAGE_VERSION && string_equals(&name, MESSAGE_FIELD_TEXT))
 		return decode_own_text(json, batch, recipient);
-	if (batch->version != MESSAGE_VERSION && string_equals(&name, MESSAGE_FIELD_ATTRIBUTES))
+	if (batch->version > MESSAGE_VERSION && string_equals(&name, MESSAGE_FIELD_ATTRIBUTES))
 		return decode_attributes(json, batch, recipient);
 	return json_skip(json);
 }

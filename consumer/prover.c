@@ -106,7 +106,7 @@ static bool look(Prover *prover, bool *found, Error *error)
 /* The lanes say which server is away; what else is wrong is said here, once. */
 static void note_failure(Prover *prover, const Error *error)
 {
-	bool said = prover->failing || error->code == ERROR_UNREACHABLE || error->code == ERROR_REFUSED;
+	bool said = prover->failing || error_may_pass(error->code);
 
 	if (stop_requested())
 		return;

@@ -51,6 +51,9 @@ struct Report
 	PGresult *unchecked;	  /* the answer in which classes to look at stand; NULL: none */
 };
 
+/* A report may wait two seconds for a client (lock_timeout); that is not silence. */
+#define ANSWER_MIN_S 4
+
 /* Bytes one range takes in the longest array: an id or a number, and a comma. */
 #define ARRAY_ITEM_SIZE (MESSAGE_ID_MAX + 1)
 
@@ -70,6 +73,8 @@ Report *report_new(const Config *config, void (*tick)(void *), void *tick_argume
 	if (report == NULL)
 		return NULL;
 	report->postgres = report_pgconn(config);
+	if (report->postgres.answer_timeout_s < ANSWER_MIN_S)
+		report->postgres.answer_timeout_s = ANSWER_MIN_S;
 	report->postgres.tick = tick;
 	report->postgres.tick_argument = tick_argument;
 	for (int i = 0; i < ARRAYS; i++)

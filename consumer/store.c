@@ -167,43 +167,43 @@ bool store_look_for_suppressed(Store *store, Chunk *chunk, Error *error)
 	return true;
 }
 
+/* The document at `place` is refused: sets apart it, or all that are there already. */
+static bool set_apart(Store *store, Chunk *chunk, Refusal refusal, int place, Error *error)
+{
+	chunk->stored = place;
+	if (refusal == REFUSAL_DUPLICATE)
+		return skip_existing(store, chunk, error);
+	SOMETIMES("consumer.document_refused");
+	chunk->states[place] = CHUNK_REFUSED;
+	chunk->parked++;
+	return true;
+}
+
 bool store_insert(Store *store, Chunk *chunk, int limit, bool *retried, Error *error)
 {
-	int end = chunk->count;
+	int end;
+	int count = collect(store, chunk, limit, &end);
+	Refusal refusal = REFUSAL_NONE;
+	int index = 0;
+	bson_t reply;
+	bson_error_t reason;
+	bool done;
 
-	for (;;)
+	if (count > 0)
 	{
-		int count = collect(store, chunk, limit, &end);
-		Refusal refusal = REFUSAL_NONE;
-		int index = 0;
-		bson_t reply;
-		bson_error_t reason;
-		bool done;
-
-		if (count == 0)
-			break;
 		done = mongoc_collection_insert_many(store->collection, store->pending, (size_t) count,
 											 store->options, &reply, &reason);
 		if (!done)
 			refusal = refusal_of(&reply, &index);
 		bson_destroy(&reply);
-		if (done)
-			break;
-		if (refusal == REFUSAL_NONE || index < 0 || index >= count)
+		if (!done && refusal != REFUSAL_NONE && index >= 0 && index < count)
+			return set_apart(store, chunk, refusal, store->places[index], error);
+		if (!done)
 		{
 			*retried = true;
 			store->majority_until_ms = 0;
 			return store_failed(error, "cannot insert", &reason);
 		}
-		chunk->stored = store->places[index];
-		if (refusal == REFUSAL_FOR_EVER)
-		{
-			SOMETIMES("consumer.document_refused");
-			chunk->states[chunk->stored] = CHUNK_REFUSED;
-			chunk->parked++;
-		}
-		else if (!skip_existing(store, chunk, error))
-			return false;
 	}
 	chunk->stored = end;
 	return true;

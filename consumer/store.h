@@ -75,10 +75,11 @@ bool store_look(Store *store, Chunk *chunk, Error *error);
 bool store_look_for_suppressed(Store *store, Chunk *chunk, Error *error);
 
 /*
- * Stores what of the chunk is not stored yet, at most `limit` documents; goes on
- * where it stopped (`chunk->stored`) if it is called again. Documents that are there already are
- * compared, never written: those with other content are left in CHUNK_CONFLICT. *retried becomes
- * true if the outcome of an attempt was unknown.
+ * Stores what of the chunk is not stored yet, at most `limit` documents, by one insert; goes on
+ * where it stopped (`chunk->stored`) if it is called again. It stops at a document that is refused
+ * or there already: whoever goes on behind it asks first whether the rest is still wanted.
+ * Documents that are there already are compared, never written: those with other content are left
+ * in CHUNK_CONFLICT. *retried becomes true if the outcome of an attempt was unknown.
  */
 bool store_insert(Store *store, Chunk *chunk, int limit, bool *retried, Error *error);
 

@@ -48,17 +48,24 @@ static void fit_insert(Pipeline *pipeline, int documents, int64_t took_ms)
 	pipeline->insert_documents = (int) fitting;
 }
 
+/* Whether it ended before a document that was refused, or that was there already. */
+static bool was_cut_short(const Chunk *chunk)
+{
+	return chunk->stored < chunk->count && chunk->states[chunk->stored] != CHUNK_MISSING;
+}
+
 static bool insert(Pipeline *pipeline, bool *retried, Error *error)
 {
 	int64_t begun_ms = clock_ms();
-	int before = pipeline->chunk->stored;
-	bool done =
-		store_insert(pipeline->store, pipeline->chunk, pipeline->insert_documents, retried, error);
+	Chunk *chunk = pipeline->chunk;
+	int before = chunk->stored;
+	bool done = store_insert(pipeline->store, chunk, pipeline->insert_documents, retried, error);
 
 	if (pipeline->sending == NULL)
 		mark_stored(pipeline, before);
-	if (done)
-		fit_insert(pipeline, pipeline->chunk->stored - before, clock_ms() - begun_ms);
+	/* How long that takes says nothing of how many documents fit. */
+	if (done && !was_cut_short(chunk))
+		fit_insert(pipeline, chunk->stored - before, clock_ms() - begun_ms);
 	return done;
 }
 

@@ -271,7 +271,7 @@ int verify_once(const Config *config, const char *campaign_id)
 	else
 	{
 		fprintf(stderr, "campaign-consumer: %s\n", error.text);
-		if (error.code == ERROR_UNREACHABLE || error.code == ERROR_REFUSED)
+		if (error_may_pass(error.code))
 			code = EXIT_UNREACHABLE;
 	}
 	verify_free(verify);

@@ -59,8 +59,7 @@ static int run(const Config *config)
 							 : !lines_run(config, reader, signals, &error))
 	{
 		fprintf(stderr, "campaign-monitor: %s\n", error.text);
-		code = error.code == ERROR_UNREACHABLE || error.code == ERROR_REFUSED ? EXIT_UNREACHABLE
-																			  : EXIT_FAILED;
+		code = error_may_pass(error.code) ? EXIT_UNREACHABLE : EXIT_FAILED;
 	}
 	end_reader(reader);
 	close(signals);

@@ -21,7 +21,8 @@
 #define STATEMENT_TIMEOUT_MS "50000"
 #define STOP_TIMEOUT_MS		 5000 /* once a stop was requested */
 
-#define STATE_READ_ONLY "25006"
+#define STATE_READ_ONLY	   "25006"
+#define STATE_LOCK_TIMEOUT "55P03"
 
 /* The first line of what libpq says: the rest guesses at reasons. */
 static bool failed(Error *error, ErrorCode code, const char *what, const char *text)
@@ -64,14 +65,17 @@ static bool lost(PgConnection *postgres, const char *what, const char *text, Err
 	return false;
 }
 
-/* An SQL error: the connection is fine, but somebody has to act. */
+/* An SQL error: the connection is fine, but somebody has to act, or to end a transaction. */
 static bool refused(PgConnection *postgres, const PGresult *result, const char *what, Error *error)
 {
 	const char *text = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
 	const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+	ErrorCode code = ERROR_REFUSED;
 
+	if (state != NULL && strcmp(state, STATE_LOCK_TIMEOUT) == 0)
+		code = ERROR_LOCKED;
 	snprintf(postgres->sqlstate, sizeof(postgres->sqlstate), "%s", state != NULL ? state : "");
-	return error_set(error, ERROR_REFUSED, "%s: %s (SQLSTATE %s)", what,
+	return error_set(error, code, "%s: %s (SQLSTATE %s)", what,
 					 text != NULL ? text : "unknown error", state != NULL ? state : "unknown");
 }
 

@@ -23,7 +23,7 @@ typedef struct PgConnection
 	void (*tick)(void *); /* called about every second of a wait; NULL: not */
 	void *tick_argument;
 	PGconn *connection; /* NULL: none */
-	char sqlstate[6];	/* of the last statement that failed with ERROR_REFUSED */
+	char sqlstate[6];	/* of the last statement that the server refused */
 	bool pooled;		/* a pooler is between: each transaction may have another session */
 } PgConnection;
 
@@ -57,7 +57,7 @@ bool pgconn_is_answered(PgConnection *postgres, int wait_ms);
 
 /*
  * The answer of what was sent; the caller clears it. NULL and *error: with
- * ERROR_REFUSED the session is fine, and this statement failed; else the
+ * ERROR_REFUSED or ERROR_LOCKED the session is fine, and this statement failed; else the
  * connection is closed, and nobody knows what the server has done.
  */
 PGresult *pgconn_result(PgConnection *postgres, const char *what, Error *error);

@@ -100,9 +100,16 @@ def stack():
         settings=SETTINGS, without=("nginx", "postgrest", "mailer", "smtp", "consumer"))
     try:
         with running.settings(campaign__stall_timeout="1h"):
+            declare(running)
             yield running
     finally:
         running.down()
+
+
+def declare(stack):
+    """Exchanges and queues, which the worker makes before it publishes for the first time."""
+    campaigns.wait_for_status(stack, campaigns.send(stack, campaigns.make_numbers(1)), "published")
+    leave_nothing(stack)
 
 
 @pytest.fixture(params=COMMANDS.values(), ids=COMMANDS.keys())

@@ -4,6 +4,9 @@ import json
 import campaigns
 from batches import AHEAD, documents, take_published
 from test_order import report, stored_before
+from waiting import assert_stays, wait_until
+
+ANSWER_S = 0.5  # longer than an answer counts
 
 
 def queued(stack, numbers):
@@ -39,6 +42,28 @@ def test_what_is_stored_of_a_cancelled_campaign_is_reported(stack, consumer):
     campaigns.wait_until_handled(stack, [campaigns.queue_of(campaign_id)])
     assert documents(stack, campaign_id) == before
     assert campaigns.status(stack, campaign_id)["stored"] == len(before)
+
+
+def test_paused_while_it_meets_a_duplicate(stack, consumer):
+    """What a consumer does with a message: it asks before each insert, also before the one that goes on behind a
+    document that MongoDB has: paused meanwhile, the campaign gets no more of them, and all of them after resume."""
+    numbers = campaigns.make_numbers(900, seed=46)
+    campaign_id, messages = queued(stack, numbers)
+    before = stored_before([json.loads(messages[0].body)])[:1]
+    stack.messages.insert_many(before)
+    consumer.mongodb.when(numbers[0].encode(), consumer.mongodb.back.hold)
+    consumer.start()
+    wait_until("MongoDB has answered", consumer.mongodb.back.stuck.is_set)
+    stack.one("SELECT campaign_pause(%s)", campaign_id)
+    assert_stays("nothing more is stored", lambda: documents(stack, campaign_id) == before, ANSWER_S)
+    consumer.mongodb.back.release()
+    campaigns.wait_until_handled(stack, [campaigns.queue_of(campaign_id)])
+    assert documents(stack, campaign_id) == before
+    assert campaigns.status(stack, campaign_id)["stored"] == len(before)
+    stack.one("SELECT campaign_resume(%s)", campaign_id)
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+    campaigns.assert_stored(stack, campaign_id, numbers)
+    assert documents(stack, campaign_id)[:1] == before
 
 
 def suppressed_campaign(stack, numbers, left_out):

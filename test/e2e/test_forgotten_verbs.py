@@ -1,14 +1,18 @@
 """test_forgotten_verbs.py - clients that lock what the worker and the consumer change, and forget
 their transactions."""
+import collections
 import contextlib
 
 import campaigns
 from campaigns import assert_delivered, wait_for_status
+from consumers import Consumer, environment
 from programs import frozen
 from stack import execute
 from test_robustness import FIVE, FOUND_S, PROMPT_S, beside
+from test_standby import no_consumer
 from waiting import wait_until
 
+HOLD_S = "2"  # as long as one try waits
 # Verbs that lock the progress of a campaign until their transaction ends.
 VERBS = {
     "resume": ("SELECT campaign_pause(%s)", "SELECT campaign_resume(%s)"),
@@ -61,3 +65,39 @@ def test_forgotten_verbs_stop_no_other_queue(stack):
             wait_for_status(stack, one, "sent", timeout=FOUND_S)
     for one in (*held_by.values(), behind, other):
         assert_delivered(stack, one, FIVE)
+
+
+def tries_seen(stack, client, seen):
+    """Notes in `seen` when statements of others began that wait for this client, by statement."""
+    for query, began in stack.sql("SELECT query, query_start FROM pg_stat_activity"
+                                  " WHERE %s = ANY (pg_blocking_pids(pid))", client.get_backend_pid()):
+        seen[query].add(began)
+    return max(map(len, seen.values()), default=0)
+
+
+def test_forgotten_verbs_give_no_queue_back(stack, unhealed):
+    """R0.14 R0.15 R5.3: clients lock the progress of campaigns for several times as long as CAMPAIGN_HOLD while one
+    is reported and a conflict of another: no queue is given back and left alone, one dead letter is made, and both
+    campaigns end as soon as the clients do."""
+    reported = campaigns.create(stack, FIVE)
+    conflicting = beside(stack, reported, FIVE, same_queue=False)
+    stack.messages.insert_one({"_id": campaigns.document_id(conflicting, 2), "identifier": "other",
+                               "campaign_id": conflicting, "class": "NORMAL", "seq": 2})
+    with no_consumer(stack), contextlib.ExitStack() as holders:
+        for one in (reported, conflicting):
+            campaigns.dispatch(stack, one)
+            wait_for_status(stack, one, "published")
+        clients = [holders.enter_context(forgotten_verb(stack, "resolve", one)) for one in (reported, conflicting)]
+        tries = [collections.defaultdict(set) for _ in clients]
+        with Consumer(environment(stack, CAMPAIGN_HOLD=HOLD_S)) as consumer:
+            wait_until("each report has been tried for several holds", lambda: all(
+                [tries_seen(stack, client, seen) >= 4 for client, seen in zip(clients, tries)]))
+            for client in clients:
+                client.commit()
+            wait_for_status(stack, reported, "sent", timeout=PROMPT_S)
+            wait_for_status(stack, conflicting, "failed", timeout=PROMPT_S)
+            campaigns.wait_until_handled(stack, [campaigns.queue_of(conflicting)])
+            assert not consumer.lines("gave the queue back")
+            assert consumer.terminate() == 0
+    assert_delivered(stack, reported, FIVE)
+    assert len(campaigns.wait_for_dead_letters(stack, 1)) == 1

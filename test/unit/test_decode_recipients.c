@@ -69,6 +69,13 @@ static void test_version_1_ignores_texts_and_attributes(void **state)
 		"{\"campaign_id\":\"c1\",\"class\":\"VIP\",\"total\":1,\"first_seq\":1,\"message\":\"m\","
 		"\"recipients\":" ONE ",\"version\":1}",
 		"m");
+	take_text(
+		"{\"campaign_id\":\"c1\",\"class\":\"VIP\",\"total\":1,\"first_seq\":1,\"message\":\"m\","
+		"\"recipients\":[{\"identifier\":\"ab\",\"phone_number\":\"+12345678\",\"message\":\"own\","
+		"\"attributes\":{\"a\":1}}],\"version\":1}",
+		"m");
+	assert_null(batch.recipients[0].text);
+	assert_null(batch.recipients[0].attributes);
 	refuse("{\"recipients\":" ONE ",\"version\":2}", "version stands behind recipients");
 }
 
