@@ -5,6 +5,8 @@
  */
 #include "breaker.h"
 
+#define DOUBLINGS_MAX 20 /* of five minutes: ten years */
+
 int breaker_limit(int in_flight)
 {
 	return 2 * in_flight > BREAKER_TROUBLES ? 2 * in_flight : BREAKER_TROUBLES;
@@ -22,15 +24,19 @@ void breaker_works(Breaker *breaker, int64_t now_ms)
 
 static void count(Breaker *breaker, const BreakerTrouble *trouble, int64_t now_ms)
 {
-	if (breaker->troubles == 0)
+	bool first = breaker->troubles == 0;
+
+	if (first)
 	{
 		breaker->since_ms = now_ms;
-		breaker->several = breaker->answered = false;
+		breaker->judged = 0;
 	}
 	else if (trouble->message != breaker->message)
-	{
-		breaker->several = true;
 		breaker->blamed = breaker->picky = false;
+	if (first || trouble->message != breaker->message)
+	{
+		breaker->alone_ms = now_ms;
+		breaker->answered = false;
 	}
 	breaker->message = trouble->message;
 	breaker->answered |= trouble->answered;
@@ -43,11 +49,16 @@ static void wait_for_probe(Breaker *breaker, int64_t interval_ms, int64_t now_ms
 	breaker->probe_ms = now_ms + breaker->interval_ms;
 }
 
-/* No other message shows that the provider is at fault, and it was there to answer. */
+/*
+ * It has been tried alone for long, by a provider that was there to answer. The more messages were
+ * judged in vain, the likelier it is that the provider is at fault: in hours it costs a handful.
+ */
 static bool is_suspect(const Breaker *breaker, const BreakerTrouble *trouble, int64_t now_ms)
 {
-	return breaker->answered && !breaker->several && (breaker->open || trouble->ends) &&
-		   (breaker->picky || now_ms - breaker->since_ms >= BREAKER_ALONE_MS);
+	int64_t patience_ms = (int64_t) BREAKER_ALONE_MS << breaker->judged;
+
+	return breaker->answered && (breaker->open || trouble->ends) &&
+		   (breaker->picky || now_ms - breaker->alone_ms >= patience_ms);
 }
 
 /* Whether this one shows that the provider takes nothing. */
@@ -71,6 +82,7 @@ BreakerDecision breaker_trouble(Breaker *breaker, const BreakerTrouble *trouble,
 	if (is_suspect(breaker, trouble, now_ms))
 	{
 		breaker->blamed = true;
+		breaker->judged += breaker->judged < DOUBLINGS_MAX;
 		return BREAKER_JUDGED;
 	}
 	if (!breaker->open && shows_outage(breaker, trouble, now_ms))

@@ -16,7 +16,7 @@
 #define BREAKER_LASTS_MS	 2000	/* … for so long: the provider takes nothing */
 #define BREAKER_PROBE_MS	 1000	/* until one message is tried; then twice as long … */
 #define BREAKER_PROBE_MAX_MS 60000	/* … each time, up to this */
-#define BREAKER_ALONE_MS	 300000 /* so long a message is not suspected that is tried alone */
+#define BREAKER_ALONE_MS	 300000 /* so long the first that is tried alone is not suspected */
 
 /* Zeroed but for `limit` is a good beginning. */
 typedef struct Breaker
@@ -24,11 +24,12 @@ typedef struct Breaker
 	int limit;		  /* so many requests in a row: breaker_limit() */
 	bool open;		  /* the provider takes nothing */
 	int troubles;	  /* requests in a row that it did not take */
-	bool answered;	  /* it said so itself, once at least */
-	bool several;	  /* they were of more than one message */
-	bool blamed;	  /* one was judged that was tried alone … */
+	uint64_t message; /* of the last one … */
+	int64_t alone_ms; /* … the first since there was none of another message … */
+	bool answered;	  /* … and whether the provider said so itself, once at least */
+	int judged;		  /* messages that were tried alone and judged, since the first of them */
+	bool blamed;	  /* the last message was … */
 	bool picky;		  /* … and the next one was taken: that happens here */
-	uint64_t message; /* of the last one */
 	int64_t since_ms; /* when the first of them ended */
 	bool worked;	  /* it has taken something before … */
 	int64_t work_ms;  /* … the last time then */

@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "fate.h"
 #include "program/clock.h"
 #include "program/log.h"
 #include "program/sometimes.h"
@@ -239,14 +240,58 @@ static Outcome look_once(Pipeline *pipeline, bool *again)
 	return outcome;
 }
 
+static bool has_claims(const Pipeline *pipeline)
+{
+	for (int place = 0; place < pipeline->chunk->count; place++)
+	{
+		if (pipeline->sending->items[place].state == SEND_OURS)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Takes back what this attempt has claimed: the sender that we wait for may be waiting for that,
+ * and neither of the two would ever begin anything. The rest is waited for without claims.
+ */
+static Outcome give_way(Pipeline *pipeline)
+{
+	Outcome outcome;
+
+	SOMETIMES("consumer.gives_way");
+	log_line(LOG_WARNING, "took back its claims: another sender may be waiting for them",
+			 {"queue", pipeline->queue, 0});
+	outcome = fate_write(pipeline);
+	for (int place = 0; outcome == OUTCOME_OK && place < pipeline->chunk->count; place++)
+	{
+		SendItem *item = &pipeline->sending->items[place];
+
+		if (item->state != SEND_OURS)
+			continue;
+		item->state = SEND_NOTHING;
+		pipeline->chunk->states[place] = CHUNK_MISSING;
+	}
+	return outcome;
+}
+
 Outcome doubt_settle(Pipeline *pipeline)
 {
 	const Chunk *chunk = pipeline->chunk;
+	int64_t give_way_ms = clock_ms() + pipeline->config->hold_s * INT64_C(1000);
 	bool again =
 		chunk->count > 0 && memchr(chunk->states, CHUNK_PRESENT, (size_t) chunk->count) != NULL;
+	bool gave_way = false;
 	Outcome outcome = OUTCOME_OK;
 
 	while (outcome == OUTCOME_OK && again)
+	{
 		outcome = look_once(pipeline, &again);
-	return outcome;
+		if (outcome == OUTCOME_OK && again && clock_ms() >= give_way_ms && has_claims(pipeline))
+		{
+			outcome = give_way(pipeline);
+			gave_way = true;
+		}
+	}
+	/* What was taken back has to come again. */
+	return outcome == OUTCOME_OK && gave_way ? OUTCOME_RELEASE : outcome;
 }

@@ -10,7 +10,8 @@
 
 /*
  * Finds out about each document that is CHUNK_PRESENT, and waits for living senders. Sets the items
- * of pipeline->sending: those that this attempt may send are SEND_OURS.
+ * of pipeline->sending: those that this attempt may send are SEND_OURS. After CAMPAIGN_HOLD it
+ * takes back what it has claimed, and waits without: OUTCOME_RELEASE, all of it has to come again.
  */
 Outcome doubt_settle(Pipeline *pipeline);
 

@@ -330,6 +330,11 @@ bool report_collect(Report *report, int64_t *completed, Error *error)
 	return true;
 }
 
+bool report_refused_data(const Report *report, const Error *error)
+{
+	return pgconn_refused_data(&report->postgres, error);
+}
+
 bool report_unchecked(const Report *report, int index, ReportUnchecked *unchecked)
 {
 	const PGresult *result = report->unchecked;

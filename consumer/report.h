@@ -114,6 +114,9 @@ bool report_collect(Report *report, int64_t *completed, Error *error);
  */
 bool report_unchecked(const Report *report, int index, ReportUnchecked *unchecked);
 
+/* The last report was refused because of its data: a character that the database lacks, perhaps. */
+bool report_refused_data(const Report *report, const Error *error);
+
 /* The answer of report_send() is still to be collected. */
 bool report_is_pending(const Report *report);
 

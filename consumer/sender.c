@@ -285,3 +285,24 @@ bool sender_fates(Sender *sender, const char *fates, int64_t processed, int64_t 
 	put_values(sender);
 	return true;
 }
+
+bool sender_simplify_fates(Sender *sender)
+{
+	const char *from = sender->fates != NULL ? sender->fates : "";
+	char *to = sender->fates;
+	bool changed = false;
+
+	/* JSON's own characters are ASCII. */
+	for (; *from != '\0'; from++)
+	{
+		bool ascii = (unsigned char) *from < 0x80;
+
+		changed |= !ascii;
+		/* One for each character: its first byte is not 10xxxxxx. */
+		if (ascii || (*from & 0xC0) != 0x80)
+			*to++ = (char) (ascii ? *from : '?');
+	}
+	if (to != NULL)
+		*to = '\0';
+	return changed;
+}

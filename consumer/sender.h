@@ -43,4 +43,10 @@ bool sender_away(Sender *sender, int64_t away_ms, Error *error);
 bool sender_fates(Sender *sender, const char *fates, int64_t processed, int64_t failed,
 				  int64_t sending_us);
 
+/*
+ * What the fates quote of others, in ASCII from now on: a database whose encoding lacks a character
+ * refuses all of them. False: they were so already.
+ */
+bool sender_simplify_fates(Sender *sender);
+
 #endif /* CAMPAIGN_CONSUMER_SENDER_H */

@@ -12,6 +12,7 @@
 #include "program/log.h"
 #include "program/sometimes.h"
 #include "program/stop.h"
+#include "send_state.h"
 
 /* All deliveries come again on the next connection: their tags mean nothing any more. */
 static void forget_deliveries(Pipeline *pipeline)
@@ -66,19 +67,35 @@ static void note_completed(const Pipeline *pipeline, int64_t campaigns)
 	log_line(LOG_INFO, "sent", {"campaigns", NULL, campaigns}, {"queue", pipeline->queue, 0});
 }
 
+static bool report_once(Pipeline *pipeline, int64_t *completed, Error *error)
+{
+	return (report_is_pending(pipeline->report) ||
+			report_send(pipeline->report, &pipeline->pending.ranges, &pipeline->pending.checked,
+						error)) &&
+		   report_collect(pipeline->report, completed, error);
+}
+
+/* A provider may say what the database cannot store: what became of its messages must be. */
+static bool can_be_simplified(Pipeline *pipeline, const Error *error)
+{
+	if (pipeline->sending == NULL || !report_refused_data(pipeline->report, error) ||
+		!sender_simplify_fates(pipeline->sending->sender))
+		return false;
+	SOMETIMES("consumer.words_refused");
+	return true;
+}
+
 static bool step_report(Pipeline *pipeline, void *unused, Error *error)
 {
 	int64_t completed = 0;
+	bool done = report_once(pipeline, &completed, error);
 
 	(void) unused;
-	if (!report_is_pending(pipeline->report) &&
-		!report_send(pipeline->report, &pipeline->pending.ranges, &pipeline->pending.checked,
-					 error))
-		return false;
-	if (!report_collect(pipeline->report, &completed, error))
-		return false;
-	note_completed(pipeline, completed);
-	return true;
+	if (!done && can_be_simplified(pipeline, error))
+		done = report_once(pipeline, &completed, error);
+	if (done)
+		note_completed(pipeline, completed);
+	return done;
 }
 
 void settle_begin(Pipeline *pipeline)

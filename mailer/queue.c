@@ -266,13 +266,6 @@ static bool end(Queue *queue, const PgStatement *statement, const char *const *v
 	return result != NULL && commit(queue, error);
 }
 
-/* The last statement failed because of its data (class 22), and its transaction can go on. */
-static bool refused_text(const Queue *queue, const Error *error)
-{
-	return pgconn_is_open(&queue->postgres) && error->code == ERROR_REFUSED &&
-		   strncmp(queue->postgres.sqlstate, "22", 2) == 0;
-}
-
 /*
  * As end(), with a text of the server's in values[1]. A database whose encoding lacks one of its
  * characters refuses it; what became of the mail must be stored nevertheless, else the mail would
@@ -286,7 +279,7 @@ static bool end_with_text(Queue *queue, const PgStatement *statement, const char
 	if (execute(queue, "savepoint", "SAVEPOINT text", error) &&
 		pgconn_send(&queue->postgres, statement, values, error))
 		result = pgconn_result(&queue->postgres, statement->name, error);
-	if (result == NULL && refused_text(queue, error) &&
+	if (result == NULL && pgconn_refused_data(&queue->postgres, error) &&
 		execute(queue, "savepoint", "ROLLBACK TO SAVEPOINT text", error))
 	{
 		SOMETIMES("mailer.text_refused");

@@ -23,6 +23,7 @@
 
 #define STATE_READ_ONLY	   "25006"
 #define STATE_LOCK_TIMEOUT "55P03"
+#define STATE_CLASS_DATA   "22"
 
 /* The first line of what libpq says: the rest guesses at reasons. */
 static bool failed(Error *error, ErrorCode code, const char *what, const char *text)
@@ -168,6 +169,12 @@ PGresult *pgconn_result(PgConnection *postgres, const char *what, Error *error)
 		(void) refused(postgres, result, what, error);
 	PQclear(result);
 	return NULL;
+}
+
+bool pgconn_refused_data(const PgConnection *postgres, const Error *error)
+{
+	return pgconn_is_open(postgres) && error->code == ERROR_REFUSED &&
+		   strncmp(postgres->sqlstate, STATE_CLASS_DATA, strlen(STATE_CLASS_DATA)) == 0;
 }
 
 bool pgconn_prepare(PgConnection *postgres, const PgStatement *statement, Error *error)

@@ -62,6 +62,9 @@ bool pgconn_is_answered(PgConnection *postgres, int wait_ms);
  */
 PGresult *pgconn_result(PgConnection *postgres, const char *what, Error *error);
 
+/* The statement that failed so was refused because of its data (SQLSTATE class 22). */
+bool pgconn_refused_data(const PgConnection *postgres, const Error *error);
+
 /* A statement, or several in one string, without parameters; the answer to the last one. */
 PGresult *pgconn_execute(PgConnection *postgres, const char *what, const char *sql, Error *error);
 

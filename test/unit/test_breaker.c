@@ -170,11 +170,51 @@ static void test_one_message_alone_has_its_time(void **state)
 	breaker_works(&breaker, HOUR_MS);
 	assert_int_equal(judged_after(&breaker, 8, true, HOUR_MS + 1), 1);
 	breaker_works(&breaker, 2 * HOUR_MS);
-	/* Two at a time are an outage, and so is what follows. */
+	/* Two in a row may be an outage: the second one has its time. */
 	assert_int_equal(judged_after(&breaker, 9, true, 2 * HOUR_MS + 1), 1);
-	assert_int_equal(judged_after(&breaker, 10, true, 2 * HOUR_MS + 2), 0);
-	breaker_works(&breaker, 3 * HOUR_MS);
-	assert_int_equal(judged_after(&breaker, 11, true, 3 * HOUR_MS + 1), BREAKER_ALONE_MS + 1);
+	assert_int_equal(judged_after(&breaker, 10, true, 2 * HOUR_MS + 2), 2 * BREAKER_ALONE_MS + 1);
+	/* If the one behind it is taken only later, it may have been an outage. */
+	(void) answered(&breaker, 11, false, 3 * HOUR_MS, 3 * HOUR_MS);
+	breaker_works(&breaker, 3 * HOUR_MS + 1);
+	assert_int_equal(judged_after(&breaker, 12, true, 3 * HOUR_MS + 2), BREAKER_ALONE_MS + 1);
+}
+
+/* Several messages have shown that the provider takes nothing; then it works again, but not for the
+ * one that is tried. */
+static void test_one_message_is_left_of_an_outage(void **state)
+{
+	Breaker breaker = {.limit = breaker_limit(2)};
+
+	(void) state;
+	for (int i = 0; i < 20; i++)
+		(void) answered(&breaker, (uint64_t) (i % 2), false, 1, 1 + 200 * i);
+	assert_true(breaker.open);
+	assert_int_equal(judged_after(&breaker, 7, true, HOUR_MS), BREAKER_ALONE_MS + 1);
+	breaker_works(&breaker, 2 * HOUR_MS);
+	assert_false(breaker.open);
+}
+
+/* That another one was answered before says nothing. */
+static void test_left_of_an_outage_without_an_answer(void **state)
+{
+	Breaker breaker = {.limit = breaker_limit(2)};
+
+	(void) state;
+	(void) answered(&breaker, 1, true, 1, 1);
+	assert_true(breaker.open);
+	assert_int_equal(judged_after(&breaker, 7, false, HOUR_MS), 0);
+}
+
+/* Each message is tried until it is judged, while the provider answers and takes nothing. */
+static void test_an_outage_of_a_night_costs_a_handful(void **state)
+{
+	Breaker breaker = {.limit = breaker_limit(1)};
+	int judged = 0;
+
+	(void) state;
+	for (int64_t now_ms = 1; now_ms < 8 * HOUR_MS; now_ms += BREAKER_PROBE_MAX_MS)
+		judged += answered(&breaker, (uint64_t) judged, true, now_ms, now_ms) == BREAKER_JUDGED;
+	assert_in_range(judged, 2, 6);
 }
 
 static void test_who_is_not_there_blames_nobody(void **state)
@@ -197,6 +237,9 @@ int main(void)
 		cmocka_unit_test(test_a_message_fails_while_others_are_taken),
 		cmocka_unit_test(test_tries_become_rarer_up_to_a_minute),
 		cmocka_unit_test(test_one_message_alone_has_its_time),
+		cmocka_unit_test(test_one_message_is_left_of_an_outage),
+		cmocka_unit_test(test_left_of_an_outage_without_an_answer),
+		cmocka_unit_test(test_an_outage_of_a_night_costs_a_handful),
 		cmocka_unit_test(test_who_is_not_there_blames_nobody),
 	};
 
