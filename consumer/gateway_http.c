@@ -178,26 +178,41 @@ static void perform(Http *http)
 	}
 }
 
-/* Begins what is due; returns when the next one is, CLOCK_NEVER if none waits. */
-static int64_t begin_due(Http *http)
+static int64_t due_ms(const Http *http, const Slot *slot)
+{
+	return slot->due_ms > http->held_ms ? slot->due_ms : http->held_ms;
+}
+
+static void begin_due(Http *http)
 {
 	int64_t now_ms = clock_ms();
-	int64_t next_ms = CLOCK_NEVER;
 	Slot *slot = http->on_hold ? NULL : TAILQ_FIRST(&http->waiting);
 
 	while (slot != NULL)
 	{
 		Slot *following = TAILQ_NEXT(slot, link);
-		int64_t due_ms = slot->due_ms > http->held_ms ? slot->due_ms : http->held_ms;
 
-		if (due_ms <= now_ms)
+		if (due_ms(http, slot) <= now_ms)
 		{
 			TAILQ_REMOVE(&http->waiting, slot, link);
 			begin(http, slot);
 		}
-		else if (due_ms < next_ms)
-			next_ms = due_ms;
 		slot = following;
+	}
+}
+
+/* When something may begin; CLOCK_NEVER if nothing waits. */
+static int64_t next_due_ms(const Http *http)
+{
+	int64_t next_ms = CLOCK_NEVER;
+	const Slot *slot;
+
+	if (http->on_hold)
+		return next_ms;
+	TAILQ_FOREACH(slot, &http->waiting, link)
+	{
+		if (due_ms(http, slot) < next_ms)
+			next_ms = due_ms(http, slot);
 	}
 	return next_ms;
 }
@@ -241,7 +256,7 @@ static bool http_submit(void *self, const GatewayMessage *message)
 	if (http_request_fill(&slot->request, message, &error))
 	{
 		move(NULL, &http->waiting, slot);
-		(void) begin_due(http);
+		begin_due(http);
 	}
 	else if (error.code == ERROR_PROTOCOL)
 		end_with_reason(http, slot, GATEWAY_FAILED, "template", error.text);
@@ -265,25 +280,29 @@ static int take_results(Http *http, GatewayResult *results, int room)
 	return taken;
 }
 
+/*
+ * Nothing begins after a wait: the caller is asked first whether it is still wanted, by coming back
+ * when something is due.
+ */
 static int http_poll(void *self, int timeout_ms, GatewayResult *results, int room)
 {
 	Http *http = self;
 	int64_t until_ms = clock_ms() + timeout_ms;
 
+	begin_due(http);
 	for (;;)
 	{
 		int64_t next_ms;
 
 		perform(http);
-		/* Afterwards: what has just ended may be due again soon. libcurl does not wait for what
-		 * begins. */
-		next_ms = begin_due(http);
 		if (http->ending_ms != 0 && clock_ms() >= http->ending_ms)
 			give_up(http);
+		next_ms = next_due_ms(http);
+		if (next_ms < until_ms)
+			until_ms = next_ms;
 		if (!TAILQ_EMPTY(&http->ended) || clock_ms() >= until_ms)
 			return take_results(http, results, room);
-		if (next_ms > until_ms)
-			next_ms = until_ms;
+		next_ms = until_ms;
 		if (http->ending_ms != 0 && next_ms > http->ending_ms)
 			next_ms = http->ending_ms;
 		(void) curl_multi_poll(http->multi, NULL, 0, (int) clock_left_ms(next_ms), NULL);

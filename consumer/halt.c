@@ -226,14 +226,20 @@ static Outcome take_answer(Pipeline *pipeline, HaltQuestion *question)
 	return outcome;
 }
 
-Outcome halt_look(Pipeline *pipeline, HaltQuestion *question)
+static void look_at_deadlines(Pipeline *pipeline)
 {
 	RangeList *ranges = &pipeline->chunk->ranges;
-	int64_t now_ms = clock_ms();
-	Outcome outcome = OUTCOME_OK;
 
 	for (int i = 0; i < ranges->count; i++)
 		(void) halt_covers(pipeline, &ranges->items[i]);
+}
+
+Outcome halt_look(Pipeline *pipeline, HaltQuestion *question)
+{
+	int64_t now_ms = clock_ms();
+	Outcome outcome = OUTCOME_OK;
+
+	look_at_deadlines(pipeline);
 	if (question->asked_ms == 0)
 	{
 		if (now_ms - question->known_ms < ANSWER_MS)
@@ -242,7 +248,11 @@ Outcome halt_look(Pipeline *pipeline, HaltQuestion *question)
 		if (outcome == OUTCOME_OK)
 			question->asked_ms = now_ms;
 	}
-	return outcome == OUTCOME_OK ? take_answer(pipeline, question) : outcome;
+	if (outcome == OUTCOME_OK)
+		outcome = take_answer(pipeline, question);
+	/* The answer may have been waited for. */
+	look_at_deadlines(pipeline);
+	return outcome;
 }
 
 void halt_look_end(Pipeline *pipeline, HaltQuestion *question)

@@ -121,7 +121,8 @@ void http_secrets_hide(const HttpSecrets *secrets, char *text, size_t size)
 		size_t length = strlen(secret);
 		char *at = length < HIDDEN_MIN ? NULL : strstr(text, secret);
 
-		for (; at != NULL; at = strstr(at, secret))
+		/* Behind what was replaced: a secret may be of asterisks itself. */
+		for (; at != NULL; at = strstr(at + length, secret))
 			memset(at, '*', length);
 		if (is_cut)
 			hide_beginning(secret, length, text);

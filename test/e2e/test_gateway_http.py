@@ -11,6 +11,7 @@ import urllib.parse
 import pytest
 
 from provider import CLOSE, DRIP, HANG, RESET, Answer, Provider, message
+from silent_resolver import SilentResolver
 from smtp_server import Certificate
 
 LIMITS = {"attempts": 3, "backoff_ms": 10, "backoff_max_ms": 40, "answer_max_bytes": 4096}
@@ -175,6 +176,36 @@ def test_an_unreachable_provider_was_sent_nothing(driver, template):
     results = driver.run(file, [message("a"), message("b")])
     assert {(result.state, result.code) for result in results} == {("not begun", "unreachable")}
     assert max(result.attempts for result in results) == 3
+
+
+def by_name(provider, **limits):
+    return {"url": f"http://provider.example:{provider.port}/messages", "allow_clear_text": True,
+            "limits": {"attempts": 1, "connect_timeout_ms": 60000, "timeout_ms": 60000, **limits}}
+
+
+@pytest.mark.parametrize("end", ["time-out", "stop"])
+def test_a_silent_resolver_is_not_waited_for(driver, template, tmp_path, end):
+    """Meanwhile no answer would be read, and nobody asked whether the rest is still wanted."""
+    resolver = SilentResolver(tmp_path)
+    messages = [message("one")]
+    with Provider(lambda _request, _nth: SENT) as provider:
+        changes = by_name(provider, **{"connect_timeout_ms": 500} if end == "time-out" else {})
+        process = driver.start(template(provider, **changes), messages, 1, variables=resolver.environment)
+        resolver.wait_until_asked()
+        [result] = (driver.finish if end == "time-out" else driver.abandon)(process, messages)
+        assert (result.state, result.attempts) == ("not begun", 1)
+        assert resolver.count("answered") == 0
+
+
+def test_a_lookup_that_is_not_needed_any_more(driver, template, tmp_path):
+    """Two ask for the name, one gets it, and both take it: the other answer is not waited for."""
+    resolver = SilentResolver(tmp_path, answers=1)
+    messages = [message("one"), message("two")]
+    with Provider(lambda _request, _nth: SENT) as provider:
+        process = driver.start(template(provider, **by_name(provider)), messages, 2, variables=resolver.environment)
+        results = driver.finish(process, messages)
+        assert [result.state for result in results] == ["sent", "sent"]
+        assert (resolver.count("asked"), resolver.count("answered")) == (2, 1)
 
 
 def test_only_the_providers_own_certificate_will_do(driver, template, tmp_path):

@@ -157,9 +157,10 @@ class Driver:
              "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
             cwd=TOP, check=True)
 
-    def start(self, template, messages, in_flight, held=False):
+    def start(self, template, messages, in_flight, held=False, variables=None):
+        """`variables` are added to its environment."""
         process = subprocess.Popen([self.binary, template, str(in_flight), *["held"] * held], stdin=subprocess.PIPE,
-                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, env={**os.environ, **(variables or {})})
         fields = [text for one in messages
                   for text in ("campaign1", one.id, one.number, one.text, one.attributes)]
         process.stdin.write("".join(text + "\0" for text in fields).encode())

@@ -196,8 +196,10 @@ static void test_answers_that_cannot_be(void **state)
 static void test_secrets(void **state)
 {
 	char text[] = "a k3y-0f-0urs and k3y-0f-0urs, k3y";
+	char stars[] = "wrong: ****";
 	HttpSecrets secrets = {.list = {{"key", "k3y-0f-0urs", true}, {"pin", "k3y", true}},
 						   .count = 2};
+	HttpSecrets asterisks = {.list = {{"key", "****", true}}, .count = 1};
 
 	(void) state;
 	write_file("empty", "\nx\n");
@@ -209,6 +211,9 @@ static void test_secrets(void **state)
 				  "{secret:other} is not among");
 	http_secrets_hide(&secrets, text, 2 * sizeof(text));
 	assert_string_equal(text, "a *********** and ***********, k3y");
+	/* As of somebody who has copied what a form shows of a secret. */
+	http_secrets_hide(&asterisks, stars, 2 * sizeof(stars));
+	assert_string_equal(stars, "wrong: ****");
 }
 
 /* An answer that is longer than a result is cut off, in the middle of a secret it may be. */
