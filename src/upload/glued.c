@@ -164,7 +164,7 @@ static bool misses_a_digit(const Groups *groups, unsigned int calling)
 {
 	const Group *last = &groups->group[groups->count - 1];
 
-	return calling == CALLING_BRAZIL && groups->count >= 3 && last->length == 3 && last->dash &&
+	return calling == CALLING_BRAZIL && groups->count >= 3 && last->length == 3 &&
 		   (last[-1].length == 5 || (last[-1].length == 4 && last[-2].length == 1)) &&
 		   groups->digits[last->start - 5] == '9';
 }
