@@ -14,6 +14,7 @@ typedef enum BareReading
 	BARE_NATIONAL, /* a national number as it is */
 	BARE_OWN_CODE, /* one with the country's calling code in front */
 	BARE_BOTH,	   /* nobody can tell which of the two */
+	BARE_NO_ZERO,  /* a national number, or a part of one: with its trunk 0 it would be certain */
 	BARE_ABROAD	   /* a fixed number without its trunk 0, or a mobile of another country */
 } BareReading;
 

@@ -55,9 +55,13 @@ static const char *const OTHER_NUMBERS[] = {
 	"ra", "referencia", "reference", "ref"};
 /* clang-format on */
 
+/* clang-format off */
 static const char *const PART_NAMES[] = {
-	"ddd",			"ddi",		  "areacode", "codigodearea", "codigoarea", "countrycode",
-	"codigodopais", "codigopais", "prefixo",  "prefijo",	  "prefix"};
+	"ddd", "ddd1", "ddd2", "ddd3", "codigoddd", "numeroddd", "ddi", "areacode", "codigodearea",
+	"codigoarea", "countrycode", "diallingcode", "dialingcode", "stdcode", "codigodopais",
+	"codigopais", "prefixo", "prefijo", "prefix", "indicativo", "lada", "clavelada", "prefisso",
+	"vorwahl", "ortsvorwahl", "netzvorwahl", "landesvorwahl", "laendervorwahl", "landervorwahl"};
+/* clang-format on */
 
 static const char *const CLASS_NAMES[] = {"class", "tier", "classe", "clase"};
 

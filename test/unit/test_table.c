@@ -221,6 +221,9 @@ static void names_what_it_cannot_choose(void **state)
 						"more than one column may hold the numbers: \"Telefone\", \"Celular\"");
 	assert_string_equal(read_all("DDD;Telefone\n11;955550101\n"),
 						"numbers in parts; put them together in one column: \"DDD\"");
+	expect_column("AT", "Name;Vorwahl;Telefon\nAna;0664;05550101\n", -1);
+	expect_column("IT", "Nome;Prefisso;Telefono\nAna;347;3471234567\n", -1);
+	expect_column("MX", "Nombre;Lada;Teléfono\nAna;55;5512345678\n", -1);
 	assert_string_equal(read_all("{\"a\":\"5511955550101\",\"b\":\"5511955550102\"}\n"),
 						"more than one column may hold the numbers: \"a\", \"b\"");
 	assert_string_equal(read_all("{}\n"), "it is empty");
