@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define BARE_DIGITS_MAX	 12 /* of a national number without its trunk 0 */
+#define LOCAL_DIGITS_MIN 7	/* of a number without its area code */
+#define LOCAL_DIGITS_MAX 9
 #define MOBILE_MIN		 9 /* where mobiles have any length: longer than most local numbers */
 #define ANY_LENGTH		 0x0780 /* seven to ten digits */
 
@@ -125,4 +127,11 @@ bool bare_is_own_code(const Country *home, const char *digits, size_t count)
 {
 	return kind_behind_code(home, digits, count) == KIND_MOBILE &&
 		   kind_of(home, digits, count) != KIND_MOBILE;
+}
+
+bool bare_may_be_local(const Country *home, size_t count)
+{
+	return count >= LOCAL_DIGITS_MIN && count <= LOCAL_DIGITS_MAX &&
+		   (home == NULL || has_any_length(home) ||
+			!country_length_is_possible(home->mobile, count));
 }

@@ -30,4 +30,7 @@ bool bare_length_is_possible(const Country *home, const char *digits, size_t cou
  */
 bool bare_is_own_code(const Country *home, const char *digits, size_t count);
 
+/* Whether so many digits may be a number without its area code. `home`: NULL, nobody knows. */
+bool bare_may_be_local(const Country *home, size_t count);
+
 #endif /* CAMPAIGN_BARE_H */

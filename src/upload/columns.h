@@ -39,7 +39,11 @@ typedef struct Column
 	/* In the rows that were looked at; empty cells do not count. */
 	int numbers;
 	int others;
+	int locals;			  /* of the others: may be numbers without their area code */
+	int written;		  /* of the numbers: with a plus or brackets, as nothing else is */
 	bool first_is_number; /* in the first row, which may be the headings */
+	bool first_is_local;
+	bool first_is_written;
 	bool first_is_digits; /* and not a letter: a value, if no other heading is that of numbers */
 	bool first_is_value;  /* it is in a row with a number, too */
 } Column;

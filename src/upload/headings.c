@@ -52,7 +52,8 @@ static const char *const OTHER_NUMBERS[] = {
 	"bestellnummer", "rechnungsnummer", "codcliente", "codigocliente", "codigodocliente",
 	"rastreio", "tracking", "trackingnumber", "cui", "cuil", "curp", "rfc", "aadhaar", "ssn",
 	"passport", "passaporte", "codicefiscale", "partitaiva", "timestamp", "chave", "registro",
-	"ra", "referencia", "reference", "ref"};
+	"ra", "referencia", "reference", "ref", "beneficio", "numerobeneficio", "numerodobeneficio",
+	"numerodebeneficio", "nb"};
 /* clang-format on */
 
 /* clang-format off */
