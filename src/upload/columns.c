@@ -209,6 +209,7 @@ bool columns_of_csv(Columns *columns, CsvReader *reader, CsvRow *row, const Colu
 	{
 		if (!take_first(columns, row))
 			return false;
+		columns->header_place = row->place;
 	}
 	first_count = columns->count;
 	while (columns->rows < COLUMNS_SAMPLE && csv_next(reader, row))

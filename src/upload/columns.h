@@ -51,7 +51,8 @@ typedef struct Column
 typedef struct Columns
 {
 	const ColumnsWanted *wanted;
-	bool header; /* the first row is that of the headings */
+	bool header;		 /* the first row without a problem is that of the headings */
+	size_t header_place; /* where it begins in the file; what is in front of it is refused */
 	int count;
 	int number;							/* the column of the numbers; -1: none */
 	int class;							/* that of the classes; -1: none */

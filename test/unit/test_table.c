@@ -157,6 +157,21 @@ static void expect_header(const char *file, bool header)
 		fail_msg("headings: %d in\n%s", table.columns.header, file);
 }
 
+/* A line in front of the headings that is a problem hides neither itself nor them. */
+static void refuses_what_is_in_front_of_the_headings(void **state)
+{
+	static const char file[] = "\"Lista \"VIP\"\"\nNome;Telefone\nAna;5511955550101\n";
+
+	(void) state;
+	assert_true(table_begin(&table, file, strlen(file), FORMAT_SEMICOLON, &wanted));
+	assert_int_equal(table_next(&table, &row), TABLE_INVALID);
+	assert_int_equal(row.number.line, 1);
+	assert_int_equal(table_next(&table, &row), TABLE_VALID);
+	assert_int_equal(row.number.line, 3);
+	assert_string_equal(row.number.text, "+5511955550101");
+	assert_int_equal(table_next(&table, &row), TABLE_END);
+}
+
 /* A person whose number is missing does not vanish as the row of headings. */
 static void takes_only_known_headings(void **state)
 {
@@ -321,6 +336,7 @@ int main(void)
 		cmocka_unit_test(refuses_rows),
 		cmocka_unit_test(chooses_the_column),
 		cmocka_unit_test(takes_only_known_headings),
+		cmocka_unit_test(refuses_what_is_in_front_of_the_headings),
 		cmocka_unit_test(keeps_the_column_that_is_named),
 		cmocka_unit_test(completes_no_contract),
 		cmocka_unit_test(names_what_it_cannot_choose),
