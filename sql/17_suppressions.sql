@@ -163,22 +163,24 @@ AS $$
 DECLARE
     caller record := campaign.suppression_caller();
     stored_reason text := campaign.suppression_reason_check(suppressions_add.reason);
-    added bigint;
+    added bigint[];
 BEGIN
     -- In one order, so that two imports cannot deadlock.
-    INSERT INTO campaign.suppressions (number, owner, reason, user_id, application_id, role)
-    SELECT d.number, suppressions_add.owner, stored_reason, caller.user_id, caller.application_id, caller.role
-    FROM unnest(digits) AS d (number) ORDER BY d.number
-    ON CONFLICT (number, owner) WHERE lifted_at IS NULL DO NOTHING;
-    GET DIAGNOSTICS added = ROW_COUNT;
-    IF added > 1000 THEN
+    WITH new AS (
+        INSERT INTO campaign.suppressions (number, owner, reason, user_id, application_id, role)
+        SELECT d.number, suppressions_add.owner, stored_reason, caller.user_id, caller.application_id, caller.role
+        FROM unnest(digits) AS d (number) ORDER BY d.number
+        ON CONFLICT (number, owner) WHERE lifted_at IS NULL DO NOTHING
+        RETURNING number
+    )
+    SELECT array_agg(n.number) INTO added FROM new n;
+    -- Only what is new: of a list that is imported again, nearly all is known.
+    IF cardinality(added) > 1000 THEN
         INSERT INTO campaign.suppression_changes (number) VALUES (NULL);
-    ELSIF added > 0 THEN
-        INSERT INTO campaign.suppression_changes (number)
-        SELECT s.number FROM campaign.suppressions s
-        WHERE s.number = ANY (digits) AND s.owner = suppressions_add.owner AND s.lifted_at IS NULL;
+    ELSE
+        INSERT INTO campaign.suppression_changes (number) SELECT unnest(added);
     END IF;
-    RETURN added;
+    RETURN coalesce(cardinality(added), 0);
 END
 $$;
 COMMENT ON FUNCTION campaign.suppressions_add(bigint[], text, text) IS

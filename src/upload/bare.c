@@ -9,7 +9,11 @@
 
 #include <string.h>
 
-#define BARE_DIGITS_MAX 12 /* of a national number without its trunk 0 */
+#define BARE_DIGITS_MAX	 12 /* of a national number without its trunk 0 */
+#define LOCAL_DIGITS_MIN 7	/* of a number without its area code */
+#define LOCAL_DIGITS_MAX 9
+#define MOBILE_MIN		 9 /* where mobiles have any length: longer than most local numbers */
+#define ANY_LENGTH		 0x0780 /* seven to ten digits */
 
 typedef enum Kind
 {
@@ -38,6 +42,15 @@ static Kind kind_of(const Country *country, const char *digits, size_t count)
 static bool has_trunk_zero(const Country *country)
 {
 	return strcmp(country->trunk, "0") == 0;
+}
+
+/*
+ * Whether mobiles have any length, from that of a number without its area code on, as in Austria
+ * and Finland: then it says nothing about a trunk 0 that is missing.
+ */
+static bool has_any_length(const Country *country)
+{
+	return has_trunk_zero(country) && (country->mobile & ANY_LENGTH) == ANY_LENGTH;
 }
 
 bool bare_length_is_possible(const Country *home, const char *digits, size_t count)
@@ -105,11 +118,20 @@ BareReading bare_read(const Country *home, const char *digits, size_t count)
 		return BARE_BOTH;
 	if (as_it_is == KIND_FIXED && has_trunk_zero(home) && is_mobile_abroad(home, digits, count))
 		return BARE_ABROAD;
-	return BARE_NATIONAL;
+	return has_any_length(home) && (as_it_is == KIND_FIXED || count < MOBILE_MIN)
+			   ? BARE_NO_ZERO
+			   : BARE_NATIONAL;
 }
 
 bool bare_is_own_code(const Country *home, const char *digits, size_t count)
 {
 	return kind_behind_code(home, digits, count) == KIND_MOBILE &&
 		   kind_of(home, digits, count) != KIND_MOBILE;
+}
+
+bool bare_may_be_local(const Country *home, size_t count)
+{
+	return count >= LOCAL_DIGITS_MIN && count <= LOCAL_DIGITS_MAX &&
+		   (home == NULL || has_any_length(home) ||
+			!country_length_is_possible(home->mobile, count));
 }

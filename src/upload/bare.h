@@ -14,6 +14,7 @@ typedef enum BareReading
 	BARE_NATIONAL, /* a national number as it is */
 	BARE_OWN_CODE, /* one with the country's calling code in front */
 	BARE_BOTH,	   /* nobody can tell which of the two */
+	BARE_NO_ZERO,  /* a national number, or a part of one: with its trunk 0 it would be certain */
 	BARE_ABROAD	   /* a fixed number without its trunk 0, or a mobile of another country */
 } BareReading;
 
@@ -28,5 +29,8 @@ bool bare_length_is_possible(const Country *home, const char *digits, size_t cou
  * rather than a number of an area code that begins like it.
  */
 bool bare_is_own_code(const Country *home, const char *digits, size_t count);
+
+/* Whether so many digits may be a number without its area code. `home`: NULL, nobody knows. */
+bool bare_may_be_local(const Country *home, size_t count);
 
 #endif /* CAMPAIGN_BARE_H */

@@ -119,6 +119,13 @@ static bool looks_like_numbers(const Columns *columns, const Column *column)
 		   column->meaning != HEADING_CLASS;
 }
 
+/* Under a heading that says nothing, and without a number: it may be the column of the numbers. */
+static bool holds_locals(const Columns *columns, const Column *column)
+{
+	return column->locals > 0 && !has_numbers(columns, column) &&
+		   (column->meaning == HEADING_OTHER || column->meaning == HEADING_MAYBE_NUMBER);
+}
+
 static bool is_part(const Columns *columns, const Column *column)
 {
 	(void) columns;
@@ -174,6 +181,23 @@ static bool choose_wanted(Columns *columns, const char *wanted)
 	return true;
 }
 
+/*
+ * The column that looks like numbers. If another one may hold them without their area code, it may
+ * be that of the contracts, unless a plus or brackets say that they are numbers.
+ */
+static bool choose_looking(Columns *columns, int place)
+{
+	int unused;
+
+	if (columns->list[place].written == 0 && find(columns, holds_locals, &unused) > 0)
+		return fail_with(columns,
+						 "numbers without their area code? Complete them, or name the column "
+						 "(column_name, X-Column): ",
+						 holds_locals);
+	columns->number = place;
+	return true;
+}
+
 static bool choose_found(Columns *columns)
 {
 	static bool (*const steps[])(const Columns *, const Column *) = {is_named_with_numbers,
@@ -194,6 +218,8 @@ static bool choose_found(Columns *columns)
 
 		if (count > 1)
 			return fail_with(columns, "more than one column may hold the numbers: ", steps[i]);
+		if (count == 1 && steps[i] == looks_like_numbers)
+			return choose_looking(columns, place);
 		if (count == 1)
 		{
 			columns->number = place;

@@ -7,11 +7,44 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "bare.h"
 #include "contract/utf8.h"
 #include "json_text.h"
+#include "lookalike.h"
 
 #define CELL_MAX		 512 /* bytes of a cell that are looked at */
 #define LOCAL_DIGITS_MIN 7	 /* of a number without its area code */
+
+/* Digits, and not a letter: how many of them; -1: there is a letter. */
+static int count_digits(const char *text, size_t length)
+{
+	int digits = 0;
+
+	for (size_t i = 0; i < length; i++)
+	{
+		if ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z'))
+			return -1;
+		digits += text[i] >= '0' && text[i] <= '9';
+	}
+	return digits;
+}
+
+/* A value that is refused, as a mobile without its area code is. */
+static bool is_local(const Columns *columns, const char *text, size_t length)
+{
+	const NumberRules *rules = &columns->wanted->rules;
+	bool brazil = rules->home == NULL || strcmp(rules->home->name, "BR") == 0;
+	int digits = count_digits(text, length);
+
+	return digits > 0 && bare_may_be_local(rules->home, (size_t) digits) &&
+		   lookalike_name(text, length, brazil) == NULL;
+}
+
+/* With a plus or brackets in front: no contract and no account is written like that. */
+static bool is_written(const char *text, size_t length)
+{
+	return length > 0 && (*text == '+' || *text == '(');
+}
 
 /* True: it is a number. */
 static bool count_value(const Columns *columns, Column *column, const char *text, size_t length)
@@ -24,29 +57,17 @@ static bool count_value(const Columns *columns, Column *column, const char *text
 			break;
 		case NUMBER_VALID:
 			column->numbers++;
+			column->written += is_written(text, length);
 			return true;
 		case NUMBER_INVALID:
 			column->others++;
+			column->locals += is_local(columns, text, length);
 			break;
 	}
 	return false;
 }
 
 /* Delimited text ----------------------------------------------------------------------------- */
-
-/* As many digits as a local number has, and not a letter. */
-static bool is_digits(const char *text, size_t length)
-{
-	size_t digits = 0;
-
-	for (size_t i = 0; i < length; i++)
-	{
-		if ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z'))
-			return false;
-		digits += text[i] >= '0' && text[i] <= '9';
-	}
-	return digits >= LOCAL_DIGITS_MIN;
-}
 
 /* The first row may be the headings: it is counted when that is decided. */
 static bool take_first(Columns *columns, const CsvRow *row)
@@ -71,7 +92,9 @@ static bool take_first(Columns *columns, const CsvRow *row)
 		column->meaning = heading_meaning(text, length);
 		column->first_is_number =
 			number_read(&columns->wanted->rules, text, length, &number) == NUMBER_VALID;
-		column->first_is_digits = is_digits(text, length);
+		column->first_is_written = column->first_is_number && is_written(text, length);
+		column->first_is_local = !column->first_is_number && is_local(columns, text, length);
+		column->first_is_digits = count_digits(text, length) >= LOCAL_DIGITS_MIN;
 	}
 	columns->count = row->count;
 	return true;
@@ -167,6 +190,14 @@ static void complete_name(Columns *columns, int place)
 													   sizeof(column->name) - base, " %d", counter);
 }
 
+/* The first row, if it is not that of the headings. */
+static void count_first(Column *column)
+{
+	column->numbers += column->first_is_number;
+	column->written += column->first_is_written;
+	column->locals += column->first_is_local;
+}
+
 bool columns_of_csv(Columns *columns, CsvReader *reader, CsvRow *row, const ColumnsWanted *wanted)
 {
 	int first_count;
@@ -178,6 +209,7 @@ bool columns_of_csv(Columns *columns, CsvReader *reader, CsvRow *row, const Colu
 	{
 		if (!take_first(columns, row))
 			return false;
+		columns->header_place = row->place;
 	}
 	first_count = columns->count;
 	while (columns->rows < COLUMNS_SAMPLE && csv_next(reader, row))
@@ -189,7 +221,7 @@ bool columns_of_csv(Columns *columns, CsvReader *reader, CsvRow *row, const Colu
 	{
 		complete_name(columns, i);
 		if (!columns->header)
-			columns->list[i].numbers += columns->list[i].first_is_number;
+			count_first(&columns->list[i]);
 	}
 	return columns_choose(columns);
 }

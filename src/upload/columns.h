@@ -39,7 +39,11 @@ typedef struct Column
 	/* In the rows that were looked at; empty cells do not count. */
 	int numbers;
 	int others;
+	int locals;			  /* of the others: may be numbers without their area code */
+	int written;		  /* of the numbers: with a plus or brackets, as nothing else is */
 	bool first_is_number; /* in the first row, which may be the headings */
+	bool first_is_local;
+	bool first_is_written;
 	bool first_is_digits; /* and not a letter: a value, if no other heading is that of numbers */
 	bool first_is_value;  /* it is in a row with a number, too */
 } Column;
@@ -47,7 +51,8 @@ typedef struct Column
 typedef struct Columns
 {
 	const ColumnsWanted *wanted;
-	bool header; /* the first row is that of the headings */
+	bool header;		 /* the first row without a problem is that of the headings */
+	size_t header_place; /* where it begins in the file; what is in front of it is refused */
 	int count;
 	int number;							/* the column of the numbers; -1: none */
 	int class;							/* that of the classes; -1: none */

@@ -2,11 +2,13 @@
  * counter.c - tells the counter of a numbered list from the first group of a number.
  *
  * Only counters that run are certain: they begin with 0 or 1, and each line goes on from the last.
+ * In the rest of a list that began on another page, "11. 95555-0101", they look like area codes.
  */
 #include "counter.h"
 
 #define COUNTER_DIGITS_MAX 7
 #define NEXT_LINE_MAX	   256 /* blanks and line ends between two lines of a list */
+#define STEPS_COUNTED	   2   /* three lines that go on, one from the other, are counted */
 
 static bool is_digit(char c)
 {
@@ -25,19 +27,43 @@ static const char *skip_blanks(const char *at, const char *end)
 	return at;
 }
 
-/* Whether " - " stands in the rest of the line, too: then it is how the number is written. */
-static bool has_dash(const char *at, const char *end)
+/*
+ * Whether the dash of the counter, " - " or "- ", stands in the rest of the line, too: then it is
+ * how the number is written.
+ */
+static bool has_dash(const char *at, const char *end, bool blank_before)
 {
 	for (; at < end && *at != '\n' && *at != '\r' && !is_digit(*at); at++)
 		;
 	for (; at + 2 < end && *at != '\n' && *at != '\r'; at++)
-		if (at[0] == ' ' && at[1] == '-' && at[2] == ' ')
+		if (is_blank(at[0]) == blank_before && at[1] == '-' && is_blank(at[2]))
 			return true;
 	return false;
 }
 
+/*
+ * What is behind the counter that ends at `at`, with its mark: "1. ", "1) ", "1 - ", "1- ", and no
+ * blank is needed in front of a bracket or a plus. NULL: nothing, or it is no counter.
+ */
+static const char *skip_mark(const char *at, const char *end)
+{
+	const char *mark = *at == '.' || *at == ')' ? at : skip_blanks(at, end);
+	const char *rest;
+	bool blank;
+
+	if (mark == end || (mark == at ? *mark != '.' && *mark != ')' && *mark != '-' : *mark != '-'))
+		return NULL;
+	rest = skip_blanks(mark + 1, end);
+	blank = rest > mark + 1;
+	if (rest == end || (!is_digit(*rest) && *rest != '+' && *rest != '('))
+		return NULL;
+	if (is_digit(*rest) && *mark != ')' && !blank)
+		return NULL;
+	return *mark == '-' && blank && has_dash(rest, end, mark > at) ? NULL : rest;
+}
+
 /* The counter in front of a line, with the bytes that it takes; -1: there is none. */
-static int64_t read_counter(const char *start, const char *end, size_t *skip)
+static int64_t read_counter(const char *start, const char *end, size_t *skip, bool *dash)
 {
 	const char *digits = skip_blanks(start, end);
 	const char *at = digits;
@@ -48,15 +74,11 @@ static int64_t read_counter(const char *start, const char *end, size_t *skip)
 		value = value * 10 + (*at - '0');
 	if (at == digits || at == end)
 		return -1;
-	rest = skip_blanks(at, end);
-	if (rest == end || (*at != '.' && *at != ')' && (*rest != '-' || rest == at)))
-		return -1;
-	rest = skip_blanks(rest + 1, end);
-	if ((*at != ')' && rest < end && !is_blank(rest[-1])) || rest == end ||
-		(!is_digit(*rest) && *rest != '+' && *rest != '(') ||
-		(*at != '.' && *at != ')' && has_dash(rest, end)))
+	rest = skip_mark(at, end);
+	if (rest == NULL)
 		return -1;
 	*skip = (size_t) (rest - start);
+	*dash = *at != '.' && *at != ')';
 	return value;
 }
 
@@ -70,20 +92,44 @@ static const char *find_next(const char *at, const char *data_end)
 	return at;
 }
 
+/* How many of the next lines go on from `value`, at most `most`. */
+static int count_ahead(int64_t value, const char *end, const char *data_end, int most)
+{
+	int count = 0;
+	const char *at = find_next(end, data_end);
+	size_t skip;
+	bool dash;
+
+	while (count < most && read_counter(at, data_end, &skip, &dash) == value + count + 1)
+	{
+		const char *limit = data_end - at > NEXT_LINE_MAX ? at + NEXT_LINE_MAX : data_end;
+
+		count++;
+		for (; at < limit && *at != '\n' && *at != '\r'; at++)
+			;
+		at = find_next(at, data_end);
+	}
+	return count;
+}
+
 CounterResult counter_read(Counter *counter, const char *start, const char *end,
 						   const char *data_end, size_t *skip)
 {
-	int64_t value = read_counter(start, end, skip);
-	int64_t last = counter->last;
-	size_t unused;
+	int64_t value = read_counter(start, end, skip, &counter->dash);
+	bool goes_on = value == counter->next;
+	int ahead;
 
 	if (value < 0)
 		return COUNTER_NONE;
-	counter->last = value;
-	if (counter->runs && value == last + 1)
+	counter->next = value + 1;
+	counter->steps = goes_on ? counter->steps + 1 : 0;
+	if (counter->runs && goes_on)
 		return COUNTER_RUNS;
-	if (value > 1 || read_counter(find_next(end, data_end), data_end, &unused) != value + 1)
-		return COUNTER_LONELY;
-	counter->runs = true;
-	return COUNTER_RUNS;
+	ahead = count_ahead(value, end, data_end, STEPS_COUNTED);
+	if (value <= 1 && ahead > 0)
+	{
+		counter->runs = true;
+		return COUNTER_RUNS;
+	}
+	return counter->steps + ahead >= STEPS_COUNTED ? COUNTER_COUNTS : COUNTER_LONELY;
 }

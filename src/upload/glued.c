@@ -18,11 +18,14 @@
 #define LOCAL_MAX			 9
 #define LOCAL_END			 4 /* the second group of a local number */
 #define LOCAL_REST_MAX		 3 /* and what makes it as long as one with its area code */
+#define COUNTED_REST_MIN	 9 /* with its 0: more than "0123 4567" behind "04" has in Australia */
+#define CALLING_GERMANY		 49
 #define CALLING_ARGENTINA	 54
 #define CALLING_BRAZIL		 55
 #define REASON_BRACKETS                                                                            \
 	"an area code in brackets: a national number needs its country (country => 'BR'), an "         \
 	"international one its +"
+#define REASON_COUNTER "a counter in front of the number? Leave it out, or write the number with its +"
 
 /* The digits up to `to` as a number of its own. */
 static bool is_number(const Groups *groups, const NumberRules *rules, size_t to, bool international)
@@ -161,7 +164,7 @@ static bool misses_a_digit(const Groups *groups, unsigned int calling)
 {
 	const Group *last = &groups->group[groups->count - 1];
 
-	return calling == CALLING_BRAZIL && groups->count >= 3 && last->length == 3 && last->dash &&
+	return calling == CALLING_BRAZIL && groups->count >= 3 && last->length == 3 &&
 		   (last[-1].length == 5 || (last[-1].length == 4 && last[-2].length == 1)) &&
 		   groups->digits[last->start - 5] == '9';
 }
@@ -232,4 +235,57 @@ bool glued_refuse_behind(const Groups *groups, const NumberRules *rules, bool in
 		if (is_number(groups, rules, groups->group[i].start, international))
 			return refuse_rest(groups, groups->group[i].start, number);
 	return false;
+}
+
+/* "3 19 3555-0101" as +31…, or "003 19 …": a group that ends within the calling code. */
+static bool cuts_code(const Groups *groups, const NumberRules *rules)
+{
+	size_t zeros = memcmp(groups->digits, "00", 2) == 0 ? 2 : 0;
+	size_t first = groups->group[0].length;
+	const CountryCode *code =
+		zeros > 0 || rules->home == NULL ? country_code_find(groups->digits + zeros) : NULL;
+
+	return code != NULL && first < zeros + code->digits && (zeros == 0 || first == zeros + 1);
+}
+
+/* Whether no number of the country begins with a group like the first one. */
+static bool is_no_first_group(const Groups *groups, unsigned int calling)
+{
+	size_t length = groups->group[0].length;
+	bool zero = groups->digits[0] == '0';
+
+	if (calling == CALLING_BRAZIL && length == 2 && zero && groups->digits[1] != '0')
+		return true;
+	return (calling == CALLING_BRAZIL || calling == CALLING_GERMANY) && length == 1 && !zero;
+}
+
+/* Whether what is behind the first group looks like a number with all its digits. */
+static bool may_be_counted(const Groups *groups, unsigned int calling)
+{
+	const Group *first = &groups->group[0];
+
+	if (first->length == 1 && groups->digits[0] != '0') /* the 9 of Argentina's mobiles */
+		return calling != CALLING_ARGENTINA || groups->digits[0] != '9';
+	return groups->digits[first[1].start] == '0' &&
+		   (groups->digits[0] != '0' ||
+			(first->length == 2 && groups->digits[1] != '0' &&
+			 groups->digit_count - first->length >= COUNTED_REST_MIN));
+}
+
+bool glued_refuse_counter(const Groups *groups, const NumberRules *rules, Number *number)
+{
+	unsigned int calling = rules->home == NULL ? 0 : country_codes[rules->home->code].calling;
+	size_t start;
+	Number rest;
+
+	if (groups->count < 2)
+		return false;
+	if (cuts_code(groups, rules) || is_no_first_group(groups, calling))
+		return number_refuse(number, REASON_COUNTER) == NUMBER_INVALID;
+	start = groups->group[1].start;
+	return rules->home != NULL && may_be_counted(groups, calling) &&
+		   number_resolve(rules, FORM_BARE, groups->digits + start, groups->digit_count - start,
+						  &rest) == NUMBER_VALID &&
+		   rest.digits != number->digits &&
+		   number_refuse(number, REASON_COUNTER) == NUMBER_INVALID;
 }

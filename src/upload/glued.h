@@ -15,4 +15,10 @@ bool glued_refuse(const Groups *groups, const NumberRules *rules, bool internati
 bool glued_refuse_behind(const Groups *groups, const NumberRules *rules, bool international,
 						 Number *number);
 
+/*
+ * The same of a number that was read from bare digits, and of the counter of a list in front of
+ * it, "1 19 3555-0101": true if it may be one.
+ */
+bool glued_refuse_counter(const Groups *groups, const NumberRules *rules, Number *number);
+
 #endif /* CAMPAIGN_GLUED_H */

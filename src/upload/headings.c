@@ -52,12 +52,17 @@ static const char *const OTHER_NUMBERS[] = {
 	"bestellnummer", "rechnungsnummer", "codcliente", "codigocliente", "codigodocliente",
 	"rastreio", "tracking", "trackingnumber", "cui", "cuil", "curp", "rfc", "aadhaar", "ssn",
 	"passport", "passaporte", "codicefiscale", "partitaiva", "timestamp", "chave", "registro",
-	"ra", "referencia", "reference", "ref"};
+	"ra", "referencia", "reference", "ref", "beneficio", "numerobeneficio", "numerodobeneficio",
+	"numerodebeneficio", "nb"};
 /* clang-format on */
 
+/* clang-format off */
 static const char *const PART_NAMES[] = {
-	"ddd",			"ddi",		  "areacode", "codigodearea", "codigoarea", "countrycode",
-	"codigodopais", "codigopais", "prefixo",  "prefijo",	  "prefix"};
+	"ddd", "ddd1", "ddd2", "ddd3", "codigoddd", "numeroddd", "ddi", "areacode", "codigodearea",
+	"codigoarea", "countrycode", "diallingcode", "dialingcode", "stdcode", "codigodopais",
+	"codigopais", "prefixo", "prefijo", "prefix", "indicativo", "lada", "clavelada", "prefisso",
+	"vorwahl", "ortsvorwahl", "netzvorwahl", "landesvorwahl", "laendervorwahl", "landervorwahl"};
+/* clang-format on */
 
 static const char *const CLASS_NAMES[] = {"class", "tier", "classe", "clase"};
 

@@ -59,7 +59,8 @@ static NumberResult read_groups(Groups *groups, const NumberRules *rules, bool i
 		return NUMBER_INVALID;
 	if (number_resolve(rules, international ? FORM_INTERNATIONAL : FORM_BARE, groups->digits,
 					   groups->digit_count, number) == NUMBER_VALID)
-		return NUMBER_VALID;
+		return !international && glued_refuse_counter(groups, rules, number) ? NUMBER_INVALID
+																			 : NUMBER_VALID;
 	(void) glued_refuse_behind(groups, rules, international, number);
 	return NUMBER_INVALID;
 }

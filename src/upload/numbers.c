@@ -15,6 +15,10 @@
 
 #define HEADER_DIGITS_MAX 2 /* "Phone 1" is a heading */
 #define REASON_HEADER	  " (a header row? remove it)"
+#define REASON_COUNTER    "a counter in front of the number? It does not run from line to line"
+#define REASON_COUNTER_OR_AREA                                                                     \
+	"a counter in front of the number, or its area code? Leave counters out, and write area "      \
+	"codes in brackets"
 
 void numbers_open(NumbersParser *parser, const NumberRules *rules, const char *data, size_t length)
 {
@@ -128,6 +132,26 @@ static void trim_long(NumbersParser *parser, const char **start, const char **en
 		(*end)--;
 }
 
+/*
+ * A counter that does not run may be the area code, or a part of it: the number with it is taken
+ * if it is the same without it, or none without it and written like an area code.
+ */
+static NumberResult read_counted(const NumbersParser *parser, const char *start, const char *end,
+								 size_t skip, bool counts, Number *number)
+{
+	const NumberRules *rules = &parser->rules;
+	bool is_code = !counts && (rules->home == NULL || parser->counter.dash);
+	Number rest;
+	NumberResult result = number_read(rules, start, (size_t) (end - start), number);
+
+	if (number_read(rules, start + skip, (size_t) (end - start) - skip, &rest) == NUMBER_VALID)
+		return result == NUMBER_VALID && rest.digits == number->digits
+				   ? result
+				   : number_refuse(number, REASON_COUNTER);
+	return result == NUMBER_VALID && !is_code ? number_refuse(number, REASON_COUNTER_OR_AREA)
+											  : result;
+}
+
 static NumberResult read_line(NumbersParser *parser, const char *start, const char *end,
 							  Number *number)
 {
@@ -139,11 +163,8 @@ static NumberResult read_line(NumbersParser *parser, const char *start, const ch
 	counter = counter_read(&parser->counter, start, end, parser->data + parser->length, &skip);
 	if (counter == COUNTER_RUNS)
 		return number_read(&parser->rules, start + skip, (size_t) (end - start) - skip, number);
-	if (counter == COUNTER_LONELY &&
-		number_read(&parser->rules, start + skip, (size_t) (end - start) - skip, number) ==
-			NUMBER_VALID)
-		return number_refuse(number, "a counter in front of the number? It does not run from line "
-									 "to line");
+	if (counter != COUNTER_NONE)
+		return read_counted(parser, start, end, skip, counter == COUNTER_COUNTS, number);
 	result = number_read(&parser->rules, start, (size_t) (end - start), number);
 	if (result == NUMBER_INVALID && !parser->first_seen && is_header(start, end))
 		strncat(number->reason, REASON_HEADER, NUMBER_REASON_SIZE - strlen(number->reason) - 1);

@@ -21,6 +21,7 @@
 #define REASON_AREA		"not possible: +%u has no area code %.3s"
 #define REASON_OWN_CODE "not certain: is +%u in front of it, or a part of it? Write the +"
 #define REASON_ZEROS	"not possible: no number of +%u begins with 00"
+#define REASON_NO_ZERO	"not possible in %s without its area code or its %s"
 #define REASON_CPF		"a CPF, not possible as a phone number"
 #define REASON_NATIONAL "starts with 0: a national number needs its country (country => 'BR')"
 
@@ -240,8 +241,7 @@ static NumberResult refuse_national(const Country *country, const char *digits, 
 	if (bare_length_is_possible(country, digits, count))
 		return number_refuse(number, "not possible in %s: no number of %zu digits begins with %.2s",
 							 country->name, count, digits);
-	return number_refuse(number, "not possible in %s without its area code or its %s",
-						 country->name, country->trunk);
+	return number_refuse(number, REASON_NO_ZERO, country->name, country->trunk);
 }
 
 static NumberResult national(const NumberRules *rules, const char *digits, size_t count,
@@ -266,6 +266,8 @@ static NumberResult national(const NumberRules *rules, const char *digits, size_
 			return international(digits, count, false, number);
 		case BARE_BOTH:
 			return number_refuse(number, REASON_OWN_CODE, (unsigned int) code->calling);
+		case BARE_NO_ZERO:
+			return number_refuse(number, REASON_NO_ZERO, country->name, country->trunk);
 		case BARE_ABROAD:
 			return number_refuse(number,
 								 "not certain: a number of %s without its %s, or one of +%u? Write "

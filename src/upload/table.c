@@ -55,8 +55,6 @@ bool table_begin(Table *table, const char *data, size_t length, FileFormat forma
 	csv_open(&table->csv, data, length, format_delimiter(format));
 	table->csv.pause.call = wanted->pause;
 	table->may_be_header = !table->columns.header;
-	if (table->columns.header)
-		(void) csv_next(&table->csv, &table->csv_row);
 	return true;
 }
 
@@ -308,13 +306,23 @@ static void hint_at_header(TableRow *row, const Fields *fields)
 			sizeof(row->number.reason) - strlen(row->number.reason) - 1);
 }
 
+/* The next row that is not that of the headings; in front of these there may be a problem. */
+static bool next_csv_row(Table *table)
+{
+	const Columns *columns = &table->columns;
+
+	return csv_next(&table->csv, &table->csv_row) &&
+		   (!columns->header || table->csv_row.place != columns->header_place ||
+			csv_next(&table->csv, &table->csv_row));
+}
+
 static TableResult next_csv(Table *table, TableRow *row)
 {
 	bool may_be_header = table->may_be_header;
 	TableResult result;
 	Fields fields;
 
-	if (!csv_next(&table->csv, &table->csv_row))
+	if (!next_csv_row(table))
 		return TABLE_END;
 	row->number.line = table->csv_row.line;
 	row->place = table->csv_row.place;

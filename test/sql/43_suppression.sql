@@ -1,6 +1,6 @@
 -- R6.10: what reports, status and proofs make of recipients who were left out.
 BEGIN;
-SELECT plan(31);
+SELECT plan(33);
 
 SELECT campaign_create('c', 'm') AS id \gset
 SELECT ok(campaign.outbox_unlisted(:'id', 'NORMAL'), 'without any list, the worker asks no more than this');
@@ -58,6 +58,14 @@ UPDATE campaign.campaigns SET status = 'publishing' WHERE id = :'id';
 UPDATE campaign.progress p SET stored = '{[2,4)}' WHERE p.campaign_id = :'id';
 SELECT campaign.report_stored(ARRAY[:'id'], '{NORMAL}', '{4}', '{4}') AS reported \gset
 SELECT is(p.suppressed::text, '{[1,2)}', 'what MongoDB holds was sent') FROM campaign.progress p WHERE p.campaign_id = :'id';
+
+DELETE FROM campaign.suppression_changes;
+SELECT string_agg('+55119' || n, E'\n') AS many FROM generate_series(77000001, 77002000) AS n \gset
+SELECT suppression_import(:'many') AS imported \gset
+SELECT is((SELECT array_agg(c.number) FROM campaign.suppression_changes c), ARRAY[NULL::bigint], 'after many new ones the lists are read again');
+SELECT suppression_import(:'many' || E'\n+5511987654399') AS imported \gset
+SELECT is((SELECT array_agg(c.number ORDER BY c.number NULLS LAST) FROM campaign.suppression_changes c), '{5511987654399,NULL}',
+    'but when the list is imported again, only what is new');
 
 SELECT * FROM finish();
 ROLLBACK;

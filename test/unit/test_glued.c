@@ -83,6 +83,9 @@ static void test_what_is_behind_a_local_number(void **state)
 		{"011 95555-0101 2", "extension"},
 		{"(011) 3555-0101 12", "extension"},
 		{"(11) 95555-010", "a digit is missing"},
+		{"11 95555 010", "a digit is missing"},
+		{"11 95555.010", "a digit is missing"},
+		{"11 9 5555 010", "a digit is missing"},
 		{"+55 11 9 5555-010", "a digit is missing"},
 		{"011 11 95555-0101", "+5511955550101"},
 		{"11 9555-0101", "+551195550101"},
@@ -104,12 +107,62 @@ static void test_what_is_behind_a_local_number(void **state)
 	expect("IN", india, COUNT(india));
 }
 
+/* A counter without a mark, which with the area code would be another one. */
+static void test_what_is_in_front(void **state)
+{
+	static const Expected brazil[] = {
+		{"1 19 3555-0101", "a counter"},	 {"2 (19) 3555-0102", "a counter"},
+		{"(2) 19 3555-0102", "a counter"},	 {"1- 95555-0101", "a counter"},
+		{"04 95555-0101", "a counter"},		 {"04 19 3555-0101", "a counter"},
+		{"11 95555-0101", "+5511955550101"}, {"0 15 11 95555-0101", "+5511955550101"},
+		{"011 95555-0101", "+5511955550101"},
+	};
+	static const Expected germany[] = {
+		{"3 030 5550103", "a counter"},
+		{"04 0151 2345678", "a counter"},
+		{"8 151 2345678", "a counter"},
+		{"030 5550103", "+49305550103"},
+		{"0157 0123 4567", "+4915701234567"},
+		{"49 151 12345678", "+4915112345678"},
+	};
+	static const Expected france[] = {
+		{"6 12 34 56 78", "+33612345678"},
+		{"6 01 02 03 04", "+33601020304"},
+		{"06 01 02 03 04", "+33601020304"},
+	};
+	static const Expected finland[] = {
+		{"4 40 123 4567", "a counter"},
+		{"40 123 4567", "+358401234567"},
+	};
+	static const Expected australia[] = {{"04 0123 4567", "+61401234567"},
+										 {"4 1234 5678", "+61412345678"}};
+	static const Expected argentina[] = {{"9 11 5555-0101", "+5491155550101"}};
+	static const Expected america[] = {{"1 (212) 555-0101", "+12125550101"}};
+	static const Expected nowhere[] = {
+		{"3 19 3555-0101", "a counter"},
+		{"003 19 3555-0101", "a counter"},
+		{"0031 9 3555 0101", "+31935550101"},
+		{"001 212 555 0101", "+12125550101"},
+	};
+
+	(void) state;
+	expect("BR", brazil, COUNT(brazil));
+	expect("DE", germany, COUNT(germany));
+	expect("FR", france, COUNT(france));
+	expect("FI", finland, COUNT(finland));
+	expect("AU", australia, COUNT(australia));
+	expect("AR", argentina, COUNT(argentina));
+	expect("US", america, COUNT(america));
+	expect(NULL, nowhere, COUNT(nowhere));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_area_codes_in_brackets),
 		cmocka_unit_test(test_what_is_behind_a_slash),
 		cmocka_unit_test(test_what_is_behind_a_local_number),
+		cmocka_unit_test(test_what_is_in_front),
 	};
 
 	return cmocka_run_group_tests_name("glued on (R6.1)", tests, NULL, NULL);

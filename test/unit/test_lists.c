@@ -78,6 +78,44 @@ static void test_counters_that_do_not_run_are_refused(void **state)
 		   expected);
 }
 
+/* "1- " needs no blank in front of its dash, and "1.(" none behind its mark. */
+static void test_marks_of_counters(void **state)
+{
+	(void) state;
+	expect("BR", "1- 19 3555-0101\n2- (19) 3555-0102\n3-(19) 3555-0103\n4.+551935550104\n",
+		   "+551935550101\n+551935550102\n+551935550103\n+551935550104\n");
+	expect("BR", "1.(19) 3555-0101\n2.(19) 3555-0102\n", "+551935550101\n+551935550102\n");
+	expect("DE", "1- 030 5550103\n2- 030 5550104\n", "+49305550103\n+49305550104\n");
+	expect("BR", "2- (19) 3555-0102\n",
+		   "!1 a counter in front of the number? It does not run from line to line\n");
+	/* A dash that goes on in the number is a part of how it is written. */
+	expect(NULL, "55- 11- 95555-0101\n", "+5511955550101\n");
+	/* With it or without it, it is the same number. */
+	expect("US", "1-(212) 555-0101\n1-(212) 555-0102\n", "+12125550101\n+12125550102\n");
+	expect("BR", "55- 11 95555-0101\n", "+5511955550101\n");
+}
+
+/* The rest of a list, "11. 95555-0101": with the counter, each would be a stranger's. */
+static void test_counters_are_no_area_codes(void **state)
+{
+	static const char reason[] = " a counter in front of the number, or its area code? Leave "
+								 "counters out, and write area codes in brackets\n";
+	char expected[OUT_SIZE];
+
+	(void) state;
+	(void) snprintf(expected, sizeof(expected), "!1%s!2%s!3%s", reason, reason, reason);
+	expect("BR", "11. 95555-0101\n12. 95555-0102\n13. 95555-0103\n", expected);
+	expect("BR", "11) 95555-0101\n12) 95555-0102\n13) 95555-0103\n", expected);
+	/* Written like area codes, but three of them go on, one from the other. */
+	expect("BR", "11 - 95555-0101\n12 - 95555-0102\n13 - 95555-0103\n", expected);
+	expect("BR", "11- 95555-0101\n12- 95555-0102\n13- 95555-0103\n", expected);
+	(void) snprintf(expected, sizeof(expected), "!1%s", reason);
+	expect("BR", "44. 95555-0101\n", expected);
+	expect("DE", "030. 5550103\n", expected);
+	(void) snprintf(expected, sizeof(expected), "+551195550101\n+551195550102\n!4%s", reason);
+	expect("BR", "1. 11 9555-0101\n2. 11 9555-0102\n\n44. 95555-0104\n", expected);
+}
+
 static void test_country_codes_are_no_counters(void **state)
 {
 	(void) state;
@@ -85,6 +123,7 @@ static void test_country_codes_are_no_counters(void **state)
 		   "+5511955550101\n+5511955550102\n");
 	expect(NULL, "1. 212.555.0101\n", "+12125550101\n");
 	expect("BR", "11 - 95555-0101\n12 - 95555-0101\n", "+5511955550101\n+5512955550101\n");
+	expect("BR", "11- 95555-0101\n11- 95555-0102\n", "+5511955550101\n+5511955550102\n");
 }
 
 static void test_end_of_file_mark(void **state)
@@ -151,6 +190,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_counters_that_run_are_dropped),
 		cmocka_unit_test(test_counters_that_do_not_run_are_refused),
+		cmocka_unit_test(test_marks_of_counters),
+		cmocka_unit_test(test_counters_are_no_area_codes),
 		cmocka_unit_test(test_country_codes_are_no_counters),
 		cmocka_unit_test(test_end_of_file_mark),
 		cmocka_unit_test(test_empty_rows_of_a_spreadsheet),

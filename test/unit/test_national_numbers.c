@@ -92,9 +92,22 @@ static void test_bare_numbers_that_could_be_two_things(void **state)
 		{"261 15 234 567", "not possible in AR"}, {"23-12345678-9", "CUIT"},
 		{"23123456789", "not possible in AR"},
 	};
+	/* Mobiles of any length: without its 0, a number may lack its area code, too. */
 	static const Expected austria[] = {
 		{"43 1 5550101", "Write the +"},
 		{"43 664 1234567", "+436641234567"},
+		{"5550101", "without its area code or its 0"},
+		{"6645555", "without its area code or its 0"},
+		{"3165550101", "without its area code or its 0"},
+		{"6645550101", "+436645550101"},
+		{"0664 5550101", "+436645550101"},
+		{"0316 5550101", "+433165550101"},
+	};
+	static const Expected finland[] = {
+		{"5550101", "without its area code or its 0"},
+		{"4012345", "without its area code or its 0"},
+		{"401234567", "+358401234567"},
+		{"09 5550101", "+35895550101"},
 	};
 	static const Expected india[] = {
 		{"91 98765 4321", "not possible in IN"},
@@ -111,6 +124,7 @@ static void test_bare_numbers_that_could_be_two_things(void **state)
 	expect("IT", italy, COUNT(italy));
 	expect("AR", argentina, COUNT(argentina));
 	expect("AT", austria, COUNT(austria));
+	expect("FI", finland, COUNT(finland));
 	expect("PT", portugal, COUNT(portugal));
 	expect("IN", india, COUNT(india));
 }

@@ -157,6 +157,21 @@ static void expect_header(const char *file, bool header)
 		fail_msg("headings: %d in\n%s", table.columns.header, file);
 }
 
+/* A line in front of the headings that is a problem hides neither itself nor them. */
+static void refuses_what_is_in_front_of_the_headings(void **state)
+{
+	static const char file[] = "\"Lista \"VIP\"\"\nNome;Telefone\nAna;5511955550101\n";
+
+	(void) state;
+	assert_true(table_begin(&table, file, strlen(file), FORMAT_SEMICOLON, &wanted));
+	assert_int_equal(table_next(&table, &row), TABLE_INVALID);
+	assert_int_equal(row.number.line, 1);
+	assert_int_equal(table_next(&table, &row), TABLE_VALID);
+	assert_int_equal(row.number.line, 3);
+	assert_string_equal(row.number.text, "+5511955550101");
+	assert_int_equal(table_next(&table, &row), TABLE_END);
+}
+
 /* A person whose number is missing does not vanish as the row of headings. */
 static void takes_only_known_headings(void **state)
 {
@@ -214,6 +229,33 @@ static void keeps_the_column_that_is_named(void **state)
 	expect_column("BR", "Nome;Data do telefone\nAna;x\n", -1);
 }
 
+/* Mobiles without their area code have no heading that says so: another column is not theirs. */
+static void completes_no_contract(void **state)
+{
+	static const char problem[] = "numbers without their area code? Complete them, or name the "
+								  "column (column_name, X-Column): \"column_2\"";
+
+	(void) state;
+	assert_true(number_rules_set(&wanted.rules, "BR"));
+	assert_string_equal(
+		read_all("Ana;95555-0101;1234567890\nBruno;95555-0102;1234567891\n"), problem);
+	assert_string_equal(read_all("Ana;3555-0101;1234567890\n"), problem);
+	assert_string_equal(read_all("Ana;;1234567890\nBia;95555-0101;1234567891\n"), problem);
+	assert_true(number_rules_set(&wanted.rules, NULL));
+	assert_string_equal(read_all("Ana;3555-0101;4912345678\n"), problem);
+	expect_column("BR", "Nome;Fone (sem DDD);Xyz\nAna;95555-0101;1234567890\n", -1);
+	expect_column("BR", "Nome;Fone (sem DDD);Benefício\nAna;95555-0101;1234567890\n", -1);
+	expect_column("BR", "Nome;Contato;Xyz\nAna;95555-0101;1234567890\n", -1);
+	expect_column("AT", "Ana;5550101;6641234567\n", -1);
+	expect_column("BR", "{\"xyz\":\"95555-0101\",\"abc\":\"1234567890\"}\n", -1);
+	/* It is no other column's: other numbers under known headings, or written like phone numbers. */
+	expect_column("BR", "Nome;Código;Xyz\nAna;95550101;11955550101\n", 2);
+	expect_column("BR", "Ana;95550101;(11) 95555-0101\n", 2);
+	expect_column("BR", "Ana;95550101;+5511955550101\n", 2);
+	expect_column("BR", "Ana;01310-100;11955550101\n", 2);
+	expect_column("PT", "Ana;123456789;912345678\n", 2);
+}
+
 static void names_what_it_cannot_choose(void **state)
 {
 	(void) state;
@@ -221,6 +263,9 @@ static void names_what_it_cannot_choose(void **state)
 						"more than one column may hold the numbers: \"Telefone\", \"Celular\"");
 	assert_string_equal(read_all("DDD;Telefone\n11;955550101\n"),
 						"numbers in parts; put them together in one column: \"DDD\"");
+	expect_column("AT", "Name;Vorwahl;Telefon\nAna;0664;05550101\n", -1);
+	expect_column("IT", "Nome;Prefisso;Telefono\nAna;347;3471234567\n", -1);
+	expect_column("MX", "Nombre;Lada;Teléfono\nAna;55;5512345678\n", -1);
 	assert_string_equal(read_all("{\"a\":\"5511955550101\",\"b\":\"5511955550102\"}\n"),
 						"more than one column may hold the numbers: \"a\", \"b\"");
 	assert_string_equal(read_all("{}\n"), "it is empty");
@@ -291,7 +336,9 @@ int main(void)
 		cmocka_unit_test(refuses_rows),
 		cmocka_unit_test(chooses_the_column),
 		cmocka_unit_test(takes_only_known_headings),
+		cmocka_unit_test(refuses_what_is_in_front_of_the_headings),
 		cmocka_unit_test(keeps_the_column_that_is_named),
+		cmocka_unit_test(completes_no_contract),
 		cmocka_unit_test(names_what_it_cannot_choose),
 		cmocka_unit_test(makes_names_that_can_be_kept),
 		cmocka_unit_test(keeps_within_the_limit),
