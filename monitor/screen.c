@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "program/clock.h"
+#include "program/stop.h"
 #include "signals.h"
 #include "view.h"
 
@@ -162,20 +163,6 @@ static void resize(void)
 	clearok(stdscr, TRUE);
 }
 
-/* False: a signal ends the program. */
-static bool take_signals(int signals)
-{
-	Signal signal;
-
-	while ((signal = signals_next(signals)) != SIGNAL_NONE)
-	{
-		if (signal == SIGNAL_STOP)
-			return false;
-		resize();
-	}
-	return true;
-}
-
 static int wait_ms(const Screen *screen)
 {
 	if (screen->news.trouble.code != ERROR_NONE)
@@ -183,17 +170,20 @@ static int wait_ms(const Screen *screen)
 	return *screen->notice != '\0' ? (int) clock_left_ms(screen->notice_until_ms) : -1;
 }
 
-static void loop(Screen *screen, int signals)
+static void loop(Screen *screen, int resized)
 {
-	struct pollfd wait[3] = {{.fd = STDIN_FILENO, .events = POLLIN},
+	struct pollfd wait[4] = {{.fd = STDIN_FILENO, .events = POLLIN},
 							 {.fd = reader_descriptor(screen->reader), .events = POLLIN},
-							 {.fd = signals, .events = POLLIN}};
+							 {.fd = resized, .events = POLLIN},
+							 {.fd = stop_descriptor(), .events = POLLIN}};
 
 	for (;;)
 	{
 		draw(screen);
-		(void) poll(wait, 3, wait_ms(screen));
-		if (!take_signals(signals) || !take_keys(screen) || (wait[0].revents & POLLHUP) != 0)
+		(void) poll(wait, 4, wait_ms(screen));
+		if (signals_resized(resized))
+			resize();
+		if (stop_requested() || !take_keys(screen) || (wait[0].revents & POLLHUP) != 0)
 			return;
 		take_news(screen);
 		if (clock_ms() >= screen->notice_until_ms)
@@ -215,7 +205,7 @@ static bool start_colours(void)
 	return true;
 }
 
-bool screen_run(const Config *config, Reader *reader, int signals, Error *error)
+bool screen_run(const Config *config, Reader *reader, int resized, Error *error)
 {
 	Screen *screen = calloc(1, sizeof(*screen));
 	SCREEN *terminal = NULL;
@@ -239,7 +229,7 @@ bool screen_run(const Config *config, Reader *reader, int signals, Error *error)
 	(void) curs_set(0);
 	(void) keypad(stdscr, TRUE);
 	(void) nodelay(stdscr, TRUE);
-	loop(screen, signals);
+	loop(screen, resized);
 	(void) endwin();
 	delscreen(terminal);
 	model_free(screen->model);

@@ -1,10 +1,12 @@
 """test_monitor.py - campaign-monitor on real servers: its figures, its screen and its keys."""
 import contextlib
 import datetime
+import fcntl
 import json
 import os
 import signal
 import subprocess
+import termios
 
 import pytest
 
@@ -120,6 +122,55 @@ def test_lines_without_a_terminal(stack):
         with os.fdopen(reading, encoding="utf-8") as lines:
             assert lines.readline()
         assert process.wait(10) == 0
+
+
+def wait_for_looks(stack, count):
+    """Waits until the only monitor has looked so often."""
+    seen = set()
+
+    def looked():
+        seen.update(stack.sql("""SELECT pid, query_start FROM pg_stat_activity
+            WHERE application_name = 'campaign-monitor' AND query LIKE '%%campaign.monitor(%%'"""))
+        return len(seen) > count  # its preparation has the same text
+    wait_until(f"{count} looks", looked)
+
+
+@contextlib.contextmanager
+def full_pipe():
+    """Standard input and output, which takes nothing: somebody has it open and does not read."""
+    reading, writing = os.pipe()
+    os.write(writing, b"\n" * fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096))
+    with open(os.devnull, encoding="utf-8") as nothing:
+        yield nothing.fileno(), writing
+    os.close(reading)
+    os.close(writing)
+
+
+@contextlib.contextmanager
+def stopped_terminal():
+    """Standard input and output: a terminal after Ctrl-S, left as it was found."""
+    master, terminal = os.openpty()
+    before = termios.tcgetattr(terminal)
+    termios.tcflow(terminal, termios.TCOOFF)
+    yield terminal, terminal
+    assert termios.tcgetattr(terminal) == before
+    os.close(terminal)
+    os.close(master)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("place", [full_pipe, stopped_terminal])
+def test_a_signal_ends_it_while_nobody_reads(stack, place, number):
+    """R1.3: what is stuck in a write, to `less` or to a terminal, does not need SIGKILL."""
+    with place() as (entry, out), \
+            subprocess.Popen([PROGRAM], env=environment(stack, TERM="vt100"), cwd="/", stdin=entry,
+                             stdout=out) as process:
+        try:
+            wait_for_looks(stack, 2)  # the first one is being written since the second
+            process.send_signal(number)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
 
 
 def test_screen_and_keys(stack, waiting):
