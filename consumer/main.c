@@ -99,7 +99,7 @@ static int run(const Config *config, const BrokerUrl *url)
 {
 	Error error = {0};
 	Threads threads = {0};
-	int signals = program_signals(0, &error);
+	int signals = program_signals(&error);
 	int code = EXIT_OK;
 
 	if (error.code != ERROR_NONE || !stop_setup(&error) ||

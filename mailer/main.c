@@ -50,7 +50,7 @@ static int run(const Config *config, const SmtpUrl *url, const TextsSet *texts)
 {
 	Error error = {0};
 	Deliver *deliver;
-	int signals = program_signals(0, &error);
+	int signals = program_signals(&error);
 	int64_t sent = 0;
 	int code = EXIT_OK;
 

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "contract/utf8.h"
+
 static void select_campaign(Keys *keys, const Model *model, size_t place)
 {
 	snprintf(keys->selected, sizeof(keys->selected), "%s", model->campaigns[place].id);
@@ -41,27 +43,31 @@ static void move(Keys *keys, const Model *model, int by)
 		select_campaign(keys, model, place + 1);
 }
 
-static KeysAction order_for(const char *id, const char *verb, KeysOrder *order)
+static KeysAction order_for(const Model *model, const char *id, const char *verb, KeysOrder *order)
 {
+	const ModelCampaign *campaign = model_find(model, id);
+	const char *name = campaign != NULL ? campaign->name : id;
+
+	(void) utf8_clean(order->name, sizeof(order->name), name, strlen(name));
 	snprintf(order->id, sizeof(order->id), "%s", id);
 	snprintf(order->verb, sizeof(order->verb), "%s", verb);
 	return KEYS_ORDER;
 }
 
 /* Whatever is not yes means no. */
-static KeysAction answer(Keys *keys, int key, KeysOrder *order)
+static KeysAction answer(Keys *keys, const Model *model, int key, KeysOrder *order)
 {
 	char asked[KEYS_ID_SIZE];
 
 	memcpy(asked, keys->asked, sizeof(asked));
 	keys->asked[0] = '\0';
-	return key == 'y' || key == 'Y' ? order_for(asked, "cancel", order) : KEYS_NOTHING;
+	return key == 'y' || key == 'Y' ? order_for(model, asked, "cancel", order) : KEYS_NOTHING;
 }
 
 KeysAction keys_press(Keys *keys, const Model *model, int key, KeysOrder *order)
 {
 	if (*keys->asked != '\0')
-		return answer(keys, key, order);
+		return answer(keys, model, key, order);
 	if (key == 'q' || key == 'Q')
 		return KEYS_QUIT;
 	if (model == NULL || *keys->selected == '\0')
@@ -77,9 +83,9 @@ KeysAction keys_press(Keys *keys, const Model *model, int key, KeysOrder *order)
 			move(keys, model, 1);
 			return KEYS_NOTHING;
 		case 'p':
-			return order_for(keys->selected, "pause", order);
+			return order_for(model, keys->selected, "pause", order);
 		case 'r':
-			return order_for(keys->selected, "resume", order);
+			return order_for(model, keys->selected, "resume", order);
 		case 'c':
 			memcpy(keys->asked, keys->selected, sizeof(keys->asked));
 			return KEYS_NOTHING;

@@ -11,6 +11,8 @@
 #include "model.h"
 
 #define KEYS_ID_SIZE 33
+/* Of a name, what an answer repeats. */
+#define KEYS_NAME_SIZE 128
 
 /* Keys that are no characters. */
 #define KEYS_UP	  1001
@@ -20,6 +22,7 @@ typedef struct KeysOrder
 {
 	char verb[8]; /* pause, resume or cancel */
 	char id[KEYS_ID_SIZE];
+	char name[KEYS_NAME_SIZE];
 } KeysOrder;
 
 typedef struct Keys

@@ -12,7 +12,7 @@
 
 #include "json.h"
 #include "plain.h"
-#include "signals.h"
+#include "program/stop.h"
 
 /* False: whoever reads it has gone. */
 static bool write_look(const Config *config, const Model *model)
@@ -56,21 +56,17 @@ static bool take_news(const Config *config, Reader *reader, Error *error)
 	return fflush(stdout) == 0;
 }
 
-bool lines_run(const Config *config, Reader *reader, int signals, Error *error)
+bool lines_run(const Config *config, Reader *reader, Error *error)
 {
 	struct pollfd wait[3] = {{.fd = reader_descriptor(reader), .events = POLLIN},
-							 {.fd = signals, .events = POLLIN},
+							 {.fd = stop_descriptor(), .events = POLLIN},
 							 /* It says when whoever reads has gone. */
 							 {.fd = STDOUT_FILENO}};
 
 	for (;;)
 	{
-		Signal signal;
-
 		(void) poll(wait, 3, -1);
-		while ((signal = signals_next(signals)) == SIGNAL_RESIZED)
-			continue;
-		if (signal == SIGNAL_STOP || (wait[2].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
+		if (stop_requested() || (wait[2].revents & (POLLERR | POLLHUP | POLLNVAL)) != 0)
 			return true;
 		if (wait[0].revents != 0 && !take_news(config, reader, error))
 			return error->code == ERROR_NONE;

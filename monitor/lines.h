@@ -12,6 +12,6 @@
  * Writes every look, until a signal comes or whoever reads it has gone; with `once` one look. False
  * and *error if that look failed (ERROR_CONFIG: there is no such campaign).
  */
-bool lines_run(const Config *config, Reader *reader, int signals, Error *error);
+bool lines_run(const Config *config, Reader *reader, Error *error);
 
 #endif /* CAMPAIGN_MONITOR_LINES_H */

@@ -4,8 +4,10 @@
  * The only place that ends the program.
  */
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <termios.h>
 #include <unistd.h>
 
 #include "config.h"
@@ -26,6 +28,10 @@
 /* A reader that waits for a server that does not answer is not waited for: it changes nothing. */
 #define END_MS 500
 
+/* The terminal as it was, if there is a screen. */
+static struct termios modes;
+static bool has_modes;
+
 static bool wants_screen(const Config *config)
 {
 	return !config->json && !config->plain && !config->once && isatty(STDIN_FILENO) == 1 &&
@@ -43,26 +49,40 @@ static void end_reader(Reader *reader)
 		reader_finish(reader);
 }
 
+/*
+ * The main thread is in a write that nobody reads. A terminal that shows nothing more still obeys,
+ * and may belong to another job by now, which must not stop this one.
+ */
+static void end_at_once(void)
+{
+	(void) signal(SIGTTOU, SIG_IGN);
+	if (has_modes)
+		(void) tcsetattr(STDOUT_FILENO, TCSANOW, &modes);
+	_exit(EXIT_OK);
+}
+
 static int run(const Config *config)
 {
 	Error error = {0};
 	Reader *reader;
-	int signals = signals_setup(&error);
+	int resized = -1;
 	int code = EXIT_OK;
 
-	if (signals < 0 || !stop_setup(&error) || (reader = reader_start(config, &error)) == NULL)
+	has_modes = wants_screen(config) && tcgetattr(STDOUT_FILENO, &modes) == 0;
+	if (!stop_setup(&error) || (resized = signals_setup(end_at_once, &error)) < 0 ||
+		(reader = reader_start(config, &error)) == NULL)
 	{
 		fprintf(stderr, "campaign-monitor: %s\n", error.text);
 		return EXIT_FAILED;
 	}
-	if (wants_screen(config) ? !screen_run(config, reader, signals, &error)
-							 : !lines_run(config, reader, signals, &error))
+	if (wants_screen(config) ? !screen_run(config, reader, resized, &error)
+							 : !lines_run(config, reader, &error))
 	{
 		fprintf(stderr, "campaign-monitor: %s\n", error.text);
 		code = error_may_pass(error.code) ? EXIT_UNREACHABLE : EXIT_FAILED;
 	}
 	end_reader(reader);
-	close(signals);
+	close(resized);
 	return code;
 }
 

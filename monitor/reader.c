@@ -46,11 +46,11 @@ struct Reader
 	Retry retry;
 	pthread_t thread;
 	atomic_bool running;
-	int orders;		/* eventfd: there is an order */
+	int ordered;	/* eventfd: there is an order */
 	int descriptor; /* eventfd: there is news */
 	pthread_mutex_t mutex;
 	ReaderNews news; /* with the mutex */
-	KeysOrder order; /* with the mutex; "": none */
+	Orders orders;	 /* with the mutex */
 };
 
 static void ring(int descriptor)
@@ -86,41 +86,35 @@ static void publish(Reader *reader, Model *model, const Error *trouble)
 	ring(reader->descriptor);
 }
 
-/* What was asked for last; false: nothing. */
-static bool take_order(Reader *reader, KeysOrder *order)
+/* The order whose turn it is; it has to be answered. False: none waits. */
+static bool next_order(Reader *reader, KeysOrder *order)
 {
 	bool found;
 
 	pthread_mutex_lock(&reader->mutex);
-	*order = reader->order;
-	reader->order = (KeysOrder){0};
+	found = orders_next(&reader->orders, order);
 	pthread_mutex_unlock(&reader->mutex);
-	found = *order->verb != '\0';
 	return found;
 }
 
-/* What became of an order: the new status, or the error. */
-static void answer(Reader *reader, const KeysOrder *order, const char *status, const Error *error)
+/* What became of the order whose turn it is: the new status, or the error. */
+static void answer(Reader *reader, const char *status, const Error *error)
 {
 	pthread_mutex_lock(&reader->mutex);
-	reader->news.answered = true;
-	reader->news.refusal = *error;
-	snprintf(reader->news.answer, sizeof(reader->news.answer), "%s: it is %.40s now", order->verb,
-			 status);
+	orders_answer(&reader->orders, status, error);
 	pthread_mutex_unlock(&reader->mutex);
 	ring(reader->descriptor);
 }
 
 /* Nobody expects what was asked for without a server to happen later, when it is back. */
-static void refuse_order(Reader *reader, const Error *error)
+static void refuse_orders(Reader *reader, const Error *error)
 {
 	KeysOrder order;
 	Error refusal;
 
-	if (!take_order(reader, &order))
-		return;
 	error_set(&refusal, error->code, "not done: %.400s", error->text);
-	answer(reader, &order, "", &refusal);
+	while (next_order(reader, &order))
+		answer(reader, "", &refusal);
 }
 
 static void postgresql_is_away(Reader *reader, const Error *error)
@@ -128,7 +122,7 @@ static void postgresql_is_away(Reader *reader, const Error *error)
 	pgconn_close(&reader->postgres);
 	health_away(SERVER_POSTGRESQL, LANE, error);
 	publish(reader, NULL, error);
-	refuse_order(reader, error);
+	refuse_orders(reader, error);
 	(void) retry_wait(&reader->retry);
 }
 
@@ -170,7 +164,7 @@ static bool connect_reader(Reader *reader, Error *error)
 		!pgconn_prepare(&reader->postgres, &CONTROL, error))
 		return false;
 	error_set(&away, ERROR_UNREACHABLE, "PostgreSQL was away");
-	refuse_order(reader, &away);
+	refuse_orders(reader, &away);
 	return true;
 }
 
@@ -222,10 +216,24 @@ static bool carry_out(Reader *reader, const KeysOrder *order, Error *error)
 	const char *values[] = {order->id, order->verb};
 	PGresult *result = ask(reader, &CONTROL, values, error);
 
-	answer(reader, order, result != NULL ? PQgetvalue(result, 0, 0) : "", error);
+	answer(reader, result != NULL ? PQgetvalue(result, 0, 0) : "", error);
 	PQclear(result);
 	/* A verb that is refused leaves the session as it was. */
 	return pgconn_is_open(&reader->postgres);
+}
+
+/* All that wait, one after the other. False: the connection is lost. */
+static bool carry_out_all(Reader *reader, Error *error)
+{
+	KeysOrder order;
+
+	while (!stop_requested() && next_order(reader, &order))
+	{
+		*error = (Error){0};
+		if (!carry_out(reader, &order, error))
+			return false;
+	}
+	return true;
 }
 
 /* Until the next tick or an order; hears meanwhile. False: the connection is lost. */
@@ -236,7 +244,7 @@ static bool wait_for_tick(Reader *reader, int64_t tick_ms, Error *error)
 		PGconn *connection = reader->postgres.connection;
 		struct pollfd wait[3] = {{.fd = PQsocket(connection), .events = POLLIN},
 								 {.fd = stop_descriptor(), .events = POLLIN},
-								 {.fd = reader->orders, .events = POLLIN}};
+								 {.fd = reader->ordered, .events = POLLIN}};
 		PGnotify *told;
 
 		(void) poll(wait, 3, (int) clock_left_ms(tick_ms));
@@ -253,14 +261,13 @@ static bool wait_for_tick(Reader *reader, int64_t tick_ms, Error *error)
 		if (wait[2].revents != 0)
 			break;
 	}
-	silence(reader->orders);
+	silence(reader->ordered);
 	return true;
 }
 
 static void *run(void *argument)
 {
 	Reader *reader = argument;
-	KeysOrder order;
 
 	while (!stop_requested())
 	{
@@ -268,8 +275,7 @@ static void *run(void *argument)
 		Error error = {0};
 
 		if (!connect_reader(reader, &error) || !look(reader, &error) ||
-			!wait_for_tick(reader, tick_ms, &error) ||
-			(take_order(reader, &order) && !carry_out(reader, &order, &error)))
+			!wait_for_tick(reader, tick_ms, &error) || !carry_out_all(reader, &error))
 			postgresql_is_away(reader, &error);
 	}
 	pgconn_close(&reader->postgres);
@@ -289,8 +295,8 @@ static PgConnection connection_for(const Config *config)
 
 static void reader_free(Reader *reader)
 {
-	if (reader->orders >= 0)
-		close(reader->orders);
+	if (reader->ordered >= 0)
+		close(reader->ordered);
 	if (reader->descriptor >= 0)
 		close(reader->descriptor);
 	model_free(reader->news.model);
@@ -309,11 +315,11 @@ Reader *reader_start(const Config *config, Error *error)
 	}
 	reader->config = config;
 	reader->postgres = connection_for(config);
-	reader->orders = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	reader->ordered = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	reader->descriptor = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	(void) pthread_mutex_init(&reader->mutex, NULL);
 	atomic_store(&reader->running, true);
-	if (reader->orders < 0 || reader->descriptor < 0 ||
+	if (reader->ordered < 0 || reader->descriptor < 0 ||
 		pthread_create(&reader->thread, NULL, run, reader) != 0)
 	{
 		error_set(error, ERROR_MEMORY, "cannot start a thread: %s", strerror(errno));
@@ -334,16 +340,28 @@ void reader_take(Reader *reader, ReaderNews *news)
 	pthread_mutex_lock(&reader->mutex);
 	*news = reader->news;
 	reader->news.model = NULL;
-	reader->news.answered = false;
 	pthread_mutex_unlock(&reader->mutex);
 }
 
-void reader_order(Reader *reader, const KeysOrder *order)
+bool reader_order(Reader *reader, const KeysOrder *order)
 {
+	bool added;
+
 	pthread_mutex_lock(&reader->mutex);
-	reader->order = *order;
+	added = orders_add(&reader->orders, order);
 	pthread_mutex_unlock(&reader->mutex);
-	ring(reader->orders);
+	ring(reader->ordered);
+	return added;
+}
+
+bool reader_take_answer(Reader *reader, OrdersAnswer *answer)
+{
+	bool found;
+
+	pthread_mutex_lock(&reader->mutex);
+	found = orders_take_answer(&reader->orders, answer);
+	pthread_mutex_unlock(&reader->mutex);
+	return found;
 }
 
 bool reader_is_running(const void *reader)

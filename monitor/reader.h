@@ -12,6 +12,7 @@
 #include "contract/error.h"
 #include "keys.h"
 #include "model.h"
+#include "orders.h"
 
 #define READER_SERVER_SIZE 256
 
@@ -23,9 +24,6 @@ typedef struct ReaderNews
 	Model *model;					 /* the caller's; NULL: no newer one */
 	Error trouble;					 /* ERROR_NONE: PostgreSQL answers */
 	int64_t trouble_ms;				 /* since when, on the clock of clock_ms() */
-	bool answered;					 /* a verb has been carried out, or was refused: */
-	Error refusal;					 /* ERROR_NONE: it was carried out */
-	char answer[96];				 /* what was done */
 	char server[READER_SERVER_SIZE]; /* host:port/database; "" before the first connection */
 } ReaderNews;
 
@@ -38,8 +36,14 @@ int reader_descriptor(const Reader *reader);
 /* Takes the news. */
 void reader_take(Reader *reader, ReaderNews *news);
 
-/* Has a verb carried out at once. One that is still waiting is replaced. */
-void reader_order(Reader *reader, const KeysOrder *order);
+/*
+ * Has a verb carried out, after those that were asked for before. False: it is not, because
+ * ORDERS_MAX of them have not been answered, or their answers have not been taken.
+ */
+bool reader_order(Reader *reader, const KeysOrder *order);
+
+/* Takes the next answer, in the order in which the verbs were asked for. False: there is none. */
+bool reader_take_answer(Reader *reader, OrdersAnswer *answer);
 
 bool reader_is_running(const void *reader);
 

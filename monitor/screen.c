@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "program/clock.h"
+#include "program/stop.h"
 #include "signals.h"
 #include "view.h"
 
@@ -33,7 +34,7 @@ typedef struct Screen
 	Model *model;
 	Keys keys;
 	ReaderNews news;
-	char notice[ERROR_TEXT_SIZE];
+	OrdersAnswer notice; /* "": none */
 	int64_t notice_until_ms;
 	bool colours;
 	bool utf8;
@@ -69,8 +70,8 @@ static void draw(Screen *screen)
 					   .server = news->server,
 					   .trouble = away ? news->trouble.text : NULL,
 					   .trouble_ms = away ? clock_ms() - news->trouble_ms : 0,
-					   .notice = screen->notice,
-					   .refused = news->refusal.code != ERROR_NONE,
+					   .notice = screen->notice.text,
+					   .refused = screen->notice.refused,
 					   .only_id = screen->config->campaign,
 					   .width = COLS < CELLS_WIDTH_MAX ? COLS : CELLS_WIDTH_MAX,
 					   .height = LINES,
@@ -97,11 +98,23 @@ static void take_news(Screen *screen)
 		screen->model = screen->news.model;
 		keys_follow(&screen->keys, screen->model);
 	}
-	if (!screen->news.answered)
-		return;
-	snprintf(screen->notice, sizeof(screen->notice), "%s",
-			 screen->news.refusal.code != ERROR_NONE ? screen->news.refusal.text
-													 : screen->news.answer);
+}
+
+/* Each answer stands for a time or until a key is pressed, and not behind a question. */
+static void take_answer(Screen *screen)
+{
+	if (clock_ms() >= screen->notice_until_ms)
+		screen->notice.text[0] = '\0';
+	if (*screen->notice.text == '\0' && *screen->keys.asked == '\0' &&
+		reader_take_answer(screen->reader, &screen->notice))
+		screen->notice_until_ms = clock_ms() + NOTICE_MS;
+}
+
+static void refuse(Screen *screen)
+{
+	screen->notice.refused = true;
+	snprintf(screen->notice.text, sizeof(screen->notice.text),
+			 "not done: there are %d orders before it already", ORDERS_MAX);
 	screen->notice_until_ms = clock_ms() + NOTICE_MS;
 }
 
@@ -132,23 +145,27 @@ static void drop_sequence(int key)
 static bool take_keys(Screen *screen)
 {
 	KeysOrder order;
+	bool refused = false;
 	int key;
 
 	while ((key = getch()) != ERR)
 	{
-		screen->notice[0] = '\0';
+		screen->notice.text[0] = '\0';
 		drop_sequence(key);
 		switch (keys_press(&screen->keys, screen->model, key_of(key), &order))
 		{
 			case KEYS_QUIT:
 				return false;
 			case KEYS_ORDER:
-				reader_order(screen->reader, &order);
+				refused = !reader_order(screen->reader, &order) || refused;
 				break;
 			default:
 				break;
 		}
 	}
+	/* The next key would have taken it away. */
+	if (refused)
+		refuse(screen);
 	return true;
 }
 
@@ -162,42 +179,30 @@ static void resize(void)
 	clearok(stdscr, TRUE);
 }
 
-/* False: a signal ends the program. */
-static bool take_signals(int signals)
-{
-	Signal signal;
-
-	while ((signal = signals_next(signals)) != SIGNAL_NONE)
-	{
-		if (signal == SIGNAL_STOP)
-			return false;
-		resize();
-	}
-	return true;
-}
-
 static int wait_ms(const Screen *screen)
 {
 	if (screen->news.trouble.code != ERROR_NONE)
 		return TROUBLE_TICK_MS;
-	return *screen->notice != '\0' ? (int) clock_left_ms(screen->notice_until_ms) : -1;
+	return *screen->notice.text != '\0' ? (int) clock_left_ms(screen->notice_until_ms) : -1;
 }
 
-static void loop(Screen *screen, int signals)
+static void loop(Screen *screen, int resized)
 {
-	struct pollfd wait[3] = {{.fd = STDIN_FILENO, .events = POLLIN},
+	struct pollfd wait[4] = {{.fd = STDIN_FILENO, .events = POLLIN},
 							 {.fd = reader_descriptor(screen->reader), .events = POLLIN},
-							 {.fd = signals, .events = POLLIN}};
+							 {.fd = resized, .events = POLLIN},
+							 {.fd = stop_descriptor(), .events = POLLIN}};
 
 	for (;;)
 	{
 		draw(screen);
-		(void) poll(wait, 3, wait_ms(screen));
-		if (!take_signals(signals) || !take_keys(screen) || (wait[0].revents & POLLHUP) != 0)
+		(void) poll(wait, 4, wait_ms(screen));
+		if (signals_resized(resized))
+			resize();
+		if (stop_requested() || !take_keys(screen) || (wait[0].revents & POLLHUP) != 0)
 			return;
 		take_news(screen);
-		if (clock_ms() >= screen->notice_until_ms)
-			screen->notice[0] = '\0';
+		take_answer(screen);
 	}
 }
 
@@ -215,7 +220,7 @@ static bool start_colours(void)
 	return true;
 }
 
-bool screen_run(const Config *config, Reader *reader, int signals, Error *error)
+bool screen_run(const Config *config, Reader *reader, int resized, Error *error)
 {
 	Screen *screen = calloc(1, sizeof(*screen));
 	SCREEN *terminal = NULL;
@@ -239,7 +244,7 @@ bool screen_run(const Config *config, Reader *reader, int signals, Error *error)
 	(void) curs_set(0);
 	(void) keypad(stdscr, TRUE);
 	(void) nodelay(stdscr, TRUE);
-	loop(screen, signals);
+	loop(screen, resized);
 	(void) endwin();
 	delscreen(terminal);
 	model_free(screen->model);

@@ -6,6 +6,7 @@
  */
 #include "log.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -27,10 +28,12 @@ static struct
 	LogLevel level;
 	bool json;
 	bool terminal;
-	bool socket;  /* standard error is one: systemd's journal */
-	int64_t lost; /* lines that could not be written since the last one that could */
+	bool socket;	/* standard error is one: systemd's journal */
+	int descriptor; /* what is written to */
+	int64_t lost;	/* lines that could not be written since the last one that could */
 	char progress[256];
-} logger = {.mutex = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO};
+} logger = {
+	.mutex = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO, .descriptor = STDERR_FILENO};
 
 typedef struct Line
 {
@@ -38,11 +41,25 @@ typedef struct Line
 	char bytes[LINE_SIZE];
 } Line;
 
+/*
+ * A terminal that poll() calls writable takes a part of a line and waits until somebody reads the
+ * rest. A description of our own need not wait; that of standard error is the shell's, too.
+ */
+static int open_terminal(void)
+{
+	int terminal = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+
+	return terminal >= 0 ? terminal : STDERR_FILENO;
+}
+
 void log_setup(LogFormat format, LogLevel level)
 {
 	bool tty = isatty(STDERR_FILENO) == 1;
 	struct stat status;
 
+	if (logger.descriptor != STDERR_FILENO)
+		close(logger.descriptor);
+	logger.descriptor = tty ? open_terminal() : STDERR_FILENO;
 	logger.level = level;
 	logger.json = format == LOG_JSON || (format == LOG_AUTO && !tty);
 	logger.terminal = tty && !logger.json;
@@ -176,18 +193,18 @@ static void format_text(Line *line, LogLevel level, const char *message, const L
 }
 
 /*
- * Writes a line whole, or not at all: whoever does not read our standard error must not stop
- * us. A pipe that poll() calls writable takes PIPE_BUF bytes at once, and no line is longer.
+ * Writes a line, and says whether it is whole: whoever does not read our standard error must not
+ * stop us. A pipe that poll() calls writable takes PIPE_BUF bytes at once, and no line is longer.
  */
 static bool flush(const Line *line)
 {
-	struct pollfd wait = {.fd = STDERR_FILENO, .events = POLLOUT};
+	struct pollfd wait = {.fd = logger.descriptor, .events = POLLOUT};
 
 	if (poll(&wait, 1, 0) != 1 || !(wait.revents & POLLOUT))
 		return false;
 	if (logger.socket)
 		return send(STDERR_FILENO, line->bytes, line->length, MSG_DONTWAIT | MSG_NOSIGNAL) > 0;
-	return write(STDERR_FILENO, line->bytes, line->length) > 0;
+	return write(logger.descriptor, line->bytes, line->length) == (ssize_t) line->length;
 }
 
 static void format(Line *line, LogLevel level, const char *message, const LogField *fields)

@@ -45,7 +45,7 @@ bool program_may_start(SettingsAction action, const OptionTable *table, const ch
 	return false;
 }
 
-int program_signals(int extra, Error *error)
+int program_signals(Error *error)
 {
 	sigset_t signals;
 	int descriptor = -1;
@@ -54,8 +54,6 @@ int program_signals(int extra, Error *error)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
-	if (extra != 0)
-		sigaddset(&signals, extra);
 	if (pthread_sigmask(SIG_BLOCK, &signals, NULL) == 0)
 		descriptor = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
 	/* A lost connection, or a reader that has gone, is an error to be returned, not the end of the

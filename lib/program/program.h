@@ -33,10 +33,9 @@ bool program_may_start(SettingsAction action, const OptionTable *table, const ch
 
 /*
  * Blocks the signals that end the program in this thread, and in those it starts
- * from now on, and `extra` (0: no other). Returns the descriptor from which they are read, or -1
- * and *error.
+ * from now on. Returns the descriptor from which they are read, or -1 and *error.
  */
-int program_signals(int extra, Error *error);
+int program_signals(Error *error);
 
 /*
  * Until the first signal, which requests the stop (stop.h), or until a thread has

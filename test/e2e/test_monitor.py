@@ -1,10 +1,12 @@
 """test_monitor.py - campaign-monitor on real servers: its figures, its screen and its keys."""
 import contextlib
 import datetime
+import fcntl
 import json
 import os
 import signal
 import subprocess
+import termios
 
 import pytest
 
@@ -122,17 +124,67 @@ def test_lines_without_a_terminal(stack):
         assert process.wait(10) == 0
 
 
+def wait_for_looks(stack, count):
+    """Waits until the only monitor has looked so often."""
+    seen = set()
+
+    def looked():
+        seen.update(stack.sql("""SELECT pid, query_start FROM pg_stat_activity
+            WHERE application_name = 'campaign-monitor' AND query LIKE '%%campaign.monitor(%%'"""))
+        return len(seen) > count  # its preparation has the same text
+    wait_until(f"{count} looks", looked)
+
+
+@contextlib.contextmanager
+def full_pipe():
+    """Standard input and output, which takes nothing: somebody has it open and does not read."""
+    reading, writing = os.pipe()
+    os.write(writing, b"\n" * fcntl.fcntl(writing, fcntl.F_SETPIPE_SZ, 4096))
+    with open(os.devnull, encoding="utf-8") as nothing:
+        yield nothing.fileno(), writing
+    os.close(reading)
+    os.close(writing)
+
+
+@contextlib.contextmanager
+def stopped_terminal():
+    """Standard input and output: a terminal after Ctrl-S, left as it was found."""
+    master, terminal = os.openpty()
+    before = termios.tcgetattr(terminal)
+    termios.tcflow(terminal, termios.TCOOFF)
+    yield terminal, terminal
+    assert termios.tcgetattr(terminal) == before
+    os.close(terminal)
+    os.close(master)
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("place", [full_pipe, stopped_terminal])
+def test_a_signal_ends_it_while_nobody_reads(stack, place, number):
+    """R1.3: what is stuck in a write, to `less` or to a terminal, does not need SIGKILL."""
+    with place() as (entry, out), \
+            subprocess.Popen([PROGRAM], env=environment(stack, TERM="vt100"), cwd="/", stdin=entry,
+                             stdout=out) as process:
+        try:
+            wait_for_looks(stack, 2)  # the first one is being written since the second
+            process.send_signal(number)
+            assert process.wait(10) == 0
+        finally:
+            process.kill()
+
+
 def test_screen_and_keys(stack, waiting):
     """R1.3: it is shown, paused, resumed, and cancelled after a question; errors are shown."""
     with monitor_screen(stack, "--campaign", waiting) as terminal:
         terminal.wait_for_line(r"^> Olá, São João +published +\[░+\] +0\.0 %")
         terminal.wait_for_line(r"^    NORMAL \[░+\] 0 of 20$")
         terminal.press("p")
-        terminal.wait_for("pause: it is paused now")
+        terminal.wait_for('pause "Olá, São João": it is paused now')
         terminal.wait_for("paused by campaign_monitor 0 s ago")
         assert campaigns.status(stack, waiting)["status"] == "paused"
         terminal.press("p")
-        terminal.wait_for(f'campaign "{waiting}" is paused: it cannot become paused')
+        terminal.wait_for_line(f'^pause "Olá, São João": not done: campaign "{waiting}" is ')
+        terminal.wait_for("it cannot become paused")
         terminal.press("r")
         terminal.wait_for_line(r"^> Olá, São João +published")
         terminal.press("c")
@@ -141,13 +193,58 @@ def test_screen_and_keys(stack, waiting):
         terminal.wait_for("q quit")
         assert campaigns.status(stack, waiting)["status"] == "published"
         terminal.press("cy")
-        terminal.wait_for("cancel: it is cancelled now")
+        terminal.wait_for('cancel "Olá, São João": it is cancelled now')
         assert campaigns.status(stack, waiting)["cancelled"] == 20
         terminal.press("q")
         assert terminal.wait_for_end() == 0
     who = stack.sql("SELECT role, target FROM campaign_events(%s) WHERE target IN ('paused', 'cancelled')",
                     waiting)
     assert who == [("campaign_monitor", "paused"), ("campaign_monitor", "cancelled")]
+
+
+@contextlib.contextmanager
+def held(stack, campaign_id):
+    """Somebody has a campaign locked, and the monitor waits for it; call what comes out to let it go."""
+    with contextlib.closing(stack.connect(autocommit=False)) as connection:
+        execute(connection, "SELECT FROM campaign.campaigns WHERE id = %s FOR UPDATE", campaign_id)
+        yield connection.rollback
+
+
+def wait_for_waiting_order(stack):
+    wait_until("an order waits", lambda: stack.sql("""SELECT FROM pg_stat_activity
+        WHERE application_name = 'campaign-monitor' AND wait_event_type = 'Lock'"""))
+
+
+def test_orders_are_carried_out_in_turn(stack, no_consumer):
+    """R1.3: what is asked for while an order waits is done after it, and each answer says whose it is."""
+    ids = [campaigns.send(stack, make_numbers(3, seed=seed), name=f"number {seed}") for seed in (1, 2, 3)]
+    try:
+        for campaign_id in ids:
+            campaigns.wait_for_status(stack, campaign_id, "published")
+        with monitor_screen(stack, "--ended", "0") as terminal, held(stack, ids[0]) as let_go:
+            terminal.wait_for_line("^> number 1 ")
+            terminal.press("p")
+            wait_for_waiting_order(stack)
+            terminal.press("jpjp")
+            terminal.wait_for_line("^> number 3 ")
+            let_go()
+            for seed in (1, 2, 3):
+                terminal.wait_for(f'pause "number {seed}": it is paused now')
+                terminal.press(" ")  # the next answer
+        assert [campaigns.status(stack, campaign_id)["status"] for campaign_id in ids] == ["paused"] * 3
+    finally:
+        for campaign_id in ids:
+            stack.one("SELECT campaign_cancel(%s)", campaign_id)
+
+
+def test_orders_that_find_no_place_are_refused(stack, waiting):
+    """R1.3: too many orders are not dropped silently."""
+    with monitor_screen(stack, "--campaign", waiting) as terminal, held(stack, waiting) as let_go:
+        terminal.wait_for_line(r"^> Olá, São João +published")
+        terminal.press("p" * 17)
+        terminal.wait_for_line("^not done: there are 16 orders before it already$")
+        let_go()
+        terminal.wait_for('pause "Olá, São João": it is paused now')
 
 
 @pytest.mark.parametrize("sequence", ["\x1bp", "\x1b[99q"])
@@ -160,7 +257,7 @@ def test_unknown_sequences_are_no_orders(stack, waiting, sequence):
         terminal.press(sequence)  # is no answer either
         terminal.wait_for("q quit")
         terminal.press("p")
-        terminal.wait_for("pause: it is paused now")
+        terminal.wait_for('pause "Olá, São João": it is paused now')
         terminal.press("q")
         assert terminal.wait_for_end() == 0
 
@@ -215,7 +312,7 @@ def test_lost_server(stack, waiting):
             terminal.wait_for("no PostgreSQL since ")
             monitor.wait_for("the error", lambda look: "error" in look)
             terminal.press("p")
-            terminal.wait_for_line("^not done: ")
+            terminal.wait_for_line('^pause "Olá, São João": not done: ')
             terminal.wait_for_line("^> Olá, São João +published")
             proxy.mend()
             wait_until("PostgreSQL is back", lambda: "no PostgreSQL" not in terminal.text())

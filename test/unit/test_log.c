@@ -3,6 +3,7 @@
  *
  * links: lib/program/log.c lib/contract/utf8.c
  */
+#include <fcntl.h>
 #include <pty.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -129,12 +130,46 @@ static void test_progress_below_a_long_line(void **state)
 	assert_ptr_equal(strchr(written, '\n'), written + strlen(written) - 1);
 }
 
+/* It takes a part of a line and then nothing: what is lost is counted, and nobody waits. */
+static void test_terminal_that_nobody_reads(void **state)
+{
+	static char longest[2000];
+	int before = dup(STDERR_FILENO);
+	int reader;
+	int terminal;
+	ssize_t got;
+
+	(void) state;
+	memset(longest, 'x', sizeof(longest) - 1);
+	assert_int_equal(openpty(&reader, &terminal, NULL, NULL, NULL), 0);
+	assert_int_equal(fcntl(reader, F_SETFL, O_NONBLOCK), 0);
+	assert_true(dup2(terminal, STDERR_FILENO) >= 0);
+	log_setup(LOG_TEXT, LOG_INFO);
+	/* A test that hangs fails. */
+	(void) alarm(30);
+	for (int i = 0; i < 1000; i++)
+		log_message(LOG_INFO, longest);
+	do
+	{
+		log_message(LOG_INFO, "heard");
+		got = read(reader, written, sizeof(written) - 1);
+		written[got > 0 ? got : 0] = '\0';
+	} while (strstr(written, "log lines were lost") == NULL);
+	(void) alarm(0);
+	assert_true(dup2(before, STDERR_FILENO) >= 0);
+	log_setup(LOG_TEXT, LOG_INFO);
+	assert_int_equal(close(before), 0);
+	assert_int_equal(close(terminal), 0);
+	assert_int_equal(close(reader), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_other_encodings_and_control_characters),
 		cmocka_unit_test(test_long_lines_are_cut_between_characters),
 		cmocka_unit_test(test_progress_below_a_long_line),
+		cmocka_unit_test(test_terminal_that_nobody_reads),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

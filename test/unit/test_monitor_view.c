@@ -312,8 +312,8 @@ static void test_questions_and_answers(void **state)
 		strstr(draw(&input), "\ncancel \"Spring sale\" for good? y: yes, any other key: no\n"));
 	assert_int_equal(page.lines[23].style, PAGE_WARN);
 	input.keys = &FIRST;
-	input.notice = "pause: it is paused now";
-	assert_non_null(strstr(draw(&input), "\npause: it is paused now\n"));
+	input.notice = "pause \"Spring sale\": it is paused now";
+	assert_non_null(strstr(draw(&input), "\npause \"Spring sale\": it is paused now\n"));
 	assert_int_equal(page.lines[23].style, PAGE_GOOD);
 	input.notice = "not done: campaign \"tz4a98xxat96iws9zmbrgj3a\" is sent: it cannot become "
 				   "paused (SQLSTATE 55000)";
