@@ -81,9 +81,9 @@ typedef struct Gateway
 	bool (*submit)(void *self, const GatewayMessage *message);
 
 	/*
-	 * Waits up to `timeout_ms` for results, and takes up to `room` of them; returns how many. What is
-	 * due for another attempt begins before the wait, never after it: if something is due sooner, it
-	 * comes back then, so that the caller looks first whether it is still wanted.
+	 * Waits up to `timeout_ms` for results, and takes up to `room` of them; returns how many. What
+	 * is due for another attempt begins before the wait, never after it: if something is due
+	 * sooner, it comes back then, so that the caller looks first whether it is still wanted.
 	 */
 	int (*poll)(void *self, int timeout_ms, GatewayResult *results, int room);
 

@@ -29,6 +29,9 @@
 /* It comes sooner, or something is wrong; so long the gateway is left alone. */
 #define ANSWER_WAIT_MS 20
 
+/* An answer that was on its way for so long says little about now. */
+#define ANSWER_STALE_MS 1000
+
 static bool is_stored(const Chunk *chunk, const Range *range)
 {
 	return range->first_document + range_documents(range) <= chunk->stored;
@@ -226,6 +229,29 @@ static Outcome take_answer(Pipeline *pipeline, HaltQuestion *question)
 	return outcome;
 }
 
+static Outcome ask(Pipeline *pipeline, HaltQuestion *question)
+{
+	int64_t now_ms = clock_ms();
+	Outcome outcome = attempt_once(pipeline, SERVER_POSTGRESQL, step_send, NULL);
+
+	if (outcome == OUTCOME_OK)
+		question->asked_ms = now_ms;
+	return outcome;
+}
+
+/*
+ * Of an answer that was held up on its way, once: where each one takes so long, a pause does, and
+ * sending goes on.
+ */
+static bool is_asked_again(HaltQuestion *question)
+{
+	bool was_slow = question->slow;
+
+	question->slow = clock_ms() - question->known_ms >= ANSWER_STALE_MS;
+	SOMETIMES_IF(question->slow, "consumer.late_answer");
+	return question->slow && !was_slow;
+}
+
 static void look_at_deadlines(Pipeline *pipeline)
 {
 	RangeList *ranges = &pipeline->chunk->ranges;
@@ -236,20 +262,19 @@ static void look_at_deadlines(Pipeline *pipeline)
 
 Outcome halt_look(Pipeline *pipeline, HaltQuestion *question)
 {
-	int64_t now_ms = clock_ms();
 	Outcome outcome = OUTCOME_OK;
 
 	look_at_deadlines(pipeline);
 	if (question->asked_ms == 0)
 	{
-		if (now_ms - question->known_ms < ANSWER_MS)
+		if (clock_ms() - question->known_ms < ANSWER_MS)
 			return OUTCOME_OK;
-		outcome = attempt_once(pipeline, SERVER_POSTGRESQL, step_send, NULL);
-		if (outcome == OUTCOME_OK)
-			question->asked_ms = now_ms;
+		outcome = ask(pipeline, question);
 	}
 	if (outcome == OUTCOME_OK)
 		outcome = take_answer(pipeline, question);
+	if (outcome == OUTCOME_OK && question->asked_ms == 0 && is_asked_again(question))
+		outcome = ask(pipeline, question);
 	/* The answer may have been waited for. */
 	look_at_deadlines(pipeline);
 	return outcome;

@@ -37,6 +37,7 @@ typedef struct HaltQuestion
 {
 	int64_t known_ms; /* when the last one was asked that has been answered */
 	int64_t asked_ms; /* the one on its way; 0: none */
+	bool slow;		  /* the last answer took too long */
 } HaltQuestion;
 
 typedef struct Sending

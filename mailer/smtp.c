@@ -150,7 +150,8 @@ static int set_up_socket(void *unused, curl_socket_t connection, curlsocktype pu
 
 static bool set_times(Smtp *smtp)
 {
-	return SET(CURLOPT_NOSIGNAL, 1L) &&
+	/* A lookup that nobody needs any more is not waited for: a resolver may be silent. */
+	return SET(CURLOPT_NOSIGNAL, 1L) && SET(CURLOPT_QUICK_EXIT, 1L) &&
 		   SET(CURLOPT_CONNECTTIMEOUT, (long) smtp->config->timeout_s) &&
 		   SET(CURLOPT_NOPROGRESS, 0L) && SET(CURLOPT_XFERINFOFUNCTION, look_at_time) &&
 		   SET(CURLOPT_XFERINFODATA, smtp) && SET(CURLOPT_SOCKOPTFUNCTION, set_up_socket) &&

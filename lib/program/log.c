@@ -32,8 +32,7 @@ static struct
 	int descriptor; /* what is written to */
 	int64_t lost;	/* lines that could not be written since the last one that could */
 	char progress[256];
-} logger = {
-	.mutex = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO, .descriptor = STDERR_FILENO};
+} logger = {.mutex = PTHREAD_MUTEX_INITIALIZER, .level = LOG_INFO, .descriptor = STDERR_FILENO};
 
 typedef struct Line
 {

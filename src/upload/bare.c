@@ -12,7 +12,7 @@
 #define BARE_DIGITS_MAX	 12 /* of a national number without its trunk 0 */
 #define LOCAL_DIGITS_MIN 7	/* of a number without its area code */
 #define LOCAL_DIGITS_MAX 9
-#define MOBILE_MIN		 9 /* where mobiles have any length: longer than most local numbers */
+#define MOBILE_MIN		 9		/* where mobiles have any length: longer than most local numbers */
 #define ANY_LENGTH		 0x0780 /* seven to ten digits */
 
 typedef enum Kind
@@ -118,9 +118,8 @@ BareReading bare_read(const Country *home, const char *digits, size_t count)
 		return BARE_BOTH;
 	if (as_it_is == KIND_FIXED && has_trunk_zero(home) && is_mobile_abroad(home, digits, count))
 		return BARE_ABROAD;
-	return has_any_length(home) && (as_it_is == KIND_FIXED || count < MOBILE_MIN)
-			   ? BARE_NO_ZERO
-			   : BARE_NATIONAL;
+	return has_any_length(home) && (as_it_is == KIND_FIXED || count < MOBILE_MIN) ? BARE_NO_ZERO
+																				  : BARE_NATIONAL;
 }
 
 bool bare_is_own_code(const Country *home, const char *digits, size_t count)

@@ -19,7 +19,7 @@ typedef struct Counter
 typedef enum CounterResult
 {
 	COUNTER_NONE,
-	COUNTER_RUNS, /* it is no part of the number: certain */
+	COUNTER_RUNS,	/* it is no part of the number: certain */
 	COUNTER_LONELY, /* it may be a part of the number */
 	COUNTER_COUNTS	/* so it may, but three lines in a row go on, one from the other */
 } CounterResult;

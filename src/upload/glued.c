@@ -25,7 +25,8 @@
 #define REASON_BRACKETS                                                                            \
 	"an area code in brackets: a national number needs its country (country => 'BR'), an "         \
 	"international one its +"
-#define REASON_COUNTER "a counter in front of the number? Leave it out, or write the number with its +"
+#define REASON_COUNTER                                                                             \
+	"a counter in front of the number? Leave it out, or write the number with its +"
 
 /* The digits up to `to` as a number of its own. */
 static bool is_number(const Groups *groups, const NumberRules *rules, size_t to, bool international)
@@ -267,9 +268,8 @@ static bool may_be_counted(const Groups *groups, unsigned int calling)
 	if (first->length == 1 && groups->digits[0] != '0') /* the 9 of Argentina's mobiles */
 		return calling != CALLING_ARGENTINA || groups->digits[0] != '9';
 	return groups->digits[first[1].start] == '0' &&
-		   (groups->digits[0] != '0' ||
-			(first->length == 2 && groups->digits[1] != '0' &&
-			 groups->digit_count - first->length >= COUNTED_REST_MIN));
+		   (groups->digits[0] != '0' || (first->length == 2 && groups->digits[1] != '0' &&
+										 groups->digit_count - first->length >= COUNTED_REST_MIN));
 }
 
 bool glued_refuse_counter(const Groups *groups, const NumberRules *rules, Number *number)
@@ -286,6 +286,5 @@ bool glued_refuse_counter(const Groups *groups, const NumberRules *rules, Number
 	return rules->home != NULL && may_be_counted(groups, calling) &&
 		   number_resolve(rules, FORM_BARE, groups->digits + start, groups->digit_count - start,
 						  &rest) == NUMBER_VALID &&
-		   rest.digits != number->digits &&
-		   number_refuse(number, REASON_COUNTER) == NUMBER_INVALID;
+		   rest.digits != number->digits && number_refuse(number, REASON_COUNTER) == NUMBER_INVALID;
 }

@@ -15,7 +15,7 @@
 
 #define HEADER_DIGITS_MAX 2 /* "Phone 1" is a heading */
 #define REASON_HEADER	  " (a header row? remove it)"
-#define REASON_COUNTER    "a counter in front of the number? It does not run from line to line"
+#define REASON_COUNTER	  "a counter in front of the number? It does not run from line to line"
 #define REASON_COUNTER_OR_AREA                                                                     \
 	"a counter in front of the number, or its area code? Leave counters out, and write area "      \
 	"codes in brackets"

@@ -330,6 +330,31 @@ def test_session_with_postgresql_that_is_dead(stack, no_store, tmp_path):
         assert {provider.count(one["identifier"]) for one in documents_of(stack, campaign_id)} == {1}
 
 
+def test_an_answer_that_is_older_than_the_pause(stack, no_store, tmp_path):
+    """R5.2: the answer to the question who is paused is held up on its way, and the campaign paused meanwhile: nothing
+    begins before PostgreSQL has answered once more.
+    """
+    answers = threading.Event()
+    numbers = make_numbers(24, seed=50)
+    # The second chunk is larger than what may be in flight.
+    with Provider(answering_when(answers, at_once=8)) as provider, on_the_way_to_postgresql(stack) as (proxy, through):
+        with Consumer(settings(stack, write_template(tmp_path, provider.url), DATABASE_URL=through)):
+            campaign_id = campaigns.send(stack, numbers)
+            provider.wait_for_requests(16)
+            proxy.freeze_answer(b"report_stopped", b"valid_ms")
+            assert proxy.holding.wait(30)
+            asked = stack.one("SELECT clock_timestamp()")
+            answers.set()
+            stack.one("SELECT campaign_pause(%s)", campaign_id)
+            wait_until("the answer is old", lambda: stack.one("SELECT clock_timestamp() - %s > '1.5 s'", asked))
+            proxy.mend()
+            wait_until("nothing is held", lambda: counts(stack, campaign_id)["sending"] == 0)
+            assert counts(stack, campaign_id)["sent"] == len(provider.requests) == 16
+            stack.one("SELECT campaign_resume(%s)", campaign_id)
+            wait_for_status(stack, campaign_id, "sent")
+        assert {provider.count(one["identifier"]) for one in documents_of(stack, campaign_id)} == {1}
+
+
 @pytest.mark.parametrize("changes, settings_changes, complaint", [
     ({"urll": "x"}, {}, "template.json:1: unknown key \"urll\""),
     ({"secrets": {"key": "nowhere"}}, {}, "nowhere: No such file or directory"),

@@ -35,6 +35,7 @@ class Proxy:
         self.accepted = 0                   # connections so far
         self._word = None
         self._before = None
+        self._freezing = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._listen, daemon=True).start()
@@ -65,6 +66,11 @@ class Proxy:
         self._named = named
         self.holding.clear()
         self._thawed.clear()
+
+    def freeze_answer(self, word, named):
+        """The next request with `word` reaches the server, and then it is frozen: `holding` is set when the answer is
+        there, which has the bytes `named`."""
+        self._freezing = word, named
 
     def strand(self, named=b""):
         """Freezes the connections that there are, for good: a host that has died. New ones are served."""
@@ -147,4 +153,7 @@ class Proxy:
                     return
                 if self._rate is not None:
                     threading.Event().wait(len(piece) / self._rate)
+                if source is client and self._freezing is not None and self._freezing[0] in piece:
+                    named, self._freezing = self._freezing[1], None
+                    self.freeze(named)
                 (server if source is client else client).sendall(piece)

@@ -237,8 +237,8 @@ static void completes_no_contract(void **state)
 
 	(void) state;
 	assert_true(number_rules_set(&wanted.rules, "BR"));
-	assert_string_equal(
-		read_all("Ana;95555-0101;1234567890\nBruno;95555-0102;1234567891\n"), problem);
+	assert_string_equal(read_all("Ana;95555-0101;1234567890\nBruno;95555-0102;1234567891\n"),
+						problem);
 	assert_string_equal(read_all("Ana;3555-0101;1234567890\n"), problem);
 	assert_string_equal(read_all("Ana;;1234567890\nBia;95555-0101;1234567891\n"), problem);
 	assert_true(number_rules_set(&wanted.rules, NULL));
@@ -248,7 +248,8 @@ static void completes_no_contract(void **state)
 	expect_column("BR", "Nome;Contato;Xyz\nAna;95555-0101;1234567890\n", -1);
 	expect_column("AT", "Ana;5550101;6641234567\n", -1);
 	expect_column("BR", "{\"xyz\":\"95555-0101\",\"abc\":\"1234567890\"}\n", -1);
-	/* It is no other column's: other numbers under known headings, or written like phone numbers. */
+	/* It is no other column's: other numbers under known headings, or written like phone numbers.
+	 */
 	expect_column("BR", "Nome;Código;Xyz\nAna;95550101;11955550101\n", 2);
 	expect_column("BR", "Ana;95550101;(11) 95555-0101\n", 2);
 	expect_column("BR", "Ana;95550101;+5511955550101\n", 2);
