@@ -80,12 +80,12 @@ def test_held_marks_leave_others_their_turn(stack):
     """R0.14 R0.15: clients hold campaigns whose status is to change, and to try them again and again takes all
     that a turn of the worker has: one behind them is marked all the same."""
     held, other = [campaigns.create(stack, FIVE) for _ in range(3)], campaigns.create(stack, FIVE)
-    with contextlib.ExitStack() as holders:
+    # The trigger goes last: its end waits for the clients, and they wait for nobody.
+    with slow_marks(stack, held), contextlib.ExitStack() as holders:
         with frozen(stack.worker_pid()):
             for campaign_id in held:
                 campaigns.dispatch(stack, campaign_id)
                 holders.enter_context(forgotten_transaction(stack, campaign_id))
-            holders.enter_context(slow_marks(stack, held))
         with frozen(stack.consumer_pid()):
             wait_until("the worker tries to mark them", lambda: stack.one(
                 "SELECT bool_and(published = total) FROM campaign.progress WHERE campaign_id = ANY (%s)", held))
