@@ -148,11 +148,11 @@ COMMENT ON FUNCTION campaign.proof_base85(bytea) IS
 
 -- Who asks (src/proof/requests.c).
 
-CREATE FUNCTION campaign.proof_ask(campaign_id text) RETURNS boolean
+CREATE FUNCTION campaign.proof_ask(campaign_id text, account text) RETURNS text
 LANGUAGE C VOLATILE STRICT
 AS 'MODULE_PATHNAME', 'campaign_proof_ask';
-COMMENT ON FUNCTION campaign.proof_ask(text) IS
-'Asks the running consumers for a proof, at once and whatever becomes of the transaction; false if none has looked for requests lately.';
+COMMENT ON FUNCTION campaign.proof_ask(text, text) IS
+'Asks the running consumers for a proof, at once and whatever becomes of the transaction; otherwise says why not: none has looked for requests lately, the account waits for as many as one may, or all places are taken. account: the user of a request over HTTP, or empty.';
 
 CREATE FUNCTION campaign.proof_asked() RETURNS text
 LANGUAGE C VOLATILE

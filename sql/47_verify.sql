@@ -44,11 +44,10 @@ DECLARE
     reason text;
 BEGIN
     PERFORM @extschema@.campaign_status(campaign_id);
-    IF NOT campaign.proof_ask(campaign_id) THEN
-        reason := 'no consumer has looked for requests: start campaign-consumer, or run campaign-consumer --verify';
-    ELSIF current_setting('transaction_isolation') <> 'read committed' THEN
+    reason := campaign.proof_ask(campaign_id, coalesce(campaign.request_user(), ''));
+    IF reason IS NULL AND current_setting('transaction_isolation') <> 'read committed' THEN
         reason := 'a proof is asked for: this transaction cannot see it (' || current_setting('transaction_isolation') || ')';
-    ELSE
+    ELSIF reason IS NULL THEN
         LOOP
             EXIT WHEN EXISTS (SELECT FROM campaign.proofs p
                               WHERE p.campaign_id = campaign_verify.campaign_id AND p.started_at >= asked);

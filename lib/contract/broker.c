@@ -9,6 +9,7 @@
  */
 #include "broker.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
@@ -262,12 +263,25 @@ amqp_connection_state_t broker_open(const BrokerUrl *url, const BrokerOptions *o
 	return NULL;
 }
 
+/*
+ * Without it the broker's log has a warning. The answer changes nothing, and a broker that does not
+ * listen gives none: it is not waited for, nor is room in the socket.
+ */
+static void say_goodbye(amqp_connection_state_t connection)
+{
+	struct pollfd writable = {.fd = amqp_get_sockfd(connection), .events = POLLOUT};
+	amqp_connection_close_t goodbye = {.reply_code = AMQP_REPLY_SUCCESS,
+									   .reply_text = amqp_cstring_bytes("goodbye")};
+
+	if (poll(&writable, 1, 0) == 1 && (writable.revents & POLLOUT) != 0)
+		(void) amqp_send_method(connection, 0, AMQP_CONNECTION_CLOSE_METHOD, &goodbye);
+}
+
 void broker_close(amqp_connection_state_t connection, bool polite)
 {
 	if (connection == NULL)
 		return;
-	/* The answer to a goodbye changes nothing: the connection goes either way. */
 	if (polite)
-		(void) amqp_connection_close(connection, AMQP_REPLY_SUCCESS);
+		say_goodbye(connection);
 	(void) amqp_destroy_connection(connection);
 }

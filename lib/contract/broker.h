@@ -60,7 +60,7 @@ typedef struct BrokerOptions
 amqp_connection_state_t broker_open(const BrokerUrl *url, const BrokerOptions *options,
 									Error *error);
 
-/* Says goodbye if the connection still answers, frees it; NULL is fine. */
+/* Says goodbye if `polite`, frees it, and waits for nothing; NULL is fine. */
 void broker_close(amqp_connection_state_t connection, bool polite);
 
 /* How the text of an error about a queue begins; the name and a colon follow. */

@@ -16,10 +16,20 @@
 
 #include "requests.h"
 
-#define REQUESTS	 64
-#define LISTENERS	 64
-#define LEASE_MS	 15000 /* without a word of it, a proof is made by nobody */
-#define LISTENING_MS 3000  /* a consumer looks several times a second */
+#define REQUESTS		 64
+#define ACCOUNT_REQUESTS 4 /* of one account: it must not take all places */
+#define LISTENERS		 64
+#define LEASE_MS		 15000 /* without a word of it, a proof is made by nobody */
+#define LISTENING_MS	 3000  /* a consumer looks several times a second */
+
+/* Why a request is not noted. */
+#define NOBODY_LISTENS                                                                             \
+	"no consumer has looked for requests: start campaign-consumer, or run campaign-consumer "      \
+	"--verify"
+#define ACCOUNT_WAITS                                                                              \
+	"this account waits for " CppAsString2(ACCOUNT_REQUESTS) " proofs: ask again when one is "     \
+															 "there"
+#define ALL_PLACES_TAKEN "too many proofs are waited for: ask again"
 
 /* Whoever asked then has gone: campaign_verify() waits for 300 s at most (sql/47_verify.sql). */
 #define FORGET_MS 330000
@@ -28,10 +38,12 @@ typedef struct Request
 {
 	Oid database; /* InvalidOid: free */
 	char campaign_id[MESSAGE_ID_MAX + 1];
-	bool asked;			  /* since the last proof was begun */
-	TimestampTz asked_at; /* for the record */
-	int64 asked_ms;		  /* 0: never */
-	int64 alive_ms;		  /* when its maker was last heard of; 0: nobody makes it */
+	char account[MESSAGE_ID_MAX + 1]; /* that asked over HTTP; empty: none did */
+	bool asked;						  /* since the last proof was begun */
+	TimestampTz asked_at;			  /* for the record */
+	int64 asked_ms;					  /* its place in the order; 0: never */
+	int64 asked_again_ms;			  /* somebody has waited for it since then */
+	int64 alive_ms;					  /* when its maker was last heard of; 0: nobody makes it */
 } Request;
 
 typedef struct Listener
@@ -79,7 +91,7 @@ static bool is_wanted(const Request *request, int64 now_ms)
 	bool abandoned = request->alive_ms != 0 && request->asked_ms != 0;
 
 	return OidIsValid(request->database) && !is_taken(request, now_ms) &&
-		   (request->asked || abandoned) && now_ms - request->asked_ms < FORGET_MS;
+		   (request->asked || abandoned) && now_ms - request->asked_again_ms < FORGET_MS;
 }
 
 static bool is_free(const Request *request, int64 now_ms)
@@ -88,32 +100,55 @@ static bool is_free(const Request *request, int64 now_ms)
 		   (!is_taken(request, now_ms) && !is_wanted(request, now_ms));
 }
 
-/* The place of a campaign, or a free one for it; NULL if all are taken. */
+/* The request for a campaign; NULL: there is none. */
 static Request *find(const char *campaign_id, int64 now_ms)
 {
-	Request *free_place = NULL;
-
 	for (int i = 0; i < REQUESTS; i++)
 	{
 		Request *request = &state->requests[i];
 
-		if (is_free(request, now_ms))
-			free_place = request;
-		else if (request->database == MyDatabaseId &&
-				 strcmp(request->campaign_id, campaign_id) == 0)
+		if (request->database == MyDatabaseId && !is_free(request, now_ms) &&
+			strcmp(request->campaign_id, campaign_id) == 0)
 			return request;
 	}
-	if (free_place == NULL)
-		return NULL;
-	memset(free_place, 0, sizeof(Request));
-	free_place->database = MyDatabaseId;
-	strlcpy(free_place->campaign_id, campaign_id, sizeof(free_place->campaign_id));
-	return free_place;
+	return NULL;
 }
 
-static void campaign_argument(FunctionCallInfo fcinfo, char campaign_id[MESSAGE_ID_MAX + 1])
+/* The same; if there is none, a new one. NULL: all places are taken. */
+static Request *find_or_add(const char *campaign_id, int64 now_ms)
 {
-	text_to_cstring_buffer(PG_GETARG_TEXT_PP(0), campaign_id, MESSAGE_ID_MAX + 1);
+	Request *request = find(campaign_id, now_ms);
+
+	for (int i = 0; i < REQUESTS && request == NULL; i++)
+	{
+		if (!is_free(&state->requests[i], now_ms))
+			continue;
+		request = &state->requests[i];
+		memset(request, 0, sizeof(Request));
+		request->database = MyDatabaseId;
+		strlcpy(request->campaign_id, campaign_id, sizeof(request->campaign_id));
+	}
+	return request;
+}
+
+static int count_of_account(const char *account, int64 now_ms)
+{
+	int count = 0;
+
+	for (int i = 0; i < REQUESTS; i++)
+	{
+		const Request *request = &state->requests[i];
+
+		if (request->database == MyDatabaseId && !is_free(request, now_ms) &&
+			strcmp(request->account, account) == 0)
+			count++;
+	}
+	return count;
+}
+
+static void id_argument(FunctionCallInfo fcinfo, int number, char id[MESSAGE_ID_MAX + 1])
+{
+	text_to_cstring_buffer(PG_GETARG_TEXT_PP(number), id, MESSAGE_ID_MAX + 1);
 }
 
 /* Where this database's consumers are noted; the one that was heard of least recently is given up.
@@ -153,28 +188,60 @@ static bool is_listened_to(int64 now_ms)
 	return false;
 }
 
-/* campaign.proof_ask(campaign_id): whether a consumer is there that will see it. */
+/* Who asks again has waited since the first time: the order stays as it is. */
+static void note_asked(Request *request, const char *account, int64 now_ms)
+{
+	bool waits = request->asked || is_wanted(request, now_ms);
+
+	request->asked = true;
+	request->asked_again_ms = now_ms;
+	if (waits)
+		return;
+	request->asked_at = GetCurrentTimestamp();
+	request->asked_ms = now_ms;
+	strlcpy(request->account, account, sizeof(request->account));
+}
+
+/* Notes a request; otherwise says why not. */
+static const char *ask(const char *campaign_id, const char *account, int64 now_ms)
+{
+	Request *request;
+
+	if (!is_listened_to(now_ms))
+		return NOBODY_LISTENS;
+	request = find(campaign_id, now_ms);
+	if (request == NULL && account[0] != '\0' &&
+		count_of_account(account, now_ms) >= ACCOUNT_REQUESTS)
+		return ACCOUNT_WAITS;
+	if (request == NULL)
+		request = find_or_add(campaign_id, now_ms);
+	if (request == NULL)
+		return ALL_PLACES_TAKEN;
+	note_asked(request, account, now_ms);
+	return NULL;
+}
+
+/*
+ * campaign.proof_ask(campaign_id, account): NULL: a consumer is there that will see it; otherwise
+ * the reason why it was not noted. The account is empty for requests that do not come over HTTP.
+ */
 Datum campaign_proof_ask(PG_FUNCTION_ARGS)
 {
 	char campaign_id[MESSAGE_ID_MAX + 1];
-	int64 now_ms = clock_ms();
-	Request *request;
-	bool listened;
+	char account[MESSAGE_ID_MAX + 1];
+	const char *refusal = NOBODY_LISTENS;
 
-	if (state == NULL)
-		PG_RETURN_BOOL(false);
-	campaign_argument(fcinfo, campaign_id);
-	LWLockAcquire(state->lock, LW_EXCLUSIVE);
-	listened = is_listened_to(now_ms);
-	request = listened ? find(campaign_id, now_ms) : NULL;
-	if (request != NULL)
+	id_argument(fcinfo, 0, campaign_id);
+	id_argument(fcinfo, 1, account);
+	if (state != NULL)
 	{
-		request->asked = true;
-		request->asked_at = GetCurrentTimestamp();
-		request->asked_ms = now_ms;
+		LWLockAcquire(state->lock, LW_EXCLUSIVE);
+		refusal = ask(campaign_id, account, clock_ms());
+		LWLockRelease(state->lock);
 	}
-	LWLockRelease(state->lock);
-	PG_RETURN_BOOL(request != NULL);
+	if (refusal == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(refusal));
 }
 
 /* campaign.proof_asked(): the campaign that has waited longest; NULL: none. */
@@ -218,9 +285,9 @@ Datum campaign_proof_take(PG_FUNCTION_ARGS)
 
 	if (state == NULL)
 		PG_RETURN_NULL();
-	campaign_argument(fcinfo, campaign_id);
+	id_argument(fcinfo, 0, campaign_id);
 	LWLockAcquire(state->lock, LW_EXCLUSIVE);
-	request = find(campaign_id, now_ms);
+	request = find_or_add(campaign_id, now_ms);
 	if (request != NULL && begins && is_taken(request, now_ms))
 		asked_at = DT_NOBEGIN;
 	else if (request != NULL)
@@ -247,7 +314,7 @@ Datum campaign_proof_done(PG_FUNCTION_ARGS)
 
 	if (state == NULL)
 		PG_RETURN_VOID();
-	campaign_argument(fcinfo, campaign_id);
+	id_argument(fcinfo, 0, campaign_id);
 	LWLockAcquire(state->lock, LW_EXCLUSIVE);
 	for (int i = 0; i < REQUESTS; i++)
 	{

@@ -24,7 +24,12 @@ static void mark(Worker *worker, Stream *stream)
 	stream->mark_at = clock_ms() + MARK_MS;
 	SOMETIMES_IF(stream->mark_held && stream->retry_at <= clock_ms(), "worker.mark_held");
 	if (stream->mark_held)
+	{
+		/* Those behind it may be due, too: many that are held would take every slice. */
+		dlist_delete(&stream->ready_place);
+		dlist_push_tail(&worker->streams.ready, &stream->ready_place);
 		return;
+	}
 	stream->marked = stream->confirmed;
 	streams_note(&worker->streams, stream);
 }

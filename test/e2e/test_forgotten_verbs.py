@@ -8,7 +8,7 @@ from campaigns import assert_delivered, wait_for_status
 from consumers import Consumer, environment
 from programs import frozen
 from stack import execute
-from test_robustness import FIVE, FOUND_S, PROMPT_S, beside
+from test_robustness import FIVE, FOUND_S, PROMPT_S, beside, forgotten_transaction
 from test_standby import no_consumer
 from waiting import wait_until
 
@@ -101,3 +101,36 @@ def test_forgotten_verbs_give_no_queue_back(stack, unhealed):
             assert consumer.terminate() == 0
     assert_delivered(stack, reported, FIVE)
     assert len(campaigns.wait_for_dead_letters(stack, 1)) == 1
+
+
+@contextlib.contextmanager
+def slow_marks(stack, campaign_ids):
+    """To mark one of these takes longer than the worker's slice, as it would with dozens of others."""
+    stack.sql("CREATE FUNCTION public.slow_mark() RETURNS trigger LANGUAGE plpgsql AS"
+              " $$ BEGIN PERFORM pg_sleep(0.05); RETURN NEW; END $$")
+    stack.sql("CREATE TRIGGER slow_mark BEFORE UPDATE ON campaign.progress FOR EACH ROW"
+              " WHEN (new.campaign_id = ANY (%s)) EXECUTE FUNCTION public.slow_mark()", campaign_ids)
+    try:
+        yield
+    finally:
+        stack.sql("DROP FUNCTION public.slow_mark() CASCADE")
+
+
+def test_held_marks_leave_others_their_turn(stack):
+    """R0.14 R0.15: clients hold campaigns whose status is to change, and to try them again and again takes all
+    that a turn of the worker has: one behind them is marked all the same."""
+    held, other = [campaigns.create(stack, FIVE) for _ in range(3)], campaigns.create(stack, FIVE)
+    # The trigger goes last: its end waits for the clients, and they wait for nobody.
+    with slow_marks(stack, held), contextlib.ExitStack() as holders:
+        with frozen(stack.worker_pid()):
+            for campaign_id in held:
+                campaigns.dispatch(stack, campaign_id)
+                holders.enter_context(forgotten_transaction(stack, campaign_id))
+        with frozen(stack.consumer_pid()):
+            wait_until("the worker tries to mark them", lambda: stack.one(
+                "SELECT bool_and(published = total) FROM campaign.progress WHERE campaign_id = ANY (%s)", held))
+            campaigns.dispatch(stack, other)
+            wait_for_status(stack, other, "published", timeout=PROMPT_S)
+    for one in (*held, other):
+        wait_for_status(stack, one, "sent", timeout=FOUND_S)
+        assert_delivered(stack, one, FIVE)

@@ -146,6 +146,27 @@ def test_places_without_a_token(stack, nobody, ana):
         ana.api.get("/me").expect(200)
 
 
+def test_proofs_of_one_account(stack, ana, eve):
+    """R7.2: four of them wait for a consumer, which makes one at a time for everybody; others are not concerned."""
+    wanted = [(ana, ana.api.create_campaign(ana.company_id)) for _ in range(5)]
+    wanted.append((eve, eve.api.create_campaign(eve.company_id)))
+    stack.part("stop", "consumer")
+    try:
+        stack.sql("SELECT campaign.proof_asked()")      # a consumer has looked for requests
+        asked = [background(lambda api=person.api, path=f"/campaigns/{campaign_id}/verify": api.get(path))
+                 for person, campaign_id in wanted]
+        for thread, _ in asked:
+            thread.join()
+    finally:
+        stack.part("start", "consumer")
+    reasons = [answers[0].expect(200).json["reason"] for _, answers in asked]
+    assert sorted(reasons[:5]) == ["the proof that was asked for is not there yet: ask again"] * 4 + [
+        "this account waits for 4 proofs: ask again when one is there"]
+    assert reasons[5] == "the proof that was asked for is not there yet: ask again"
+    wait_until("all are made", lambda: all(
+        person.api.get(f"/campaigns/{campaign_id}/verify").json["fresh"] for person, campaign_id in wanted))
+
+
 def test_large_bodies_of_one_address(ana, eve, target):
     """R7.2: four at a time, and small requests beside them; another address is not concerned."""
     path, length = f"/campaigns/{target}/numbers", 200_000

@@ -11,6 +11,7 @@ import pytest
 import campaigns
 from amqp_proxy import BASIC_PUBLISH, QUEUE_DECLARE, worker_through_proxy
 from campaigns import assert_delivered, make_numbers, wait_for_status
+from proxy import Proxy
 from stack import QUEUES, cpu_seconds, execute
 from test_versions import library_version, offer_update
 from waiting import assert_stays, wait_until
@@ -218,6 +219,22 @@ def test_broker_that_stops_reading(stack):
         wait_until("it has ended", lambda: pid not in stack.worker_pids(), timeout=10)
     wait_until("another worker serves", stack.worker_pids)
     stack.one("SELECT campaign_cancel(%s)", campaign_id)
+    with consumer_again(stack):
+        wait_for_status(stack, witness, "sent")
+
+
+def test_another_broker_while_one_reads_nothing(stack):
+    """R0.15: the broker reads nothing more, and a reload names another one: the worker waits for no
+    answer to its goodbye, in which it would be deaf to a shutdown."""
+    with stack.settings(campaign__amqp_timeout="20s"), worker_through_proxy(stack) as silent, \
+            Proxy(silent.broker) as other:
+        witness = campaigns.send(stack, make_numbers(5, seed=146))
+        wait_for_status(stack, witness, "published")
+        assert silent.count(BASIC_PUBLISH) > 0
+        silent.reading.clear()
+        stack.amqp_url_file(stack.env["AMQP_URL"].replace(f":{silent.broker[1]}/", f":{other.port}/"))
+        stack.sql("SELECT pg_reload_conf()")
+        wait_until("the worker is there", lambda: other.accepted > 0, timeout=10)
     with consumer_again(stack):
         wait_for_status(stack, witness, "sent")
 

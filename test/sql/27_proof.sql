@@ -1,6 +1,6 @@
 -- The Merkle tree that PostgreSQL expects, proofs, receipts; without a consumer.
 BEGIN;
-SELECT plan(30);
+SELECT plan(39);
 
 CREATE FUNCTION pg_temp.node(a bytea, b bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT sha256('\x01' || a || b) $$;
 CREATE FUNCTION pg_temp.part(t text) RETURNS bytea LANGUAGE sql AS
@@ -77,6 +77,32 @@ SELECT pg_temp.prove(id, 3000, (SELECT p.hashes FROM campaign.proof_pieces(id, '
 SELECT is((SELECT max(octet_length(campaign_receipt(id, '+888000' || n)::text)) <= 1024 FROM generate_series(10000001, 10003000, 100) AS n), true,
     'R5.1: a receipt has at most 1 kB') FROM large;
 SELECT is(length(campaign_receipt(id, '+88800010000001') ->> 'path'), 12 * 40, 'a hash for each level of the tree') FROM large;
+
+-- Requests stand in shared memory: what is asked for here is given back at the end.
+CREATE FUNCTION pg_temp.ask(name text, account text DEFAULT '') RETURNS text LANGUAGE sql AS
+$$ SELECT campaign.proof_ask('request ' || name, account) $$;
+CREATE FUNCTION pg_temp.give_back(name text) RETURNS void LANGUAGE sql AS
+$$ SELECT campaign.proof_take('request ' || name, true), campaign.proof_done('request ' || name, true) $$;
+SELECT campaign.proof_asked();
+SELECT campaign.proof_take(id, true), campaign.proof_done(id, true) FROM small;
+SELECT is(pg_temp.ask('a'), NULL, 'a consumer has looked for requests: it will see this one');
+SELECT pg_temp.ask('b'), pg_sleep(0.01), pg_temp.ask('a');
+SELECT is(campaign.proof_asked(), 'request a', 'who asks again has waited since the first time');
+SELECT results_eq($$ SELECT pg_temp.ask(n::text, 'ana') FROM generate_series(1, 4) AS n $$, $$ VALUES (NULL), (NULL), (NULL), (NULL) $$,
+    'R7.2: an account waits for four proofs');
+SELECT is(pg_temp.ask('5', 'ana'), 'this account waits for 4 proofs: ask again when one is there', 'and not for more');
+SELECT set_config('request.jwt.claims', '{"user_id": "ana"}', true);
+SELECT alike(campaign_verify(id, '0') ->> 'reason', 'this account waits%', 'R7.2: the account is the user of the request') FROM large;
+SELECT set_config('request.jwt.claims', '', true);
+SELECT results_eq($$ VALUES (pg_temp.ask('4', 'ana')), (pg_temp.ask('5', 'eve')), (pg_temp.ask('5', 'ana')) $$, $$ VALUES (NULL), (NULL), (NULL) $$,
+    'it may ask again, others may ask, and it may wait for what they wait for');
+SELECT pg_temp.give_back('1');
+SELECT is(pg_temp.ask('6', 'ana'), NULL, 'one is there: it may ask for another');
+SELECT is((SELECT array_agg(DISTINCT refused) FROM (SELECT pg_temp.ask(n::text) AS refused FROM generate_series(7, 99) AS n) AS asked
+           WHERE refused IS NOT NULL), '{"too many proofs are waited for: ask again"}',
+    'R5.1: without a place, nobody is sent to look for a consumer that is running');
+SELECT pg_temp.give_back(name) FROM (SELECT unnest('{a,b}'::text[]) UNION SELECT n::text FROM generate_series(1, 99) AS n) AS asked (name);
+SELECT is(campaign.proof_asked(), NULL, 'all are made');
 
 SELECT * FROM finish();
 ROLLBACK;
