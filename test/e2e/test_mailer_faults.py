@@ -11,6 +11,7 @@ import mailers
 from mail_fixtures import _certificate, _no_mailer, _soon  # noqa: F401  pylint: disable=unused-import
 from mailers import (Mailer, environment, job, mailer_for, queue, raw_mails, wait_for_mail,
                      wait_for_status)
+from silent_resolver import SilentResolver
 from smtp_server import CLOSE, HANG, PASSWORD, Certificate, SmtpServer
 from waiting import assert_stays, wait_until
 
@@ -324,6 +325,21 @@ def test_sigterm_does_not_wait_for_ever(stack, certificate):
         with mailer_for(stack, server):
             wait_for_status(stack, job_id, "finished")
     assert server.copies(job_id) == 1
+
+
+def test_sigterm_does_not_wait_for_a_resolver(stack, no_mailer, tmp_path, certificate):
+    """R4.2: SIGTERM while the name of the server is looked up and nobody answers: 0, before the lookup has ended."""
+    resolver = SilentResolver(tmp_path, answers=1)  # where PostgreSQL is
+    with SmtpServer(certificate) as server:
+        url = server.url().replace("127.0.0.1", "mail.example")
+        with Mailer(environment(stack, **server.settings(SMTP_URL=url), **resolver.environment)) as mailer:
+            job_id = queue(stack, "unknown.host@example.com")
+            resolver.wait_until_asked(2)
+            assert mailer.terminate(15) == 0
+            assert mailer.lines()[-1]["msg"] == "stopped"
+        assert resolver.count("answered") == 1
+        waiting = job(stack, job_id)
+        assert (waiting["status"], waiting["attempts"]) == ("waiting", 0)
 
 
 def test_second_signal_ends_at_once(stack, certificate):
