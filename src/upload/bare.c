@@ -10,7 +10,6 @@
 #include <string.h>
 
 #define BARE_DIGITS_MAX	 12 /* of a national number without its trunk 0 */
-#define LOCAL_DIGITS_MIN 7	/* of a number without its area code */
 #define LOCAL_DIGITS_MAX 9
 #define MOBILE_MIN		 9		/* where mobiles have any length: longer than most local numbers */
 #define ANY_LENGTH		 0x0780 /* seven to ten digits */

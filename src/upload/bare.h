@@ -8,6 +8,8 @@
 
 #include "number_types.h"
 
+#define LOCAL_DIGITS_MIN 7 /* of a number without its area code */
+
 typedef enum BareReading
 {
 	BARE_NEITHER,

@@ -12,8 +12,7 @@
 #include "json_text.h"
 #include "lookalike.h"
 
-#define CELL_MAX		 512 /* bytes of a cell that are looked at */
-#define LOCAL_DIGITS_MIN 7	 /* of a number without its area code */
+#define CELL_MAX 512 /* bytes of a cell that are looked at */
 
 /* Digits, and not a letter: how many of them; -1: there is a letter. */
 static int count_digits(const char *text, size_t length)
@@ -33,11 +32,10 @@ static int count_digits(const char *text, size_t length)
 static bool is_local(const Columns *columns, const char *text, size_t length)
 {
 	const NumberRules *rules = &columns->wanted->rules;
-	bool brazil = rules->home == NULL || strcmp(rules->home->name, "BR") == 0;
 	int digits = count_digits(text, length);
 
 	return digits > 0 && bare_may_be_local(rules->home, (size_t) digits) &&
-		   lookalike_name(text, length, brazil) == NULL;
+		   lookalike_name(text, length, number_rules_fit_brazil(rules)) == NULL;
 }
 
 /* With a plus or brackets in front: no contract and no account is written like that. */

@@ -65,12 +65,17 @@ static NumberResult read_groups(Groups *groups, const NumberRules *rules, bool i
 	return NUMBER_INVALID;
 }
 
+bool number_rules_fit_brazil(const NumberRules *rules)
+{
+	return rules->home == NULL || strcmp(rules->home->name, "BR") == 0;
+}
+
 static NumberResult read_dressed(const NumberRules *rules, const char *start, size_t length,
 								 Number *number)
 {
 	Field field;
 	Groups groups;
-	bool brazil = rules->home == NULL || strcmp(rules->home->name, "BR") == 0;
+	bool brazil = number_rules_fit_brazil(rules);
 	bool international;
 
 	if (!field_decode(&field, start, length, number))

@@ -13,6 +13,9 @@
  */
 bool number_rules_set(NumberRules *rules, const char *country);
 
+/* Whether they may be numbers of Brazil, whose documents and postcodes are known by their dress. */
+bool number_rules_fit_brazil(const NumberRules *rules);
+
 /*
  * One field of `length` bytes, UTF-8. Taken off: blanks, quotes, the apostrophe and ="…" of
  * spreadsheets, empty columns behind it, tel: and sms:, what WhatsApp puts behind a number, the
