@@ -20,6 +20,12 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t';
 }
 
+/* The marks that stand at the counter itself: "1.", "1)". */
+static bool is_stop(char c)
+{
+	return c == '.' || c == ')';
+}
+
 static const char *skip_blanks(const char *at, const char *end)
 {
 	while (at < end && is_blank(*at))
@@ -47,11 +53,11 @@ static bool has_dash(const char *at, const char *end, bool blank_before)
  */
 static const char *skip_mark(const char *at, const char *end)
 {
-	const char *mark = *at == '.' || *at == ')' ? at : skip_blanks(at, end);
+	const char *mark = is_stop(*at) ? at : skip_blanks(at, end);
 	const char *rest;
 	bool blank;
 
-	if (mark == end || (mark == at ? *mark != '.' && *mark != ')' && *mark != '-' : *mark != '-'))
+	if (mark == end || (*mark != '-' && !is_stop(*at)))
 		return NULL;
 	rest = skip_blanks(mark + 1, end);
 	blank = rest > mark + 1;
@@ -78,7 +84,7 @@ static int64_t read_counter(const char *start, const char *end, size_t *skip, bo
 	if (rest == NULL)
 		return -1;
 	*skip = (size_t) (rest - start);
-	*dash = *at != '.' && *at != ')';
+	*dash = !is_stop(*at);
 	return value;
 }
 
