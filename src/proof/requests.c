@@ -114,21 +114,21 @@ static Request *find(const char *campaign_id, int64 now_ms)
 	return NULL;
 }
 
-/* The same; if there is none, a new one. NULL: all places are taken. */
-static Request *find_or_add(const char *campaign_id, int64 now_ms)
+/* A new request, for a campaign that has none. NULL: all places are taken. */
+static Request *add(const char *campaign_id, int64 now_ms)
 {
-	Request *request = find(campaign_id, now_ms);
-
-	for (int i = 0; i < REQUESTS && request == NULL; i++)
+	for (int i = 0; i < REQUESTS; i++)
 	{
-		if (!is_free(&state->requests[i], now_ms))
+		Request *request = &state->requests[i];
+
+		if (!is_free(request, now_ms))
 			continue;
-		request = &state->requests[i];
 		memset(request, 0, sizeof(Request));
 		request->database = MyDatabaseId;
 		strlcpy(request->campaign_id, campaign_id, sizeof(request->campaign_id));
+		return request;
 	}
-	return request;
+	return NULL;
 }
 
 static int count_of_account(const char *account, int64 now_ms)
@@ -214,7 +214,7 @@ static const char *ask(const char *campaign_id, const char *account, int64 now_m
 		count_of_account(account, now_ms) >= ACCOUNT_REQUESTS)
 		return ACCOUNT_WAITS;
 	if (request == NULL)
-		request = find_or_add(campaign_id, now_ms);
+		request = add(campaign_id, now_ms);
 	if (request == NULL)
 		return ALL_PLACES_TAKEN;
 	note_asked(request, account, now_ms);
@@ -287,7 +287,9 @@ Datum campaign_proof_take(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	id_argument(fcinfo, 0, campaign_id);
 	LWLockAcquire(state->lock, LW_EXCLUSIVE);
-	request = find_or_add(campaign_id, now_ms);
+	request = find(campaign_id, now_ms);
+	if (request == NULL)
+		request = add(campaign_id, now_ms);
 	if (request != NULL && begins && is_taken(request, now_ms))
 		asked_at = DT_NOBEGIN;
 	else if (request != NULL)
