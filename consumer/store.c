@@ -189,21 +189,23 @@ bool store_insert(Store *store, Chunk *chunk, int limit, bool *retried, Error *e
 	bson_error_t reason;
 	bool done;
 
-	if (count > 0)
+	if (count == 0)
 	{
-		done = mongoc_collection_insert_many(store->collection, store->pending, (size_t) count,
-											 store->options, &reply, &reason);
-		if (!done)
-			refusal = refusal_of(&reply, &index);
-		bson_destroy(&reply);
-		if (!done && refusal != REFUSAL_NONE && index >= 0 && index < count)
-			return set_apart(store, chunk, refusal, store->places[index], error);
-		if (!done)
-		{
-			*retried = true;
-			store->majority_until_ms = 0;
-			return store_failed(error, "cannot insert", &reason);
-		}
+		chunk->stored = end;
+		return true;
+	}
+	done = mongoc_collection_insert_many(store->collection, store->pending, (size_t) count,
+										 store->options, &reply, &reason);
+	if (!done)
+		refusal = refusal_of(&reply, &index);
+	bson_destroy(&reply);
+	if (refusal != REFUSAL_NONE && index >= 0 && index < count)
+		return set_apart(store, chunk, refusal, store->places[index], error);
+	if (!done)
+	{
+		*retried = true;
+		store->majority_until_ms = 0;
+		return store_failed(error, "cannot insert", &reason);
 	}
 	chunk->stored = end;
 	return true;
