@@ -26,7 +26,6 @@ COMMENT ON COLUMN campaign.send_windows.halts_at IS 'End of the lease: from then
 COMMENT ON COLUMN campaign.send_windows.turns_at IS 'When the worker has to look at it.';
 COMMENT ON COLUMN campaign.send_windows.opened_at IS 'When the last lease began; NULL: there is none.';
 CREATE INDEX send_windows_turns_index ON campaign.send_windows (turns_at) WHERE turns_at < 'infinity';
-CREATE INDEX send_windows_opened_index ON campaign.send_windows (opened_at);
 ALTER TABLE campaign.send_windows ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.send_windows', '');
 
