@@ -313,8 +313,6 @@ class Session:
         documents = [one for one in documents_of(batch) if one["seq"] >= following]
         refused = []
         while documents:
-            if refused and self.is_halted(batch):
-                return refused, True
             try:
                 self.messages.insert_many(documents, ordered=True)
                 break
