@@ -2,7 +2,7 @@
  * test_monitor.c - what campaign-monitor makes of rows, keys, notifications and settings, and its
  * lines of text and JSON (R1.3).
  *
- * links: monitor/model.c monitor/keys.c monitor/orders.c monitor/watched.c monitor/plain.c
+ * links: monitor/model.c monitor/keys.c monitor/watched.c monitor/plain.c
  * links: monitor/json.c
  * links: monitor/cells.c monitor/figures.c monitor/config.c lib/program/settings.c
  * links: lib/program/option.c lib/program/dotenv.c lib/program/urls.c lib/contract/utf8.c
@@ -25,7 +25,6 @@
 #include "monitor/json.h"
 #include "monitor/keys.h"
 #include "monitor/model.h"
-#include "monitor/orders.h"
 #include "monitor/plain.h"
 #include "monitor/watched.h"
 
@@ -273,89 +272,6 @@ static void test_orders(void **state)
 	model_free(model);
 }
 
-static Orders orders;
-
-static KeysOrder pause_of(int number)
-{
-	KeysOrder order = {.verb = "pause"};
-
-	snprintf(order.id, sizeof(order.id), "id%d", number);
-	snprintf(order.name, sizeof(order.name), "number %d", number);
-	return order;
-}
-
-static void add_orders(int first, int end)
-{
-	for (int i = first; i < end; i++)
-	{
-		KeysOrder order = pause_of(i);
-
-		assert_true(orders_add(&orders, &order));
-	}
-}
-
-static void assert_answer(bool refused, const char *text)
-{
-	OrdersAnswer answer;
-
-	assert_true(orders_take_answer(&orders, &answer));
-	assert_int_equal(answer.refused, refused);
-	assert_string_equal(answer.text, text);
-}
-
-/* None replaces another one, and each answer is that of its order. */
-static void test_turns(void **state)
-{
-	OrdersAnswer answer;
-	KeysOrder order;
-	Error refusal;
-
-	(void) state;
-	error_set(&refusal, ERROR_REFUSED, "not done: it is sent");
-	orders = (Orders){0};
-	assert_false(orders_next(&orders, &order));
-	add_orders(1, 4);
-	assert_false(orders_take_answer(&orders, &answer));
-	assert_true(orders_next(&orders, &order));
-	assert_string_equal(order.id, "id1");
-	orders_answer(&orders, "paused", &(Error){0});
-	assert_true(orders_next(&orders, &order));
-	assert_string_equal(order.id, "id2");
-	orders_answer(&orders, "", &refusal);
-	assert_answer(false, "pause \"number 1\": it is paused now");
-	assert_true(orders_next(&orders, &order));
-	assert_string_equal(order.id, "id3");
-	assert_answer(true, "pause \"number 2\": not done: it is sent");
-	orders_answer(&orders, "paused", &(Error){0});
-	assert_false(orders_next(&orders, &order));
-	assert_answer(false, "pause \"number 3\": it is paused now");
-	assert_false(orders_take_answer(&orders, &answer));
-}
-
-/* A place is free again when its answer is taken, not before: answers are not lost either. */
-static void test_too_many_orders(void **state)
-{
-	KeysOrder late = pause_of(99);
-	char text[64];
-
-	(void) state;
-	orders = (Orders){0};
-	add_orders(0, ORDERS_MAX);
-	assert_false(orders_add(&orders, &late));
-	orders_answer(&orders, "paused", &(Error){0});
-	assert_false(orders_add(&orders, &late));
-	assert_answer(false, "pause \"number 0\": it is paused now");
-	assert_true(orders_add(&orders, &late));
-	for (int i = 1; i < ORDERS_MAX; i++)
-	{
-		orders_answer(&orders, "paused", &(Error){0});
-		snprintf(text, sizeof(text), "pause \"number %d\": it is paused now", i);
-		assert_answer(false, text);
-	}
-	orders_answer(&orders, "paused", &(Error){0});
-	assert_answer(false, "pause \"number 99\": it is paused now");
-}
-
 /* Only a yes cancels, and only what was asked about. */
 static void test_question(void **state)
 {
@@ -460,7 +376,6 @@ int main(void)
 		cmocka_unit_test(test_figures),		  cmocka_unit_test(test_selecting),
 		cmocka_unit_test(test_orders),		  cmocka_unit_test(test_question),
 		cmocka_unit_test(test_notifications), cmocka_unit_test(test_settings),
-		cmocka_unit_test(test_turns),		  cmocka_unit_test(test_too_many_orders),
 	};
 
 	if (setlocale(LC_CTYPE, "C.UTF-8") == NULL)
