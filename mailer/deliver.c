@@ -173,6 +173,9 @@ static bool send_mail(Deliver *deliver, const QueueMail *queued, Error *error)
 			/* The server answers: it is not away. */
 			smtp_is_back(deliver);
 			return report_failed(deliver, queued, &reason, false, error);
+		case SMTP_UNREAD:
+			smtp_is_back(deliver);
+			return report_failed(deliver, queued, &reason, true, error);
 		case SMTP_AWAY:
 			return report_away(deliver, queued, &reason, error);
 		case SMTP_AWAY_NOW:

@@ -19,6 +19,8 @@
 #include "program/sometimes.h"
 
 #define GOODBYE_TIMEOUT_S 1L
+/* CURLE_TOO_LARGE since 8.6: a line that libcurl neither keeps nor shows. Before, it came in pieces. */
+#define TOO_LARGE ((CURLcode) 100)
 /* How long a server's machine may be silent, on the level of TCP, until it counts as dead. */
 #define DEAD_IDLE_S		60L
 #define DEAD_INTERVAL_S 15L
@@ -283,6 +285,9 @@ static SmtpOutcome outcome_of(Smtp *smtp, CURLcode code, char *answer, Error *er
 		return SMTP_SENT;
 	}
 	explain(smtp, code, error);
+	/* Each attempt would end like this one, and may bring the mail once more. */
+	if (code == TOO_LARGE && smtp->dialog.phase == DIALOG_END && !smtp->dialog.answered)
+		return SMTP_UNREAD;
 	if (code == CURLE_ABORTED_BY_CALLBACK && smtp->patience.too_slow_s == 0)
 		return SMTP_STOPPED;
 	if (dialog_fault(&smtp->dialog) == DIALOG_FAULT_MAIL)

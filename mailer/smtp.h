@@ -20,6 +20,7 @@ typedef enum SmtpOutcome
 	SMTP_REFUSED,  /* this mail was not taken; others may be */
 	SMTP_AWAY,	   /* the server takes no mail at the moment */
 	SMTP_AWAY_NOW, /* the same, but said after RCPT: it may take mails to others */
+	SMTP_UNREAD,   /* the server has the mail, and its answer cannot be read, now or later */
 	SMTP_STOPPED   /* the program ends, and the server was too slow */
 } SmtpOutcome;
 
