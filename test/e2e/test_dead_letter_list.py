@@ -131,7 +131,7 @@ def test_whoever_says_so(stack):
     publish_dead(stack, b"rubbish", "makes no sense", message_id="one")
     queue = "test.rejected"
     with stack.channel() as channel:
-        channel.queue_declare(queue, arguments={"x-dead-letter-exchange": DEAD})
+        channel.queue_declare(queue, durable=True, arguments={"x-dead-letter-exchange": DEAD})
         channel.basic_publish("", queue, b"rejected", mandatory=True)
         method, _, _ = channel.basic_get(queue)
         channel.basic_reject(method.delivery_tag, requeue=False)

@@ -301,10 +301,8 @@ def test_lost_answer_to_a_claim(stack):
     sent, once. The queue is not held meanwhile."""
     with proxied(stack) as (only, proxy):
         only.wait_for_line("registered as a sender")
-        proxy.swallow_answer(b"sending")
+        proxy.swallow_answer(b"sending", cut=True)
         campaign_id = campaigns.send(stack, make_numbers(20, seed=8))
-        wait_until("the answer is lost", proxy.swallowed, interval=0.01)
-        proxy.cut()
         only.wait_for_line("without the queue: claims")
         proxy.mend()
         wait_for_status(stack, campaign_id, "sent")

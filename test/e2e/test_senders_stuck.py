@@ -27,10 +27,9 @@ def test_two_senders_that_wait_for_each_other(stack, ordered):
     each of them has claimed what the other one waits for. Both live, and all is sent, once."""
     with proxied(stack) as (first, proxy):
         first.wait_for_line("registered as a sender")
-        proxy.swallow_answer(b"sending")
+        proxy.swallow_answer(b"sending", cut=True)
         campaign_id = campaigns.send(stack, make_numbers(4, seed=19), ordered=ordered)
         wait_for_claims(stack, campaign_id, 4)
-        proxy.cut()
         # As if it had been cut there.
         stack.messages.delete_one({"campaign_id": campaign_id, "seq": 4})
         first.wait_for_line("without the queue: claims")

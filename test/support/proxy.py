@@ -35,6 +35,7 @@ class Proxy:
         self.accepted = 0                   # connections so far
         self._word = None
         self._before = None
+        self._cutting = False
         self._freezing = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
@@ -84,10 +85,11 @@ class Proxy:
         """Passes on so many bytes a second of each connection."""
         self._rate = rate
 
-    def swallow_answer(self, word, before=None):
+    def swallow_answer(self, word, before=None, cut=False):
         """The next request with these bytes reaches the server; its answer ends the connection instead of coming
-        back: nobody knows whether it was done. `before` is called before the request goes on."""
-        self._word, self._before = word, before
+        back: nobody knows whether it was done. `before` is called before the request goes on. `cut`: it ends all
+        connections, and there is no new one."""
+        self._word, self._before, self._cutting = word, before, cut
 
     def swallowed(self):
         return self._word is None
@@ -150,6 +152,8 @@ class Proxy:
                     if self._before is not None:
                         self._before()
                 elif source is server and deaf:
+                    if self._cutting:
+                        self.cut()
                     return
                 if self._rate is not None:
                     threading.Event().wait(len(piece) / self._rate)
