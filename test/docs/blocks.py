@@ -82,6 +82,12 @@ def shown_file(document, word):
     return text
 
 
+def shown_block(document, word):
+    """The only block of commands in which this stands."""
+    (block,) = [block for block in blocks_of(document) if word in block.text]
+    return block
+
+
 def read_mark(line):
     return {kind: found.groups() for kind, form in MARKS.items() if (found := form.match(line))}
 

@@ -1,6 +1,6 @@
 """by_hand.py - the server that a reader sets up by hand. The blocks of README.md make its database and its roles; here
-it gets the settings and the files that the documents show, and in the end a campaign is sent on it, by the consumer
-that `make install` has installed, and its API answers.
+it gets the settings and the files that the documents show, and in the end the campaigns of the README are sent on it, by the
+consumer that `make install` has installed, and its API answers.
 
 What is shown is used as it is, but for addresses, ports and passwords.
 """
@@ -15,7 +15,7 @@ import urllib.request
 
 import psycopg2
 
-from blocks import TOP, shown_file
+from blocks import TOP, shown_block, shown_file
 from programs import Program, base_environment
 from stack import execute
 from waiting import wait_until
@@ -71,7 +71,9 @@ def change(connection, name, value):
 
 
 def send(reader):
-    """From `campaign_send()` to `sent`, with an .env made of .env.example."""
+    """In the README's order: what it shows for SQL is dispatched and published, and then sent, because a consumer runs that
+    has an .env made of .env.example.
+    """
     amqp_url = reader.stack.env["AMQP_URL"].replace("%2F", VHOST)
     reader.stack.rabbitmqctl("add_vhost", VHOST)
     reader.stack.rabbitmqctl("set_permissions", "-p", VHOST, "guest", ".*", ".*", ".*")
@@ -79,14 +81,19 @@ def send(reader):
     with connected(reader) as connection:
         change(connection, "campaign.amqp_url", amqp_url)
         program = reader.folder / "installed/usr/local/bin/campaign-consumer"
+        reader.run(shown_block("README.md", "SELECT campaign_send("), database_url=reader.first_env("DATABASE_URL"))
+        wait_until("they are published", lambda: dispatched(connection, "status") == [("published",)] * 2, timeout=60)
         with Program(program, base_environment(), "--env-file", str(env)) as consumer:
-            (campaign_id,), = execute(connection, "SELECT campaign_send('By hand', 'Olá!', E'+55 11 98765-4321\n')")
-            wait_until("a campaign is sent", lambda: execute(
-                connection, "SELECT campaign_status(%s) ->> 'status'", campaign_id) == [("sent",)], timeout=60)
+            wait_until("they are sent", lambda: dispatched(connection, "status") == [("sent",)] * 2, timeout=60)
             # Before a consumer has looked for the first time, nobody is asked.
-            wait_until("MongoDB holds it", lambda: execute(
-                connection, "SELECT campaign_verify(%s) -> 'ok'", campaign_id) == [(True,)], timeout=60)
+            wait_until("MongoDB holds them", lambda: dispatched(
+                connection, "campaign_verify(id) -> 'ok'") == [(True,)] * 2, timeout=60)
             assert consumer.terminate() == 0
+
+
+def dispatched(connection, what):
+    """Of each campaign that is no draft: what README.md creates from a file is one."""
+    return execute(connection, f"SELECT {what} FROM campaign.campaigns WHERE status <> 'draft'")
 
 
 def write_env(reader, amqp_url):
