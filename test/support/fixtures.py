@@ -26,8 +26,9 @@ def stack():
 
 @pytest.fixture
 def no_dead_letters(stack):
-    """Fails a test that leaves dead letters which it did not expect."""
+    """Fails a test that leaves dead letters which it did not expect; ends its transactions."""
     yield
+    stack.end_transactions()
     left = campaigns.dead_letters(stack)
     assert not left, [one.properties.headers for one in left]
 

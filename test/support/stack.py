@@ -11,11 +11,12 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import weakref
 
 import pika
 import psycopg2
 import pymongo
-from psycopg2 import sql as names
+from psycopg2 import extensions, sql as names
 
 from waiting import wait_until
 
@@ -23,6 +24,7 @@ REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
 COMMANDS = REPOSITORY / "test" / "stack"
 # As in test/stack/stack.sh: with the marks of lib/program/sometimes.h if they are collected.
 BUILD = REPOSITORY / "build" / ("sometimes" if os.environ.get("SOMETIMES_DIR") else "")
+LEFT_OPEN = extensions.TRANSACTION_STATUS_INTRANS, extensions.TRANSACTION_STATUS_INERROR
 PARTITIONS = 4
 EXCHANGE = "campaign"
 DEAD = "campaign.dead"
@@ -59,6 +61,7 @@ class Stack:
         self._temporary = None
         self._connection = None
         self._mongo = None
+        self._opened = weakref.WeakSet()    # connections of tests
         self.env = {}
         self.reload()
 
@@ -122,7 +125,14 @@ class Stack:
             options["dbname"] = database
         connection = psycopg2.connect(url, connect_timeout=10, **options)
         connection.autocommit = autocommit
+        self._opened.add(connection)
         return connection
+
+    def end_transactions(self):
+        """Closes what a test that failed has left open: its locks would stop the next one."""
+        for connection in list(self._opened):
+            if not connection.closed and connection.info.transaction_status in LEFT_OPEN:
+                connection.close()
 
     def sql(self, query, *values):
         """The rows of a statement, each its own transaction, as a superuser."""
