@@ -97,10 +97,11 @@ def test_lagging_standby(stack, standby, wanted):
 
 
 def test_session_that_becomes_read_only(stack):
-    """After a failover the session is given up: only a new one finds the new primary."""
+    """After a failover the session is given up: only a new one finds the new primary. Long before
+    the consumer would give its queues and all sessions back."""
     sessions = "SELECT pid FROM pg_stat_activity WHERE usename = 'campaign_consumer'"
     campaign_id = campaigns.create(stack, NUMBERS)
-    with consumer_at(stack, stack.env["CONSUMER_DATABASE_URL"]) as consumer:
+    with consumer_at(stack, stack.env["CONSUMER_DATABASE_URL"], CAMPAIGN_HOLD="600") as consumer:
         wait_until("five sessions", lambda: len(stack.sql(sessions)) == 5)
         before = set(stack.sql(sessions))
         with stack.settings(default_transaction_read_only="on"):
