@@ -73,15 +73,26 @@ static void note_undeclared(Worker *worker, const Error *problem)
 	worker->troubles_known = false;
 }
 
+static void warn_of(const Error *problem)
+{
+	if (problem->code == ERROR_REFUSED)
+		ereport(WARNING,
+				(errcode(ERRCODE_CONNECTION_FAILURE),
+				 errmsg("campaign worker: RabbitMQ refuses: %s", problem->text),
+				 errhint("Campaigns wait until it accepts the worker's login, rights and queues.")));
+	else
+		ereport(WARNING, (errcode(ERRCODE_CONNECTION_FAILURE),
+						  errmsg("campaign worker: no connection to RabbitMQ: %s", problem->text),
+						  errhint("Campaigns wait until it is back.")));
+}
+
 void link_lost(Worker *worker, const Error *problem)
 {
 	int jitter_ms = pg_prng_uint64_range(&pg_global_prng_state, 0, LINK_BACKOFF_MIN_MS);
 
 	link_disconnect(worker, false);
 	if (!worker->away || worker->away_code != problem->code)
-		ereport(WARNING, (errcode(ERRCODE_CONNECTION_FAILURE),
-						  errmsg("campaign worker: no connection to RabbitMQ: %s", problem->text),
-						  errhint("Campaigns wait until it is back.")));
+		warn_of(problem);
 	SOMETIMES_IF(worker->away && worker->away_code != problem->code, "worker.away_otherwise");
 	worker->away = true;
 	worker->away_code = problem->code;
