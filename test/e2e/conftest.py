@@ -8,7 +8,7 @@ patience.
 """
 import pytest
 
-from fixtures import no_dead_letters, no_store, stack, unhealed  # noqa: F401  pylint: disable=unused-import
+from fixtures import no_dead_letters, no_store, stack, unhealed, unstored  # noqa: F401  pylint: disable=unused-import
 from provider import gateway_driver  # noqa: F401  pylint: disable=unused-import
 
 

@@ -9,39 +9,21 @@ import contextlib
 import pytest
 
 import campaigns
-from amqp_proxy import BASIC_PUBLISH, QUEUE_DECLARE, worker_through_proxy
-from campaigns import assert_delivered, make_numbers, wait_for_status
-from proxy import Proxy
-from stack import QUEUES, cpu_seconds, execute
+from amqp_proxy import BASIC_PUBLISH, worker_through_proxy
+from campaigns import assert_delivered, lift_publish_ahead, make_numbers, wait_for_status
+from consumers import consumer_again
+from stack import cpu_seconds, execute
 from test_versions import library_version, offer_update
 from waiting import assert_stays, wait_until
+
+pytestmark = pytest.mark.usefixtures("unstored")
 
 WINDOW = 4096       # CONFIRMS_MAX of src/publish/confirms.h
 STAYS_S = 1.5
 
 
-@pytest.fixture(autouse=True)
-def _no_consumer(stack):
-    """No consumer, and nothing is suspected lost."""
-    stack.part("stop", "consumer")
-    try:
-        with stack.settings(campaign__stall_timeout="1h"):
-            yield
-    finally:
-        stack.part("start", "consumer")
-
-
 def published(stack, campaign_id):
     return campaigns.status(stack, campaign_id)["published"]
-
-
-@contextlib.contextmanager
-def consumer_again(stack):
-    stack.part("start", "consumer")
-    try:
-        yield
-    finally:
-        stack.part("stop", "consumer")
 
 
 def assert_sent(stack, campaign_id, numbers):
@@ -49,12 +31,6 @@ def assert_sent(stack, campaign_id, numbers):
     with consumer_again(stack):
         wait_for_status(stack, campaign_id, "sent")
     assert_delivered(stack, campaign_id, numbers)
-
-
-def lift_publish_ahead(stack, campaign_id, total):
-    """Everything but the last recipient counts as stored: only the broker limits publishing."""
-    stack.sql("UPDATE campaign.progress SET stored = int8multirange(int8range(1, %s))"
-              " WHERE campaign_id = %s", total, campaign_id)
 
 
 def test_no_more_batches_than_can_be_remembered(stack):
@@ -201,44 +177,6 @@ def test_classes_have_identifiers_of_their_own(stack):
     assert len(identifiers) == len(numbers)
 
 
-def test_broker_that_stops_reading(stack):
-    """R0.15: the broker reads nothing more, with a lot to publish: the worker still ends when it is
-    told to."""
-    total = 200_000
-    campaign_id = campaigns.create(stack, make_numbers(total, seed=145))
-    lift_publish_ahead(stack, campaign_id, total)
-    with worker_through_proxy(stack) as proxy:
-        witness = campaigns.send(stack, make_numbers(5, seed=146))
-        wait_for_status(stack, witness, "published")
-        proxy.reading.clear()
-        campaigns.dispatch(stack, campaign_id)
-        pid = stack.worker_pid()
-        # It has sent what fits, and nothing comes back.
-        assert_stays("it lives", lambda: stack.worker_pids() == [pid], STAYS_S)
-        stack.sql("SELECT pg_terminate_backend(%s)", pid)
-        wait_until("it has ended", lambda: pid not in stack.worker_pids(), timeout=10)
-    wait_until("another worker serves", stack.worker_pids)
-    stack.one("SELECT campaign_cancel(%s)", campaign_id)
-    with consumer_again(stack):
-        wait_for_status(stack, witness, "sent")
-
-
-def test_another_broker_while_one_reads_nothing(stack):
-    """R0.15: the broker reads nothing more, and a reload names another one: the worker waits for no
-    answer to its goodbye, in which it would be deaf to a shutdown."""
-    with stack.settings(campaign__amqp_timeout="20s"), worker_through_proxy(stack) as silent, \
-            Proxy(silent.broker) as other:
-        witness = campaigns.send(stack, make_numbers(5, seed=146))
-        wait_for_status(stack, witness, "published")
-        assert silent.count(BASIC_PUBLISH) > 0
-        silent.reading.clear()
-        stack.amqp_url_file(stack.env["AMQP_URL"].replace(f":{silent.broker[1]}/", f":{other.port}/"))
-        stack.sql("SELECT pg_reload_conf()")
-        wait_until("the worker is there", lambda: other.accepted > 0, timeout=10)
-    with consumer_again(stack):
-        wait_for_status(stack, witness, "sent")
-
-
 def test_wake_up_while_a_lock_is_waited_for(stack):
     """R0.14: a campaign is dispatched while the worker waits for a lock: it is seen when the wait
     is over, not at the next poll. (The alarm of deadlock_timeout wakes the worker, too.)"""
@@ -287,34 +225,6 @@ def test_worker_of_another_version_sleeps(stack):
         wait_for_status(stack, campaign_id, "published")
     assert stack.worker_pid() == pid
     assert_sent(stack, campaign_id, numbers)
-
-
-MANY = 200
-
-
-def test_one_question_for_each_queue(stack):
-    """R0.15: without a consumer, many campaigns that are published and not stored are suspected
-    lost at once: the broker is asked about each queue, not about each campaign."""
-    with worker_through_proxy(stack) as proxy:
-        made = stack.one("SELECT array_agg(campaign_send('many', 'Hello', %s))"
-                         " FROM generate_series(1, %s)",
-                         campaigns.numbers_file(make_numbers(5, seed=148)), MANY)
-        wait_until("all are published", lambda: stack.one(
-            "SELECT bool_and(status = 'published') FROM campaign.campaigns WHERE id = ANY (%s)",
-            made))
-        before = proxy.count(QUEUE_DECLARE)
-        with stack.settings(campaign__stall_timeout="1s"):
-            # A new one: the stalls of the others were put off for the hour that it was.
-            stack.part("kill", "worker")
-            wait_until("it connects", lambda: proxy.count(QUEUE_DECLARE) > before)
-            connected = proxy.count(QUEUE_DECLARE)
-            wait_until("it asks", lambda: proxy.count(QUEUE_DECLARE) > connected + len(QUEUES))
-            asked = proxy.count(QUEUE_DECLARE)
-            assert_stays("it asks seldom",
-                         lambda: proxy.count(QUEUE_DECLARE) <= asked + 4 * len(QUEUES), 3)
-    with consumer_again(stack):
-        wait_until("all are sent", lambda: stack.one(
-            "SELECT bool_and(status = 'sent') FROM campaign.campaigns WHERE id = ANY (%s)", made))
 
 
 def test_published_campaign_that_is_rewound_under_a_lock(stack):

@@ -1,4 +1,5 @@
 """consumers.py - a campaign-consumer of a test's own, beside or instead of the stack's."""
+import contextlib
 import os
 import pathlib
 
@@ -30,3 +31,13 @@ class Consumer(Program):
 
     def __init__(self, variables, *arguments):
         super().__init__(PROGRAM, variables, *arguments)
+
+
+@contextlib.contextmanager
+def consumer_again(stack):
+    """The stack's, where a test runs without it."""
+    stack.part("start", "consumer")
+    try:
+        yield
+    finally:
+        stack.part("stop", "consumer")

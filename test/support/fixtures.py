@@ -49,3 +49,14 @@ def unhealed(stack):
     takes long."""
     with stack.settings(campaign__stall_timeout="1h"):
         yield
+
+
+@pytest.fixture
+def unstored(stack):
+    """No consumer, and nothing is suspected lost."""
+    stack.part("stop", "consumer")
+    try:
+        with stack.settings(campaign__stall_timeout="1h"):
+            yield
+    finally:
+        stack.part("start", "consumer")
