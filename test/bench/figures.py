@@ -16,6 +16,7 @@ import life
 import pause
 import proof
 import signup
+import sizes
 import suppression
 import texts
 import uploads
@@ -341,6 +342,10 @@ def verify(stack, count, rounds):
     yield from proof.measure(stack, count, rounds, run_campaign)
 
 
+def size(stack, count, rounds):
+    yield from sizes.measure(stack, count, rounds, run_campaign, WORKER_BATCH)
+
+
 def in_other_languages(stack, count, rounds):
     yield from consumers.measure(stack, count, rounds, run_campaign, WARM_UP)
 
@@ -355,6 +360,7 @@ ALL = {
     "identifiers": identifiers,
     "passwords": passwords,
     "memory": memory,
+    "sizes": size,
     "end-to-end": end_to_end,
     "attributes": with_attributes,
     "run": life.run,
