@@ -2,10 +2,17 @@
 -- (lib/contract/merkle.c, src/proof/) is computed on both sides; consumer/verify.c brings MongoDB's. What it calls is in
 -- 49_proving.sql, what people call in 47_verify.sql.
 
+-- Which proof began later: the clock may be set back, and then says something else.
+CREATE SEQUENCE campaign.proof_numbers;
+COMMENT ON SEQUENCE campaign.proof_numbers IS 'Numbers of the proofs, in the order in which they began.';
+SELECT pg_catalog.pg_extension_config_dump('campaign.proof_numbers', '');
+
 CREATE TABLE campaign.proofs (
     id text COLLATE "C" PRIMARY KEY DEFAULT @extschema@.cuid2(),
+    number bigint NOT NULL,
     campaign_id text COLLATE "C" NOT NULL REFERENCES campaign.campaigns (id),
     asked_at timestamptz,
+    after_sent boolean NOT NULL,
     started_at timestamptz NOT NULL,
     checked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     checker text NOT NULL,
@@ -16,8 +23,10 @@ CREATE TABLE campaign.proofs (
 );
 COMMENT ON TABLE campaign.proofs IS 'What MongoDB held of a campaign each time that somebody looked. Kept for ever.';
 COMMENT ON COLUMN campaign.proofs.id IS 'cuid2';
+COMMENT ON COLUMN campaign.proofs.number IS 'The one with the largest number began last, whatever the times say.';
 COMMENT ON COLUMN campaign.proofs.campaign_id IS 'Campaign.';
 COMMENT ON COLUMN campaign.proofs.asked_at IS 'When campaign_verify() asked for it; null: nobody did.';
+COMMENT ON COLUMN campaign.proofs.after_sent IS 'The campaign was sent when it began.';
 COMMENT ON COLUMN campaign.proofs.started_at IS 'When the consumer began: what changed later may be missing.';
 COMMENT ON COLUMN campaign.proofs.checked_at IS 'When it was done.';
 COMMENT ON COLUMN campaign.proofs.checker IS 'The consumer that looked: its host and process.';
@@ -25,7 +34,7 @@ COMMENT ON COLUMN campaign.proofs.root IS 'Root of the Merkle tree over the mess
 COMMENT ON COLUMN campaign.proofs.size IS 'Documents of the campaign in MongoDB.';
 COMMENT ON COLUMN campaign.proofs.expected IS 'Messages that there should be.';
 COMMENT ON COLUMN campaign.proofs.difference IS 'The first difference: {"kind", "class", "seq", …}; null: none.';
-CREATE INDEX proofs_campaign_index ON campaign.proofs (campaign_id, checked_at);
+CREATE INDEX proofs_campaign_index ON campaign.proofs (campaign_id, number);
 ALTER TABLE campaign.proofs ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.proofs', '');
 
@@ -48,14 +57,18 @@ SELECT pg_catalog.pg_extension_config_dump('campaign.proof_hashes', '');
 -- A proof that is being made. Its id is known to nobody but the consumer that began it.
 CREATE TABLE campaign.proof_attempts (
     id text COLLATE "C" PRIMARY KEY DEFAULT @extschema@.cuid2(),
+    number bigint NOT NULL DEFAULT nextval('campaign.proof_numbers'),
     campaign_id text COLLATE "C" NOT NULL REFERENCES campaign.campaigns (id),
     asked_at timestamptz,
+    after_sent boolean NOT NULL,
     started_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE campaign.proof_attempts IS 'Proofs that are being made. No part of a dump: after a restore they are made again.';
 COMMENT ON COLUMN campaign.proof_attempts.id IS 'cuid2';
+COMMENT ON COLUMN campaign.proof_attempts.number IS 'That of the proof which it will be.';
 COMMENT ON COLUMN campaign.proof_attempts.campaign_id IS 'Campaign.';
 COMMENT ON COLUMN campaign.proof_attempts.asked_at IS 'When campaign_verify() asked for it; null: nobody did.';
+COMMENT ON COLUMN campaign.proof_attempts.after_sent IS 'The campaign was sent when it began.';
 COMMENT ON COLUMN campaign.proof_attempts.started_at IS 'When the consumer began.';
 ALTER TABLE campaign.proof_attempts ENABLE ROW LEVEL SECURITY;
 

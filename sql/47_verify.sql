@@ -1,7 +1,14 @@
 -- What people call to have a campaign proved, and to prove to others that a message is part of it; the proof itself
 -- is made in 49_proving.sql.
 
-CREATE FUNCTION campaign.proof_answer(campaign_id text, asked timestamptz, reason text) RETURNS jsonb
+CREATE FUNCTION campaign.proof_last_number() RETURNS bigint
+LANGUAGE sql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT CASE WHEN n.is_called THEN n.last_value ELSE 0 END FROM campaign.proof_numbers n $$;
+COMMENT ON FUNCTION campaign.proof_last_number() IS
+'The largest number of a proof so far: one that begins later has a larger one.';
+
+CREATE FUNCTION campaign.proof_answer(campaign_id text, asked bigint, reason text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -12,7 +19,7 @@ DECLARE
     complete boolean;
 BEGIN
     SELECT * INTO proof FROM campaign.proofs p WHERE p.campaign_id = proof_answer.campaign_id
-    ORDER BY p.checked_at DESC LIMIT 1;
+    ORDER BY p.number DESC LIMIT 1;
     total := campaign.messages_expected(campaign_id);
     SELECT coalesce(sum(campaign.stored_count(p.stored - p.failed - p.suppressed)), 0),
            coalesce(bool_and(p.stored = int8multirange(int8range(1, p.total + 1))), false)
@@ -25,19 +32,20 @@ BEGIN
         'expected', total, 'stored', coalesce(proof.size, stored), 'digest',
         encode(campaign.proof_digest(proof.size, proof.root), 'hex'),
         'difference', proof.difference, 'checked_at', proof.checked_at,
-        'age_seconds', round(extract(epoch FROM clock_timestamp() - proof.checked_at), 3),
-        'fresh', coalesce(proof.started_at >= asked, false), 'reason', reason);
+        -- Not negative, if the clock was set back.
+        'age_seconds', round(extract(epoch FROM greatest(clock_timestamp(), proof.checked_at) - proof.checked_at), 3),
+        'fresh', coalesce(proof.number > asked, false), 'reason', reason);
 END
 $$;
-COMMENT ON FUNCTION campaign.proof_answer(text, timestamptz, text) IS
-'What campaign_verify() answers: the newest proof; asked: one that began before is not fresh.';
+COMMENT ON FUNCTION campaign.proof_answer(text, bigint, text) IS
+'What campaign_verify() answers: the newest proof; asked: one with such a number, or a smaller one, is not fresh.';
 
 CREATE FUNCTION @extschema@.campaign_verify(campaign_id text, timeout interval DEFAULT '10 seconds') RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    asked CONSTANT timestamptz := clock_timestamp();
+    asked CONSTANT bigint := campaign.proof_last_number();
     -- A request is forgotten later (src/proof/requests.c).
     patience double precision := least(greatest(coalesce(extract(epoch FROM timeout), 0), 0), 300);
     pause double precision := 0.005;
@@ -50,7 +58,7 @@ BEGIN
     ELSIF reason IS NULL THEN
         LOOP
             EXIT WHEN EXISTS (SELECT FROM campaign.proofs p
-                              WHERE p.campaign_id = campaign_verify.campaign_id AND p.started_at >= asked);
+                              WHERE p.campaign_id = campaign_verify.campaign_id AND p.number > asked);
             IF patience <= 0 THEN
                 reason := 'the proof that was asked for is not there yet: ask again';
                 EXIT;
@@ -87,7 +95,7 @@ DECLARE
 BEGIN
     PERFORM @extschema@.campaign_status(campaign_id);
     SELECT * INTO proof FROM campaign.proofs p WHERE p.campaign_id = campaign_receipt.campaign_id
-    ORDER BY p.checked_at DESC LIMIT 1;
+    ORDER BY p.number DESC LIMIT 1;
     IF proof.root IS NULL THEN
         RAISE EXCEPTION 'campaign "%" is not proved', campaign_id
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Call campaign_verify() first.';

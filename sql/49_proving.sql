@@ -12,9 +12,10 @@ BEGIN
     -- Those of consumers that have died, and more than could be at work.
     DELETE FROM campaign.proof_attempts a WHERE a.started_at < clock_timestamp() - interval '1 day' OR a.id IN (
         SELECT o.id FROM campaign.proof_attempts o WHERE o.campaign_id = proof_attempt.campaign_id
-        ORDER BY o.started_at DESC OFFSET 7);
-    INSERT INTO campaign.proof_attempts (campaign_id, asked_at)
-    VALUES (proof_attempt.campaign_id, CASE WHEN isfinite(proof_attempt.asked_at) THEN proof_attempt.asked_at END)
+        ORDER BY o.number DESC OFFSET 7);
+    INSERT INTO campaign.proof_attempts (campaign_id, asked_at, after_sent)
+    SELECT c.id, CASE WHEN isfinite(proof_attempt.asked_at) THEN proof_attempt.asked_at END, c.status = 'sent'
+    FROM campaign.campaigns c WHERE c.id = proof_attempt.campaign_id
     RETURNING id INTO attempt;
     RETURN attempt;
 END
@@ -53,8 +54,7 @@ BEGIN
     IF chosen IS NULL AND sent_since IS NOT NULL THEN
         SELECT c.id INTO chosen FROM campaign.campaigns c
         WHERE c.status = 'sent' AND c.sent_at >= sent_since
-          AND NOT EXISTS (SELECT FROM campaign.proofs p
-                          WHERE p.campaign_id = c.id AND p.started_at >= c.sent_at)
+          AND NOT EXISTS (SELECT FROM campaign.proofs p WHERE p.campaign_id = c.id AND p.after_sent)
         ORDER BY c.sent_at LIMIT 1;
     END IF;
     IF chosen IS NULL OR NOT EXISTS (SELECT FROM campaign.campaigns c WHERE c.id = chosen) THEN
@@ -252,8 +252,8 @@ BEGIN
     IF difference IS NULL THEN
         PERFORM campaign.proof_keep_hashes(attempt, campaign_id);
     END IF;
-    INSERT INTO campaign.proofs (campaign_id, asked_at, started_at, checker, root, size, expected, difference)
-    SELECT campaign_id, a.asked_at, a.started_at, left(checker, 200), CASE WHEN difference IS NULL THEN wanted END,
+    INSERT INTO campaign.proofs (number, campaign_id, asked_at, after_sent, started_at, checker, root, size, expected, difference)
+    SELECT a.number, campaign_id, a.asked_at, a.after_sent, a.started_at, left(checker, 200), CASE WHEN difference IS NULL THEN wanted END,
         size, messages, difference
     FROM campaign.proof_attempts a WHERE a.id = attempt;
     DELETE FROM campaign.proof_attempts a WHERE a.id = attempt;
