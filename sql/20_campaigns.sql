@@ -13,6 +13,7 @@ CREATE TABLE campaign.campaigns (
     own_texts boolean NOT NULL DEFAULT false,
     segments jsonb,
     test_of text COLLATE "C",
+    reset_as text COLLATE "C",
     per_second numeric,
     canary bigint,
     canary_failed_max numeric,
@@ -57,6 +58,7 @@ COMMENT ON COLUMN campaign.campaigns.placeholders IS 'The message is filled for 
 COMMENT ON COLUMN campaign.campaigns.own_texts IS 'A recipient may have a text of its own: set by whoever writes one.';
 COMMENT ON COLUMN campaign.campaigns.segments IS 'What its texts cost as SMS, once they have been counted (campaign.texts_measure()).';
 COMMENT ON COLUMN campaign.campaigns.test_of IS 'The campaign that this one is a test of.';
+COMMENT ON COLUMN campaign.campaigns.reset_as IS 'The draft that campaign_reset() has put in its place.';
 COMMENT ON COLUMN campaign.campaigns.per_second IS 'At most so many of its recipients a second; NULL: as fast as it goes.';
 COMMENT ON COLUMN campaign.campaigns.canary IS 'So many of its recipients go first, before it is judged whether the others follow; NULL: all at once.';
 COMMENT ON COLUMN campaign.campaigns.canary_failed_max IS 'The largest share of the canary that may fail.';
@@ -91,6 +93,7 @@ CREATE INDEX campaigns_waiting_index ON campaign.campaigns (id)
     WHERE status IN ('published', 'paused');
 CREATE INDEX campaigns_scheduled_index ON campaign.campaigns (scheduled_at, id)
     WHERE status = 'scheduled';
+CREATE INDEX campaigns_reset_index ON campaign.campaigns (reset_as) WHERE reset_as IS NOT NULL;
 CREATE INDEX campaigns_valid_index ON campaign.campaigns (valid_until, id)
     WHERE valid_until IS NOT NULL AND expired_at IS NULL AND status IN ('queued', 'publishing', 'published', 'paused');
 CREATE INDEX campaigns_former_index ON campaign.campaigns (former_deadline, id)

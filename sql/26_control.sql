@@ -280,6 +280,10 @@ BEGIN
                 USING ERRCODE = 'object_not_in_prerequisite_state',
                       HINT = 'Wait until it is over, or end it with campaign_cancel().';
         END IF;
+        IF EXISTS (SELECT FROM campaign.campaigns d WHERE d.id = target.reset_as AND NOT d.deleted) THEN
+            RAISE EXCEPTION 'campaign "%" is reset already', target.id
+                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = format('It goes on as "%s".', target.reset_as);
+        END IF;
         -- The _id of a document is made of the campaign's id: a second run under the same one
         -- would meet the documents of the first.
         archived := target.id;
@@ -289,6 +293,7 @@ BEGIN
         UPDATE campaign.campaigns c
         SET per_second = target.per_second, canary = target.canary, canary_failed_max = target.canary_failed_max
         WHERE c.id = draft_id;
+        UPDATE campaign.campaigns c SET reset_as = draft_id WHERE c.id = target.id;
         PERFORM campaign.event_add(target.id, target.status, target.status,
             concat_ws(': ', 'reset, goes on as ' || draft_id, left(reason, 400)));
     ELSE
@@ -304,7 +309,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_reset(text, text) IS
-'Back to an empty draft. A draft loses its recipients; a campaign that is over stays as it is, as history, and a new draft with the same name, message, owner, send window, limit and canary takes its place. Returns the status of the draft, with the id of the old campaign as "archived". An error while the campaign runs.';
+'Back to an empty draft. A draft loses its recipients; a campaign that is over stays as it is, as history, and a new draft with the same name, message, owner, send window, limit and canary takes its place. Returns the status of the draft, with the id of the old campaign as "archived". An error while the campaign runs, or if a draft has taken its place already.';
 
 CREATE FUNCTION @extschema@.campaign_events(campaign_id text)
 RETURNS TABLE (number integer, created_at timestamptz, source text, target text, user_id text,

@@ -145,11 +145,14 @@ BEGIN
         id := target.id || '-' || archived + 1;
     ELSIF archived > 0 THEN
         id := target.id || '-' || archived;
+    ELSE
+        id := (SELECT (campaign.run_read(c.id)).id FROM campaign.campaigns c
+               WHERE c.reset_as = target.id AND NOT c.deleted LIMIT 1);
     END IF;
 END
 $$;
 COMMENT ON FUNCTION campaign.run_read(text) IS
-'All rows that say where a campaign stands, the id of its newest run (NULL if it had none) and its phase.';
+'All rows that say where a campaign stands, the id of its newest run (a draft without one has that of the campaign whose place it took; NULL: none) and its phase.';
 
 CREATE FUNCTION campaign.run_counts(
     target campaign.campaigns, vip campaign.progress, normal campaign.progress
@@ -234,11 +237,12 @@ BEGIN
     SELECT * INTO target FROM campaign.campaigns c WHERE c.id = run_entry.campaign_id;
     RETURN jsonb_build_object('campaignId', target.id, 'name', target.name, 'status', target.status,
             'createdAt', target.created_at, 'queuedAt', target.queued_at, 'startedAt', target.started_at,
-            'publishedAt', target.published_at, 'sentAt', target.sent_at, 'archivedAt', NULL)
+            'publishedAt', target.published_at, 'sentAt', target.sent_at,
+            'archivedAt', (SELECT d.created_at FROM campaign.campaigns d WHERE d.id = target.reset_as))
         || @extschema@.campaign_run_status(campaign_id);
 END
 $$;
-COMMENT ON FUNCTION campaign.run_entry(text) IS 'What the history says of a run that is not archived.';
+COMMENT ON FUNCTION campaign.run_entry(text) IS 'What the history says of a run whose recipients are still there.';
 
 CREATE FUNCTION campaign.run_ready_check(campaign_id text) RETURNS void
 LANGUAGE plpgsql STABLE

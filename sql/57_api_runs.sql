@@ -5,13 +5,18 @@ CREATE FUNCTION campaign.request_run() RETURNS text
 LANGUAGE sql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT newest.campaign_id FROM campaign.request_campaigns() AS own (id)
-    CROSS JOIN LATERAL (SELECT r.campaign_id, r.created_at FROM campaign.runs r
-                        WHERE r.campaign_id = own.id ORDER BY r.number DESC LIMIT 1) AS newest
-    ORDER BY newest.created_at DESC LIMIT 1
+    WITH RECURSIVE chosen (id, reset_as) AS (
+        (SELECT c.id, c.reset_as FROM campaign.request_campaigns() AS own (id)
+         CROSS JOIN LATERAL (SELECT r.campaign_id, r.created_at FROM campaign.runs r
+                             WHERE r.campaign_id = own.id ORDER BY r.number DESC LIMIT 1) AS newest
+         JOIN campaign.campaigns c ON c.id = newest.campaign_id
+         ORDER BY newest.created_at DESC LIMIT 1)
+        UNION ALL
+        SELECT c.id, c.reset_as FROM chosen JOIN campaign.campaigns c ON c.id = chosen.reset_as AND NOT c.deleted)
+    SELECT id FROM chosen WHERE reset_as IS NULL
 $$;
 COMMENT ON FUNCTION campaign.request_run() IS
-'The campaign of the newest generated run in the companies of the user of the request; NULL if there is none.';
+'The campaign of the newest generated run in the companies of the user of the request, or the draft that a reset has put in its place; NULL if there is none.';
 
 CREATE FUNCTION campaign.api_run_choose(campaign_id text) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -174,6 +179,62 @@ rows: how many of each, up to 10,000.
 
 -- Steering -----------------------------------------------------------------------------------
 
+CREATE FUNCTION campaign.run_draft(campaign_id text, company_id text) RETURNS text
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT c.id FROM campaign.campaigns c
+    WHERE c.id = run_draft.campaign_id AND c.company_id = run_draft.company_id AND c.status = 'draft' AND c.total = 0
+      AND NOT EXISTS (SELECT FROM campaign.runs r WHERE r.campaign_id = c.id AND r.archived_at IS NULL)
+      AND (EXISTS (SELECT FROM campaign.runs r WHERE r.campaign_id = c.id)
+           OR EXISTS (SELECT FROM campaign.campaigns o WHERE o.reset_as = c.id))
+$$;
+COMMENT ON FUNCTION campaign.run_draft(text, text) IS
+'This campaign, if it is the empty draft that a reset has left for the next run of the company.';
+
+CREATE FUNCTION campaign.api_run_reset(campaign_id text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target campaign.campaigns := campaign.campaign_lock(campaign_id);
+    draft jsonb;
+BEGIN
+    IF target.total = 0 AND (campaign.run_read(campaign_id)).phase = 'IDLE' THEN
+        PERFORM campaign.api_raise('PT409', format('campaign "%s" is empty: there is nothing to reset', campaign_id));
+    END IF;
+    draft := @extschema@.campaign_reset(campaign_id, NULL::text);
+    RETURN jsonb_build_object('draftId', draft -> 'id', 'archived', draft -> 'archived')
+        || @extschema@.campaign_run_status(draft ->> 'id');
+END
+$$;
+COMMENT ON FUNCTION campaign.api_run_reset(text) IS
+'Resets a campaign; 409 if nothing has come into it since the last time. The status is that of the draft.';
+
+CREATE FUNCTION campaign.api_run_clean(campaign_id text, state text) RETURNS jsonb
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    removed jsonb;
+BEGIN
+    IF state IS NULL OR state NOT IN ('waiting', 'delayed') THEN
+        PERFORM campaign.api_raise('PT409', 'what was sent is kept for ever', NULL,
+            'state=waiting and state=delayed take out what was not sent yet.');
+    END IF;
+    PERFORM campaign.campaign_lock(campaign_id);
+    removed := @extschema@.campaign_run_status(campaign_id) #> ARRAY['counts', state];
+    IF removed = '0' THEN
+        PERFORM campaign.api_raise('PT409', format('campaign "%s" has no recipient that is %s', campaign_id, state), NULL,
+            'To end it nevertheless: POST /pedidos/cancel.');
+    END IF;
+    PERFORM campaign.api_run_cancel(campaign_id, false);
+    RETURN jsonb_build_object('removed', removed) || @extschema@.campaign_run_status(campaign_id);
+END
+$$;
+COMMENT ON FUNCTION campaign.api_run_clean(text, text) IS
+'Takes out the recipients that are waiting or delayed, which ends the campaign; 409 for another state, and if there are none: then nothing changes.';
+
 CREATE FUNCTION campaign_api.campaign_generate(
     quantity bigint,
     campaign_id text DEFAULT NULL,
@@ -206,8 +267,8 @@ BEGIN
             PERFORM campaign.api_raise('PT409', format('a run is under way: campaign "%s"', newest), NULL,
                 'Wait until it is over, or end it with POST /pedidos/cancel.');
         END IF;
-        target := @extschema@.campaign_create('pedidos'::text, 'Seu pedido foi processado.'::text, target,
-            campaign.api_user(), true);
+        target := coalesce(campaign.run_draft(newest, target), @extschema@.campaign_create('pedidos'::text,
+            'Seu pedido foi processado.'::text, target, campaign.api_user(), true));
     ELSE
         PERFORM campaign.api_campaign_check(campaign_id);
     END IF;
@@ -222,7 +283,7 @@ $$Generate a run
 Made-up records, by a job: id, customer, amount, tier, observations and status as attributes, with a mobile number each.
 
 quantity: how many, from 1.
-campaign_id: an empty draft; left out: a new campaign, which is dispatched when all are there.
+campaign_id: an empty draft; left out: a new campaign, or the draft that a reset of the last one has left, which is dispatched when all are there.
 seed: the same one makes the same records.
 vip_percent: how many of a hundred are of the tier DIAMOND, which is class VIP.
 dispatch: whether they are sent as soon as all are there.
@@ -264,7 +325,7 @@ AS $$
 DECLARE
     target text;
     first_answer jsonb := CASE WHEN verb = 'reset' THEN campaign.repeat_answer('campaign_run_control') END;
-    answer jsonb := '{}';
+    answer jsonb;
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_run_control');
     IF first_answer IS NOT NULL THEN
@@ -275,30 +336,21 @@ BEGIN
         WHEN 'pause', 'close' THEN PERFORM @extschema@.campaign_pause(target, nullif(verb, 'pause'));
         WHEN 'resume' THEN PERFORM @extschema@.campaign_resume(target, NULL::text);
         WHEN 'cancel' THEN PERFORM campaign.api_run_cancel(target, reset_logs);
-        WHEN 'reset' THEN
-            answer := @extschema@.campaign_reset(target, NULL::text);
-            answer := jsonb_build_object('draftId', answer -> 'id', 'archived', answer -> 'archived');
-        WHEN 'clean' THEN
-            IF state IS NULL OR state NOT IN ('waiting', 'delayed') THEN
-                PERFORM campaign.api_raise('PT409', 'what was sent is kept for ever', NULL,
-                    'state=waiting and state=delayed take out what was not sent yet.');
-            END IF;
-            PERFORM campaign.campaign_lock(target);
-            answer := jsonb_build_object('removed', @extschema@.campaign_run_status(target) #> ARRAY['counts', state]);
-            PERFORM campaign.api_run_cancel(target, false);
+        WHEN 'reset' THEN answer := campaign.api_run_reset(target);
+        WHEN 'clean' THEN answer := campaign.api_run_clean(target, state);
         ELSE PERFORM campaign.api_raise('PT422', 'verb is pause, resume, cancel, reset, clean or close');
     END CASE;
-    answer := jsonb_build_object('campaignId', target) || answer || @extschema@.campaign_run_status(target);
+    answer := jsonb_build_object('campaignId', target) || coalesce(answer, @extschema@.campaign_run_status(target));
     RETURN CASE WHEN verb = 'reset' THEN campaign.repeat_keep(answer) ELSE answer END;
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_run_control(text, text, text, boolean) IS
 $$Steer a run
-pause and resume it; close pauses it, too; cancel ends it, with the job that generates it; reset clears it after it is over, and keeps it in the history; clean takes out what was not sent yet, and ends it.
+pause and resume it; close pauses it, too; cancel ends it, with the job that generates it; reset clears it after it is over, keeps it in the history, and puts an empty draft in its place; clean takes out what was not sent yet, and ends it.
 
 verb: pause, resume, cancel, reset, clean or close.
 campaign_id: the campaign; left out: that of your newest generated run.
 state: for clean: waiting or delayed.
 reset_logs: for cancel: the log begins anew.
 
-200 with the id of the campaign and the status of its run; 403, 404; 409 if it cannot do that now, 422 for another verb.$$;
+200 with the id of the campaign and the status of its run, of a reset that of the draft; 403, 404; 409 if it cannot do that now, or there is nothing to clean or to reset, 422 for another verb.$$;

@@ -19,6 +19,11 @@ def fixture_bia(stack):
     return logged_in(stack.env["HTTP_URL"], company=True).api
 
 
+# Jobs and requests that are held up.
+HELD_UP = """SELECT count(*) FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> '{}'
+    AND (backend_type = 'campaign job worker' OR usename = 'campaign_authenticator')"""
+
+
 def status(api, path="/pedidos"):
     return api.get(path).expect(200).json
 
@@ -99,12 +104,62 @@ def test_pause_resume_cancel_and_reset(stack, bia):
     bia.post(f"/campaigns/{answer['draftId']}/generate?quantity=7").expect(202)
 
 
-# Jobs and requests that are held up.
-HELD_UP = """SELECT count(*) FROM pg_stat_activity WHERE pg_blocking_pids(pid) <> '{}'
-    AND (backend_type = 'campaign job worker' OR usename = 'campaign_authenticator')"""
+def test_reset_clears(bia):
+    """R3.6: afterwards there is nothing of the run but its entry in the history, nothing to reset again,
+    and the next one goes into the draft that took its place."""
+    campaign_id = bia.post("/pedidos/generate?quantity=10").expect(202).json["campaignId"]
+    run_id = wait_for_phase(bia, "DONE")["lastRunId"]
+    answer = bia.post("/pedidos/reset").expect(200).json
+    assert (answer["phase"], answer["counts"]["total"]) == ("IDLE", 0), answer
+    draft = answer["draftId"]
+    now = status(bia)
+    assert (now["phase"], now["lastRunId"], now["progress"]) == (
+        "IDLE", run_id, {"target": 0, "generated": 0, "processedTotal": 0}), now
+    (entry,) = status(bia, "/pedidos/runs")
+    assert entry["campaignId"] == campaign_id and entry["archivedAt"] and entry["counts"]["completed"] == 10
+    bia.post("/pedidos/reset").refused(409)
+    bia.post(f"/campaigns/{campaign_id}/reset").refused(409)
+    assert {one["id"] for one in status(bia, "/campaigns")} == {campaign_id, draft}
+    assert bia.post("/pedidos/generate?quantity=5").expect(202).json["campaignId"] == draft
+    wait_for_phase(bia, "DONE")
+    bia.delete(f"/campaigns/{bia.post('/pedidos/reset').expect(200).json['draftId']}").expect(204)
+    bia.get("/pedidos").refused(404)
+    assert bia.post("/pedidos/generate?quantity=5").expect(202).json["campaignId"] not in (campaign_id, draft)
 
 
-@pytest.mark.parametrize("path", ["/pedidos/cancel", "/pedidos/queue/clean?state=delayed"])
+def test_reset_of_a_run_that_was_not_generated(stack, bia):
+    """R3.6: one whose job was cancelled is cleared in its place, which the next one takes."""
+    with stack.connect(autocommit=False) as holder:
+        with holder.cursor() as cursor:
+            cursor.execute("LOCK TABLE campaign.progress IN SHARE MODE")
+        started = bia.post("/pedidos/generate?quantity=10").expect(202).json
+        wait_until("the chunk is being made", lambda: stack.one(HELD_UP) == 1)
+        stack.one("SELECT job_cancel(%s)", started["jobId"])
+        holder.rollback()
+    wait_for_phase(bia, "ABORTED")
+    assert bia.post("/pedidos/reset").expect(200).json["phase"] == "IDLE"
+    assert [one["phase"] for one in status(bia, "/pedidos/runs")] == ["ABORTED"]
+    bia.post("/pedidos/reset").refused(409)
+    assert bia.post("/pedidos/generate?quantity=5").expect(202).json["campaignId"] == started["campaignId"]
+    wait_for_phase(bia, "DONE")
+
+
+def test_nothing_to_clean(stack, bia):
+    """R3.6: a state that nobody is in changes nothing: the run goes on."""
+    stack.part("stop", "consumer")
+    try:
+        bia.post("/pedidos/generate?quantity=500").expect(202)
+        wait_for_phase(bia, "WAITING_VIP_DRAIN")
+        bia.post("/pedidos/queue/clean?state=delayed").refused(409)
+        assert status(bia)["counts"]["cancelled"] == 0
+    finally:
+        stack.part("start", "consumer")
+    wait_for_phase(bia, "DONE")
+    bia.post("/pedidos/queue/clean?state=waiting").refused(409)
+
+
+@pytest.mark.parametrize("path", ["/pedidos/cancel", "/pedidos/queue/clean?state=waiting",
+                                  "/pedidos/queue/clean?state=delayed"])
 def test_cancelling_during_the_last_chunk(stack, bia, path):
     """R3.6: whoever cancels waits for the chunk that is being made; if it was the last one, the campaign
     was dispatched meanwhile, and is cancelled all the same."""
@@ -118,11 +173,16 @@ def test_cancelling_during_the_last_chunk(stack, bia, path):
             request = client.submit(bia.post, path)
             wait_until("the request waits for it", lambda: stack.one(HELD_UP) == 2)
             holder.rollback()
-            answer = request.result(60).expect(200).json
+            answer = request.result(60)
     finally:
         stack.part("start", "consumer")
+    if path.endswith("delayed"):    # all were waiting by then
+        answer.refused(409)
+        wait_for_phase(bia, "DONE")
+        return
+    answer = answer.expect(200).json
     assert answer["phase"] == "ABORTED" and answer["counts"]["cancelled"] == 10
-    assert answer.get("removed", 0) == 0  # all were waiting by then, and none delayed
+    assert answer.get("removed", 10) == 10
     assert stack.one("SELECT status FROM campaign.campaigns WHERE id = %s", campaign_id) == "cancelled"
 
 

@@ -1,6 +1,6 @@
 -- Schedule, pause, resume, cancel, reset, and the record of every move.
 BEGIN;
-SELECT plan(41);
+SELECT plan(44);
 
 CREATE FUNCTION pg_temp.draft(count int DEFAULT 3) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -88,6 +88,10 @@ CREATE TEMPORARY TABLE reset AS SELECT campaign_reset(id, 'once more') AS answer
 SELECT is(answer ->> 'archived', id, 'what is over stays as history') FROM run, reset;
 SELECT is(pg_temp.status(answer ->> 'id') || (answer ->> 'total'), 'draft0', 'an empty draft takes its place') FROM reset;
 SELECT is(campaign_status(id) ->> 'stored', '50', 'and nothing of it is lost') FROM run;
+SELECT throws_ok(format('SELECT campaign_reset(%L)', id), '55000', NULL, 'R3.6: it is reset once') FROM run;
+SELECT is(h ->> 'archivedAt', (SELECT to_jsonb(c.created_at) #>> '{}' FROM campaign.campaigns c, reset WHERE c.id = answer ->> 'id'),
+    'R3.8: the history says when') FROM run, campaign_runs(id) AS h;
+SELECT is(campaign_run_status(answer ->> 'id') ->> 'lastRunId', id || '-1', 'R3.4: and the draft, which run it was') FROM run, reset;
 CREATE TEMPORARY TABLE emptied AS SELECT pg_temp.draft(12000) AS id;
 SELECT campaign_schedule(id, now() + interval '1 day'), campaign_reset(id) FROM emptied;
 SELECT is(campaign_status(id) - 'classes' @> '{"status": "draft", "total": 0, "scheduled_at": null}', true, 'a draft is emptied') FROM emptied;
