@@ -176,21 +176,26 @@ campaign_id: the campaign.
 
 200; 403, 404.$$;
 
-CREATE FUNCTION campaign_api.campaign_verify(campaign_id text) RETURNS jsonb
+CREATE FUNCTION campaign_api.campaign_verify(campaign_id text, fresh boolean DEFAULT true) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_verify');
     PERFORM campaign.api_campaign_check(campaign_id);
+    -- A proof reads the whole campaign: who only wants to know how old the newest one is asks for none.
+    IF NOT fresh THEN
+        RETURN campaign.proof_answer(campaign_id, clock_timestamp(), NULL);
+    END IF;
     RETURN @extschema@.campaign_verify(campaign_id, '2 seconds'::interval);
 END
 $$;
-COMMENT ON FUNCTION campaign_api.campaign_verify(text) IS
+COMMENT ON FUNCTION campaign_api.campaign_verify(text, boolean) IS
 $$Verify a campaign
 Whether MongoDB holds exactly its messages. Asks for a fresh proof, waits two seconds for it at most, and answers the newest one. GET or POST.
 
 campaign_id: the campaign.
+fresh: false: answers the newest proof without asking for another one.
 
 200 with {"ok", "expected", "stored", "digest", "difference", "checked_at", "age_seconds", "fresh", "reason"}; 403, 404.$$;
 

@@ -255,7 +255,7 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.message_segments(text),
     campaign_api.campaign_texts(text, integer),
     campaign_api.campaign_test(text, json, text),
-    campaign_api.campaign_verify(text),
+    campaign_api.campaign_verify(text, boolean),
     campaign_api.campaign_receipt(text, text),
     campaign_api.campaign_fates(text, text, integer, text, bigint, text),
     campaign_api.campaign_reasons(text),

@@ -118,6 +118,20 @@ def test_a_receipt_over_http(ana, target, tmp_path):
     assert ana.api.status(target)["status"] == "sent"
 
 
+def test_the_newest_proof_without_another(ana, target):
+    """R9.4: fresh=false asks for none: nothing is proved by it, and later it answers what was."""
+    ana.api.post(f"/campaigns/{target}/dispatch").expect(202)
+    ana.api.wait_for_status(target, "sent")
+    newest = ana.api.get(f"/campaigns/{target}/verify?fresh=false").expect(200).json
+    assert (newest["ok"], newest["checked_at"], newest["fresh"], newest["reason"]) == (None, None, False, None)
+    proved = wait_until("it is proved", lambda: (answer := ana.api.get(
+        f"/campaigns/{target}/verify").expect(200).json)["fresh"] and answer)
+    again = ana.api.get(f"/campaigns/{target}/verify?fresh=false").expect(200).json
+    assert (again["ok"], again["digest"], again["fresh"]) == (True, proved["digest"], False)
+    assert again["checked_at"] >= proved["checked_at"] and again["age_seconds"] >= 0
+    ana.api.get(f"/campaigns/{target}/verify?fresh=perhaps").refused(400)
+
+
 @pytest.mark.parametrize("table, changes", [
     ("campaigns", [{"message": "corrected"}, {"ordered": False}, {"name": "of the third"}]),
     ("companies", [{"country": "PT"}, {"document": None}, {"name": "of the third"}])])
