@@ -42,7 +42,7 @@ FROM campaign.campaigns c WHERE NOT c.deleted AND c.test_of IS NULL;
 ALTER VIEW campaign_api.campaigns ALTER COLUMN ordered SET DEFAULT true;
 COMMENT ON VIEW campaign_api.campaigns IS
 $$Campaigns of your companies
-POST creates a draft. Its numbers come with POST /rpc/campaign_upload, POST /rpc/campaign_dispatch sends it. The message can be changed in a draft only. DELETE hides a campaign, and cancels it if it is not over.$$;
+POST creates a draft. Its numbers come with POST /rpc/campaign_upload, POST /rpc/campaign_dispatch sends it. The message can be changed in a draft only. DELETE hides a campaign, with the parts that it was split into, and cancels what is not over.$$;
 COMMENT ON COLUMN campaign_api.campaigns.id IS 'cuid2';
 COMMENT ON COLUMN campaign_api.campaigns.name IS 'Name, 1 to 200 characters.';
 COMMENT ON COLUMN campaign_api.campaigns.company_id IS 'Company that owns it; may be left out by a member of exactly one.';

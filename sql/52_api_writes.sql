@@ -237,10 +237,12 @@ BEGIN
     END IF;
     UPDATE campaign.campaigns c SET deleted = true, updated_at = clock_timestamp()
     WHERE c.id = target.id;
+    -- Nobody would find them by its id any more, while they went on.
+    PERFORM campaign.api_campaign_delete(part) FROM unnest(campaign.parts_lock_all(target.id)) AS part;
 END
 $$;
 COMMENT ON FUNCTION campaign.api_campaign_delete(text) IS
-'Soft delete of a campaign; one that is not over is cancelled.';
+'Soft delete of a campaign, and of the parts that it was split into; what is not over is cancelled.';
 
 CREATE FUNCTION campaign.api_campaigns_write() RETURNS trigger
 LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
@@ -262,6 +264,9 @@ BEGIN
         target_id := @extschema@.campaign_create(NEW.name, NEW.message,
             campaign.api_company_choose(NEW.company_id), user_id, NEW.ordered);
         PERFORM campaign.api_respond(201, 'Location', '/campaigns?id=eq.' || target_id);
+    ELSIF TG_OP = 'DELETE' AND campaign.parts_deleted(target_id) THEN
+        -- By the same request: the whole was another of its rows.
+        RETURN OLD;
     ELSE
         PERFORM campaign.api_campaign_check(target_id);
     END IF;

@@ -32,6 +32,32 @@ COMMENT ON FUNCTION campaign.parts_whole(text) IS
 'What a campaign is a part of, or itself if it has parts; an error if neither.';
 
 -- In the order of their ids: two callers do not wait for each other in a circle.
+CREATE FUNCTION campaign.parts_lock_all(whole_id text) RETURNS text[]
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN ARRAY(SELECT c.id FROM campaign.campaigns c
+                 WHERE c.id IN (SELECT p.campaign_id FROM campaign.parts p WHERE p.whole_id = parts_lock_all.whole_id) AND NOT c.deleted
+                 ORDER BY c.id FOR NO KEY UPDATE);
+END
+$$;
+COMMENT ON FUNCTION campaign.parts_lock_all(text) IS
+'The parts that a campaign was split into, locked until the end of the transaction; none if it was not.';
+
+CREATE FUNCTION campaign.parts_deleted(campaign_id text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM campaign.parts p
+                   JOIN campaign.campaigns part ON part.id = p.campaign_id AND part.deleted
+                   JOIN campaign.campaigns whole ON whole.id = p.whole_id AND whole.deleted
+                   WHERE p.campaign_id = parts_deleted.campaign_id);
+END
+$$;
+COMMENT ON FUNCTION campaign.parts_deleted(text) IS 'Whether a campaign is a part that is deleted, as its whole is.';
+
 CREATE FUNCTION campaign.parts_lock(campaign_id text, statuses text[]) RETURNS text[]
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -40,9 +66,7 @@ DECLARE
     whole text := campaign.parts_whole(campaign_id);
     chosen text[];
 BEGIN
-    PERFORM FROM campaign.campaigns c
-    WHERE c.id IN (SELECT p.campaign_id FROM campaign.parts p WHERE p.whole_id = whole) AND NOT c.deleted
-    ORDER BY c.id FOR NO KEY UPDATE;
+    PERFORM campaign.parts_lock_all(whole);
     chosen := ARRAY(
         SELECT c.id FROM campaign.parts p JOIN campaign.campaigns c ON c.id = p.campaign_id
         WHERE p.whole_id = whole AND NOT c.deleted AND c.total > 0 AND c.status = ANY (statuses) ORDER BY c.id);

@@ -1,6 +1,6 @@
 -- A campaign in parts, one for each time zone: sent by one call, and one thing afterwards.
 BEGIN;
-SELECT plan(60);
+SELECT plan(63);
 
 CREATE FUNCTION pg_temp.draft(numbers text) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('Spring', 'hello', ordered => false);
@@ -136,6 +136,28 @@ SELECT pg_temp.become('ana');
 SELECT is(campaign_api.campaign_parts(:'two'), jsonb_build_object('id', :'two', 'parts', 0, 'list', '[]'::jsonb), 'without parts there are none');
 SELECT throws_ok(format('SELECT campaign_api.campaign_dispatch_zones(%L, %L)', :'two', '09:00-12:00'), 'PT409', NULL, 'a part that would wait for ever is 409');
 RESET ROLE;
+
+-- Deleting --------------------------------------------------------------------------------------------------
+CREATE TEMPORARY TABLE deleted AS SELECT row_number() OVER () AS n, pg_temp.world() AS id FROM generate_series(1, 2);
+SELECT campaign_dispatch_zones(id, '00:00-24:00') FROM deleted WHERE n = 1;
+SELECT campaign_split_zones(id, '00:00-24:00') FROM deleted WHERE n = 2;
+SELECT campaign_dispatch(pg_temp.part(id, 'Europe/London')) FROM deleted WHERE n = 2;
+UPDATE campaign.campaigns c SET status = 'sent' FROM deleted d WHERE n = 1 AND c.id = pg_temp.part(d.id, 'Europe/London');
+UPDATE campaign.campaigns c SET company_id = 'padaria', user_id = 'ana'
+FROM deleted d WHERE c.id = d.id OR c.id IN (SELECT p.id FROM campaign_parts(d.id) AS p);
+CREATE TEMPORARY TABLE parts_of_them AS SELECT d.n, p.time_zones[1] AS zone, p.id FROM deleted d, campaign_parts(d.id) AS p;
+SELECT id AS whole FROM deleted WHERE n = 1 \gset
+CREATE FUNCTION pg_temp.ends(n bigint) RETURNS text LANGUAGE sql AS
+$$ SELECT string_agg(concat(c.status, ' ', c.deleted), ', ' ORDER BY p.zone) FROM parts_of_them p JOIN campaign.campaigns c USING (id) WHERE p.n = $1 $$;
+SET LOCAL ROLE campaign_user;
+DELETE FROM campaign_api.campaigns WHERE id = :'whole';
+SELECT throws_ok(format('SELECT campaign_api.campaign_parts(%L)', :'whole'), 'PT404', NULL, 'R0.9: the whole is hidden');
+RESET ROLE;
+SELECT is(pg_temp.ends(1), 'cancelled t, cancelled t, sent t', 'R0.9: and its parts with it; they end if they are not over');
+SET LOCAL ROLE campaign_user;
+DELETE FROM campaign_api.campaigns WHERE name LIKE 'Spring%' AND id <> :'two';
+RESET ROLE;
+SELECT is(pg_temp.ends(2), 'draft t, draft t, cancelled t', 'R0.9: also if the same request deletes them by themselves');
 
 SELECT * FROM finish();
 ROLLBACK;
