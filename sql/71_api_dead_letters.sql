@@ -28,6 +28,10 @@ DECLARE
     letter bigint := campaign.api_dead_letter(letter_id);
     done integer;
 BEGIN
+    IF verb = 'replay' THEN
+        -- Before the locks of the campaign, as everybody else.
+        PERFORM campaign.api_campaign_lock((SELECT d.campaign_id FROM campaign.dead_letters d WHERE d.id = letter));
+    END IF;
     done := CASE verb WHEN 'replay' THEN @extschema@.campaign_dead_replay(ARRAY[letter], reason)
                       ELSE @extschema@.campaign_dead_discard(ARRAY[letter], reason) END;
     IF done = 0 THEN
@@ -87,7 +91,7 @@ Publishes it again, once what was wrong is repaired. A recipient that MongoDB re
 letter_id: the dead letter.
 reason: kept with it.
 
-202 with {"id", "state", "campaign"}; 404 if you have no such dead letter; 409 if something was decided about it already, or its campaign still runs or was cancelled.$$;
+202 with {"id", "state", "campaign"}; 404 if you have no such dead letter; 409 if something was decided about it already, its campaign still runs or was cancelled, or somebody is deleting it.$$;
 
 CREATE FUNCTION campaign_api.dead_letter_discard(letter_id text, reason text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -305,6 +305,10 @@ BEGIN
             RAISE EXCEPTION 'dead letter % comes from no queue of messages: "%"', letter.id, letter.queue
                 USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';
         END IF;
+        IF campaign.dead_is_deleted(letter.campaign_id) THEN
+            RAISE EXCEPTION 'dead letter % is of a campaign that is deleted', letter.id
+                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';
+        END IF;
         IF campaign.dead_is_late(letter.campaign_id) THEN
             RAISE EXCEPTION 'dead letter % would be late: the deadline of campaign % has passed', letter.id, letter.campaign_id
                 USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';

@@ -46,9 +46,35 @@ $$;
 COMMENT ON FUNCTION campaign.dead_is_late(text) IS
 'Whether the deadline of the campaign of a dead letter has passed.';
 
--- Nothing is published to who has opted out meanwhile, nor behind the deadline. If others are in the same dead letter,
+-- Whoever deletes a campaign takes it for ended, and could not find the letter any more to give it up.
+CREATE FUNCTION campaign.dead_is_deleted(campaign_id text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN EXISTS (SELECT FROM campaign.campaigns c LEFT JOIN campaign.companies o ON o.id = c.company_id
+                   WHERE c.id = dead_is_deleted.campaign_id AND (c.deleted OR o.deleted));
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_is_deleted(text) IS
+'Whether the campaign of a dead letter is deleted, or its company.';
+
+CREATE FUNCTION campaign.dead_obstacle(letter campaign.dead_letters) RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE WHEN campaign.dead_is_deleted(letter.campaign_id) THEN 'deleted'
+                WHEN campaign.dead_opted_out(letter) THEN 'opted out'
+                WHEN campaign.dead_is_late(letter.campaign_id) THEN 'late' END;
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_obstacle(campaign.dead_letters) IS
+'Why a dead letter may not be published again: deleted, opted out or late; NULL if it may.';
+
+-- Nothing is published to who has opted out meanwhile, nor behind the deadline, nor of what is deleted. If others are in the same dead letter,
 -- its campaign is not over: PostgreSQL publishes them from its own rows.
-CREATE FUNCTION campaign.dead_leave_out(letter campaign.dead_letters, opted_out boolean) RETURNS void
+CREATE FUNCTION campaign.dead_leave_out(letter campaign.dead_letters, obstacle text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -63,20 +89,23 @@ BEGIN
     END IF;
     UPDATE campaign.dead_letters d
     SET state = 'discarded', decision = concat_ws('; ', d.decision, 'not replayed: '
-            || CASE WHEN opted_out THEN 'somebody in it has opted out' ELSE 'its deadline has passed' END),
+            || CASE obstacle WHEN 'deleted' THEN 'its campaign is deleted' WHEN 'late' THEN 'its deadline has passed'
+                    ELSE 'somebody in it has opted out' END),
         body = NULL, settled_at = clock_timestamp()
     WHERE d.id = letter.id;
     UPDATE campaign.progress p
-    SET stored = p.stored + place, suppressed = p.suppressed + place,
-        expired = CASE WHEN opted_out THEN p.expired ELSE p.expired + place END
+    SET stored = p.stored + place,
+        failed = CASE obstacle WHEN 'deleted' THEN p.failed + place ELSE p.failed END,
+        suppressed = CASE obstacle WHEN 'deleted' THEN p.suppressed ELSE p.suppressed + place END,
+        expired = CASE obstacle WHEN 'late' THEN p.expired + place ELSE p.expired END
     WHERE letter.parked AND p.campaign_id = letter.campaign_id AND p.class = letter.class;
     IF FOUND THEN
         PERFORM campaign.campaign_changed(letter.campaign_id);
     END IF;
 END
 $$;
-COMMENT ON FUNCTION campaign.dead_leave_out(campaign.dead_letters, boolean) IS
-'Gives up a dead letter whose recipient has opted out, and counts as suppressed; or else whose deadline has passed: then as expired.';
+COMMENT ON FUNCTION campaign.dead_leave_out(campaign.dead_letters, text) IS
+'Gives up a dead letter that may not be published again. Its recipient counts as suppressed if it has opted out, as expired behind the deadline, and as failed again if its campaign is deleted.';
 
 CREATE FUNCTION campaign.outbox_dead_next(after_id bigint DEFAULT 0, waiting text[] DEFAULT '{}', waiting_recipients bigint[] DEFAULT '{}',
     waited_ms bigint[] DEFAULT '{}') RETURNS TABLE (id bigint, queue text,
@@ -89,7 +118,7 @@ AS $$
 DECLARE
     letter campaign.dead_letters;
     last_id bigint := after_id;
-    opted_out boolean;
+    obstacle text;
     -- An object, where each is found at once, however many there are: all letters of these are passed over.
     still_waiting jsonb := (
         SELECT jsonb_object_agg(c.id, true) FROM unnest(waiting, waiting_recipients, waited_ms) AS w (id, recipients, ms)
@@ -102,8 +131,8 @@ BEGIN
         ORDER BY d.id LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED;
         EXIT WHEN NOT FOUND;
         last_id := letter.id;
-        opted_out := campaign.dead_opted_out(letter);
-        IF NOT opted_out AND NOT campaign.dead_is_late(letter.campaign_id) THEN
+        obstacle := campaign.dead_obstacle(letter);
+        IF obstacle IS NULL THEN
             -- The queue of an ordered campaign is for what comes next in it, and this was passed.
             RETURN QUERY
             SELECT letter.id, CASE WHEN letter.parked THEN 'campaign.parallel' ELSE letter.queue END,
@@ -115,7 +144,7 @@ BEGIN
             RETURN;
         END IF;
         -- SOMETIMES(worker.replay_opted_out)
-        PERFORM campaign.dead_leave_out(letter, opted_out);
+        PERFORM campaign.dead_leave_out(letter, obstacle);
     END LOOP;
 END
 $$;

@@ -1,8 +1,13 @@
 """test_http_dead_letters.py - dead letters over HTTP: those of one's own campaigns, and nobody else's."""
+import contextlib
+
+import psycopg2
 import pytest
 
 import campaigns
+from http_client import logged_in
 from test_dead_letters import foreign_document
+from test_http_members import in_turn, request
 from waiting import wait_until
 
 pytest_plugins = ["http_fixtures"]
@@ -10,19 +15,26 @@ pytest_plugins = ["http_fixtures"]
 NUMBERS = campaigns.make_numbers(5, seed=915)
 
 
+@contextlib.contextmanager
+def refused(stack, person, seqs):
+    """Recipients of a campaign of somebody's that MongoDB has refused: the campaign, and the ids of their letters."""
+    campaign_id = person.api.create_campaign(person.company_id, name="refused")
+    person.api.upload(campaign_id, campaigns.numbers_file(NUMBERS).encode()).expect(200)
+    stack.messages.insert_many([foreign_document(campaign_id, seq) for seq in seqs])
+    with stack.settings(campaign__dead_letters="on"):
+        person.api.post(f"/campaigns/{campaign_id}/dispatch").expect(202)
+        campaigns.wait_for_status(stack, campaign_id, "failed")
+        path = f"/dead-letters?campaign_id={campaign_id}"
+        listed = wait_until("all are listed", lambda: len(person.api.get(path).json) == len(seqs) and person.api.get(path).json)
+        yield campaign_id, [one["id"] for one in listed]
+    stack.sql("DELETE FROM campaign.dead_letters WHERE campaign_id = %s", campaign_id)
+
+
 @pytest.fixture(name="letter", scope="module")
 def fixture_letter(stack, ana):
-    """Two recipients of a campaign of Ana's that MongoDB has refused: the campaign, and their ids."""
-    campaign_id = ana.api.create_campaign(ana.company_id, name="refused")
-    ana.api.upload(campaign_id, campaigns.numbers_file(NUMBERS).encode()).expect(200)
-    stack.messages.insert_many([foreign_document(campaign_id, seq) for seq in (2, 3)])
-    with stack.settings(campaign__dead_letters="on"):
-        ana.api.post(f"/campaigns/{campaign_id}/dispatch").expect(202)
-        campaigns.wait_for_status(stack, campaign_id, "failed")
-        listed = wait_until("both are listed", lambda: len(ana.api.get("/dead-letters").json) == 2
-                            and ana.api.get("/dead-letters").json)
-        yield campaign_id, [one["id"] for one in listed]
-    stack.sql("DELETE FROM campaign.dead_letters")
+    """Two recipients of a campaign of Ana's that MongoDB has refused."""
+    with refused(stack, ana, (2, 3)) as found:
+        yield found
 
 
 def test_own_ones(stack, ana, letter):
@@ -65,3 +77,16 @@ def test_those_of_others(ana, eve, nobody, letter):
     nobody.request("GET", "/dead-letters").refused(401)
     for wrong in ("0", "x", "99999999999999999999"):
         ana.api.post(f"/dead-letters/{wrong}/replay").refused(404)
+
+
+@pytest.mark.parametrize("what", ["campaigns", "companies"])
+def test_a_replay_beside_a_deletion(stack, what):
+    """R0.9: it waits for the deletion, and is refused."""
+    person = logged_in(stack.env["HTTP_URL"], company=True)
+    with refused(stack, person, [2]) as (campaign_id, [letter_id]):
+        target = {"campaigns": campaign_id, "companies": person.company_id}[what]
+        with request(stack, person) as deleting, request(stack, person) as replaying:
+            with pytest.raises(psycopg2.Error, match="is deleted|does not exist"):
+                in_turn(stack, (deleting, f"DELETE FROM campaign_api.{what} WHERE id = %s RETURNING 1", target),
+                        (replaying, "SELECT campaign_api.dead_letter_replay(%s)", str(letter_id)))
+        assert stack.one("SELECT state FROM campaign.dead_letters WHERE id = %s", letter_id) == "waiting"

@@ -1,6 +1,6 @@
 -- 79_dead_replay.sql - dead letters that are published again, and what becomes of them.
 BEGIN;
-SELECT plan(67);
+SELECT plan(72);
 
 CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -155,6 +155,31 @@ SELECT is(pg_temp.counts(:'late') || ' ' || pg_temp.state(:'three'), 'failed 2 1
 SELECT pg_temp.report(:'late', 2, 2);
 SELECT is((SELECT concat_ws(' ', s ->> 'stored', s ->> 'expired', s ->> 'suppressed') FROM campaign_status(:'late') AS s), '3 0 0', 'and what had expired too');
 SELECT is(campaign_dead_discard(ARRAY[:'two'::bigint], 'too late'), 0, 'which cannot be given up any more');
+
+-- Deleted, before somebody replays it and after that.
+CREATE FUNCTION pg_temp.refused_one() RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+    id text := pg_temp.campaign(1);
+    letter bigint := pg_temp.letter(pg_temp.body(id, 1));
+BEGIN
+    PERFORM campaign.report_conflict(id, 'NORMAL', 1, 'refused');
+    PERFORM pg_temp.report(id, 1, 1);
+    RETURN letter;
+END $$;
+INSERT INTO campaign.companies (id, name, document) VALUES ('padaria', 'Padaria', '79A');
+SELECT pg_temp.refused_one() AS hidden, pg_temp.refused_one() AS orphan \gset
+UPDATE campaign.campaigns c SET company_id = 'padaria' FROM campaign.dead_letters d WHERE d.id = :'orphan' AND c.id = d.campaign_id;
+SELECT campaign_dead_replay(ARRAY[:'hidden'::bigint, :'orphan'::bigint]);
+UPDATE campaign.campaigns c SET deleted = true FROM campaign.dead_letters d WHERE d.id = :'hidden' AND c.id = d.campaign_id;
+UPDATE campaign.companies SET deleted = true WHERE id = 'padaria';
+SELECT is_empty('SELECT campaign.outbox_dead_next()', 'R0.9: nothing of a deleted campaign is published again, nor of a deleted company');
+SELECT results_eq(format('SELECT state, decision FROM campaign.dead_letters WHERE id IN (%s, %s)', :'hidden', :'orphan'),
+    $$ SELECT 'discarded', 'not replayed: its campaign is deleted' FROM generate_series(1, 2) $$, 'R0.9: the dead letters are given up');
+SELECT is((SELECT pg_temp.counts(d.campaign_id) FROM campaign.dead_letters d WHERE d.id = :'orphan'), 'failed 0 1', 'and the recipient has failed as before');
+SELECT pg_temp.refused_one() AS hidden \gset
+UPDATE campaign.campaigns c SET deleted = true FROM campaign.dead_letters d WHERE d.id = :'hidden' AND c.id = d.campaign_id;
+SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', :'hidden'), '55000', format('dead letter %s is of a campaign that is deleted', :'hidden'), 'R0.9: nor is it replayed');
+SELECT is(campaign_dead_discard(ARRAY[:'hidden'::bigint], 'deleted'), 1, 'it can be discarded');
 
 -- Senders: what became of a replay is reported by one, and stays decided, though nobody else was ------------
 CREATE FUNCTION pg_temp.report_by(sender text, id text, seq bigint, state text DEFAULT NULL) RETURNS void LANGUAGE sql AS $$
