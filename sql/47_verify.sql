@@ -131,24 +131,21 @@ BEGIN
         RAISE EXCEPTION 'campaign "%" is not what was proved', campaign_id
             USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Call campaign_verify() again.';
     END IF;
-    SELECT jsonb_build_object('digest', campaign.proof_base85(campaign.proof_digest(proof.size, proof.root)),
-            'size', proof.size, 'place', place, 'identifier', m.identifier, 'number', m.phone_number,
-            'path', campaign.proof_base85(path))
-        || CASE WHEN one.class = 'VIP' THEN '{"class": "VIP"}'
-                WHEN vips > 0 THEN jsonb_build_object('vips', vips) ELSE '{}' END
-        || CASE WHEN isempty(gaps) THEN '{}' ELSE jsonb_build_object('seq', one.seq) END,
+    -- Half of the digest tells whether the parts belong together, which is all that a receipt can say of itself.
+    SELECT jsonb_build_object('digest', campaign.proof_base85(substr(campaign.proof_digest(proof.size, proof.root), 1, 16)),
+            'size', proof.size, 'place', place, CASE one.class WHEN 'VIP' THEN 'vip' ELSE 'seq' END, one.seq,
+            'id', m.identifier, 'number', m.phone_number, 'path', campaign.proof_base85(path)),
         jsonb_build_object('text', convert_from(m.message, 'UTF8')),
         CASE WHEN m.attributes IS NULL THEN '{}' ELSE jsonb_build_object('attributes', convert_from(m.attributes, 'UTF8')) END
     INTO answer, own_text, own_attributes
     FROM campaign.proof_messages(campaign_id, one.class::text, one.seq - 1) AS m LIMIT 1;
     -- Whoever has the message has its text.
-    IF octet_length(convert_to((answer || own_text || own_attributes)::text, 'UTF8')) <= 1024 THEN
+    IF octet_length(convert_to((answer || own_text || own_attributes)::text, 'UTF8')) <= 1000 THEN
         RETURN answer || own_text || own_attributes;
     END IF;
-    answer := answer || '{"text": true}';
-    RETURN answer || CASE WHEN octet_length(convert_to((answer || own_attributes)::text, 'UTF8')) <= 1024
+    RETURN answer || CASE WHEN octet_length(convert_to((answer || own_attributes)::text, 'UTF8')) <= 1000
         OR own_attributes = '{}' THEN own_attributes ELSE '{"attributes": true}' END;
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_receipt(text, text) IS
-'What proves to anybody, offline, that the message to a number is part of what campaign_verify() proved last: its place in the Merkle tree, the tree''s size and digest, the message, and its path. At most 1 kB for up to two million recipients; a text or attributes that do not fit are true instead. docs/contract/check_receipt.py checks it.';
+'What proves to anybody, offline, that the message to a number is part of what campaign_verify() proved last: its place in the Merkle tree, the tree''s size and digest, the message, and its path. At most 1,000 bytes for up to a million recipients, 1,024 for up to two million: a text that does not fit is left out, attributes that do not are true instead. docs/contract/check_receipt.py checks it.';

@@ -1,6 +1,6 @@
 -- The Merkle tree that PostgreSQL expects, proofs, receipts; without a consumer.
 BEGIN;
-SELECT plan(39);
+SELECT plan(41);
 
 CREATE FUNCTION pg_temp.node(a bytea, b bytea) RETURNS bytea LANGUAGE sql AS $$ SELECT sha256('\x01' || a || b) $$;
 CREATE FUNCTION pg_temp.part(t text) RETURNS bytea LANGUAGE sql AS
@@ -57,9 +57,9 @@ SELECT is(pg_temp.prove(id, 4, root) -> 'ok', 'false', 'R5.1: nor another size')
 SELECT is(pg_temp.prove(id, 3, root) ->> 'digest', encode(sha256('\x02' || int8send(3) || root), 'hex'), 'the same root is a proof') FROM small, root;
 SELECT is(campaign_verify(id, '0') @> jsonb_build_object('ok', true, 'stored', 3, 'fresh', false,
     'digest', encode(sha256('\x02' || int8send(3) || root), 'hex')), true, 'R5.1: and verifies, but is not fresh') FROM small, root;
-SELECT is(campaign_receipt(id, '5511900000003') - 'path' - 'digest', jsonb_build_object('size', 3, 'place', 2, 'vips', 1, 'text', 'Olá',
-    'identifier', l.identifier, 'number', '+5511900000003'), 'R5.1: a receipt names the message') FROM small, leaves l WHERE message_seq = 2;
-SELECT is(campaign_receipt(id, '+5511900000001') -> 'class', '"VIP"', 'of whatever class') FROM small;
+SELECT is(campaign_receipt(id, '5511900000003') - 'path' - 'digest', jsonb_build_object('size', 3, 'place', 2, 'seq', 2, 'text', 'Olá',
+    'id', l.identifier, 'number', '+5511900000003'), 'R5.1: a receipt names the message') FROM small, leaves l WHERE message_seq = 2;
+SELECT is(campaign_receipt(id, '+5511900000001') -> 'vip', '1', 'of whatever class') FROM small;
 SELECT throws_ok(format('SELECT campaign_receipt(%L, %L)', id, '+5511900000009'), 'P0002', NULL, 'R5.1: none for somebody else') FROM small;
 SELECT is(campaign.proof_base85('\x00000000ffffffff'), '00000|NsC0', 'base 85 as RFC 1924 has it');
 SELECT is(pg_temp.prove(id, 2, '', '{"kind": "missing", "class": "NORMAL", "seq": 2}') -> 'ok', 'false', 'a later proof may fail') FROM small;
@@ -74,9 +74,34 @@ SELECT throws_ok('UPDATE campaign.proofs SET size = 1', '55000', NULL, 'nor chan
 CREATE TEMPORARY TABLE large AS SELECT campaign_create('large', repeat('ã', 60)) AS id;
 SELECT campaign_upload(id, (SELECT string_agg('+888000' || n, E'\n') FROM generate_series(10000001, 10003000) AS n)) FROM large;
 SELECT pg_temp.prove(id, 3000, (SELECT p.hashes FROM campaign.proof_pieces(id, 'VIP', 0, 128) AS p)) FROM large;
-SELECT is((SELECT max(octet_length(campaign_receipt(id, '+888000' || n)::text)) <= 1024 FROM generate_series(10000001, 10003000, 100) AS n), true,
+SELECT is((SELECT max(octet_length(campaign_receipt(id, '+888000' || n)::text)) <= 1000 FROM generate_series(10000001, 10003000, 100) AS n), true,
     'R5.1: a receipt has at most 1 kB') FROM large;
 SELECT is(length(campaign_receipt(id, '+88800010000001') ->> 'path'), 12 * 40, 'a hash for each level of the tree') FROM large;
+
+-- Of a large campaign the piece of one recipient is there, the hashes of the others are made up. The first message is left out.
+CREATE FUNCTION pg_temp.huge(size bigint, piece bigint) RETURNS jsonb LANGUAGE plpgsql AS
+$$
+DECLARE
+    made text := campaign_create('huge', repeat('x', 200));
+    hashes bytea;
+BEGIN
+    UPDATE campaign.campaigns c SET total = size + 1, message_version = 2 WHERE c.id = made;
+    INSERT INTO campaign.progress (campaign_id, class, total, suppressed) VALUES (made, 'VIP', size + 1, '{[1,2)}');
+    INSERT INTO campaign.recipients (campaign_id, class, seq, phone_number, attributes)
+    SELECT made, 'VIP', piece * 1024 + 1 + n, '+88300000' || 1000000 + n, jsonb_build_object('a', repeat('a', 900)) FROM generate_series(1, 1024) AS n;
+    SELECT string_agg(CASE n WHEN piece THEN p.hashes ELSE sha256(int8send(n)) END, '' ORDER BY n) INTO hashes
+    FROM generate_series(0, (size - 1) / 1024) AS n, campaign.proof_pieces(made, 'VIP', piece * 1024 + 1, 1) AS p;
+    INSERT INTO campaign.proof_hashes VALUES (made, 0, size, hashes);
+    INSERT INTO campaign.proofs (number, campaign_id, after_sent, started_at, checker, root, size, expected)
+    VALUES (nextval('campaign.proof_numbers'), made, true, now(), 'test', campaign.proof_root(hashes), size, size);
+    RETURN campaign_receipt(made, '+883000001001024');
+END
+$$;
+SELECT is((octet_length(r::text) <= 1000, length(r ->> 'path') / 40, r - '{id,path,number,digest}'::text[])::text,
+    '(t,20,"{""vip"": 1048577, ""size"": 1048576, ""place"": 1048575, ""attributes"": true}")', 'R5.1: nor in a campaign of a million')
+FROM pg_temp.huge(1048576, 1023) AS r;
+SELECT is((octet_length(r::text) <= 1024, length(r ->> 'path') / 40, r -> 'place')::text, '(t,21,1500159)', 'R5.1: with a hash more, 24 bytes more')
+FROM pg_temp.huge(2000000, 1464) AS r;
 
 -- Requests stand in shared memory: what is asked for here is given back at the end.
 CREATE FUNCTION pg_temp.ask(name text, account text DEFAULT '') RETURNS text LANGUAGE sql AS
