@@ -202,17 +202,21 @@ DECLARE
     normal campaign.progress := r.normal;
     run campaign.runs := r.run;
     counts jsonb := campaign.run_counts(target, vip, normal);
-    moved_at timestamptz := (SELECT max(e.created_at) FROM campaign.events e WHERE e.campaign_id = target.id);
+    moved_at timestamptz;
     patience interval := campaign.rate_patience(target, (counts ->> 'active')::bigint);
     stuck campaign.troubles;
     dead bigint := campaign.dead_count(target.id);
 BEGIN
-    moved_at := greatest(moved_at, vip.started_at, vip.published_at, vip.stored_at, normal.started_at,
-        normal.published_at, normal.stored_at);
-    IF target.status IN ('queued', 'publishing', 'published') AND moved_at + patience < clock_timestamp()
+    -- What lies in the future was written before the clock was set back: until it moves again it is taken for stuck.
+    SELECT max(t.at) INTO moved_at
+    FROM (SELECT e.created_at FROM campaign.events e WHERE e.campaign_id = target.id
+          UNION ALL SELECT unnest(ARRAY[vip.started_at, vip.published_at, vip.stored_at, normal.started_at,
+              normal.published_at, normal.stored_at])) AS t (at)
+    WHERE t.at <= clock_timestamp();
+    IF target.status IN ('queued', 'publishing', 'published') AND (moved_at + patience >= clock_timestamp()) IS NOT TRUE
         AND (target.expired_at IS NOT NULL OR campaign.window_words(target.id) IS NULL) THEN
         stuck := campaign.stuck_trouble(campaign.campaign_queue(target), moved_at);
-    ELSIF r.phase = 'GENERATING' AND run.updated_at + interval '5 seconds' < clock_timestamp() THEN
+    ELSIF r.phase = 'GENERATING' AND run.updated_at NOT BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() THEN
         stuck := ROW('jobs', 'generate', 'waiting for a job worker since', run.updated_at, NULL)::campaign.troubles;
     END IF;
     RETURN jsonb_build_object(
@@ -229,7 +233,7 @@ BEGIN
                 coalesce(campaign.canary_sentence(target, vip, normal), campaign.rate_sentence(target, vip, normal))),
             CASE WHEN target.status = 'cancelled' THEN campaign.parts_sentence(target.id) END,
             CASE WHEN dead > 0 THEN campaign.dead_sentence(dead) END),
-        'since', coalesce(stuck.since, moved_at, target.created_at));
+        'since', least(coalesce(stuck.since, moved_at, target.created_at), clock_timestamp()));
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_health(text) IS

@@ -1,6 +1,6 @@
 -- Health, log and recipients of a campaign: what is said of it, and where it is stuck.
 BEGIN;
-SELECT plan(41);
+SELECT plan(45);
 
 CREATE FUNCTION pg_temp.draft(vip int, normal int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('health', 'hello');
@@ -97,6 +97,18 @@ SELECT is((SELECT count(*) FROM campaign_logs(id, 1000) AS l WHERE l ->> 'event'
 SELECT is((SELECT count(*) FROM campaign_logs(id, 0)), 0::bigint, 'none') FROM one;
 SELECT campaign_cancel(id) FROM one;
 SELECT is(campaign_health(id) ->> 'health' || (campaign_health(id) ->> 'aborted'), 'abortedtrue', 'R3.7: a cancelled one is aborted') FROM one;
+-- After the clock was set back by two minutes, all of it has happened in the future.
+CREATE TEMPORARY TABLE later AS SELECT pg_temp.draft(0, 300) AS id;
+SELECT campaign_dispatch(id), campaign.outbox_mark(id, 'NORMAL', 0, 200), campaign.report_stored(ARRAY[id], ARRAY['NORMAL'], ARRAY[1::bigint], ARRAY[100::bigint]) FROM later;
+SELECT pg_temp.quiet(id, -120) FROM later;
+SELECT is(campaign_health(id) ->> 'isStuck', 'true', 'R3.7: a clock that is set back hides no stall') FROM later;
+SELECT ok((campaign_health(id) ->> 'since')::timestamptz <= clock_timestamp(), 'and none began in the future') FROM later;
+SELECT campaign.report_stored(ARRAY[id], ARRAY['NORMAL'], ARRAY[101::bigint], ARRAY[200::bigint]) FROM later;
+SELECT is(campaign_health(id) ->> 'isStuck', 'false', 'R3.7: what moves since then is not stuck') FROM later;
+CREATE TEMPORARY TABLE made AS SELECT campaign_create('health', 'hello') AS id;
+SELECT campaign_generate(id, 10) FROM made;
+UPDATE campaign.runs r SET updated_at = clock_timestamp() + interval '2 minutes' FROM made WHERE r.campaign_id = made.id;
+SELECT is(pg_temp.reason(id), 'waiting for a job worker since 0 s', 'R3.7: nor one of generating') FROM made;
 CREATE TEMPORARY TABLE done AS SELECT pg_temp.draft(0, 5) AS id;
 SELECT campaign_dispatch(id), campaign.report_stored(ARRAY[id], ARRAY['NORMAL'], ARRAY[1::bigint], ARRAY[5::bigint]) FROM done;
 SELECT is(pg_temp.health(id) || ', ' || pg_temp.reason(id), 'healthy, all is stored since 0 s', 'R3.7: one that is sent is healthy') FROM done;
