@@ -67,6 +67,7 @@ typedef struct Pipeline
 	Chunk *chunk;
 	Mark mark;
 	int insert_documents; /* at most so many in one insert: less while they take long */
+	int64_t inserted_ms;  /* when the last one was done */
 	Pending pending;
 	Retry retry;
 	int fruitless; /* how often the queue was given back since the last ack */

@@ -60,7 +60,6 @@ Pipeline *pipeline_new(const Config *config, const BrokerUrl *url, int lane, Err
 	pipeline->report = report_new(config, tick, pipeline);
 	pipeline->positions = position_new(campaigns);
 	pipeline->chunk = chunk_new(config->chunk_documents);
-	pipeline->insert_documents = config->chunk_documents;
 	pipeline->pending.ranges.items = malloc((size_t) config->chunk_documents * sizeof(Range));
 	pipeline->pending.checked.ids =
 		malloc((size_t) config->chunk_documents * sizeof(*pipeline->pending.checked.ids));

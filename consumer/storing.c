@@ -26,11 +26,23 @@
 #define INSERT_SHORT_MS		 100
 #define INSERT_DOCUMENTS_MIN 100
 
+/* Without an insert for so long nobody knows how fast the store is: the next one is a small one. */
+#define INSERT_IDLE_MS 1000
+
 typedef struct Storing
 {
 	bool look; /* at the mark, before the insert */
 	bool set_back;
 } Storing;
+
+static int insert_documents(const Pipeline *pipeline, int64_t now_ms)
+{
+	int most = pipeline->config->chunk_documents;
+
+	if (now_ms - pipeline->inserted_ms < INSERT_IDLE_MS)
+		return pipeline->insert_documents;
+	return most < INSERT_DOCUMENTS_MIN ? most : INSERT_DOCUMENTS_MIN;
+}
 
 /* Finds how many documents the store takes in a fraction of a second. */
 static void fit_insert(Pipeline *pipeline, int documents, int64_t took_ms)
@@ -39,7 +51,7 @@ static void fit_insert(Pipeline *pipeline, int documents, int64_t took_ms)
 
 	if (took_ms > INSERT_LONG_MS)
 		fitting = documents * INSERT_LONG_MS / (2 * took_ms);
-	else if (took_ms < INSERT_SHORT_MS)
+	else if (took_ms < INSERT_SHORT_MS && documents >= fitting)
 		fitting *= 2;
 	if (fitting < INSERT_DOCUMENTS_MIN)
 		fitting = INSERT_DOCUMENTS_MIN;
@@ -59,13 +71,17 @@ static bool insert(Pipeline *pipeline, bool *retried, Error *error)
 	int64_t begun_ms = clock_ms();
 	Chunk *chunk = pipeline->chunk;
 	int before = chunk->stored;
-	bool done = store_insert(pipeline->store, chunk, pipeline->insert_documents, retried, error);
+	bool done;
 
+	pipeline->insert_documents = insert_documents(pipeline, begun_ms);
+	done = store_insert(pipeline->store, chunk, pipeline->insert_documents, retried, error);
 	if (pipeline->sending == NULL)
 		mark_stored(pipeline, before);
 	/* How long that takes says nothing of how many documents fit. */
 	if (done && !was_cut_short(chunk))
 		fit_insert(pipeline, chunk->stored - before, clock_ms() - begun_ms);
+	if (done)
+		pipeline->inserted_ms = clock_ms();
 	return done;
 }
 

@@ -159,6 +159,53 @@ def test_pause_while_the_store_is_away(stack):
     assert_delivered(stack, campaign_id, numbers)
 
 
+def test_pause_while_the_store_is_slow(stack):
+    """R5.2: already the first insert, of which nobody knows how long it will take, is a small one."""
+    numbers = make_numbers(2_000, seed=39)
+    url = urlsplit(environment(stack)["MONGODB_URI"])
+    stack.part("stop", "consumer")
+    campaign_id = campaigns.send(stack, numbers)
+    wait_for_status(stack, campaign_id, "published")
+    with Proxy((url.hostname, url.port)) as proxy:
+        # Some hundred documents a second.
+        proxy.slow_down(120_000)
+        through = url._replace(netloc=f"127.0.0.1:{proxy.port}", query="directConnection=true").geturl()
+        with Consumer(environment(stack, MONGODB_URI=through)) as consumer:
+            wait_until("it has asked, and inserts", lambda: stack.one(
+                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'campaign-consumer'"
+                " AND query LIKE '%%report_stopped%%' AND state = 'idle'"), interval=0.005)
+            stack.one("SELECT campaign_pause(%s)", campaign_id)
+            committed = stack.one("SELECT clock_timestamp()")
+            wait_for_status(stack, campaigns.witness(stack, campaigns.queue_of(campaign_id)), "sent")
+            assert 0 < count_documents(stack, campaign_id) < len(numbers)
+            assert_stored_before(stack, campaign_id, committed)
+            proxy.mend()
+            stack.one("SELECT campaign_resume(%s)", campaign_id)
+            wait_for_status(stack, campaign_id, "sent")
+            assert consumer.terminate() == 0
+    stack.part("start", "consumer")
+    assert_delivered(stack, campaign_id, numbers)
+
+
+def test_pause_while_it_is_published(stack):
+    """R5.2: a second after the commit the broker gets nothing more, though most of it is still to come."""
+    numbers = make_numbers(100_000, seed=42)
+    stack.part("stop", "consumer")
+    with stack.settings(campaign__publish_ahead="1min", campaign__batch_size="10"), campaigns.capture(stack) as take:
+        campaign_id = campaigns.send(stack, numbers)
+        wait_until("the worker is publishing", lambda: take.count() > 100)
+        stack.one("SELECT campaign_pause(%s)", campaign_id)
+        committed = stack.one("SELECT clock_timestamp()")
+        wait_until("a second is over", lambda: stack.one(
+            "SELECT clock_timestamp() - %s > interval '1 s'", committed))
+        published = take.count()
+        assert published < len(numbers) / 10
+        assert_stays("nothing is published", lambda: take.count() == published, 1)
+        stack.one("SELECT campaign_cancel(%s)", campaign_id)
+    stack.part("start", "consumer")
+    campaigns.wait_until_handled(stack)
+
+
 def test_what_was_stored_before_a_crash_is_counted(stack):
     """R5.2: a consumer dies between store and report, then the campaign is cancelled: the next
     consumer reports what MongoDB has, and stores nothing more."""

@@ -215,7 +215,7 @@ def publish(stack, messages):
 @contextlib.contextmanager
 def capture(stack):
     """A queue that gets a copy of all that the worker publishes; yields a function that
-    takes what is in it."""
+    takes what is in it; its count() says how much that is."""
     name = f"test.capture.{random.getrandbits(48):x}"
     with stack.channel() as channel:
         channel.queue_declare(name, durable=True)
@@ -225,6 +225,11 @@ def capture(stack):
     def take():
         with stack.channel() as channel:
             return drain(channel, name)
+
+    def count():
+        with stack.channel() as channel:
+            return channel.queue_declare(name, passive=True).method.message_count
+    take.count = count
     try:
         yield take
     finally:
