@@ -188,7 +188,7 @@ end:
 #endif
 #ifdef BROKEN_REPORT_FIRST
 			stored = stored | L.chunk;
-			assert((stored & ~mongo) == 0);
+			must(stored_only, (stored & ~mongo) == 0);
 #endif
 #ifdef BROKEN_KEY
 			doubled = doubled || (L.chunk & mongo) != 0;
@@ -209,7 +209,7 @@ end:
 	:: atomic { L.phase == INSERTING && !L.reconnect && (L.chunk & ~mongo) == 0 ->
 			L.mark = LAST(L.chunk);
 			L.phase = DONE;
-			assert(!doubled) }
+			must(nothing_doubled, !doubled) }
 	/* ... which breaks off: nobody knows what it did. */
 	:: atomic { L.phase == INSERTING && (L.reconnect || failed_inserts > 0) ->
 			if

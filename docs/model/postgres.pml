@@ -6,7 +6,7 @@
 /* campaign_transition(). */
 inline become(target)
 {
-	assert(status != CANCELLED && status != SENT);
+	must(final, status != CANCELLED && status != SENT);
 	status = target;
 }
 
@@ -14,8 +14,8 @@ inline become(target)
 inline end_campaign()
 {
 	become(SENT);
-	assert(stored == ALL);
-	assert(mongo == ALL);
+	must(nothing_lost, stored == ALL);
+	must(nothing_lost, mongo == ALL);
 }
 
 /* outbox_mark(): `published` moves, unless the class was rewound meanwhile. */
@@ -85,7 +85,7 @@ inline report_checked(me)
 	:: else ->
 		stored = stored | lane[me].pending;
 #if RESTORES == 0
-		assert((stored & ~mongo) == 0);
+		must(stored_only, (stored & ~mongo) == 0);
 #endif
 		lane[me].report = REPORTED;
 		if

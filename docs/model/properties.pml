@@ -2,29 +2,59 @@
  * properties.pml - what must hold, as assertions that the steps make.
  */
 
+/*
+ * Spin prints an assertion that fails, so each has the name of its property: a variable that is false.
+ * With ONLY, that of one of them, the others are true, and are not looked at.
+ */
+#define must(property, condition) assert((condition) || property)
+
+#define NOTHING_LOST	1
+#define NOTHING_DOUBLED 2
+#define IN_ORDER		3
+#define BARRIER			4
+#define CONFIRMED_ONLY	5
+#define STORED_ONLY		6
+#define HALTS			7
+#define FINAL			8
+#define ENDS			9
+#ifndef ONLY
+#define ONLY 0
+#endif
+#define IGNORED(property) (ONLY != 0 && ONLY != property)
+
+hidden bool nothing_lost = IGNORED(NOTHING_LOST);
+hidden bool nothing_doubled = IGNORED(NOTHING_DOUBLED);
+hidden bool in_order = IGNORED(IN_ORDER);
+hidden bool barrier = IGNORED(BARRIER);
+hidden bool confirmed_only = IGNORED(CONFIRMED_ONLY);
+hidden bool stored_only = IGNORED(STORED_ONLY);
+hidden bool halts = IGNORED(HALTS);
+hidden bool final = IGNORED(FINAL);
+hidden bool ends = IGNORED(ENDS);
+
 /* Whatever changes `published` leaves it there. */
-#define published_is_true() assert(((UPTO(VIP, published[VIP]) | UPTO(NORMAL, published[NORMAL])) & ~accepted) == 0)
+#define published_is_true() must(confirmed_only, ((UPTO(VIP, published[VIP]) | UPTO(NORMAL, published[NORMAL])) & ~accepted) == 0)
 
 /* Everything in front of it is stored, and nothing is stored once a pause had its second. */
 inline stored_rightly(document)
 {
-	assert(!STOPPED || in_time);
+	must(halts, !STOPPED || in_time);
 #if RESTORES == 0
-	assert(!ORDERED || (mongo & (document - 1)) == document - 1);
-	assert((document & VIP_MASK) != 0 || (mongo & VIP_MASK) == VIP_MASK)
+	must(in_order, !ORDERED || (mongo & (document - 1)) == document - 1);
+	must(barrier, (document & VIP_MASK) != 0 || (mongo & VIP_MASK) == VIP_MASK)
 #else
-	assert(!ORDERED || (mongo & MASK(CLASS(document)) & (document - 1)) == (MASK(CLASS(document)) & (document - 1)))
+	must(in_order, !ORDERED || (mongo & MASK(CLASS(document)) & (document - 1)) == (MASK(CLASS(document)) & (document - 1)))
 #endif
 }
 
 /* The barrier, and nothing is published once the worker has seen the pause. */
 inline published_rightly(class)
 {
-	assert(!STOPPED || !looked);
+	must(halts, !STOPPED || !looked);
 #if RESTORES == 0
-	assert(class == VIP || (mongo & VIP_MASK) == VIP_MASK)
+	must(barrier, class == VIP || (mongo & VIP_MASK) == VIP_MASK)
 #else
-	assert(class == VIP || (stored & VIP_MASK) == VIP_MASK || stream[NORMAL].stale || !stream[NORMAL].blocked)
+	must(barrier, class == VIP || (stored & VIP_MASK) == VIP_MASK || stream[NORMAL].stale || !stream[NORMAL].blocked)
 #endif
 }
 
@@ -32,8 +62,8 @@ inline published_rightly(class)
 proctype rest()
 {
 	timeout ->
-	assert(status != GOING);
-	assert(queued == 0);
-	assert(lost || stored == mongo);
-	assert(status != SENT || mongo == ALL)
+	must(ends, status != GOING);
+	must(ends, queued == 0);
+	must(ends, lost || stored == mongo);
+	must(nothing_lost, status != SENT || mongo == ALL)
 }
