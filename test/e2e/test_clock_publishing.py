@@ -1,5 +1,5 @@
-"""test_clock_publishing.py - the clock of the server's machine is set back while the worker
-publishes, waits for its next look, or for a broker that is away."""
+"""test_clock_publishing.py - the clock of the server's machine is set back, or forward, while the
+worker publishes, waits for its next look, for a scheduled campaign, or for a broker that is away."""
 import pytest
 
 import campaigns
@@ -48,6 +48,34 @@ def test_dispatch(server, clock):
     clock.set_back(server)
     for _ in range(3):
         wait_for_status(server, campaigns.send(server, FIVE), "published", timeout=PATIENCE_S)
+
+
+def schedule(server, after):
+    campaign_id = campaigns.create(server, FIVE)
+    server.one("SELECT campaign_schedule(%s, clock_timestamp() + %s::interval)", campaign_id, after)
+    return campaign_id
+
+
+def test_schedule_and_a_clock_that_is_set_forward(server, clock):
+    """R3.6: what is due by the clock is dispatched with the next look, however long it was to wait."""
+    campaign_id = schedule(server, "1 hour")
+    wait_until_looked(server)
+    clock.set_forward(server, 2 * 3600)
+    wait_for_status(server, campaign_id, "published", timeout=PATIENCE_S)
+
+
+def test_schedule_and_a_clock_that_is_set_back(server, clock):
+    """R3.6: what is not due any more waits until it is."""
+    campaign_id = schedule(server, "2 seconds")
+    wait_until_looked(server)
+    clock.set_back(server)
+    set_back = server.one("SELECT clock_timestamp()")
+    wait_until("its two seconds are over", lambda: server.one(
+        "SELECT clock_timestamp() > %s + interval '2.5 seconds'", set_back))
+    wait_until_looked(server)
+    assert campaigns.status(server, campaign_id)["status"] == "scheduled"
+    clock.set_forward(server, 120)
+    wait_for_status(server, campaign_id, "published", timeout=PATIENCE_S)
 
 
 def test_broker_that_was_away(server, clock):

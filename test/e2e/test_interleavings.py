@@ -35,6 +35,7 @@ VERBS = {
     "cancel": "SELECT campaign_cancel(%s)",
     "upload": f"SELECT campaign_upload(%s, '{FILES[0]}'::text)",
     "upload more": f"SELECT campaign_upload(%s, '{FILES[1]}'::text)",
+    "clear": "SELECT campaign_clear(%s)",
     "reset": "SELECT campaign_reset(%s)",
     "delete": "SELECT campaign.api_campaign_delete(%s)",
 }

@@ -1,7 +1,7 @@
 -- The time left: synthetic histories, each with a pace that only the table knows. What is said is
 -- compared with what was left, report by report.
 BEGIN;
-SELECT plan(29);
+SELECT plan(31);
 
 CREATE FUNCTION pg_temp.samples(steps int, ms int, count int) RETURNS bigint[] LANGUAGE sql AS
 $$ SELECT array_agg(x ORDER BY n, place) FROM generate_series(0, steps) AS n, LATERAL (VALUES (1, 1000000 + n * ms), (2, n * count)) AS v (place, x) $$;
@@ -103,6 +103,51 @@ SELECT cmp_ok(pg_temp.worst('a pause', 0.25), '<', 0.2::float8, 'R3.4: a quarter
 SELECT cmp_ok(pg_temp.worst('slower after a pause', 4), '<', 0.2::float8, 'R3.4: and if it is slower after it, four seconds later that is seen');
 SELECT cmp_ok(pg_temp.worst('a store that is away', 1), '<', 0.2::float8, 'R3.4: an outage is forgotten a second after its end');
 SELECT cmp_ok(pg_temp.worst('in jumps', 3), '<', 0.2::float8, 'R3.4: reports that come together do not disturb it');
+
+-- Both classes of 40,000 and 160,000: NORMAL begins half a second after the last VIP is stored. The worst of the whole answers
+-- while a tenth to nine tenths are stored. vip and normal are messages a second.
+CREATE TEMPORARY TABLE both_classes AS SELECT campaign_create('both', 'hello') AS id;
+CREATE FUNCTION pg_temp.class_row(total bigint, stored bigint, samples bigint[]) RETURNS campaign.progress LANGUAGE sql AS $$
+    SELECT jsonb_populate_record(NULL::campaign.progress, jsonb_build_object('campaign_id', (SELECT id FROM both_classes), 'total', total,
+        'stored', format('{[1,%s)}', stored + 1), 'samples', samples, 'stored_at', clock_timestamp()))
+$$;
+CREATE FUNCTION pg_temp.worst_of_classes(vip float8, normal float8) RETURNS float8 LANGUAGE plpgsql AS $$
+DECLARE
+    totals CONSTANT bigint[] := '{40000,160000}';
+    paces CONSTANT float8[] := ARRAY[vip, normal];
+    now_at timestamptz := to_timestamp(1000000);
+    due timestamptz := now_at;
+    stored float8 := 0;
+    truth float8;
+    said float8;
+    worst float8 := 0;
+    vip_samples bigint[] := '{}';
+    normal_samples bigint[] := '{}';
+BEGIN
+    FOR class IN 1..2 LOOP
+        FOR report IN 1..ceil(totals[class] / paces[class] / 0.1)::int LOOP
+            now_at := now_at + interval '100 milliseconds';
+            stored := least(report * paces[class] * 0.1, totals[class]);
+            CONTINUE WHEN now_at < due;
+            due := campaign.samples_next(to_timestamp(1000000), now_at);
+            IF class = 1 THEN
+                vip_samples := campaign.samples_add(vip_samples, now_at, stored::bigint);
+            ELSE
+                normal_samples := campaign.samples_add(normal_samples, now_at, stored::bigint);
+            END IF;
+            CONTINUE WHEN stored + CASE class WHEN 2 THEN totals[1] ELSE 0 END NOT BETWEEN 20000 AND 180000;
+            said := campaign.run_left_ms(CASE class WHEN 1 THEN 'ENQUEUE_VIP' ELSE 'ENQUEUE_NORMAL' END,
+                pg_temp.class_row(totals[1], CASE class WHEN 1 THEN stored ELSE totals[1] END::bigint, vip_samples),
+                pg_temp.class_row(totals[2], CASE class WHEN 1 THEN 0 ELSE stored END::bigint, normal_samples));
+            truth := 1000 * ((totals[class] - stored) / paces[class] + CASE class WHEN 1 THEN totals[2] / paces[2] + 0.5 ELSE 0 END);
+            worst := greatest(worst, abs(coalesce(said, 1e9) / truth - 1));
+        END LOOP;
+        now_at := now_at + interval '500 milliseconds';
+    END LOOP;
+    RETURN worst;
+END $$;
+SELECT cmp_ok(pg_temp.worst_of_classes(4000, 4000), '<', 0.2::float8, 'R3.4: NORMAL is taken to be as fast as VIP');
+SELECT cmp_ok(pg_temp.worst_of_classes(4000, 4600), '<', 0.2::float8, 'R3.4: until it has a pace of its own');
 
 -- A real campaign ----------------------------------------------------------------------------
 CREATE TEMPORARY TABLE paused AS SELECT campaign_create('pause', 'hello') AS id;

@@ -1,4 +1,4 @@
-"""wall_clock.py - a wall clock for the PostgreSQL of a stack that a test can set back."""
+"""wall_clock.py - a wall clock for the PostgreSQL of a stack that a test can set."""
 import mmap
 import os
 import pathlib
@@ -25,6 +25,14 @@ class WallClock:
     def set_back(self, server):
         """By two minutes."""
         before = server.one("SELECT clock_timestamp()")
-        self._offset_s -= BACK_S
-        self._memory[:] = struct.pack("q", self._offset_s)
+        self._move(-BACK_S)
         assert server.one("SELECT clock_timestamp() < %s", before), "the clock was not set back"
+
+    def set_forward(self, server, seconds):
+        after = server.one("SELECT clock_timestamp() + %s * interval '1 second'", seconds)
+        self._move(seconds)
+        assert server.one("SELECT clock_timestamp() >= %s", after), "the clock was not set forward"
+
+    def _move(self, seconds):
+        self._offset_s += seconds
+        self._memory[:] = struct.pack("q", self._offset_s)
