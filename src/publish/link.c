@@ -76,10 +76,11 @@ static void note_undeclared(Worker *worker, const Error *problem)
 static void warn_of(const Error *problem)
 {
 	if (problem->code == ERROR_REFUSED)
-		ereport(WARNING,
-				(errcode(ERRCODE_CONNECTION_FAILURE),
-				 errmsg("campaign worker: RabbitMQ refuses: %s", problem->text),
-				 errhint("Campaigns wait until it accepts the worker's login, rights and queues.")));
+		ereport(
+			WARNING,
+			(errcode(ERRCODE_CONNECTION_FAILURE),
+			 errmsg("campaign worker: RabbitMQ refuses: %s", problem->text),
+			 errhint("Campaigns wait until it accepts the worker's login, rights and queues.")));
 	else
 		ereport(WARNING, (errcode(ERRCODE_CONNECTION_FAILURE),
 						  errmsg("campaign worker: no connection to RabbitMQ: %s", problem->text),
