@@ -121,6 +121,7 @@ static void subscribe(Worker *worker)
 			note_refused(worker, &error);
 			return;
 		case LETTERS_LOST:
+			CHECK_FOR_INTERRUPTS();
 			link_lost(worker, &error);
 			return;
 	}

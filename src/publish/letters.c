@@ -21,36 +21,39 @@ static void copy(char *out, size_t size, amqp_bytes_t bytes)
 }
 
 /* The broker has closed the channel, and waits for the answer. */
-static LettersStatus channel_refused(Letters *letters, const char *what, Error *error)
+static LettersStatus channel_refused(const Letters *letters, const amqp_rpc_reply_t *reply,
+									 Error *error)
 {
-	amqp_rpc_reply_t reply = amqp_get_rpc_reply(letters->connection);
-	const amqp_channel_close_t *close = reply.reply.decoded;
-	amqp_channel_close_ok_t close_ok = {0};
+	const amqp_channel_close_t *close = reply->reply.decoded;
 
-	(void) broker_reply_error(error, what, reply);
-	if (reply.reply_type != AMQP_RESPONSE_SERVER_EXCEPTION ||
-		reply.reply.id != AMQP_CHANNEL_CLOSE_METHOD ||
-		amqp_send_method(letters->connection, LETTERS_CHANNEL, AMQP_CHANNEL_CLOSE_OK_METHOD,
-						 &close_ok) != AMQP_STATUS_OK)
+	if (!rpc_channel_closed(letters->rpc, LETTERS_CHANNEL, reply))
 		return LETTERS_LOST;
 	if (close->reply_code != AMQP_NOT_FOUND)
 		return LETTERS_REFUSED;
-	return broker_declare(letters->connection, NULL, NULL, error) ? LETTERS_GONE : LETTERS_LOST;
+	return broker_declare(letters->connection, letters->rpc->interrupted, NULL, error)
+			   ? LETTERS_GONE
+			   : LETTERS_LOST;
 }
 
 LettersStatus letters_subscribe(Letters *letters, Error *error)
 {
+	static const char CONSUME[] = "cannot consume " MESSAGE_DEAD;
+	amqp_channel_open_t open = {0};
+	amqp_basic_qos_t qos = {.prefetch_count = 1};
+	amqp_basic_consume_t consume = {.queue = amqp_cstring_bytes(MESSAGE_DEAD)};
+	const RpcRequest requests[] = {
+		{"cannot open a channel of RabbitMQ", LETTERS_CHANNEL, AMQP_CHANNEL_OPEN_METHOD, &open},
+		{CONSUME, LETTERS_CHANNEL, AMQP_BASIC_QOS_METHOD, &qos},
+		{CONSUME, LETTERS_CHANNEL, AMQP_BASIC_CONSUME_METHOD, &consume},
+	};
+	amqp_rpc_reply_t reply;
+
 	letters->expected = LETTERS_METHOD;
-	if (amqp_channel_open(letters->connection, LETTERS_CHANNEL) == NULL)
+	for (size_t i = 0; i < sizeof(requests) / sizeof(requests[0]); i++)
 	{
-		(void) broker_reply_error(error, "cannot open a channel of RabbitMQ",
-								  amqp_get_rpc_reply(letters->connection));
-		return LETTERS_LOST;
+		if (!rpc_call(letters->rpc, &requests[i], &reply, error))
+			return channel_refused(letters, &reply, error);
 	}
-	if (amqp_basic_qos(letters->connection, LETTERS_CHANNEL, 0, 1, false) == NULL ||
-		amqp_basic_consume(letters->connection, LETTERS_CHANNEL, amqp_cstring_bytes(MESSAGE_DEAD),
-						   amqp_empty_bytes, false, false, false, amqp_empty_table) == NULL)
-		return channel_refused(letters, "cannot consume " MESSAGE_DEAD, error);
 	letters->subscribed = true;
 	return LETTERS_SUBSCRIBED;
 }

@@ -3,7 +3,8 @@
  * channel of the worker's connection.
  *
  * librabbitmq only: no PostgreSQL header. Nothing waits for the broker but
- * letters_subscribe() and letters_unsubscribe(), for the connection's timeout.
+ * letters_subscribe(), which can be interrupted, and letters_unsubscribe(), for the
+ * connection's timeout.
  */
 #ifndef CAMPAIGN_LETTERS_H
 #define CAMPAIGN_LETTERS_H
@@ -15,6 +16,7 @@
 #include "contract/broker.h"
 #include "contract/message.h"
 #include "envelope_json.h"
+#include "rpc.h"
 
 /* The connection's other channels are those of publisher.c and broker_topology.c. */
 #define LETTERS_CHANNEL 4
@@ -42,6 +44,7 @@ typedef enum LettersExpected
 typedef struct Letters
 {
 	amqp_connection_state_t connection;
+	const Rpc *rpc; /* for subscribing */
 	bool subscribed;
 	LettersExpected expected;
 	uint64_t arrived; /* bytes of the body, also of those not kept */

@@ -20,6 +20,7 @@
 #include <sys/socket.h>
 
 #include "program/sometimes.h"
+#include "rpc.h"
 
 #define PUBLISH_CHANNEL		  1
 #define PUBLISH_SOCKET_BUFFER (1024 * 1024)
@@ -38,6 +39,7 @@ struct Publisher
 	size_t capacity;   /* bytes that the socket's buffer holds */
 	Confirms confirms;
 	Letters letters;
+	Rpc rpc;
 };
 
 /* What a body of `length` bytes takes of the socket's buffer. */
@@ -45,6 +47,8 @@ static size_t batch_bytes(size_t length)
 {
 	return length + PUBLISH_OVERHEAD;
 }
+
+static bool take_frame(void *argument, const amqp_frame_t *frame, Error *error);
 
 /* Half of the half that the kernel doubles for its own overhead. */
 static size_t socket_capacity(int socket)
@@ -72,7 +76,9 @@ Publisher *publisher_open(const BrokerUrl *url, const BrokerOptions *options, Er
 	publisher->connection = broker_open(url, options, error);
 	if (publisher->connection == NULL)
 		goto failed;
+	publisher->rpc = (Rpc){publisher->connection, options->interrupted, take_frame, publisher};
 	publisher->letters.connection = publisher->connection;
+	publisher->letters.rpc = &publisher->rpc;
 	if (!broker_declare(publisher->connection, options->interrupted, NULL, error))
 		goto failed;
 	amqp_confirm_select(publisher->connection, PUBLISH_CHANNEL);
@@ -313,6 +319,22 @@ static bool handle_method(Publisher *publisher, const amqp_method_t *method, Err
 	}
 }
 
+static bool take_frame(void *argument, const amqp_frame_t *frame, Error *error)
+{
+	Publisher *publisher = argument;
+
+	if (frame->channel == LETTERS_CHANNEL)
+	{
+		if (!letters_frame(&publisher->letters, frame, error))
+			return false;
+		/* A letter is of any size, and only its beginning is kept. */
+		amqp_maybe_release_buffers_on_channel(publisher->connection, LETTERS_CHANNEL);
+		return true;
+	}
+	return frame->frame_type != AMQP_FRAME_METHOD ||
+		   handle_method(publisher, &frame->payload.method, error);
+}
+
 bool publisher_poll(Publisher *publisher, Error *error)
 {
 	struct timeval now = {0, 0};
@@ -328,15 +350,7 @@ bool publisher_poll(Publisher *publisher, Error *error)
 		if (status != AMQP_STATUS_OK)
 			return error_set(error, ERROR_UNREACHABLE, "connection lost: %s",
 							 amqp_error_string2(status));
-		if (frame.channel == LETTERS_CHANNEL)
-		{
-			if (!letters_frame(&publisher->letters, &frame, error))
-				return false;
-			/* A letter is of any size, and only its beginning is kept. */
-			amqp_maybe_release_buffers_on_channel(publisher->connection, LETTERS_CHANNEL);
-		}
-		else if (frame.frame_type == AMQP_FRAME_METHOD &&
-				 !handle_method(publisher, &frame.payload.method, error))
+		if (!take_frame(publisher, &frame, error))
 			return false;
 	}
 }
@@ -346,43 +360,34 @@ bool publisher_settled(Publisher *publisher, ConfirmsTicket *ticket, bool *confi
 	return confirms_take(&publisher->confirms, ticket, confirmed);
 }
 
-/* The broker has closed a channel: answer, or it will not open again. */
-static bool channel_gone(Publisher *publisher, amqp_channel_t channel, amqp_rpc_reply_t reply)
-{
-	amqp_channel_close_ok_t close_ok = {0};
-
-	return reply.reply_type == AMQP_RESPONSE_SERVER_EXCEPTION &&
-		   reply.reply.id == AMQP_CHANNEL_CLOSE_METHOD &&
-		   amqp_send_method(publisher->connection, channel, AMQP_CHANNEL_CLOSE_OK_METHOD,
-							&close_ok) == AMQP_STATUS_OK;
-}
-
 bool publisher_queue_drained(Publisher *publisher, const char *queue, bool *drained, bool *served,
 							 Error *error)
 {
 	/* A channel of its own: the broker closes it (404) when the queue is gone. */
 	const amqp_channel_t channel = PUBLISH_CHANNEL + 1;
-	amqp_queue_declare_ok_t *answer;
+	const Rpc *rpc = &publisher->rpc;
+	amqp_channel_open_t open = {0};
+	amqp_queue_declare_t declare = {.queue = amqp_cstring_bytes(queue), .passive = true};
+	amqp_channel_close_t close = {.reply_code = AMQP_REPLY_SUCCESS};
 	amqp_rpc_reply_t reply;
 
-	if (amqp_channel_open(publisher->connection, channel) == NULL)
-		return broker_reply_error(error, "channel.open", amqp_get_rpc_reply(publisher->connection));
-	answer = amqp_queue_declare(publisher->connection, channel, amqp_cstring_bytes(queue), true,
-								false, false, false, amqp_empty_table);
-	if (answer == NULL)
+	if (!rpc_call(rpc, &(RpcRequest){"channel.open", channel, AMQP_CHANNEL_OPEN_METHOD, &open},
+				  &reply, error))
+		return false;
+	if (rpc_call(rpc, &(RpcRequest){queue, channel, AMQP_QUEUE_DECLARE_METHOD, &declare}, &reply,
+				 error))
 	{
-		reply = amqp_get_rpc_reply(publisher->connection);
-		*drained = true;
-		*served = true;
-		if (channel_gone(publisher, channel, reply))
-		{
-			SOMETIMES("worker.queue_gone");
-			return broker_declare(publisher->connection, NULL, NULL, error);
-		}
-		return broker_reply_error(error, queue, reply);
+		const amqp_queue_declare_ok_t *answer = reply.reply.decoded;
+
+		*served = answer->consumer_count > 0;
+		*drained = answer->message_count == 0 && *served;
+		return rpc_call(rpc,
+						&(RpcRequest){"channel.close", channel, AMQP_CHANNEL_CLOSE_METHOD, &close},
+						&reply, error);
 	}
-	*served = answer->consumer_count > 0;
-	*drained = answer->message_count == 0 && *served;
-	reply = amqp_channel_close(publisher->connection, channel, AMQP_REPLY_SUCCESS);
-	return broker_reply_error(error, "channel.close", reply);
+	*drained = *served = true;
+	if (!rpc_channel_closed(rpc, channel, &reply))
+		return false;
+	SOMETIMES("worker.queue_gone");
+	return broker_declare(publisher->connection, rpc->interrupted, NULL, error);
 }

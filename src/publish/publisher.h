@@ -117,8 +117,8 @@ bool publisher_settled(Publisher *publisher, ConfirmsTicket *ticket, bool *confi
 /*
  * Whether the broker says that a queue has no ready message but a consumer:
  * nothing is left to wait for. Declares the topology again if the queue is gone
- * and says true. *served: there is a consumer. An rpc of at most timeout_ms: not while the broker
- * blocks us.
+ * and says true. *served: there is a consumer. Waits for at most timeout_ms in each of three steps,
+ * or until it is interrupted: not while the broker blocks us.
  */
 bool publisher_queue_drained(Publisher *publisher, const char *queue, bool *drained, bool *served,
 							 Error *error);

@@ -48,6 +48,7 @@ static bool ask(Worker *worker, WorkerQueue *queue)
 	if (!publisher_queue_drained(worker->publisher, queue->name, &queue->drained, &queue->served,
 								 &error))
 	{
+		CHECK_FOR_INTERRUPTS();
 		link_lost(worker, &error);
 		return false;
 	}

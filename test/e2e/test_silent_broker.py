@@ -3,7 +3,7 @@ when it is told to, and leaves it when another one is named."""
 import pytest
 
 import campaigns
-from amqp_proxy import BASIC_PUBLISH, worker_through_proxy
+from amqp_proxy import BASIC_PUBLISH, CHANNEL_OPEN, worker_through_proxy
 from campaigns import lift_publish_ahead, make_numbers, wait_for_status
 from consumers import consumer_again
 from proxy import Proxy
@@ -48,5 +48,21 @@ def test_another_broker_while_one_reads_nothing(stack):
         stack.amqp_url_file(stack.env["AMQP_URL"].replace(f":{silent.broker[1]}/", f":{other.port}/"))
         stack.sql("SELECT pg_reload_conf()")
         wait_until("the worker is there", lambda: other.accepted > 0, timeout=10)
+    with consumer_again(stack):
+        wait_for_status(stack, witness, "sent")
+
+
+def test_broker_that_stops_answering(stack):
+    """R0.15: the worker asks the broker about a queue that stands still, and gets no answer: it
+    ends when it is told to, however long it may wait for one."""
+    with stack.settings(campaign__amqp_timeout="60s", campaign__amqp_heartbeat="60s"), \
+            worker_through_proxy(stack) as proxy:
+        witness = campaigns.send(stack, make_numbers(5, seed=148))
+        wait_for_status(stack, witness, "published")
+        proxy.answering.clear()
+        pid, asked = stack.worker_pid(), proxy.count(CHANNEL_OPEN)
+        wait_until("it asks", lambda: proxy.count(CHANNEL_OPEN) > asked)
+        stack.sql("SELECT pg_terminate_backend(%s)", pid)
+        wait_until("it has ended", lambda: pid not in stack.worker_pids(), timeout=5)
     with consumer_again(stack):
         wait_for_status(stack, witness, "sent")

@@ -1,5 +1,5 @@
 """amqp_proxy.py - stands between worker or consumer and the real broker, counts what passes and delays
-it: confirms that are held back, a broker that does not read, deliveries that do not arrive.
+it: confirms that are held back, a broker that does not read or answer, deliveries that do not arrive.
 
 Must never invent a frame: what it lets through is what the other side said, a confirm of several
 batches at most in two parts.
@@ -14,6 +14,7 @@ METHOD_FRAME = 1
 HEADER_FRAME = 2
 PROTOCOL_HEADER_LENGTH = 8
 FRAME_OVERHEAD = 8
+CHANNEL_OPEN = (20, 10)
 QUEUE_DECLARE = (50, 10)
 BASIC_PUBLISH = (60, 40)
 BASIC_DELIVER = (60, 60)
@@ -43,6 +44,8 @@ class AmqpProxy:
         self.swallow = 0                # so many of the next deliveries do not arrive
         self.reading = threading.Event()
         self.reading.set()
+        self.answering = threading.Event()  # what the broker says is let through
+        self.answering.set()
         self.client = None              # the newest connection of the worker
         self.listener = socket.socket()
         # Inherited by what it accepts: little of what the worker sends finds room here.
@@ -54,6 +57,7 @@ class AmqpProxy:
 
     def close(self):
         self.reading.set()
+        self.answering.set()
         self.listener.shutdown(socket.SHUT_RDWR)
         self.listener.close()
         if self.client is not None:
@@ -128,7 +132,7 @@ class AmqpProxy:
         return True
 
     def _downstream(self, broker, client):
-        while frame := receive_frame(broker):
+        while frame := receive_frame(broker, self.answering):
             with self.lock:
                 if self._swallows(frame):
                     receive_content(broker)
