@@ -36,9 +36,9 @@ static bool check_broker(const Config *config, const BrokerUrl *url, char *detai
 	{
 		size_t length;
 
-		broker_url_describe(url, detail, VERDICT_DETAIL_SIZE);
+		broker_url_describe(url, detail, CHECK_LINE_DETAIL_SIZE);
 		length = strlen(detail);
-		snprintf(detail + length, VERDICT_DETAIL_SIZE - length,
+		snprintf(detail + length, CHECK_LINE_DETAIL_SIZE - length,
 				 ", exchanges and queues are in place%s%s",
 				 *without != '\0' ? ", but with RabbitMQ's delivery limit: " : "", without);
 	}
@@ -57,7 +57,7 @@ static bool check_hello(const bson_t *reply, const char *database, char *detail,
 						 strcmp(bson_iter_utf8(&iter, NULL), "isdbgrid") == 0))
 		return error_set(error, ERROR_REFUSED,
 						 "not a replica set: start it with --replSet, even if it has one node");
-	snprintf(detail, VERDICT_DETAIL_SIZE,
+	snprintf(detail, CHECK_LINE_DETAIL_SIZE,
 			 "%s %s, database %s, writes wait for the majority's journal",
 			 set != NULL ? "replica set" : "sharded cluster", set != NULL ? set : "", database);
 	return true;
@@ -151,7 +151,7 @@ static bool check_postgresql(const Config *config, char *detail, Error *error)
 		PQclear(result);
 	}
 	if (done)
-		snprintf(detail, VERDICT_DETAIL_SIZE, "%s:%s/%s as %s, may report",
+		snprintf(detail, CHECK_LINE_DETAIL_SIZE, "%s:%s/%s as %s, may report",
 				 PQhost(postgres.connection), PQport(postgres.connection),
 				 PQdb(postgres.connection), PQuser(postgres.connection));
 	pgconn_close(&postgres);
@@ -161,7 +161,7 @@ static bool check_postgresql(const Config *config, char *detail, Error *error)
 ErrorCode check_all(const Config *config, const BrokerUrl *url)
 {
 	ErrorCode worst = ERROR_NONE;
-	char detail[VERDICT_DETAIL_SIZE];
+	char detail[CHECK_LINE_DETAIL_SIZE];
 	Error error = {0};
 	bool done;
 

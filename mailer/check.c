@@ -17,8 +17,8 @@ static bool check_postgresql(const Config *config, char *detail, Error *error)
 
 	connection = queue.postgres.connection;
 	if (done)
-		snprintf(detail, VERDICT_DETAIL_SIZE, "%s:%s/%s as %s, may take mails", PQhost(connection),
-				 PQport(connection), PQdb(connection), PQuser(connection));
+		snprintf(detail, CHECK_LINE_DETAIL_SIZE, "%s:%s/%s as %s, may take mails",
+				 PQhost(connection), PQport(connection), PQdb(connection), PQuser(connection));
 	queue_close(&queue);
 	return done;
 }
@@ -28,7 +28,7 @@ static bool check_smtp(const Config *config, const SmtpUrl *url, char *detail, E
 	Smtp *smtp = smtp_new(config, url, error);
 	bool done = smtp != NULL && smtp_check(smtp, error);
 
-	snprintf(detail, VERDICT_DETAIL_SIZE, "%s, %s", url->url,
+	snprintf(detail, CHECK_LINE_DETAIL_SIZE, "%s, %s", url->url,
 			 *url->user != '\0' ? "logged in" : "without a login");
 	smtp_free(smtp);
 	return done;
@@ -37,7 +37,7 @@ static bool check_smtp(const Config *config, const SmtpUrl *url, char *detail, E
 ErrorCode check_all(const Config *config, const SmtpUrl *url)
 {
 	ErrorCode worst = ERROR_NONE;
-	char detail[VERDICT_DETAIL_SIZE];
+	char detail[CHECK_LINE_DETAIL_SIZE];
 	Error error = {0};
 	bool done;
 

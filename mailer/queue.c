@@ -59,7 +59,7 @@ Queue queue_new(const Config *config)
 								.program = "campaign-mailer",
 								.role = "campaign_mailer",
 								.timeout_s = config->timeout_s},
-				   .longest_rest_ms = config->poll_interval_s * INT64_C(1000)};
+				   .longest_wait_ms = config->poll_interval_s * INT64_C(1000)};
 }
 
 void queue_close(Queue *queue)
@@ -205,7 +205,7 @@ static bool look(Queue *queue, QueueMail *mail, bool *found, int longest, int *w
 		queue->priority = mail->priority;
 		queue->seq = mail->seq;
 	}
-	looks_note(&queue->looks, started_ms, queue->longest_rest_ms);
+	looks_note(&queue->looks, started_ms, queue->longest_wait_ms);
 	return true;
 }
 
@@ -218,9 +218,9 @@ bool queue_claim(Queue *queue, QueueMail *mail, bool *found, int longest, int *w
 		return false;
 	if (*found)
 		return true;
-	if (!queue->place_known || clock_ms() >= queue->looks.rested_ms)
+	if (!queue->place_known || clock_ms() >= queue->looks.affordable_ms)
 		return look(queue, mail, found, longest, wait_ms, error);
-	*wait_ms = (int) clock_left_ms(queue->looks.rested_ms);
+	*wait_ms = (int) clock_left_ms(queue->looks.affordable_ms);
 	if (*wait_ms > longest)
 		*wait_ms = longest;
 	return true;

@@ -40,7 +40,7 @@ typedef struct QueueMail
 typedef struct Queue
 {
 	PgConnection postgres;
-	int64_t longest_rest_ms; /* between two looks from the beginning of the queue */
+	int64_t longest_wait_ms; /* between two looks from the beginning of the queue */
 	Looks looks;
 	bool place_known; /* of the last mail that we got */
 	int priority;

@@ -89,7 +89,7 @@ static int run(const Config *config)
 static int check(const Config *config)
 {
 	ErrorCode worst = ERROR_NONE;
-	char detail[VERDICT_DETAIL_SIZE] = "";
+	char detail[CHECK_LINE_DETAIL_SIZE] = "";
 	Error error = {0};
 
 	/* The waits look at the stop flag. */

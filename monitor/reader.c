@@ -381,7 +381,7 @@ bool reader_check(const Config *config, char *detail, Error *error)
 	bool done = pgconn_open(&postgres, error) && pgconn_may_execute(&postgres, SIGNATURE, error);
 
 	if (done)
-		snprintf(detail, VERDICT_DETAIL_SIZE, "%s:%s/%s as %s, may read campaigns",
+		snprintf(detail, CHECK_LINE_DETAIL_SIZE, "%s:%s/%s as %s, may read campaigns",
 				 PQhost(postgres.connection), PQport(postgres.connection),
 				 PQdb(postgres.connection), PQuser(postgres.connection));
 	pgconn_close(&postgres);

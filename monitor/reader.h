@@ -50,7 +50,7 @@ bool reader_is_running(const void *reader);
 /* Waits for the thread, and frees everything. Only after stop_request(). */
 void reader_finish(Reader *reader);
 
-/* Whether a login may read; `detail` (VERDICT_DETAIL_SIZE) says who and where. */
+/* Whether a login may read; `detail` (CHECK_LINE_DETAIL_SIZE) says who and where. */
 bool reader_check(const Config *config, char *detail, Error *error);
 
 #endif /* CAMPAIGN_MONITOR_READER_H */

@@ -9,7 +9,7 @@
 #include "contract/error.h"
 #include "health.h"
 
-#define VERDICT_DETAIL_SIZE 600
+#define CHECK_LINE_DETAIL_SIZE 600
 
 /*
  * Prints what was found: `detail` if all is well, else the error. *worst starts

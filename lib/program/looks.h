@@ -16,11 +16,11 @@
 
 typedef struct Looks
 {
-	int64_t due_ms;	   /* the next one, while there is something to do */
-	int64_t rested_ms; /* before that it costs too much, even if there is nothing */
+	int64_t due_ms;		   /* the next one, while there is something to do */
+	int64_t affordable_ms; /* before that it costs too much, even if there is nothing */
 } Looks;
 
 /* A look began then and ends now; it is never longer than that until the next one. */
-void looks_note(Looks *looks, int64_t started_ms, int64_t longest_rest_ms);
+void looks_note(Looks *looks, int64_t started_ms, int64_t longest_wait_ms);
 
 #endif /* CAMPAIGN_PROGRAM_LOOKS_H */

@@ -209,15 +209,15 @@ static long work(Queue *queue)
 {
 	if (clock_ms() >= queue->looks.due_ms || !claim_next(queue))
 	{
-		bool rests = queue->place_known && clock_ms() < queue->looks.rested_ms;
+		bool too_costly = queue->place_known && clock_ms() < queue->looks.affordable_ms;
 		long wait_ms = 0;
 
 		/* Before the last look: a job that is committed after it wakes us. */
 		job_slots_set_idle(true);
-		if (!rests)
+		if (!too_costly)
 			wait_ms = look(queue);
 		else if (!claim_next(queue))
-			wait_ms = clock_left_ms(queue->looks.rested_ms);
+			wait_ms = clock_left_ms(queue->looks.affordable_ms);
 		if (queue->claim.count == 0)
 			return wait_ms;
 	}

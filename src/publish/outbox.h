@@ -85,7 +85,7 @@ void outbox_find(const char *const *campaign_ids, int count, OutboxPage *page);
 bool outbox_template(const char *campaign_id, MessageClass class, OutboxTemplate *template);
 
 /*
- * Phones of the recipients after `seq`, at most `limit`, in order; returns how
+ * Recipients after `seq`, at most `limit`, in order; returns how
  * many, which ends before the first one that is missing. An error if one has a text
  * of its own, which this version of messages cannot bring. To be called between
  * session_begin() and session_finish().

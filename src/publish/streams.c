@@ -114,7 +114,7 @@ void streams_note_all(Streams *streams)
 	note_each(streams, &streams->open);
 }
 
-void streams_rest(Streams *streams, int64 now)
+void streams_drop_idle(Streams *streams, int64 now)
 {
 	dlist_mutable_iter iter;
 

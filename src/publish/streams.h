@@ -45,6 +45,6 @@ void streams_note(Streams *streams, Stream *stream);
 void streams_note_all(Streams *streams);
 
 /* Those that have nothing to do until something happens to them are not ready any more. */
-void streams_rest(Streams *streams, int64 now);
+void streams_drop_idle(Streams *streams, int64 now);
 
 #endif /* CAMPAIGN_STREAMS_H */

@@ -149,7 +149,7 @@ void campaign_worker_main(Datum argument)
 		if (worker->ready)
 			dead_serve(worker, &wake_at);
 		live_tell(worker, &wake_at);
-		streams_rest(&worker->streams, clock_ms());
+		streams_drop_idle(&worker->streams, clock_ms());
 		MemoryContextReset(worker->turn);
 		worker_sleep(worker, wake_at);
 	}
