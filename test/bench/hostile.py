@@ -1,5 +1,5 @@
 """hostile.py - what a hostile client takes from the others: one free account and 50 connections that do together all
-that is dear, from one address, while somebody else asks for /me and logs in.
+that is expensive, from one address, while somebody else asks for /me and logs in.
 
 nginx has the limits that docs/http.md gives as examples. The client is a process of its own: what it costs Python to be
 hostile must not count as the server's delay. Must never ask from the address of the somebody else.
@@ -12,15 +12,12 @@ import json
 import multiprocessing
 import os
 import pathlib
-import sys
 import threading
 import time
 
-from private_stack import ROOT, Unmeasured
+from http_client import JSON, PASSWORD, logged_in, unique
+from private_stack import Unmeasured
 from report import Figure, percentile
-
-sys.path.append(str(ROOT / "test" / "support"))
-from http_client import JSON, PASSWORD, logged_in, unique  # noqa: E402  pylint: disable=wrong-import-position
 
 LIMITS = {"CAMPAIGN_CONNECTIONS": "50", "CAMPAIGN_LOGIN_RATE": "30r/m"}
 CONNECTIONS = 50
