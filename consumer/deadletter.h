@@ -24,8 +24,8 @@ void deadletter_free(DeadLetter *dead);
 
 /*
  * Publishes a body with its original properties (or NULL) and waits for the
- * confirm. After a failure it may be there twice, never not at all once it
- * returned true.
+ * confirm. On failure it may still be there, even twice; true means at least
+ * once.
  */
 bool deadletter_publish(DeadLetter *dead, const amqp_basic_properties_t *properties,
 						const void *body, size_t length, const char *reason, Error *error);

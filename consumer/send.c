@@ -24,7 +24,7 @@
 #include "send_state.h"
 #include "settle.h"
 
-#define POLL_MS		  50 /* a stop is noticed after so long */
+#define POLL_MS		  50 /* how often a stop is looked for */
 #define POLL_RESULTS  64 /* taken at once */
 #define HEARTBEAT_MS  1000
 #define CHUNK_MS	  1000 /* a chunk should take no longer */
@@ -341,7 +341,7 @@ static void fit_chunk(Pipeline *pipeline, int64_t took_ms)
 
 	if (fitting > 2 * (int64_t) pipeline->chunk->capacity)
 		fitting = 2 * (int64_t) pipeline->chunk->capacity;
-	/* How long it takes to find out that a provider takes nothing says nothing. */
+	/* One that failed during an outage says nothing about how long sending takes. */
 	if (pipeline->chunk->single && least < pipeline->chunk->capacity)
 		least = pipeline->chunk->capacity;
 	if (fitting < least)

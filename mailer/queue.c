@@ -106,7 +106,7 @@ static PGresult *ask(Queue *queue, const PgStatement *statement, const char *con
 	return result;
 }
 
-/* A text that was cut would be another address: too long is worse than any. */
+/* A truncated address would be another one: too long becomes empty, which is refused. */
 static void copy(char *out, size_t size, const char *text)
 {
 	if ((size_t) snprintf(out, size, "%s", text) >= size)

@@ -60,7 +60,7 @@ bool lines_run(const Config *config, Reader *reader, Error *error)
 {
 	struct pollfd wait[3] = {{.fd = reader_descriptor(reader), .events = POLLIN},
 							 {.fd = stop_descriptor(), .events = POLLIN},
-							 /* It says when whoever reads has gone. */
+							 /* It reports that the reader has closed it. */
 							 {.fd = STDOUT_FILENO}};
 
 	for (;;)

@@ -33,7 +33,7 @@ END
 $$;
 COMMENT ON FUNCTION campaign_api.message_segments(text) IS
 $$What a text costs
-Encoding, units and segments of an SMS, and which characters make it dearer. GET or POST.
+Encoding, units and segments of an SMS, and which characters make it more expensive. GET or POST.
 
 text: the text, as it is sent.
 

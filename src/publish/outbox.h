@@ -3,7 +3,8 @@
  * a short transaction of its own, unless it says otherwise: none is open while
  * the worker waits for the broker.
  *
- * SPI only. Errors are PostgreSQL's: the worker dies and is started again.
+ * SPI only. Errors are PostgreSQL's: guard.c sets the campaign aside, elsewhere the
+ * worker ends and is started again.
  */
 #ifndef CAMPAIGN_OUTBOX_H
 #define CAMPAIGN_OUTBOX_H

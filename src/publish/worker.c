@@ -2,8 +2,8 @@
  * worker.c - the loop: look at the tables, listen to the broker, publish, mark
  * what was confirmed, sleep.
  *
- * No transaction is open outside outbox.c. Only link_connect(), watch.c when it
- * asks about a queue, and dead.c when it subscribes, wait for the broker. Whatever is lost with
+ * No transaction is open while the worker waits for the broker, as only link_connect() does,
+ * watch.c when it asks about a queue, and dead.c when it subscribes. Whatever is lost with
  * this process is published again from the last mark; storing is idempotent.
  */
 #include "postgres.h"

@@ -1,5 +1,5 @@
 /*
- * worker_state.h - what the rooms of the worker's loop share. Times are those of the monotonic
+ * worker_state.h - what the files of the worker's loop share. Times are those of the monotonic
  * clock, in ms.
  */
 #ifndef CAMPAIGN_WORKER_STATE_H

@@ -33,7 +33,8 @@ typedef struct Segments
 /* "GSM-7" or "UCS-2". */
 const char *segments_encoding_name(SegmentsEncoding encoding);
 
-/* Septets of a character in the GSM 7-bit alphabet: 1, 2 with its extension, 0 if it has it not. */
+/* Septets of a character in the GSM 7-bit alphabet: 1, 2 with its extension, 0 if it is not in it.
+ */
 int segments_septets(uint32_t character);
 
 /*
