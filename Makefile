@@ -12,7 +12,7 @@
 #   make countries  writes the numbering plans and their time zones anew, from the Python packages phonenumbers and regex
 #   make test-docs  runs the commands that README.md and docs/ show
 #   make test-openapi       asks everything that docs/openapi.yaml describes, with schemathesis
-#   make test-browser       uses the API from a page in headless Chromium
+#   make test-browser       uses the API from our page and from one of another origin, in headless Chromium
 #   make test-containers    builds the images of docker/, runs them with podman and kills them
 #   make test-debian12, test-debian13    the same on that Debian, in a folder of its own
 #   make install    the extension into the PostgreSQL of PG_CONFIG, the programs into PREFIX
@@ -152,6 +152,8 @@ install: all
 	install -m 644 $(MAILER_TEMPLATES) "$(DESTDIR)$(PREFIX)/share/campaign/templates"
 	install -d "$(DESTDIR)$(PREFIX)/share/campaign/gateways"
 	install -m 644 consumer/gateways/*.json "$(DESTDIR)$(PREFIX)/share/campaign/gateways"
+	install -d "$(DESTDIR)$(PREFIX)/share/campaign/page"
+	install -m 644 page/* "$(DESTDIR)$(PREFIX)/share/campaign/page"
 
 else
 

@@ -106,12 +106,14 @@ class Chromium:
                     return event["params"]
             self.events.append(self._next(deadline))
 
-    def open(self, url):
-        """A page that has been loaded."""
+    def open(self, url, script=None):
+        """A page that has been loaded; `script` runs in it before its own."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         session = self.call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
         for domain in ("Page", "Runtime", "Network", "DOM"):
             self.call(f"{domain}.enable", session)
+        if script is not None:
+            self.call("Page.addScriptToEvaluateOnNewDocument", session, source=script)
         self.call("Page.navigate", session, url=url)
         self.wait_for(session, "Page.loadEventFired")
         return Page(self, session)
@@ -137,6 +139,21 @@ class Page:
         root = self._browser.call("DOM.getDocument", self._session)["root"]["nodeId"]
         node = self._browser.call("DOM.querySelector", self._session, nodeId=root, selector=selector)["nodeId"]
         self._browser.call("DOM.setFileInputFiles", self._session, nodeId=node, files=[str(path)])
+
+    def command(self, method, **parameters):
+        """The result of a command of DevTools for this page."""
+        return self._browser.call(method, self._session, **parameters)
+
+    def press(self, key, code, text=""):
+        """A key, as somebody presses it. code: that of Windows."""
+        for kind in ("keyDown", "keyUp"):
+            self.command("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code,
+                         text=text if kind == "keyDown" else "")
+
+    def seen(self, method):
+        """The parameters of all events of this kind so far."""
+        return [event["params"] for event in self._browser.events
+                if event.get("method") == method and event.get("sessionId") == self._session]
 
     def refusal(self):
         """Why the browser has kept the next answer from the page."""

@@ -2,60 +2,16 @@
 
 The pages are of two servers on this machine; nginx allows the origin of the first one only.
 """
-import functools
-import http.server
 import json
-import pathlib
-import threading
 import urllib.parse
 
 import pytest
 
-from chromium import Chromium, program
 from http_client import PASSWORD, unique
-from stack import Stack, open_folder
+from stack import open_folder
 from waiting import wait_until
 
-HERE = pathlib.Path(__file__).parent
 NUMBERS = b"+55 11 95555-0101\r\n+44 20 7946 0958\r\n"
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Serves this folder, without a log."""
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture(name="origins", scope="module")
-def fixture_origins():
-    """The origins of two pages."""
-    servers = [http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=HERE))
-               for _ in range(2)]
-    for server in servers:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield [f"http://127.0.0.1:{server.server_port}" for server in servers]
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-@pytest.fixture(name="stack", scope="module")
-def fixture_stack(origins):
-    """All servers; the second origin is not listed."""
-    stack = Stack.up(environment={"CAMPAIGN_ORIGINS": f"https://app.example.com {origins[0]}"})
-    yield stack
-    stack.down()
-
-
-@pytest.fixture(name="browser", scope="module")
-def fixture_browser():
-    """A browser without pages."""
-    assert program(), "no Chromium: test/stack/install browser"
-    with open_folder() as folder:
-        browser = Chromium(folder)
-        yield browser
-        browser.close()
 
 
 def opened(browser, stack, origin):

@@ -222,6 +222,13 @@ def test_the_monitor_shows_the_campaigns(http_url):
     assert (seen[campaign]["status"], seen[campaign]["sent"]) == ("sent", 5)
 
 
+def test_the_page_is_there(http_url):
+    for name in ("", "main.mjs", "page.css"):
+        with urllib.request.urlopen(f"{http_url}/page/{name}", timeout=30) as answer:
+            assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; ")
+            assert answer.read() == (CLONE / "page" / (name or "index.html")).read_bytes()
+
+
 def test_a_database_made_halfway_is_made_again(http_url):
     """As if the first start had been killed: the volume holds what initdb began, under its other name."""
     del http_url

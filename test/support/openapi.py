@@ -10,8 +10,8 @@ import yaml
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 METHODS = ("get", "post", "put", "patch", "delete")
-# PostgREST's own spelling passes through; what no location takes is 404.
-OTHERS = ("/rpc/", "/errors/")
+# PostgREST's own spelling passes through; what no location takes is 404; the page is no part of the API.
+OTHERS = ("/rpc/", "/errors/", "/page")
 
 
 def description():
