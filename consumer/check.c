@@ -16,13 +16,15 @@
 #include "store.h"
 #include "store_uri.h"
 
-static bool check_broker(const Config *config, const BrokerUrl *url, char *detail, Error *error)
+/* One host of the URL; its queues are declared, too. */
+static bool check_host(const Config *config, const BrokerUrl *url, unsigned turn, char *without,
+					   Error *error)
 {
 	BrokerOptions options = {.connection_name = "campaign-consumer --check",
 							 .heartbeat = config->heartbeat_s,
-							 .timeout_ms = config->timeout_s * 1000};
+							 .timeout_ms = config->timeout_s * 1000,
+							 .turn = turn};
 	amqp_connection_state_t connection;
-	char without[MESSAGE_QUEUE_NAME_MAX];
 	bool done;
 
 	if (*config->ca_file != '\0')
@@ -32,17 +34,35 @@ static bool check_broker(const Config *config, const BrokerUrl *url, char *detai
 		return false;
 	done = broker_declare(connection, NULL, without, error);
 	broker_close(connection, done);
-	if (done)
-	{
-		size_t length;
-
-		broker_url_describe(url, detail, CHECK_LINE_DETAIL_SIZE);
-		length = strlen(detail);
-		snprintf(detail + length, CHECK_LINE_DETAIL_SIZE - length,
-				 ", exchanges and queues are in place%s%s",
-				 *without != '\0' ? ", but with RabbitMQ's delivery limit: " : "", without);
-	}
 	return done;
+}
+
+/* One of several hosts is enough to work; the others are named only by their number. */
+static bool check_broker(const Config *config, const BrokerUrl *url, char *detail, Error *error)
+{
+	char without[MESSAGE_QUEUE_NAME_MAX] = "";
+	char others[64] = "";
+	size_t length;
+	int answering = 0;
+	unsigned turn = 0;
+
+	for (int host = 0; host < url->host_count; host++)
+	{
+		if (!check_host(config, url, (unsigned) host, without, error))
+			continue;
+		if (answering++ == 0)
+			turn = (unsigned) host;
+	}
+	if (answering == 0)
+		return false;
+	if (url->host_count > 1)
+		snprintf(others, sizeof(others), ", %d of %d hosts answer", answering, url->host_count);
+	broker_url_describe(url, turn, detail, CHECK_LINE_DETAIL_SIZE);
+	length = strlen(detail);
+	snprintf(detail + length, CHECK_LINE_DETAIL_SIZE - length,
+			 "%s, exchanges and queues are in place%s%s", others,
+			 *without != '\0' ? ", but with RabbitMQ's delivery limit: " : "", without);
+	return true;
 }
 
 /* What the server says of itself. */

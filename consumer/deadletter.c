@@ -26,6 +26,7 @@ struct DeadLetter
 {
 	const Config *config;
 	const BrokerUrl *url;
+	unsigned turn; /* which of its hosts is to be tried */
 	const char *queue;
 	amqp_connection_state_t connection;
 	bool bare; /* without the headers that the message came with */
@@ -57,10 +58,17 @@ void deadletter_free(DeadLetter *dead)
 	free(dead);
 }
 
-static bool lost(DeadLetter *dead, Error *error, const char *text)
+/* The next try takes the next host. */
+static void give_up(DeadLetter *dead)
 {
 	broker_close(dead->connection, false);
 	dead->connection = NULL;
+	dead->turn++;
+}
+
+static bool lost(DeadLetter *dead, Error *error, const char *text)
+{
+	give_up(dead);
 	return error_set(error, ERROR_UNREACHABLE, "dead letters of %s: %s", dead->queue, text);
 }
 
@@ -78,17 +86,20 @@ static bool ready(DeadLetter *dead, Error *error)
 	snprintf(name, sizeof(name), "campaign-consumer %s dead letters", dead->queue);
 	if (*dead->config->ca_file != '\0')
 		options.ca_file = dead->config->ca_file;
+	options.turn = dead->turn;
 	dead->connection = broker_open(dead->url, &options, error);
 	if (dead->connection == NULL)
+	{
+		give_up(dead);
 		return false;
+	}
 	if (setsockopt(amqp_get_sockfd(dead->connection), SOL_SOCKET, SO_SNDBUF, &buffer,
 				   sizeof(buffer)) != 0)
 		return lost(dead, error, "cannot set the send buffer");
 	/* Somebody may have deleted the exchange or its queue. */
 	if (!broker_declare(dead->connection, stop_requested, NULL, error))
 	{
-		broker_close(dead->connection, false);
-		dead->connection = NULL;
+		give_up(dead);
 		return false;
 	}
 	if (amqp_confirm_select(dead->connection, CHANNEL) == NULL)

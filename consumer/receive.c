@@ -43,6 +43,12 @@ void receive_drop(Receive *receive)
 	receive->connection = NULL;
 }
 
+void receive_give_up(Receive *receive)
+{
+	receive_drop(receive);
+	receive->turn++;
+}
+
 static bool is_close_ok(const amqp_frame_t *frame)
 {
 	return frame->frame_type == AMQP_FRAME_METHOD &&
@@ -123,22 +129,22 @@ bool receive_open(Receive *receive, Error *error)
 	if (*receive->config->ca_file != '\0')
 		options.ca_file = receive->config->ca_file;
 	receive->expected = EXPECT_METHOD;
+	options.turn = receive->turn;
 	receive->connection = broker_open(receive->url, &options, error);
-	if (receive->connection == NULL)
-		return false;
-	if (!broker_declare(receive->connection, stop_requested, without, error))
+	if (receive->connection != NULL &&
+		broker_declare(receive->connection, stop_requested, without, error))
 	{
-		receive_drop(receive);
-		return false;
+		warn_of_limit(without);
+		return true;
 	}
-	warn_of_limit(without);
-	return true;
+	receive_give_up(receive);
+	return false;
 }
 
 static ReceiveStatus lost(Receive *receive, Error *error, const char *text)
 {
 	error_set(error, ERROR_UNREACHABLE, "%s: %s", receive->queue, text);
-	receive_drop(receive);
+	receive_give_up(receive);
 	return RECEIVE_LOST;
 }
 

@@ -29,6 +29,7 @@ struct Receive
 {
 	const Config *config;
 	const BrokerUrl *url;
+	unsigned turn; /* which of its hosts is to be tried */
 	const char *queue;
 	amqp_connection_state_t connection;
 	Expected expected;
@@ -44,5 +45,8 @@ struct Receive
 
 /* The connection is of no use any more. */
 void receive_drop(struct Receive *receive);
+
+/* Neither is its host, it may be: the next connection is to the next one. */
+void receive_give_up(struct Receive *receive);
 
 #endif /* CAMPAIGN_CONSUMER_RECEIVE_STATE_H */

@@ -71,7 +71,7 @@ bool receive_subscribe(Receive *receive, Error *error)
 	silence_subscribed(&receive->silence, clock_ms());
 	if (consume(receive, first_bodies(receive), error))
 		return true;
-	receive_drop(receive);
+	receive_give_up(receive);
 	return false;
 }
 
@@ -96,6 +96,6 @@ bool receive_fit(Receive *receive, int bodies, Error *error)
 				 {"bodies", NULL, bodies});
 		return true;
 	}
-	receive_drop(receive);
+	receive_give_up(receive);
 	return false;
 }

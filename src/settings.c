@@ -100,8 +100,9 @@ static const char *show_jwt_secret(void)
 static const TextSetting text_settings[] = {
 	{"campaign.database", "Databases whose campaigns are published, separated by commas.",
 	 "Each has a worker of its own.", &settings_database, "campaign", PGC_SIGHUP, 0, NULL},
-	{"campaign.amqp_url", "RabbitMQ, as amqp://user:password@host:port/vhost or amqps://...", NULL,
-	 &settings_amqp_url, "", PGC_SUSET, SECRET_FLAGS, show_amqp_url},
+	{"campaign.amqp_url", "RabbitMQ, as amqp://user:password@host:port/vhost or amqps://...",
+	 "Several hosts are separated by commas, each with its port.", &settings_amqp_url, "",
+	 PGC_SUSET, SECRET_FLAGS, show_amqp_url},
 	{"campaign.amqp_url_file", "File whose first line is the URL of RabbitMQ.",
 	 "Wins over campaign.amqp_url; keeps the password out of postgresql.conf.",
 	 &settings_amqp_url_file, "", PGC_SUSET, GUC_SUPERUSER_ONLY, NULL},

@@ -29,7 +29,8 @@
 /* Brokers without authentication_failure_close refuse a login by hanging up. */
 #define HINT_CLOSED "; wrong user or password, TLS expected, or no RabbitMQ at that port?"
 
-/* librabbitmq 0.11 compares a certificate with names only. */
+/* What broker_url_describe() says of any host. */
+#define WHERE_SIZE (sizeof(BrokerHost) + sizeof(((BrokerUrl *) 0)->vhost) + 16)
 
 static struct timeval timeout_of(int timeout_ms)
 {
@@ -108,7 +109,7 @@ bool broker_reply_error(Error *error, const char *what, amqp_rpc_reply_t reply)
 }
 
 /* Tries the addresses one after the other; each has its part of the time. */
-static int open_addresses(amqp_socket_t *socket, const Resolved *resolved, const BrokerUrl *url,
+static int open_addresses(amqp_socket_t *socket, const Resolved *resolved, int port,
 						  const BrokerOptions *options, int timeout_ms)
 {
 	struct timeval timeout = timeout_of(timeout_ms / resolved->count);
@@ -118,7 +119,7 @@ static int open_addresses(amqp_socket_t *socket, const Resolved *resolved, const
 	{
 		if (i > 0 && options->interrupted != NULL && options->interrupted())
 			break;
-		status = amqp_socket_open_noblock(socket, resolved->addresses[i], url->port, &timeout);
+		status = amqp_socket_open_noblock(socket, resolved->addresses[i], port, &timeout);
 	}
 	return status;
 }
@@ -127,24 +128,25 @@ static int open_addresses(amqp_socket_t *socket, const Resolved *resolved, const
 static bool open_socket(amqp_connection_state_t connection, const BrokerUrl *url,
 						const BrokerOptions *options, int timeout_ms, Error *error)
 {
-	char where[sizeof(url->host) + sizeof(url->vhost) + 16];
+	const BrokerHost *host = broker_url_host(url, options->turn);
+	char where[WHERE_SIZE];
 	amqp_socket_t *socket;
 	Resolved resolved;
 	int status;
 
-	if (!resolve_host(url->host, timeout_ms, options->interrupted, &resolved, error))
+	if (!resolve_host(host->name, timeout_ms, options->interrupted, &resolved, error))
 		return false;
 	socket = url->tls ? amqp_ssl_socket_new(connection) : amqp_tcp_socket_new(connection);
 	if (socket == NULL)
 		return error_set(error, ERROR_MEMORY, "out of memory for a connection to RabbitMQ");
-	if (url->tls && !tls_prepare(socket, url->host, resolved.is_address, options->ca_file, error))
+	if (url->tls && !tls_prepare(socket, host->name, resolved.is_address, options->ca_file, error))
 		return false;
-	status = open_addresses(socket, &resolved, url, options, timeout_ms);
+	status = open_addresses(socket, &resolved, host->port, options, timeout_ms);
 	if (url->tls)
 		tls_opened(socket);
 	if (status == AMQP_STATUS_OK)
 		return true;
-	broker_url_describe(url, where, sizeof(where));
+	broker_url_describe(url, options->turn, where, sizeof(where));
 	return error_set(error, code_of_status(status), "cannot connect to RabbitMQ at %s%s: %s", where,
 					 url->tls ? " with TLS" : "",
 					 status == AMQP_STATUS_SOCKET_ERROR ? "connection refused or unreachable"
@@ -204,13 +206,14 @@ static amqp_rpc_reply_t login(amqp_connection_state_t connection, const BrokerUr
 									  url->password);
 }
 
-static bool login_error(const BrokerUrl *url, amqp_rpc_reply_t reply, Error *error)
+static bool login_error(const BrokerUrl *url, const BrokerOptions *options, amqp_rpc_reply_t reply,
+						Error *error)
 {
-	char where[sizeof(url->host) + sizeof(url->vhost) + 16];
+	char where[WHERE_SIZE];
 	char what[sizeof(where) + 64];
 	size_t length;
 
-	broker_url_describe(url, where, sizeof(where));
+	broker_url_describe(url, options->turn, where, sizeof(where));
 	(void) snprintf(what, sizeof(what), "cannot log in to RabbitMQ at %s", where);
 	broker_reply_error(error, what, reply);
 	if (reply.reply_type == AMQP_RESPONSE_LIBRARY_EXCEPTION &&
@@ -239,7 +242,7 @@ static bool open_session(amqp_connection_state_t connection, const BrokerUrl *ur
 		return error_set(error, ERROR_UNREACHABLE, "interrupted while connecting to RabbitMQ");
 	reply = login(connection, url, options->connection_name, heartbeat);
 	if (reply.reply_type != AMQP_RESPONSE_NORMAL)
-		return login_error(url, reply, error);
+		return login_error(url, options, reply, error);
 	if (amqp_channel_open(connection, CHANNEL) == NULL)
 		return broker_reply_error(error, "cannot open a channel of RabbitMQ",
 								  amqp_get_rpc_reply(connection));

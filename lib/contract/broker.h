@@ -15,12 +15,21 @@
 #include "error.h"
 #include "rabbit.h"
 
+#define BROKER_HOSTS_MAX 16
+
+/* One node of the broker, or whatever stands in front of its nodes. */
+typedef struct BrokerHost
+{
+	char name[256];
+	int port; /* 5672, or 5671 with TLS, unless given */
+} BrokerHost;
+
 /* An AMQP URL taken apart. All strings are percent-decoded and NUL-terminated. */
 typedef struct BrokerUrl
 {
 	bool tls; /* amqps:// */
-	char host[256];
-	int port;				/* 5672, or 5671 with TLS, unless given */
+	BrokerHost hosts[BROKER_HOSTS_MAX];
+	int host_count;			/* at least one */
 	char user[256];			/* "guest" unless given */
 	char password[1024];	/* "guest" unless given; wipe with broker_url_wipe() */
 	char vhost[256];		/* "/" if the path is missing or only "/" */
@@ -30,16 +39,19 @@ typedef struct BrokerUrl
 
 /*
  * Parses amqp:// and amqps:// in any case, user info with percent-encoding,
- * IPv6 hosts in brackets, a vhost, and the query parameters heartbeat and
- * connection_timeout (others are ignored). CloudAMQP's amqps://user:pw@host/vhost
- * is such a URL. False with ERROR_CONFIG and a text that never repeats the URL's
- * password.
+ * hosts separated by commas, each with its port, IPv6 ones in brackets, a vhost,
+ * and the query parameters heartbeat and connection_timeout (others are ignored).
+ * CloudAMQP's amqps://user:pw@host/vhost is such a URL. False with ERROR_CONFIG
+ * and a text that never repeats the URL's password.
  */
 bool broker_url_parse(const char *url, BrokerUrl *parsed, Error *error);
 void broker_url_wipe(BrokerUrl *parsed);
 
-/* "host:port/vhost" (no secrets) for log lines, into `out`. */
-void broker_url_describe(const BrokerUrl *url, char *out, size_t size);
+/* The host whose turn it is: after the last comes the first again. */
+const BrokerHost *broker_url_host(const BrokerUrl *url, unsigned turn);
+
+/* "host:port/vhost" of that host (no secrets) for log lines, into `out`. */
+void broker_url_describe(const BrokerUrl *url, unsigned turn, char *out, size_t size);
 
 typedef struct BrokerOptions
 {
@@ -48,10 +60,12 @@ typedef struct BrokerOptions
 	int timeout_ms; /* for the name, connecting, handshake and each rpc; the URL's wins */
 	bool (*interrupted)(void); /* asked while a name is looked up, and between steps; or NULL */
 	const char *ca_file;	   /* PEM bundle; NULL: the system's */
+	unsigned turn;			   /* which of the URL's hosts; see broker_url_host() */
 } BrokerOptions;
 
 /*
- * Connects, checks the server's certificate with TLS 1.2 or newer (amqps),
+ * Connects to one host, the one of options->turn: after a failure or a loss the caller
+ * takes the next turn. Checks the server's certificate with TLS 1.2 or newer (amqps),
  * logs in with client properties connection.blocked and consumer_cancel_notify,
  * frame_max MESSAGE_FRAME_MAX, and opens channel 1. NULL and *error on failure:
  * ERROR_UNREACHABLE, or ERROR_REFUSED for wrong credentials or vhost.

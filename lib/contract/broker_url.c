@@ -89,33 +89,54 @@ static bool parse_user(const char *from, const char *end, BrokerUrl *parsed, Err
 }
 
 /* host[:port], the host of an IPv6 address in brackets. */
-static bool parse_host(const char *from, const char *end, BrokerUrl *parsed, Error *error)
+static bool parse_host(const char *from, const char *end, BrokerHost *host, Error *error)
 {
-	const char *host_end;
+	const char *name_end;
 	const char *port;
 
 	if (from < end && *from == '[')
 	{
 		from++;
-		host_end = memchr(from, ']', (size_t) (end - from));
-		port = host_end != NULL ? host_end + 1 : NULL;
+		name_end = memchr(from, ']', (size_t) (end - from));
+		port = name_end != NULL ? name_end + 1 : NULL;
 	}
 	else
 	{
-		host_end = memchr(from, ':', (size_t) (end - from));
-		host_end = host_end != NULL ? host_end : end;
-		port = host_end;
+		name_end = memchr(from, ':', (size_t) (end - from));
+		name_end = name_end != NULL ? name_end : end;
+		port = name_end;
 	}
-	if (host_end == NULL || host_end == from ||
-		!url_decode(from, host_end, parsed->host, sizeof(parsed->host)))
+	if (name_end == NULL || name_end == from ||
+		!url_decode(from, name_end, host->name, sizeof(host->name)))
 		return refuse(error, "has no usable host");
-	for (const char *at = parsed->host; *at != '\0'; at++)
+	for (const char *at = host->name; *at != '\0'; at++)
 		if ((unsigned char) *at <= ' ' || *at == 0x7F || *at == '@')
 			return refuse(error, "has no usable host");
 	if (port < end &&
-		(*port != ':' || !parse_number(port + 1, end, 65535, &parsed->port) || parsed->port == 0))
+		(*port != ':' || !parse_number(port + 1, end, 65535, &host->port) || host->port == 0))
 		return refuse(error, "has a port that is not a number from 1 to 65535");
 	return true;
+}
+
+/* One host or several, separated by commas as in the URLs of PostgreSQL and MongoDB. */
+static bool parse_hosts(const char *from, const char *end, BrokerUrl *parsed, Error *error)
+{
+	for (;;)
+	{
+		const char *comma = memchr(from, ',', (size_t) (end - from));
+		BrokerHost *host = &parsed->hosts[parsed->host_count];
+
+		if (parsed->host_count == BROKER_HOSTS_MAX)
+			return error_set(error, ERROR_CONFIG, "the AMQP URL has more than %d hosts",
+							 BROKER_HOSTS_MAX);
+		host->port = parsed->tls ? PORT_TLS : PORT_PLAIN;
+		if (!parse_host(from, comma != NULL ? comma : end, host, error))
+			return false;
+		parsed->host_count++;
+		if (comma == NULL)
+			return true;
+		from = comma + 1;
+	}
 }
 
 /* name=value pairs; names that are not ours belong to other clients. */
@@ -166,7 +187,7 @@ static bool parse_authority(const char *from, const char *end, BrokerUrl *parsed
 		if (*at == '@')
 			at_sign = at;
 	return (at_sign == NULL || parse_user(from, at_sign, parsed, error)) &&
-		   parse_host(at_sign != NULL ? at_sign + 1 : from, end, parsed, error);
+		   parse_hosts(at_sign != NULL ? at_sign + 1 : from, end, parsed, error);
 }
 
 bool broker_url_parse(const char *url, BrokerUrl *parsed, Error *error)
@@ -183,7 +204,6 @@ bool broker_url_parse(const char *url, BrokerUrl *parsed, Error *error)
 		return error_set(error, ERROR_CONFIG, "the AMQP URL must begin with amqp:// or amqps://");
 
 	parsed->tls = authority == url + 8;
-	parsed->port = parsed->tls ? PORT_TLS : PORT_PLAIN;
 	memcpy(parsed->user, "guest", sizeof("guest"));
 	memcpy(parsed->password, "guest", sizeof("guest"));
 	memcpy(parsed->vhost, "/", sizeof("/"));
@@ -199,15 +219,21 @@ void broker_url_wipe(BrokerUrl *parsed)
 	explicit_bzero(parsed, sizeof(*parsed));
 }
 
-void broker_url_describe(const BrokerUrl *url, char *out, size_t size)
+const BrokerHost *broker_url_host(const BrokerUrl *url, unsigned turn)
 {
-	bool ipv6 = strchr(url->host, ':') != NULL;
+	return &url->hosts[turn % (unsigned) url->host_count];
+}
+
+void broker_url_describe(const BrokerUrl *url, unsigned turn, char *out, size_t size)
+{
+	const BrokerHost *host = broker_url_host(url, turn);
+	bool ipv6 = strchr(host->name, ':') != NULL;
 
 	if (size == 0)
 		return;
 	/* Cut if `out` is short: it is for people. */
-	(void) snprintf(out, size, "%s%s%s:%d%s%s", ipv6 ? "[" : "", url->host, ipv6 ? "]" : "",
-					url->port, url->vhost[0] == '/' ? "" : "/", url->vhost);
+	(void) snprintf(out, size, "%s%s%s:%d%s%s", ipv6 ? "[" : "", host->name, ipv6 ? "]" : "",
+					host->port, url->vhost[0] == '/' ? "" : "/", url->vhost);
 	/* A vhost may hold an encoded line break; a log line must not. */
 	for (char *at = out; *at != '\0'; at++)
 		if ((unsigned char) *at < ' ' || *at == 0x7F)

@@ -97,6 +97,7 @@ void link_lost(Worker *worker, const Error *problem)
 	SOMETIMES_IF(worker->away && worker->away_code != problem->code, "worker.away_otherwise");
 	worker->away = true;
 	worker->away_code = problem->code;
+	worker->broker_turn++;
 	note_undeclared(worker, problem);
 	worker->connect_at = clock_ms() + worker->backoff_ms + jitter_ms;
 	worker->backoff_ms = Min(2 * worker->backoff_ms, LINK_BACKOFF_MAX_MS);
@@ -119,6 +120,7 @@ void link_connect(Worker *worker)
 		.timeout_ms = settings_amqp_timeout,
 		.interrupted = interrupted,
 		.ca_file = settings_amqp_ca_file[0] != '\0' ? settings_amqp_ca_file : NULL,
+		.turn = worker->broker_turn,
 	};
 	const char *problem = NULL;
 	char *configured;

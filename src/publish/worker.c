@@ -45,6 +45,7 @@ static void worker_reload(Worker *worker)
 	{
 		link_disconnect(worker, true);
 		worker->connect_at = 0;
+		worker->broker_turn = 0;
 		worker->backoff_ms = LINK_BACKOFF_MIN_MS;
 		worker->away = false;
 	}

@@ -81,3 +81,14 @@ def test_amqps_by_address(stack, authority, names, code):
             stack, AMQP_URL=amqps(stack, rabbitmq, "127.0.0.1"),
             CAMPAIGN_CA_FILE=str(authority.file)))
     assert answer == code, out
+
+
+@pytest.mark.parametrize("names, code", [("IP:127.0.0.1", 0), ("DNS:localhost", 69)])
+def test_each_host_has_its_own_name(stack, authority, names, code):
+    """R8.3: of several hosts, each certificate must hold the name of its own host, not that of another."""
+    with tls_proxy(stack, authority, "AMQP_URL", "IP:127.0.0.1") as first, \
+            tls_proxy(stack, authority, "AMQP_URL", names) as second:
+        url = amqps(stack, first, "localhost").replace("/%2F", f",127.0.0.1:{second.port}/%2F")
+        answer, out, _ = consumer_output("--check", variables=environment(
+            stack, AMQP_URL=url, CAMPAIGN_CA_FILE=str(authority.file)))
+    assert answer == code and ("1 of 2 hosts answer" in out) == (code == 0), out

@@ -25,7 +25,7 @@ static void expect(const char *text, const char *user, const char *password, con
 		fail_msg("%s: %s", text, error.text);
 	assert_string_equal(url.user, user);
 	assert_string_equal(url.password, password);
-	broker_url_describe(&url, where, sizeof(where));
+	broker_url_describe(&url, 0, where, sizeof(where));
 	assert_string_equal(where, described);
 }
 
@@ -51,6 +51,62 @@ static void test_forms(void **state)
 	/* The form of CloudAMQP: user and vhost are the same. */
 	expect("amqps://abcdefgh:S3cr-et_x@toad.rmq.example.com/abcdefgh", "abcdefgh", "S3cr-et_x",
 		   "toad.rmq.example.com:5671/abcdefgh");
+}
+
+/* All hosts as they are described, one after the other. */
+static void expect_hosts(const char *text, const char *hosts)
+{
+	BrokerUrl url;
+	Error error = {0};
+	char seen[600] = "";
+
+	if (!broker_url_parse(text, &url, &error))
+		fail_msg("%s: %s", text, error.text);
+	for (int i = 0; i < url.host_count; i++)
+	{
+		size_t length = strlen(seen);
+
+		if (i > 0)
+			seen[length++] = ' ';
+		broker_url_describe(&url, (unsigned) i, seen + length, sizeof(seen) - length);
+	}
+	assert_string_equal(seen, hosts);
+}
+
+/* R8.3: the nodes of a cluster, as libpq and MongoDB's drivers take theirs. */
+static void test_hosts(void **state)
+{
+	BrokerUrl url;
+	Error error;
+
+	(void) state;
+	expect_hosts("amqp://u:p@a:1,b:2,c/v", "a:1/v b:2/v c:5672/v");
+	expect_hosts("amqps://a,b:7?heartbeat=3", "a:5671/ b:7/");
+	expect_hosts("amqp://[::1]:9,[::2],10.0.0.1", "[::1]:9/ [::2]:5672/ 10.0.0.1:5672/");
+	expect_hosts("amqp://a,a", "a:5672/ a:5672/");
+	/* A comma in the password is no host. */
+	expect_hosts("amqp://u:p,q@a,b", "a:5672/ b:5672/");
+	assert_true(broker_url_parse("amqp://u:p,q@a,b:3", &url, &error));
+	assert_string_equal(url.password, "p,q");
+	assert_string_equal(broker_url_host(&url, 4)->name, "a");
+	assert_string_equal(broker_url_host(&url, 5)->name, "b");
+	assert_int_equal(broker_url_host(&url, 5)->port, 3);
+}
+
+static void test_number_of_hosts(void **state)
+{
+	char text[8 + 2 * BROKER_HOSTS_MAX + 8] = "amqp://";
+	BrokerUrl url;
+	Error error;
+
+	(void) state;
+	for (int i = 0; i < BROKER_HOSTS_MAX; i++)
+		strcat(text, i == 0 ? "h" : ",h");
+	assert_true(broker_url_parse(text, &url, &error));
+	assert_int_equal(url.host_count, BROKER_HOSTS_MAX);
+	strcat(text, ",h");
+	assert_false(broker_url_parse(text, &url, &error));
+	assert_int_equal(error.code, ERROR_CONFIG);
 }
 
 static void test_query(void **state)
@@ -100,6 +156,12 @@ static void test_refused(void **state)
 		"amqp://u:s3cret@h/v?heartbeat=-1",
 		"amqp://u:s3cret@h/v?heartbeat=65536",
 		"amqp://u:s3cret@h/v?connection_timeout=1s",
+		"amqp://u:s3cret@,h",
+		"amqp://u:s3cret@h,",
+		"amqp://u:s3cret@h,,h",
+		"amqp://u:s3cret@h,h:0",
+		"amqp://u:s3cret@h,[::1",
+		"amqp://u:s3cret@h,amqp://u:s3cret@h",
 	};
 	static const BrokerUrl wiped;
 
@@ -142,10 +204,9 @@ static void test_too_long_parts_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_forms),
-		cmocka_unit_test(test_query),
-		cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_too_long_parts_are_refused),
+		cmocka_unit_test(test_forms),			cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_number_of_hosts), cmocka_unit_test(test_query),
+		cmocka_unit_test(test_refused),			cmocka_unit_test(test_too_long_parts_are_refused),
 	};
 
 	return cmocka_run_group_tests_name("broker_url (R0.16)", tests, NULL, NULL);
