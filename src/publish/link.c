@@ -103,6 +103,13 @@ void link_lost(Worker *worker, const Error *problem)
 	worker->backoff_ms = Min(2 * worker->backoff_ms, LINK_BACKOFF_MAX_MS);
 }
 
+void link_next_host(Worker *worker)
+{
+	link_disconnect(worker, true);
+	worker->broker_turn++;
+	worker->connect_at = clock_ms();
+}
+
 static void forget_url(Worker *worker)
 {
 	if (worker->url == NULL)
@@ -141,7 +148,10 @@ void link_connect(Worker *worker)
 	worker->url = MemoryContextStrdup(TopMemoryContext, configured);
 	explicit_bzero(configured, strlen(configured));
 	if (broker_url_parse(worker->url, &url, &error))
+	{
+		worker->broker_hosts = url.host_count;
 		worker->publisher = publisher_open(&url, &options, &error);
+	}
 	broker_url_wipe(&url);
 	CHECK_FOR_INTERRUPTS();
 	if (worker->publisher == NULL)

@@ -14,6 +14,9 @@ void link_connect(Worker *worker);
 /* Closes; what was not confirmed will be published again. */
 void link_disconnect(Worker *worker, bool polite);
 
+/* Closes, and connects to the next host of the URL. */
+void link_next_host(Worker *worker);
+
 /* Closes, says why, and puts the next attempt off. */
 void link_lost(Worker *worker, const Error *problem);
 

@@ -42,7 +42,8 @@ static const char *broker_trouble(const Worker *worker, int64 *wake_at)
 		return publisher_disk_is_full(worker->publisher) ? DISK : MEMORY;
 	if (worker->publisher == NULL || publisher_unsettled(worker->publisher) == 0)
 		return NULL;
-	if (now >= worker->heard_at + TROUBLE_SILENCE_MS)
+	/* Of one node after the other, too. */
+	if (worker->silent || now >= worker->heard_at + TROUBLE_SILENCE_MS)
 		return SILENT;
 	earlier(wake_at, worker->heard_at + TROUBLE_SILENCE_MS);
 	return NULL;

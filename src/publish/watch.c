@@ -23,6 +23,12 @@
 #define WATCH_SILENCE_FACTOR 3	  /* times campaign.stall_timeout */
 #define WATCH_QUIET_MS		 4000 /* so long a queue may stand still without a question */
 
+/*
+ * So long one of several nodes may confirm nothing: more than the others need to elect a leader
+ * instead of one that has died.
+ */
+#define WATCH_NODE_MS 10000
+
 static bool republish(Worker *worker, Stream *stream)
 {
 	int64 restart = outbox_rewind(stream->campaign_id, stream->class);
@@ -100,27 +106,48 @@ static bool suspect_each(Worker *worker, dlist_head *list, int64 until, int64 *n
 	return true;
 }
 
-/* A broker that is there but confirms nothing: a queue without its leader, a full disk. */
-static void check_silence(Worker *worker, int64 now, int64 *wake_at)
+static int64 silence_ms(const Worker *worker)
 {
-	int64 patience_ends =
-		worker->heard_at + WATCH_SILENCE_FACTOR * INT64CONST(1000) * settings_stall_timeout;
+	int64 patience = WATCH_SILENCE_FACTOR * INT64CONST(1000) * settings_stall_timeout;
 
-	if (worker->publisher == NULL || publisher_unsettled(worker->publisher) == 0 ||
-		publisher_blocked(worker->publisher) || worker->silent)
+	return worker->broker_hosts > 1 ? Min(patience, WATCH_NODE_MS) : patience;
+}
+
+static void note_silence(Worker *worker, int64 patience)
+{
+	if (worker->silent)
 		return;
-	if (now < patience_ends)
-	{
-		earlier(wake_at, patience_ends);
-		return;
-	}
 	ereport(WARNING,
 			(errcode(ERRCODE_CONNECTION_FAILURE),
 			 errmsg("campaign worker: RabbitMQ has confirmed nothing for %d s",
-					WATCH_SILENCE_FACTOR * settings_stall_timeout),
+					(int) (patience / 1000)),
 			 errhint("Look at the state of its queues: rabbitmqctl list_queues name state.")));
 	SOMETIMES("worker.silent_broker");
 	worker->silent = true;
+}
+
+/*
+ * A broker that is there but confirms nothing: a queue without its leader, a full disk. One of
+ * several nodes may also have lost the others, and never notice: the next one is asked.
+ */
+static void check_silence(Worker *worker, int64 now, int64 *wake_at)
+{
+	int64 patience = silence_ms(worker);
+
+	if (worker->publisher == NULL || publisher_unsettled(worker->publisher) == 0 ||
+		publisher_blocked(worker->publisher) || (worker->silent && worker->broker_hosts < 2))
+		return;
+	if (now < worker->heard_at + patience)
+	{
+		earlier(wake_at, worker->heard_at + patience);
+		return;
+	}
+	note_silence(worker, patience);
+	if (worker->broker_hosts < 2)
+		return;
+	SOMETIMES("worker.next_node");
+	link_next_host(worker);
+	*wake_at = now;
 }
 
 /*

@@ -87,7 +87,8 @@ typedef struct Worker
 {
 	Publisher *publisher;						  /* NULL: not connected */
 	char *url;									  /* that the publisher uses; secret */
-	unsigned broker_turn;						  /* which of the URL's hosts is to be tried */
+	int broker_hosts;							  /* in the URL */
+	unsigned broker_turn;						  /* which of them is to be tried */
 	bool away;									  /* the broker; said in the log */
 	ErrorCode away_code;						  /* and why: another reason is said too */
 	char undeclared[MESSAGE_QUEUE_NAME_MAX];	  /* the queue that it does not let us declare */

@@ -1,4 +1,5 @@
-"""test_nodes.py - several hosts in the AMQP URL, as of a cluster: each try takes the next one."""
+"""test_nodes.py - several hosts in the AMQP URL, as of a cluster: each try takes the next one, and one that
+answers but confirms nothing is left for the next one, too."""
 import contextlib
 import socket
 from urllib.parse import urlsplit
@@ -6,13 +7,15 @@ from urllib.parse import urlsplit
 import pytest
 
 import campaigns
+from amqp_proxy import BASIC_PUBLISH, NO_LIMIT, AmqpProxy
 from campaigns import assert_delivered, make_numbers, wait_for_status
 from consumers import Consumer, consumer_output, environment
 from proxy import Proxy
 from test_standby import no_consumer
-from waiting import wait_until
+from waiting import assert_stays, wait_until
 
 NUMBERS = make_numbers(300, seed=810)
+SILENT = "RabbitMQ has confirmed nothing for"
 
 
 def with_hosts(stack, *ports):
@@ -75,3 +78,33 @@ def test_host_is_lost(stack):
             wait_for_status(stack, campaign_id, "sent")
             assert consumer.terminate() == 0
     assert_delivered(stack, campaign_id, make_numbers(20_000, seed=811))
+
+
+def trouble(stack):
+    return [sentence for (sentence,) in stack.sql("SELECT sentence FROM campaign.troubles WHERE subject = 'RabbitMQ'")]
+
+
+def test_nodes_that_confirm_nothing(stack):
+    """R8.3: a node without the others takes all and confirms nothing: the worker goes to the next one
+    by itself, says so once, and names it as long as nothing is confirmed."""
+    mark = stack.log_mark("postgres")
+    with no_consumer(stack), stack.settings(campaign__stall_timeout="1s"), contextlib.ExitStack() as opened:
+        first, second = (opened.enter_context(contextlib.closing(AmqpProxy(stack.env["AMQP_URL"])))
+                         for _ in range(2))
+        first.hold_confirms()
+        second.hold_confirms()
+        opened.enter_context(worker_with(stack, with_hosts(
+            stack, urlsplit(first.url).port, urlsplit(second.url).port)))
+        campaign_id = campaigns.send(stack, NUMBERS)
+        wait_until("it has come to the second one", lambda: second.count(BASIC_PUBLISH) > 0)
+        seen = first.count(BASIC_PUBLISH)
+        assert SILENT in stack.log_since("postgres", mark)
+        assert_stays("it is named", lambda: any("confirms nothing" in one for one in trouble(stack)), 1)
+        wait_until("it has come back to the first one", lambda: first.count(BASIC_PUBLISH) > seen)
+        second.hold_confirms(NO_LIMIT)
+        first.release()
+        wait_for_status(stack, campaign_id, "published")
+        wait_until("nothing is named any more", lambda: not trouble(stack))
+        assert stack.log_since("postgres", mark).count(SILENT) == 1
+    wait_for_status(stack, campaign_id, "sent")
+    assert_delivered(stack, campaign_id, NUMBERS)
