@@ -1,4 +1,4 @@
-// elements.mjs - elements of the page. The only way for a text into it is as a text: names come from people, and
+// elements.mjs - makes the elements of the page and changes what they say. The only way for a text into it is as a text: names come from people, and
 // what looks like HTML in one of them must stay letters.
 
 // Usage: element("p", {class: "sentence"}, "text", otherElement)
