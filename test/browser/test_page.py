@@ -68,7 +68,7 @@ def test_a_campaign_to_its_end(looker, ana):
     assert done["bars"] == ["VIP60 of 60", "NORMAL120 of 120"] and "100.0 %" in done["figures"]
     wait_until("all are sent, by class", lambda: [(row[""], row["sent"], row["of"]) for row in looker.table("progress")] == [
         ("VIP", "60", "60"), ("NORMAL", "120", "120"), ("all", "180", "180")])
-    looker.waits_for("its events are there", "#events", "published → sent by ")
+    looker.waits_for("its events are there", "#events", " → sent by ")
     assert f"by {ana.email}" in looker.text("#events")
     assert [run["status"] for run in looker.table("runs")] == ["sent"]
     looker.waits_for("nothing is proved yet", "#proof", "nothing is proved yet")
