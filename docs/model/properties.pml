@@ -22,15 +22,15 @@
 #endif
 #define IGNORED(property) (ONLY != 0 && ONLY != property)
 
-hidden bool nothing_lost = IGNORED(NOTHING_LOST);
-hidden bool nothing_doubled = IGNORED(NOTHING_DOUBLED);
-hidden bool in_order = IGNORED(IN_ORDER);
-hidden bool barrier = IGNORED(BARRIER);
-hidden bool confirmed_only = IGNORED(CONFIRMED_ONLY);
-hidden bool stored_only = IGNORED(STORED_ONLY);
-hidden bool halts = IGNORED(HALTS);
-hidden bool final = IGNORED(FINAL);
-hidden bool ends = IGNORED(ENDS);
+hidden byte nothing_lost = IGNORED(NOTHING_LOST);
+hidden byte nothing_doubled = IGNORED(NOTHING_DOUBLED);
+hidden byte in_order = IGNORED(IN_ORDER);
+hidden byte barrier = IGNORED(BARRIER);
+hidden byte confirmed_only = IGNORED(CONFIRMED_ONLY);
+hidden byte stored_only = IGNORED(STORED_ONLY);
+hidden byte halts = IGNORED(HALTS);
+hidden byte final = IGNORED(FINAL);
+hidden byte ends = IGNORED(ENDS);
 
 /* Whatever changes `published` leaves it there. */
 #define published_is_true() must(confirmed_only, ((UPTO(VIP, published[VIP]) | UPTO(NORMAL, published[NORMAL])) & ~accepted) == 0)
