@@ -182,7 +182,7 @@ def test_cancelling_during_the_last_chunk(stack, bia, path):
         return
     answer = answer.expect(200).json
     assert answer["phase"] == "ABORTED" and answer["counts"]["cancelled"] == 10
-    assert answer.get("removed", 10) == 10
+    assert 0 < answer.get("removed", 10) <= 10    # the worker may have published some
     assert stack.one("SELECT status FROM campaign.campaigns WHERE id = %s", campaign_id) == "cancelled"
 
 
