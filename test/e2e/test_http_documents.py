@@ -56,7 +56,8 @@ ROUTES = {"POST /signup", "POST /login", "POST /logout", "GET /me", "PATCH /me",
           "POST /pedidos/queue/resume", "POST /pedidos/queue/clean", "POST /pedidos/queue/close",
           "POST /pedidos/cancel", "POST /pedidos/reset", "GET /campaigns/runs",
           f"GET /campaigns/{ID}/run", f"GET /campaigns/{ID}/runs", f"GET /campaigns/{ID}/health",
-          f"GET /campaigns/{ID}/logs", f"GET /campaigns/{ID}/jobs", f"POST /campaigns/{ID}/generate"}
+          f"GET /campaigns/{ID}/logs", f"GET /campaigns/{ID}/jobs", f"POST /campaigns/{ID}/generate",
+          f"POST /campaigns/{ID}/close", f"POST /campaigns/{ID}/clean"}
 # What the collection shows to be refused.
 REFUSED = {f"DELETE /job/{ID}", "GET /job/nobody"}
 

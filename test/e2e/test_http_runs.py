@@ -158,6 +158,18 @@ def test_nothing_to_clean(stack, bia):
     bia.post("/pedidos/queue/clean?state=waiting").refused(409)
 
 
+def test_close_and_clean_any_campaign(ana, eve):
+    """R3.6: in English, and for a campaign that was not generated."""
+    api = ana.api
+    campaign_id = api.create_campaign(ana.company_id)
+    api.upload(campaign_id, b"5511955500101\n5511955500102\n").expect(200)
+    api.post(f"/campaigns/{campaign_id}/close").refused(409)
+    api.post(f"/campaigns/{campaign_id}/clean").refused(409)
+    eve.api.post(f"/campaigns/{campaign_id}/clean?state=delayed").refused(403)
+    answer = api.post(f"/campaigns/{campaign_id}/clean?state=delayed").expect(200).json
+    assert (answer["campaignId"], answer["removed"], answer["phase"]) == (campaign_id, 2, "ABORTED")
+
+
 @pytest.mark.parametrize("path", ["/pedidos/cancel", "/pedidos/queue/clean?state=waiting",
                                   "/pedidos/queue/clean?state=delayed"])
 def test_cancelling_during_the_last_chunk(stack, bia, path):
