@@ -161,7 +161,7 @@ def test_pause_while_the_store_is_away(stack):
 
 
 def test_pause_while_the_store_is_slow(stack):
-    """R5.2: already the first insert, of which nobody knows how long it will take, is a small one."""
+    """R5.2: already the first insert, of which nobody knows how long it will take, is not all of it."""
     numbers = make_numbers(2_000, seed=39)
     url = urlsplit(environment(stack)["MONGODB_URI"])
     stack.part("stop", "consumer")
@@ -173,13 +173,11 @@ def test_pause_while_the_store_is_slow(stack):
         proxy.slow_down(120_000)
         through = url._replace(netloc=f"127.0.0.1:{proxy.port}", query="directConnection=true").geturl()
         with Consumer(environment(stack, MONGODB_URI=through)) as consumer:
-            wait_until("it has asked, and inserts", lambda: stack.one(
-                "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'campaign-consumer'"
-                " AND query LIKE '%%report_stopped%%' AND state = 'idle'"), interval=0.005)
+            campaigns.wait_for_stored(stack, campaign_id, 1)
             stack.one("SELECT campaign_pause(%s)", campaign_id)
             committed = stack.one("SELECT clock_timestamp()")
             wait_for_status(stack, campaigns.witness(stack, campaigns.queue_of(campaign_id)), "sent")
-            assert 0 < count_documents(stack, campaign_id) < len(numbers)
+            assert 0 < count_documents(stack, campaign_id) < len(numbers) / 2
             assert_stored_before(stack, campaign_id, committed)
             proxy.mend()
             stack.one("SELECT campaign_resume(%s)", campaign_id)
