@@ -149,4 +149,4 @@ X-Campaign-Id: the campaign, for upload.
 
 The part with a filename is the file. Fields: for create and send name, message, company_id, ordered; for all skip_invalid, allow_duplicates, class, country, format, column, encoding, as the headers of POST /rpc/campaign_upload.
 
-create: 201 with the campaign and, if there is a file, "upload". send: as POST /rpc/campaign_send. upload: as POST /rpc/campaign_upload. 400 if the form is malformed; 422 for an unknown field, or without a file.$$;
+create: 201 with the campaign and, if there is a file, "upload". send: as POST /rpc/campaign_send. upload: as POST /rpc/campaign_upload. 400 if the form is malformed; 413 if its fields have more than 1 MB together; 422 for an unknown field, or without a file.$$;

@@ -3,6 +3,7 @@
  * PostgREST passes on as it came. sql/62_api_forms.sql decides what is made of it.
  *
  * Must never make a field of a file, or the other way round: only what has a filename is a file.
+ * Nor may fields take the memory that a file may: as JSON they are up to six times as long.
  */
 #include "postgres.h"
 
@@ -17,7 +18,11 @@
 #include "upload/multipart.h"
 
 #define MALFORMED	 MAKE_SQLSTATE('P', 'T', '4', '0', '0')
+#define TOO_LARGE	 MAKE_SQLSTATE('P', 'T', '4', '1', '3')
 #define UNACCEPTABLE MAKE_SQLSTATE('P', 'T', '4', '2', '2')
+
+/* Bytes of the body without its files: as of any other request. */
+#define FIELDS_MAX (1024 * 1024)
 
 PG_FUNCTION_INFO_V1(campaign_form_fields);
 PG_FUNCTION_INFO_V1(campaign_form_file);
@@ -56,12 +61,19 @@ Datum campaign_form_fields(PG_FUNCTION_ARGS)
 	MultipartReader reader;
 	MultipartPart part;
 	StringInfoData json;
+	const char *start;
+	size_t files = 0; /* bytes */
 
 	form_open(&reader, fcinfo);
+	start = reader.at;
 	initStringInfo(&json);
 	appendStringInfoChar(&json, '{');
 	while (form_next(&reader, &part))
 	{
+		files += part.is_file ? part.length : 0;
+		if ((size_t) (reader.at - start) - files > FIELDS_MAX)
+			ereport(ERROR, (errcode(TOO_LARGE), errmsg("request is too large"),
+							errhint("Only the file may be longer than 1 MB.")));
 		if (part.is_file)
 			continue;
 		if (json.len > 1)

@@ -105,6 +105,24 @@ def test_only_the_file_is_numbers(ana, target, stored_nothing, parts, status):
     send(ana.api, f"/campaigns/{target}/numbers", *parts).refused(status)
 
 
+@pytest.mark.parametrize("fields", [
+    [part("name", "\x01" * 2 ** 20)],
+    [part("class", "x" * 2 ** 19), part("country", "x" * 2 ** 19)],
+    [part("n", "")] * 22_000,
+    [FILE] + [part("skip_invalid", "")] * 18_000], ids=["long", "together", "many", "behind the file"])
+def test_only_the_file_is_large(ana, stored_nothing, fields):
+    """R7.3: fields would take memory several times as long as they are."""
+    for path in ("/campaigns", "/campaigns/send"):
+        send(ana.api, path, *fields, FILE).refused(413)
+
+
+def test_the_file_is_large(ana, target):
+    """R7.3: beside a file of any length fields are taken."""
+    blank_lines = part("file", "\r\n" * 2 ** 20 + NUMBERS, "numbers.txt")
+    answer = send(ana.api, f"/campaigns/{target}/numbers", blank_lines, part("class", "VIP")).expect(200)
+    assert answer.json["accepted"] + answer.json["duplicates"] == 2
+
+
 @pytest.mark.parametrize("parts, status", [
     ([part("name", "n"), FILE], 422), ([part("message", "m"), FILE], 422),
     ([part("name", "n"), part("message", "m"), part("company_id", "x"), FILE], 404),
