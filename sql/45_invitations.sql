@@ -38,7 +38,10 @@ CREATE FUNCTION campaign.request_invitations() RETURNS SETOF text
 LANGUAGE sql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT i.id FROM campaign.invitations i WHERE i.user_id = campaign.request_user() AND i.answer IS NULL
+    SELECT i.id FROM campaign.invitations i
+    WHERE i.user_id = campaign.request_user() AND i.answer IS NULL
+      -- Of one that is deleted it could be neither accepted nor declined.
+      AND (SELECT NOT c.deleted FROM campaign.companies c WHERE c.id = i.company_id)
     UNION ALL
     SELECT i.id FROM campaign.invitations i
     WHERE i.company_id = ANY (ARRAY(SELECT campaign.request_companies())) AND i.answer IS NULL

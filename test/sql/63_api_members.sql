@@ -1,6 +1,6 @@
 -- Members of companies: invited, accepted, removed. Ana has a company, Eva another; Bea and Ida have none.
 BEGIN;
-SELECT plan(57);
+SELECT plan(58);
 
 -- One request of this user: PostgREST begins each with empty answers.
 CREATE FUNCTION pg_temp.become(id text) RETURNS void LANGUAGE plpgsql AS $$
@@ -162,6 +162,7 @@ SELECT throws_ok(format('SELECT campaign.job_dispatch(%L, %L)', :'too_late', jso
 SELECT is(status, 'draft', 'and the campaign is not sent') FROM campaign.campaigns WHERE id = :'pao';
 SET LOCAL ROLE campaign_user;
 SELECT pg_temp.become(:'ida');
+SELECT is_empty(format('SELECT FROM campaign_api.invitations WHERE id = %L', :'to_nothing'), 'R7.1: no invitation to it is listed');
 SELECT throws_ok(format('SELECT campaign_api.invitation_accept(%L)', :'to_nothing'), 'PT404', NULL, 'R7.1: nobody joins a company that is deleted');
 SELECT pg_temp.become(:'eva');
 SELECT throws_ok($$ SELECT campaign_api.me_delete('secret') $$, 'PT409', NULL, 'R7.1: nor ends one with a campaign that runs')
