@@ -72,12 +72,17 @@ DECLARE
     invitation campaign.invitations;
 BEGIN
     PERFORM campaign.api_user_lock();
+    -- Waits for a deletion of the company that is under way, and before the invitation is locked: the inviter
+    -- may be ending their account, which takes the company first, and then withdraws the invitation.
+    PERFORM FROM campaign.companies c
+    WHERE c.id = (SELECT i.company_id FROM campaign.invitations i
+                  WHERE i.id = api_invitation_answer.invitation_id AND i.user_id = person_id)
+    FOR KEY SHARE;
     UPDATE campaign.invitations i SET answer = api_invitation_answer.answer, answered_at = clock_timestamp()
     WHERE i.id = api_invitation_answer.invitation_id AND i.user_id = person_id AND i.answer IS NULL
       AND i.expires_at > clock_timestamp()
+      AND EXISTS (SELECT FROM campaign.companies c WHERE c.id = i.company_id AND NOT c.deleted)
     RETURNING * INTO invitation;
-    -- Waits for a deletion of the company that is under way.
-    PERFORM FROM campaign.companies c WHERE c.id = invitation.company_id AND NOT c.deleted FOR KEY SHARE;
     IF NOT FOUND THEN
         PERFORM campaign.api_raise('PT404', 'you have no such invitation', NULL, 'GET /invitations shows those that are open.');
     END IF;

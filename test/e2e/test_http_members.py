@@ -86,6 +86,28 @@ def test_an_invitation_to_a_company_that_is_being_deleted(stack, two):
     assert third.api.get("/me").json["companies"] == []
 
 
+def test_the_inviter_ends_their_account_while_somebody_accepts(stack, two):
+    """R7.2: both wait for the same company; the invitation is withdrawn, and nobody deadlocks."""
+    owner, _ = two
+    third = logged_in(stack.env["HTTP_URL"])
+    answer = owner.api.post(f"/companies/{owner.company_id}/members", {"email": third.email})
+    invitation = answer.expect(201).json["id"]
+    with request(stack, owner) as holding, request(stack, owner) as ending, request(stack, third) as accepting:
+        execute(holding, "SELECT FROM campaign.companies WHERE id = %s FOR UPDATE", owner.company_id)
+        with concurrent.futures.ThreadPoolExecutor() as threads:
+            waiting = []
+            for connection, *statement in ((ending, "SELECT campaign_api.me_delete(%s)", PASSWORD),
+                                           (accepting, "SELECT campaign_api.invitation_accept(%s)", invitation)):
+                waiting.append(threads.submit(execute, connection, *statement))
+                wait_until("it waits", lambda: stack.one(WAITS, connection.info.backend_pid))  # pylint: disable=cell-var-from-loop
+            holding.rollback()
+            waiting[0].result()
+            ending.commit()
+            with pytest.raises(psycopg2.Error, match="you have no such invitation"):
+                waiting[1].result()
+    assert third.api.get("/me").json["companies"] == []
+
+
 def test_the_inviter_is_removed_at_that_moment(stack, two):
     """R7.1: who is no member any more invites nobody; what they had sent before is withdrawn."""
     owner, guest = two
