@@ -230,7 +230,7 @@ password: 1 to 1024 bytes; only its Argon2id hash is kept.
 201 with the user; 409 if somebody has this address; 422 if the address or the password is not valid.$$;
 
 CREATE FUNCTION campaign_api.login(email text, password text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -261,7 +261,7 @@ password: their password.
 200 with {"token", "expires_at", "user_id"}; 401 if the address is unknown or the password is wrong, without saying which; 429 with Retry-After after five failures in a row from one address, for 1, 2, 4 and so on up to 300 seconds.$$;
 
 CREATE FUNCTION campaign_api.logout() RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

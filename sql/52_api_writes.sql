@@ -64,7 +64,7 @@ COMMENT ON FUNCTION campaign.api_user_delete(text) IS
 'Soft delete of a user, and of the companies of which they are the last member.';
 
 CREATE FUNCTION campaign.api_users_write() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -140,7 +140,7 @@ reason: kept with the event.
 200 with the status of the draft and, as "archived", the id of the one that stays; 403, 404; 409 while it runs.$$;
 
 CREATE FUNCTION campaign_api.campaign_events(campaign_id text) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -159,7 +159,7 @@ campaign_id: the campaign.
 200 with an array of {"number", "created_at", "source", "target", "user_id", "application_id", "role", "reason"}; 403, 404.$$;
 
 CREATE FUNCTION campaign_api.campaign_status(campaign_id text) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -177,7 +177,7 @@ campaign_id: the campaign.
 200; 403, 404.$$;
 
 CREATE FUNCTION campaign_api.campaign_verify(campaign_id text, fresh boolean DEFAULT true) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -199,7 +199,7 @@ COMMENT ON FUNCTION campaign.api_applications_write() IS
 'PATCH and DELETE of /applications.';
 
 CREATE FUNCTION campaign.api_tokens_write() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

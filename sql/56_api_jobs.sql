@@ -114,7 +114,7 @@ COMMENT ON COLUMN campaign_api.jobs.started_at IS 'When its last attempt started
 COMMENT ON COLUMN campaign_api.jobs.finished_at IS 'When it was finished, failed or cancelled.';
 
 CREATE FUNCTION campaign.api_read_only() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -135,7 +135,7 @@ CREATE TRIGGER api_write INSTEAD OF INSERT OR UPDATE OR DELETE ON campaign_api.j
 COMMENT ON TRIGGER api_write ON campaign_api.jobs IS '405, and not the table behind it.';
 
 CREATE FUNCTION campaign_api.job_get(job_id text) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -153,7 +153,7 @@ job_id: the job.
 200; 404 if there is no such job, or it is somebody else's.$$;
 
 CREATE FUNCTION campaign_api.job_stats() RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -71,7 +71,7 @@ COMMENT ON FUNCTION campaign.api_rows_check(text, integer) IS
 -- Reading ------------------------------------------------------------------------------------
 
 CREATE FUNCTION campaign_api.campaign_run_status(campaign_id text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -91,7 +91,7 @@ campaign_id: the campaign; left out: that of your newest generated run.
 200; 304; 403, 404.$$;
 
 CREATE FUNCTION campaign_api.campaign_health(campaign_id text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -108,7 +108,7 @@ campaign_id: the campaign; left out: that of your newest generated run.
 200 with {"health", "phase", "counters", "hasFailedJobs", "isStuck", "aborted", "reason", "since"}; 403, 404.$$;
 
 CREATE FUNCTION campaign_api.campaign_logs(campaign_id text DEFAULT NULL, lines integer DEFAULT 100) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -129,7 +129,7 @@ lines: how many, 10000 at most.
 200 with an array of {"at", "event", "by", "reason"}; 403, 404, 422.$$;
 
 CREATE FUNCTION campaign_api.campaign_runs(campaign_id text DEFAULT NULL, rows integer DEFAULT 100) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

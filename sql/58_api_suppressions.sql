@@ -32,7 +32,7 @@ COMMENT ON FUNCTION campaign.api_suppression(text, text, text, text, bytea, bool
 CREATE FUNCTION campaign_api.suppression_add(
     phone_number text, company_id text DEFAULT NULL, reason text DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -53,7 +53,7 @@ reason: why.
 CREATE FUNCTION campaign_api.suppression_remove(
     phone_number text, company_id text DEFAULT NULL, reason text DEFAULT NULL
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -74,7 +74,7 @@ reason: why.
 CREATE FUNCTION campaign_api.suppression_import(
     numbers json, company_id text DEFAULT NULL, reason text DEFAULT NULL, skip_invalid boolean DEFAULT false
 ) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -123,7 +123,7 @@ after_id: the id of the last one, for the next page.
 200 with an array of {"id", "phone_number", "reason", "created_at", "user_id", …}; 403, 404, 422.$$;
 
 CREATE FUNCTION campaign_api.inbound_message("from" text, text text, company_id text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -19,7 +19,7 @@ COMMENT ON COLUMN campaign_api.campaign_tests.created_at IS 'When it was made.';
 COMMENT ON COLUMN campaign_api.campaign_tests.sent_at IS 'When the last message was stored.';
 
 CREATE FUNCTION campaign_api.message_segments(text text) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -1,7 +1,7 @@
 -- What a load balancer asks: needs no token, and says nothing of what is stored.
 
 CREATE FUNCTION campaign_api.ready() RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

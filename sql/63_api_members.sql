@@ -1,7 +1,7 @@
 -- Who belongs to a company, over HTTP: members invite, the invited accept or decline.
 
 CREATE FUNCTION campaign_api.company_member_invite(company_id text, email text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
@@ -102,7 +102,7 @@ COMMENT ON FUNCTION campaign.api_invitation_answer(text, text) IS
 'Accepts or declines an invitation of the user of the request; 404 if there is none that is open.';
 
 CREATE FUNCTION campaign_api.invitation_accept(invitation_id text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -119,7 +119,7 @@ invitation_id: an open invitation that you got.
 200 with {"id", "company_id", "status"}; 403 if you have not proved your address; 404 if you have no such invitation, or it is answered, withdrawn or expired.$$;
 
 CREATE FUNCTION campaign_api.invitation_decline(invitation_id text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -135,7 +135,7 @@ invitation_id: an open invitation that you got.
 200 with {"id", "company_id", "status"}; 404 if you have no such invitation, or it is answered, withdrawn or expired.$$;
 
 CREATE FUNCTION campaign_api.company_member_remove(company_id text, user_id text) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -180,7 +180,7 @@ COMMENT ON COLUMN campaign_api.invitations.created_at IS 'When it was sent.';
 COMMENT ON COLUMN campaign_api.invitations.expires_at IS 'When it ends without an answer.';
 
 CREATE FUNCTION campaign.api_invitations_write() RETURNS trigger
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -2,7 +2,7 @@
 -- stolen token must not be enough for asks for the password.
 
 CREATE FUNCTION campaign_api.me() RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -55,7 +55,7 @@ COMMENT ON FUNCTION campaign.api_code_send(text, text) IS
 'Mails a code to an address that the user wants to prove: 202; or the answer of the request, because it were too many.';
 
 CREATE FUNCTION campaign_api.me_code() RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

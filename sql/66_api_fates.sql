@@ -61,7 +61,7 @@ phone_number: only this recipient, with or without the plus.
 200 with an array of {"class", "seq", "phone_number", "state", "code", "reason", "attempts", "resolved", "retried_in", "updated_at"}; 403, 404; 422 for another state.$$;
 
 CREATE FUNCTION campaign_api.campaign_reasons(campaign_id text) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -226,7 +226,7 @@ COMMENT ON FUNCTION campaign.api_own_campaigns(text) IS
 'This campaign if it is the user''s, else 403 or 404; NULL: all campaigns of the user''s companies.';
 
 CREATE FUNCTION campaign_api.campaign_senders(campaign_id text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -244,7 +244,7 @@ campaign_id: a campaign; left out: all of your companies.
 200 with an array of {"name", "gateway", "alive", "processed", "failed", "first_at", "last_at"}; 403, 404.$$;
 
 CREATE FUNCTION campaign_api.campaign_sender_events(campaign_id text DEFAULT NULL, rows integer DEFAULT 100) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

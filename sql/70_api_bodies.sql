@@ -105,7 +105,7 @@ $$Create, fill and dispatch a campaign, the body as bytes
 As with application/json, for Content-Type: application/octet-stream.$$;
 
 CREATE FUNCTION campaign_api.suppression_import(bytea) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE

@@ -75,7 +75,7 @@ after_id: the id of the last one, for the next page.
 200 with an array of {"id", "state", "campaign", "class", "first_seq", "recipients", "queue", "reason", …}; 403, 404, 422.$$;
 
 CREATE FUNCTION campaign_api.dead_letter_replay(letter_id text, reason text DEFAULT NULL) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
@@ -94,7 +94,7 @@ reason: kept with it.
 202 with {"id", "state", "campaign"}; 404 if you have no such dead letter; 409 if something was decided about it already, its campaign still runs or was cancelled, or somebody is deleting it.$$;
 
 CREATE FUNCTION campaign_api.dead_letter_discard(letter_id text, reason text) RETURNS jsonb
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

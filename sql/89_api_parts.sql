@@ -58,7 +58,7 @@ reason: kept with the event.
 202 with the status of all parts together; 403, 404; 409 if it is no unordered draft with recipients, or a part could never be sent; 422 for hours or a time zone that are not understood; 503 if no worker is set up.$$;
 
 CREATE FUNCTION campaign_api.campaign_parts(campaign_id text) RETURNS jsonb
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql_http STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

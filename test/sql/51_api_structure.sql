@@ -1,6 +1,6 @@
 -- What PostgREST exposes, to whom, and the rules that every object behind it keeps.
 BEGIN;
-SELECT plan(22);
+SELECT plan(23);
 
 CREATE TEMPORARY VIEW owned AS
 SELECT d.classid, d.objid FROM pg_depend d
@@ -34,6 +34,11 @@ SELECT is_empty(
     'R0.8: no secret is a column of the API');
 
 -- Lint -------------------------------------------------------------------------------------
+SELECT is_empty(
+    $$ SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang AND l.lanname = 'plpgsql'
+       WHERE p.pronamespace = 'campaign_api'::regnamespace
+         OR p.oid IN (SELECT t.tgfoid FROM pg_trigger t WHERE t.tgname = 'api_write') $$,
+    'R7.2: what a request calls turns its errors into statuses: whoever has waited too long gets 503');
 SELECT is_empty(
     $$ SELECT oid::regprocedure FROM owned_functions WHERE prolang <> (SELECT oid FROM pg_language WHERE lanname = 'c')
          AND NOT coalesce('search_path=pg_catalog, pg_temp' = ANY (proconfig), false)
