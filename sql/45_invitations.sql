@@ -109,8 +109,11 @@ BEGIN
     IF NOT FOUND THEN
         RETURN false;
     END IF;
-    PERFORM campaign.application_delete(a.id) FROM campaign.applications a
-    WHERE a.company_id = company_member_end.company_id AND a.user_id = company_member_end.user_id AND NOT a.deleted;
+    -- Locked before: one that somebody is just taking over with application_rotate() is theirs then, and stays.
+    PERFORM campaign.application_delete(l.id) FROM (
+        SELECT a.id FROM campaign.applications a
+        WHERE a.company_id = company_member_end.company_id AND a.user_id = company_member_end.user_id AND NOT a.deleted
+        ORDER BY a.id FOR NO KEY UPDATE) AS l;
     UPDATE campaign.invitations i SET answer = 'withdrawn', answered_at = clock_timestamp()
     WHERE i.company_id = company_member_end.company_id AND i.invited_by = company_member_end.user_id
       AND i.answer IS NULL;

@@ -108,6 +108,17 @@ def test_the_inviter_ends_their_account_while_somebody_accepts(stack, two):
     assert third.api.get("/me").json["companies"] == []
 
 
+def test_an_application_is_taken_over_while_its_owner_is_removed(stack, two):
+    """R7.6: whoever has its new secret keeps it."""
+    owner, guest = two
+    application = guest.api.post("/applications", {"name": "program", "company_id": owner.company_id}).expect(201).json
+    with request(stack, owner) as taking, request(stack, owner) as removing:
+        in_turn(stack, (taking, "SELECT campaign_api.application_rotate(%s)", application["id"]),
+                (removing, "SELECT campaign_api.company_member_remove(%s, %s)", owner.company_id, guest.user_id))
+    found = owner.api.get(f"/applications/{application['id']}").expect(200).json
+    assert found["user_id"] == owner.user_id
+
+
 def test_the_inviter_is_removed_at_that_moment(stack, two):
     """R7.1: who is no member any more invites nobody; what they had sent before is withdrawn."""
     owner, guest = two
