@@ -14,6 +14,10 @@ READ = ["/", "/users", "/users/{user}", "/companies", "/companies/{company}", "/
         "/campaigns/{campaign}/recipients", "/campaigns/{campaign}/status",
         "/campaigns/{campaign}/run", "/campaigns/{campaign}/health", "/campaigns/{campaign}/logs",
         "/campaigns/{campaign}/runs", "/campaigns/{campaign}/jobs", "/campaigns/runs",
+        "/campaigns/{campaign}/events", "/campaigns/{campaign}/parts", "/campaigns/{campaign}/fates",
+        "/campaigns/{campaign}/recipients.csv", "/campaigns/{campaign}/reasons", "/campaigns/{campaign}/senders",
+        "/campaigns/{campaign}/texts", "/campaigns/{campaign}/tests", "/senders", "/senders/events", "/suppressions",
+        "/dead-letters", "/invitations", "/companies/{company}/invitations",
         "/applications", "/tokens", "/job", "/jobs", "/jobs/stats"]
 WRITTEN = ["/signup", "/login", "/logout", "/token", "/me/password", "/campaigns/send",
            "/companies/{company}/members/{user}", "/campaigns/{campaign}/numbers",
@@ -117,6 +121,13 @@ def test_a_slash_at_the_end(ana, place, route):
     assert ana.api.get(f"{path}/").expect(200).headers["Content-Type"] == \
         ana.api.get(path).headers["Content-Type"]
     ana.api.request("TRACE", f"{path}/").refused(405)
+
+
+@pytest.mark.parametrize("method, route", [
+    ("PUT", "/suppressions"), ("PATCH", "/suppressions"), ("POST", "/dead-letters"), ("POST", "/senders"), ("PUT", "/inbound")])
+def test_a_method_that_a_route_does_not_have(ana, method, route):
+    """R7.5: 405, and not what PostgREST says of an address that nobody has asked for."""
+    ana.api.request(method, route, {}).refused(405)
 
 
 def test_a_slash_opens_no_inner_address(ana):
