@@ -1,20 +1,41 @@
 -- What campaign-monitor shows: all its figures in one answer of one snapshot, at every tick. It reads; a
 -- campaign is moved by the verbs of 26_control.sql.
 
+-- Providers name the number that they refuse, and people the customer who complained.
+CREATE FUNCTION campaign.monitor_words(words text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT regexp_replace(words, '\+?\(?\d(?:[ ()./-]{0,2}\d){7,}', '…', 'g') $$;
+COMMENT ON FUNCTION campaign.monitor_words(text) IS
+'A text that somebody else wrote without what may be a phone number in it: eight digits or more.';
+
 CREATE FUNCTION campaign.monitor_health(campaign_id text, OUT health text, OUT reason text)
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    words text;
 BEGIN
     SELECT h ->> 'health', h ->> 'reason' INTO health, reason
     FROM @extschema@.campaign_health(monitor_health.campaign_id) AS h;
+    -- All that campaign_health() does not say in words of its own.
+    FOR words IN
+        SELECT c.error FROM campaign.campaigns c WHERE c.id = monitor_health.campaign_id
+        UNION ALL
+        (SELECT e.reason FROM campaign.campaigns c JOIN campaign.events e ON e.campaign_id = c.id AND e.target = c.status
+         WHERE c.id = monitor_health.campaign_id ORDER BY e.number DESC LIMIT 1)
+        UNION ALL
+        SELECT j.error FROM campaign.runs r JOIN campaign.jobs j ON j.id = r.job_id WHERE r.campaign_id = monitor_health.campaign_id
+    LOOP
+        reason := replace(reason, coalesce(words, ''), coalesce(campaign.monitor_words(words), ''));
+    END LOOP;
 EXCEPTION WHEN no_data_found THEN
     -- It was deleted after the figures were read.
     reason := 'it is deleted';
 END
 $$;
 COMMENT ON FUNCTION campaign.monitor_health(text) IS
-'Two answers of campaign_health() that do not fail if the campaign is deleted at this moment.';
+'Two answers of campaign_health() that do not fail if the campaign is deleted at this moment, and name no recipient.';
 
 CREATE FUNCTION campaign.monitor_places(shown integer, ended integer, watched text[], only_id text)
 RETURNS TABLE (campaign_id text, place bigint, campaigns bigint)

@@ -1,6 +1,6 @@
 -- What campaign-monitor is told: which campaigns, in which order, and the same figures as the tables.
 BEGIN;
-SELECT plan(28);
+SELECT plan(37);
 
 CREATE FUNCTION pg_temp.draft(name text, vip int, normal int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create(name, 'hello');
@@ -83,6 +83,18 @@ SELECT is((SELECT rate FROM campaign.monitor(10, 0, '{}', pg_temp.id('running'))
 SELECT is((SELECT reason FROM campaign.monitor(10, 0, '{}', pg_temp.id('paused')) WHERE kind = 'campaign'),
     format('paused by %s 0 s ago', session_user), 'R1.3: the sentence of campaign_health()');
 SELECT is((campaign.monitor_health('nosuchcampaign')).reason, 'it is deleted', 'a campaign that is deleted at this moment is no error');
+
+-- A monitor sees no recipient: what others say may name one.
+CREATE FUNCTION pg_temp.reason(name text) RETURNS text LANGUAGE sql AS $$ SELECT reason FROM campaign.monitor_health(pg_temp.id(name)) $$;
+UPDATE campaign.campaigns c SET status = 'failed', error = 'nobody could be reached: 21211: The ''To'' number +5511955500101 is not a valid phone number'
+WHERE c.id = pg_temp.id('sent');
+SELECT is(pg_temp.reason('sent'), 'failed: nobody could be reached: 21211: The ''To'' number … is not a valid phone number', 'R7.6: not in the words of a provider');
+SELECT campaign_pause(pg_temp.id('running'), 'call (11) 95555-0101 first');
+SELECT matches(pg_temp.reason('running'), '^paused by \S+ \d+ s ago: call … first$', 'R7.6: nor of who has stopped it');
+SELECT campaign_resume(pg_temp.id('running'));
+SELECT is(pg_temp.reason('planned'), 'scheduled for 2099-01-01T00:00:00Z', 'a time is none');
+SELECT is(campaign.monitor_words(given), wanted, 'R7.6: ' || given) FROM (VALUES ('+55 11 95550-0101', '…'), ('to:5511955500101.', 'to:….'), ('12345678', '…'),
+    ('1234567 of 100', '1234567 of 100'), ('NORMAL 5: 503', 'NORMAL 5: 503'), ('1. 2. 3', '1. 2. 3')) AS t (given, wanted);
 
 -- The keys -------------------------------------------------------------------------------------------
 SELECT is(campaign.monitor_control(pg_temp.id('running'), 'pause') || ' ' || campaign.monitor_control(pg_temp.id('running'), 'resume') || ' '
