@@ -91,7 +91,7 @@ Publishes it again, once what was wrong is repaired. A recipient that MongoDB re
 letter_id: the dead letter.
 reason: kept with it.
 
-202 with {"id", "state", "campaign"}; 404 if you have no such dead letter; 409 if something was decided about it already, its campaign still runs or was cancelled, or somebody is deleting it.$$;
+202 with {"id", "state", "campaign"}; 404 if you have no such dead letter; 409 if something was decided about it already, its campaign still runs or was cancelled, somebody is deleting it, or an earlier replay of it is not settled yet.$$;
 
 CREATE FUNCTION campaign_api.dead_letter_discard(letter_id text, reason text) RETURNS jsonb
 LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER

@@ -263,12 +263,15 @@ $$;
 COMMENT ON FUNCTION campaign.dead_unpark(campaign.dead_letters) IS
 'True if the dead letter is a recipient of a campaign that is over and counted as failed: it is open again then.';
 
-CREATE FUNCTION campaign.dead_park(letter campaign.dead_letters) RETURNS void
+CREATE FUNCTION campaign.dead_park(letter campaign.dead_letters) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     place int8multirange := int8multirange(int8range(letter.first_seq, letter.first_seq, '[]'));
+    was_refused boolean := letter.parked AND EXISTS (
+        SELECT FROM campaign.progress p
+        WHERE p.campaign_id = letter.campaign_id AND p.class = letter.class AND p.failed @> letter.first_seq);
 BEGIN
     UPDATE campaign.progress p
     SET failed = p.failed + place, stored = p.stored + place
@@ -276,10 +279,11 @@ BEGIN
     IF FOUND THEN
         PERFORM campaign.campaign_changed(letter.campaign_id);
     END IF;
+    RETURN was_refused;
 END
 $$;
 COMMENT ON FUNCTION campaign.dead_park(campaign.dead_letters) IS
-'A recipient that was replayed counts as done and failed again. Not as decided: what is on its way is sent then, or not, and a sender that took it for sent would report that.';
+'A recipient that was replayed counts as done and failed again. Not as decided: what is on its way is sent then, or not, and a sender that took it for sent would report that. True if it did so already: it was refused again, and the report of that is still to come.';
 
 CREATE FUNCTION @extschema@.campaign_dead_replay(ids bigint[], reason text DEFAULT NULL) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -297,22 +301,7 @@ BEGIN
         WHERE d.id = ANY (ids) AND (d.state = 'waiting' OR d.state = 'replayed' AND d.parked)
         ORDER BY d.campaign_id, d.id FOR NO KEY UPDATE
     LOOP
-        IF letter.size > octet_length(letter.body) THEN
-            RAISE EXCEPTION 'dead letter % has % bytes, of which only the first ones were kept', letter.id, letter.size
-                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'It is longer than any message of ours. Discard it.';
-        END IF;
-        IF letter.queue !~ '^campaign\.(messages\.[0-3]|parallel)$' THEN
-            RAISE EXCEPTION 'dead letter % comes from no queue of messages: "%"', letter.id, letter.queue
-                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';
-        END IF;
-        IF campaign.dead_is_deleted(letter.campaign_id) THEN
-            RAISE EXCEPTION 'dead letter % is of a campaign that is deleted', letter.id
-                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';
-        END IF;
-        IF campaign.dead_is_late(letter.campaign_id) THEN
-            RAISE EXCEPTION 'dead letter % would be late: the deadline of campaign % has passed', letter.id, letter.campaign_id
-                USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';
-        END IF;
+        PERFORM campaign.dead_replay_check(letter);
         letter.parked := letter.parked OR campaign.dead_unpark(letter);
         PERFORM campaign.dead_decide(letter, 'replaying', reason);
         total := total + 1;
@@ -324,7 +313,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_dead_replay(bigint[], text) IS
-'Has the worker publish these dead letters again, once what was wrong is repaired; returns how many. Those about which something was decided already are left out, but for a recipient that was replayed and has not been stored. A recipient of a campaign that is over is stored after all: it no longer counts as failed, and the campaign keeps its status.';
+'Has the worker publish these dead letters again, once what was wrong is repaired; returns how many. Those about which something was decided already are left out, but for a recipient that was replayed and has not been stored. A recipient of a campaign that is over is stored after all: it no longer counts as failed, and the campaign keeps its status. An error if an earlier replay of the same recipient is not settled yet.';
 
 CREATE FUNCTION @extschema@.campaign_dead_discard(ids bigint[], reason text) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
@@ -332,6 +321,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     letter campaign.dead_letters;
+    was_refused boolean;
     total integer := 0;
 BEGIN
     PERFORM campaign.dead_reason_check(reason, true);
@@ -342,8 +332,11 @@ BEGIN
         WHERE d.id = ANY (ids) AND (d.state = 'waiting' OR d.state IN ('replaying', 'replayed') AND d.parked)
         ORDER BY d.campaign_id, d.id FOR NO KEY UPDATE
     LOOP
-        PERFORM campaign.dead_park(letter);
+        was_refused := campaign.dead_park(letter);
         PERFORM campaign.dead_decide(letter, 'discarded', reason);
+        IF was_refused THEN
+            PERFORM campaign.dead_refused(letter.campaign_id, letter.class, letter.first_seq);
+        END IF;
         total := total + 1;
     END LOOP;
     IF total > 0 THEN

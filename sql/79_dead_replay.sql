@@ -1,5 +1,64 @@
 -- Dead letters that are published again: what the worker reads of them, and what reports say of them.
 
+-- What is refused again is listed before the consumer reports that, and the report of its batch comes later still.
+-- Replayed in between, that report would say of it that it is stored.
+CREATE FUNCTION campaign.dead_settled_check(letter campaign.dead_letters) RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    target campaign.campaigns;
+    earlier bigint;
+BEGIN
+    IF letter.state <> 'waiting' OR letter.recipients IS DISTINCT FROM 1 THEN
+        RETURN;
+    END IF;
+    SELECT * INTO target FROM campaign.campaigns c WHERE c.id = letter.campaign_id;
+    IF target.status NOT IN ('sent', 'failed') AND letter.envelope -> 'headers' ? 'reason' THEN
+        RAISE EXCEPTION 'campaign "%" is %: its recipients can be replayed once it is sent or has failed', target.id, target.status
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    SELECT d.id INTO earlier FROM campaign.dead_letters d
+    WHERE d.campaign_id = letter.campaign_id AND d.class = letter.class AND d.first_seq = letter.first_seq
+      AND d.parked AND d.state IN ('replaying', 'replayed', 'discarded')
+    ORDER BY d.id DESC LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION 'dead letter % came of the replay of %, which is not settled yet', letter.id, earlier
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+                  HINT = 'Wait for the consumer to report. If it does not, replay the earlier one once more, or discard this one.';
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_settled_check(campaign.dead_letters) IS
+'An error if the consumer has not reported yet what made this dead letter of a recipient.';
+
+CREATE FUNCTION campaign.dead_replay_check(letter campaign.dead_letters) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF letter.size > octet_length(letter.body) THEN
+        RAISE EXCEPTION 'dead letter % has % bytes, of which only the first ones were kept', letter.id, letter.size
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'It is longer than any message of ours. Discard it.';
+    END IF;
+    IF letter.queue !~ '^campaign\.(messages\.[0-3]|parallel)$' THEN
+        RAISE EXCEPTION 'dead letter % comes from no queue of messages: "%"', letter.id, letter.queue
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';
+    END IF;
+    IF campaign.dead_is_deleted(letter.campaign_id) THEN
+        RAISE EXCEPTION 'dead letter % is of a campaign that is deleted', letter.id
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';
+    END IF;
+    IF campaign.dead_is_late(letter.campaign_id) THEN
+        RAISE EXCEPTION 'dead letter % would be late: the deadline of campaign % has passed', letter.id, letter.campaign_id
+            USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Discard it.';
+    END IF;
+    PERFORM campaign.dead_settled_check(letter);
+END
+$$;
+COMMENT ON FUNCTION campaign.dead_replay_check(campaign.dead_letters) IS
+'An error if a dead letter cannot be published again, or not yet.';
+
 CREATE FUNCTION campaign.dead_headers(
     envelope jsonb, OUT names text[], OUT kinds text[], OUT texts text[]
 )
@@ -171,23 +230,24 @@ COMMENT ON FUNCTION campaign.outbox_dead_done(bigint) IS 'The broker has confirm
 
 CREATE FUNCTION campaign.dead_replays(
     campaign_id text, class campaign.recipient_class, ranges int8multirange,
-    OUT under_way int8multirange, OUT given_up int8multirange
+    OUT under_way int8multirange, OUT given_up int8multirange, OUT refused int8multirange
 )
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     SELECT coalesce(range_agg(r.place) FILTER (WHERE r.state <> 'discarded'), '{}'),
-        coalesce(range_agg(r.place) FILTER (WHERE r.state = 'discarded'), '{}')
-    INTO under_way, given_up
-    FROM (SELECT d.state, int8range(d.first_seq, d.first_seq, '[]') AS place FROM campaign.dead_letters d
+        coalesce(range_agg(r.place) FILTER (WHERE r.state = 'discarded' AND r.settled_at IS NOT NULL), '{}'),
+        coalesce(range_agg(r.place) FILTER (WHERE r.state = 'discarded' AND r.settled_at IS NULL), '{}')
+    INTO under_way, given_up, refused
+    FROM (SELECT d.state, d.settled_at, int8range(d.first_seq, d.first_seq, '[]') AS place FROM campaign.dead_letters d
           WHERE d.campaign_id = dead_replays.campaign_id AND d.class = dead_replays.class AND d.parked
             AND d.state IN ('replaying', 'replayed', 'discarded')
             AND d.first_seq >= lower(ranges) AND d.first_seq < upper(ranges) AND ranges @> d.first_seq) AS r;
 END
 $$;
 COMMENT ON FUNCTION campaign.dead_replays(text, campaign.recipient_class, int8multirange) IS
-'Which of these recipients were replayed: under_way, not stored yet; given_up, discarded meanwhile.';
+'Which of these recipients were replayed: under_way, not stored yet; given_up, discarded meanwhile; refused, discarded and refused again (dead_refused()).';
 
 -- A range with others in it is an old batch that came again, and may have been acknowledged unread.
 CREATE FUNCTION campaign.ranges_within(ranges int8multirange, places int8multirange) RETURNS int8multirange
@@ -209,7 +269,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     replays record := campaign.dead_replays(campaign_id, class, ranges);
-    replayed int8multirange := campaign.ranges_within(ranges, replays.under_way + replays.given_up);
+    places int8multirange := replays.under_way + replays.given_up;
+    replayed int8multirange := campaign.ranges_within(ranges, places + replays.refused) * places;
 BEGIN
     UPDATE campaign.progress p SET decided = p.decided + replayed
     WHERE p.campaign_id = dead_decided.campaign_id AND p.class = dead_decided.class AND replayed IS NOT NULL;
@@ -226,7 +287,7 @@ LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF late IS NULL THEN
+    IF isempty(late) THEN
         RETURN;
     END IF;
     UPDATE campaign.progress p
@@ -239,7 +300,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.dead_report_late(text, campaign.recipient_class, int8multirange) IS
-'Recipients of a campaign that is over whose replay was given up are reported as stored: they are. NULL: none.';
+'Recipients of a campaign that is over whose replay was given up are reported as stored: they are.';
 
 CREATE FUNCTION campaign.dead_refused(campaign_id text, class campaign.recipient_class, seq bigint) RETURNS void
 LANGUAGE plpgsql VOLATILE
@@ -249,13 +310,13 @@ AS $$
 BEGIN
     PERFORM FROM campaign.progress p
     WHERE p.campaign_id = dead_refused.campaign_id AND p.class = dead_refused.class FOR NO KEY UPDATE;
-    UPDATE campaign.dead_letters d SET parked = false
+    UPDATE campaign.dead_letters d SET settled_at = NULL
     WHERE d.campaign_id = dead_refused.campaign_id AND d.class = dead_refused.class AND d.first_seq = seq
       AND d.parked AND d.state = 'discarded';
 END
 $$;
 COMMENT ON FUNCTION campaign.dead_refused(text, campaign.recipient_class, bigint) IS
-'A recipient of a campaign that is over is refused: the report that follows does not say that its replay, which was given up, is stored.';
+'A recipient of a campaign that is over is refused: the report that follows does not say that its replay, which was given up, is stored, and settles it.';
 
 -- Called for campaigns that are over only: their other recipients are done.
 CREATE FUNCTION campaign.dead_report(
@@ -266,6 +327,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     replays record;
+    reported int8multirange;
     replayed int8multirange;
     refused int8multirange;
 BEGIN
@@ -273,9 +335,16 @@ BEGIN
     PERFORM FROM campaign.progress p
     WHERE p.campaign_id = dead_report.campaign_id AND p.class = dead_report.class FOR NO KEY UPDATE;
     replays := campaign.dead_replays(campaign_id, class, ranges);
-    PERFORM campaign.dead_report_late(campaign_id, class, campaign.ranges_within(ranges, replays.given_up));
-    replayed := campaign.ranges_within(ranges, replays.under_way);
-    IF replayed IS NULL THEN
+    reported := campaign.ranges_within(ranges, replays.under_way + replays.given_up + replays.refused);
+    IF reported IS NULL THEN
+        RETURN;
+    END IF;
+    PERFORM campaign.dead_report_late(campaign_id, class, reported * replays.given_up);
+    UPDATE campaign.dead_letters d SET parked = false, settled_at = clock_timestamp()
+    WHERE d.campaign_id = dead_report.campaign_id AND d.class = dead_report.class
+      AND d.parked AND d.state = 'discarded' AND d.settled_at IS NULL AND reported @> d.first_seq;
+    replayed := reported * replays.under_way;
+    IF isempty(replayed) THEN
         RETURN;
     END IF;
     UPDATE campaign.progress p

@@ -1,6 +1,6 @@
 -- 79_dead_replay.sql - dead letters that are published again, and what becomes of them.
 BEGIN;
-SELECT plan(72);
+SELECT plan(83);
 
 CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -91,6 +91,41 @@ SELECT pg_temp.report(:'id', 3, 3);
 SELECT is(pg_temp.state(:'three'), 'refused empty', 'of which the first one knows');
 SELECT is(pg_temp.counts(:'id'), 'failed 8 1', 'and counts as failed again');
 SELECT is(pg_temp.state(:'again'), 'waiting', 'the second one waits');
+
+-- The same, and somebody is faster than the report of the batch.
+SELECT pg_temp.campaign(3) AS quick \gset
+SELECT pg_temp.letter(pg_temp.body(:'quick', 1)) AS one \gset
+SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', :'one'), '55000', format('campaign "%s" is queued: its recipients can be replayed once it is sent or has failed', :'quick'),
+    'R5.3: a dead letter is listed before its recipient is reported as failed: nobody replays it in between');
+SELECT campaign.report_conflict(:'quick', 'NORMAL', 1, 'refused');
+SELECT pg_temp.report(:'quick', 1, 3);
+SELECT campaign_dead_replay(ARRAY[:'one'::bigint]);
+SELECT campaign.outbox_dead_done(:'one');
+SELECT pg_temp.letter(pg_temp.body(:'quick', 1)) AS two \gset
+CREATE FUNCTION pg_temp.throws_unsettled(letter bigint, earlier bigint, what text) RETURNS text LANGUAGE sql AS $$
+    SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', letter), '55000', format('dead letter %s came of the replay of %s, which is not settled yet', letter, earlier), what)
+$$;
+SELECT pg_temp.throws_unsettled(:'two', :'one', 'R5.3: refused again, it waits for the report');
+SELECT campaign.report_conflict(:'quick', 'NORMAL', 1, 'refused');
+SELECT pg_temp.throws_unsettled(:'two', :'one', 'R5.3: of the whole batch: else that would say that it is stored');
+SELECT is(campaign_dead_replay(ARRAY[:'one'::bigint]), 1, 'R5.3: the first one may go once more');
+SELECT campaign.outbox_dead_done(:'one');
+SELECT campaign_dead_discard(ARRAY[:'one'::bigint], 'tired of it');
+SELECT pg_temp.throws_unsettled(:'two', :'one', 'R5.3: given up, its report is still to come');
+SELECT pg_temp.report(:'quick', 1, 1);
+SELECT is(pg_temp.counts(:'quick') || ' ' || pg_temp.state(:'one'), 'failed 2 1 discarded empty', 'R5.3: and does not say that it is stored');
+SELECT is(campaign_dead_replay(ARRAY[:'two'::bigint]), 1, 'R5.3: then the second one goes');
+SELECT campaign.outbox_dead_done(:'two');
+SELECT campaign_dead_discard(ARRAY[:'two'::bigint], 'again');
+SELECT pg_temp.letter(pg_temp.body(:'quick', 1)) AS three \gset
+SELECT pg_temp.throws_unsettled(:'three', :'two', 'R5.3: given up before it is refused, it is awaited all the same');
+SELECT campaign.report_conflict(:'quick', 'NORMAL', 1, 'refused');
+SELECT pg_temp.throws_unsettled(:'three', :'two', 'R5.3: until the report of the batch');
+SELECT pg_temp.report(:'quick', 1, 1);
+SELECT is(pg_temp.counts(:'quick') || ' ' || pg_temp.state(:'two'), 'failed 2 1 discarded empty', 'R5.3: which says that it has failed');
+SELECT campaign_dead_replay(ARRAY[:'three'::bigint]);
+SELECT pg_temp.report(:'quick', 1, 1);
+SELECT is(pg_temp.counts(:'quick') || ' ' || pg_temp.state(:'three'), 'failed 3 0 stored empty', 'R5.3: the last one is stored');
 
 -- Senders never send again what was decided; this was not sent.
 UPDATE campaign.progress SET decided = '{[1,10)}' WHERE campaign_id = :'id';
