@@ -14,18 +14,39 @@ COMMENT ON COLUMN campaign.suppression_words.action IS 'stop: opts out; start: o
 ALTER TABLE campaign.suppression_words ENABLE ROW LEVEL SECURITY;
 SELECT pg_catalog.pg_extension_config_dump('campaign.suppression_words', '');
 
+-- For encodings in which normalize() is an error.
+CREATE FUNCTION campaign.base_letters(word text) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    -- Of U+00C0 to U+00FF.
+    letters CONSTANT text := 'AAAAAAACEEEEIIIIDNOOOOO OUUUUYPSAAAAAAACEEEEIIIIDNOOOOO OUUUUYPY';
+BEGIN
+    RETURN (
+        SELECT string_agg(CASE WHEN get_byte(s.utf8, 0) = 195 THEN substr(letters, get_byte(s.utf8, 1) - 127, 1) ELSE s.character END,
+            '' ORDER BY s.place)
+        FROM (SELECT c.character, c.place, convert_to(c.character, 'UTF8') AS utf8
+              FROM regexp_split_to_table(word, '') WITH ORDINALITY AS c (character, place)
+              WHERE c.character <> '') AS s);
+END
+$$;
+COMMENT ON FUNCTION campaign.base_letters(text) IS
+'A text with the plain capital letter instead of each Latin letter with an accent.';
+
 CREATE FUNCTION campaign.word_normalize(word text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    plain text := upper(word);
+    -- Letter and accent apart, and forms such as full width as the letter itself. Before upper(), which with the locale C
+    -- knows no letter with an accent.
+    plain text := CASE getdatabaseencoding()
+        WHEN 'UTF8' THEN regexp_replace(normalize(word, NFKD), '[\u0300-\u036f]', '', 'g')
+        WHEN 'SQL_ASCII' THEN word
+        ELSE campaign.base_letters(word) END;
 BEGIN
-    -- Letter and accent apart, and forms such as full width as the letter itself.
-    IF getdatabaseencoding() = 'UTF8' THEN
-        plain := regexp_replace(normalize(plain, NFKD), '[\u0300-\u036f]', '', 'g');
-    END IF;
-    RETURN regexp_replace(plain, '[^[:alnum:]]', '', 'g');
+    RETURN regexp_replace(upper(plain), '[^[:alnum:]]', '', 'g');
 END
 $$;
 COMMENT ON FUNCTION campaign.word_normalize(text) IS

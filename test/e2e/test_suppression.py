@@ -5,7 +5,9 @@ import pytest
 
 import campaigns
 from campaigns import assert_delivered, make_numbers, wait_for_status
+from latin1 import database_in_c
 from proofs import check, receipt_of
+from stack import execute
 
 NUMBERS = make_numbers(2_500, seed=610)
 
@@ -147,3 +149,14 @@ def test_changes_are_forgotten_beside_a_long_transaction(lists):
         stack.one("SELECT campaign.outbox_suppressions(0, 1)")
         assert stack.sql("SELECT number FROM campaign.suppression_changes") == []
         older.rollback()
+
+
+@pytest.mark.parametrize("encoding", ["utf8", "latin1"])
+def test_words_whatever_the_locale(stack, encoding):
+    """R6.10: a word with an accent is one in small letters, too, where the locale knows only those of ASCII."""
+    with database_in_c(stack, encoding) as connection:
+        connection.set_client_encoding("UTF8")
+        execute(connection, "SELECT suppression_word_set('N\u00e3o quero', 'stop')")
+        for text in ("sair", "s\u00e1ir", "S\u00c1IR!", "n\u00e3o quero", "N\u00c3O QUERO", "nao quero"):
+            (answer,), = execute(connection, "SELECT inbound_message('+5521900000001', %s)", text)
+            assert answer["action"] == "stop", text
