@@ -261,6 +261,22 @@ $$;
 COMMENT ON FUNCTION campaign.campaign_empty(text) IS
 'Takes all recipients from a draft; a generated run goes into the history first. An error while it is being generated. The caller holds the campaign''s lock.';
 
+-- Without a company, nobody but the user is left to own it.
+CREATE FUNCTION campaign.copy_user(target campaign.campaigns) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    caller text := CASE WHEN current_setting('role') IN ('campaign_user', 'campaign_app') THEN campaign.request_user() END;
+BEGIN
+    RETURN CASE WHEN target.company_id IS NULL OR EXISTS (SELECT FROM campaign.users u WHERE u.id = target.user_id AND NOT u.deleted)
+        THEN target.user_id
+        ELSE (SELECT u.id FROM campaign.users u WHERE u.id = caller AND NOT u.deleted) END;
+END
+$$;
+COMMENT ON FUNCTION campaign.copy_user(campaign.campaigns) IS
+'Whose a campaign is that goes on with another one of a company: its user''s or, if that account is deleted, the user''s of the request, if there is one.';
+
 CREATE FUNCTION @extschema@.campaign_reset(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
@@ -288,7 +304,7 @@ BEGIN
         -- would meet the documents of the first.
         archived := target.id;
         draft_id := @extschema@.campaign_create(target.name,
-            campaign.message_to_copy(target), target.company_id, target.user_id, target.ordered);
+            campaign.message_to_copy(target), target.company_id, campaign.copy_user(target), target.ordered);
         PERFORM campaign.window_copy(target.id, draft_id);
         UPDATE campaign.campaigns c
         SET per_second = target.per_second, canary = target.canary, canary_failed_max = target.canary_failed_max

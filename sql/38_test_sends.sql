@@ -53,7 +53,7 @@ BEGIN
     END IF;
     SELECT * INTO chosen FROM campaign.test_sample(target, sample);
     test_id := @extschema@.campaign_create(left('Test: ' || target.name, 200), 'test'::text, target.company_id,
-        coalesce(user_id, target.user_id), target.ordered);
+        coalesce(user_id, campaign.copy_user(target)), target.ordered);
     upload := @extschema@.campaign_upload(test_id, numbers, false, false, 'NORMAL'::text);
     IF (upload ->> 'accepted')::bigint NOT BETWEEN 1 AND most THEN
         RAISE EXCEPTION 'a test goes to 1 to % numbers, not to %', most, upload ->> 'accepted'

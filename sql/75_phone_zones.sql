@@ -88,7 +88,7 @@ BEGIN
         keys := keys || array_to_string(part.found, ' ');
         ids := ids || @extschema@.campaign_create(
             left(concat(target.name, ' (', coalesce(part.found[1], zone_of_others), CASE WHEN part.found[2] IS NOT NULL THEN ' …' END, ')'), 200),
-            campaign.message_to_copy(target), target.company_id, target.user_id, false);
+            campaign.message_to_copy(target), target.company_id, campaign.copy_user(target), false);
         INSERT INTO campaign.send_windows (campaign_id, hours, minutes, time_zones)
         VALUES (ids[cardinality(ids)], btrim(campaign_split_zones.hours), open_minutes,
             CASE WHEN part.found = '{}' THEN ARRAY[zone_of_others] ELSE part.found END);

@@ -149,7 +149,7 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     retry_id := @extschema@.campaign_create(left('Retry: ' || target.name, 200),
-        campaign.message_to_copy(target), target.company_id, target.user_id, target.ordered);
+        campaign.message_to_copy(target), target.company_id, campaign.copy_user(target), target.ordered);
     PERFORM campaign.window_copy(target.id, retry_id);
     UPDATE campaign.campaigns c SET per_second = target.per_second WHERE c.id = retry_id;
     PERFORM campaign.progress_lock(ARRAY[target.id]);

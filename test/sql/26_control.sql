@@ -1,6 +1,6 @@
 -- Schedule, pause, resume, cancel, reset, and the record of every move.
 BEGIN;
-SELECT plan(44);
+SELECT plan(51);
 
 CREATE FUNCTION pg_temp.draft(count int DEFAULT 3) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('test', 'hello');
@@ -99,6 +99,35 @@ SELECT is(campaign_upload(id, '5511987654321'::text) ->> 'accepted', '1', 'and t
 CREATE TEMPORARY TABLE running AS SELECT pg_temp.draft() AS id;
 SELECT campaign_dispatch(id) FROM running;
 SELECT throws_ok(format('SELECT campaign_reset(%L)', id), '55000', NULL, 'what runs is cancelled first') FROM running;
+
+-- Who made it has deleted their account: the company goes on.
+SELECT company_create('Padaria', '12345678000195') AS padaria, user_create('gone@example.com', 'correct horse battery') AS gone,
+    user_create('here@example.com', 'correct horse battery') AS here \gset
+CREATE FUNCTION pg_temp.owned(count int, company text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE draft_id text := pg_temp.draft(count);
+BEGIN
+    UPDATE campaign.campaigns c SET user_id = (SELECT u.id FROM campaign.users u WHERE u.email = 'gone@example.com'), company_id = company, ordered = false WHERE c.id = draft_id;
+    RETURN draft_id;
+END $$;
+SELECT pg_temp.owned(1, :'padaria') AS over, pg_temp.owned(1, :'padaria') AS draft, pg_temp.owned(1) AS own \gset
+SELECT campaign_dispatch(:'over'), campaign_cancel(:'own');
+SELECT campaign.report_fates(ARRAY[:'over'], '{NORMAL}', '{1}', '{1}', ARRAY[:'over'], '{f}', 'nobody',
+    jsonb_build_array(jsonb_build_object('campaign', :'over', 'class', 'NORMAL', 'seq', 1, 'state', 'failed', 'code', 'x', 'text', 'x', 'attempts', 1)), 1, 1, 1);
+UPDATE campaign.users u SET deleted = true WHERE u.id = :'gone';
+SELECT is(campaign_test(:'draft', '+55 11 98765-4321'::text) ->> 'status', 'queued', 'R0.9: a test goes out without its maker');
+SELECT is(campaign_retry_failed(:'over') ->> 'status', 'queued', 'R5.3: who has failed is tried again');
+SELECT campaign_reset(:'over') ->> 'id' AS again \gset
+SELECT is((SELECT concat(c.company_id, c.user_id) FROM campaign.campaigns c WHERE c.id = :'again'), :'padaria', 'R3.6: it is reset, and belongs to the company');
+SELECT is((SELECT count(*) FROM campaign_split_zones(:'draft', 'Mon-Fri 09:00-18:00', 'America/Sao_Paulo')), 1::bigint, 'R5.4: and split');
+SELECT throws_ok(format('SELECT campaign_reset(%L)', :'own'), '23503', NULL, 'without a company, nobody is left whose it could be');
+CREATE FUNCTION copy_user_of(id text) RETURNS text LANGUAGE sql SECURITY DEFINER AS $$ SELECT campaign.copy_user(c) FROM campaign.campaigns c WHERE c.id = copy_user_of.id $$;
+SELECT set_config('request.jwt.claims', jsonb_build_object('user_id', :'here')::text, true);
+SELECT pg_temp.owned(1, :'padaria') AS next \gset
+SET LOCAL ROLE campaign_user;
+SELECT copy_user_of(:'next') AS asking \gset
+RESET ROLE;
+SELECT is(:'asking'::text, :'here', 'R3.6: over HTTP it is the one who asks');
+SELECT is(copy_user_of(:'next'), NULL, 'R7.6: in SQL nobody becomes another one by a setting');
 
 SELECT * FROM finish();
 ROLLBACK;
