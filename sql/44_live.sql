@@ -21,10 +21,11 @@ BEGIN
     FROM unnest(campaign_ids) AS asked (id)
     JOIN campaign.campaigns c ON c.id = asked.id
     LEFT JOIN LATERAL (
-        SELECT sum(r.published) AS published, sum(n.stored - n.failed) AS stored, sum(n.failed) AS failed
+        SELECT sum(r.published) AS published, sum(n.stored) AS stored, sum(n.failed + r.undelivered) AS failed
         FROM campaign.progress r CROSS JOIN LATERAL (
             -- Nothing has to be counted of a class that is complete, as small ones are at once.
-            SELECT CASE WHEN r.stored @> int8range(1, r.total + 1) THEN r.total
+            SELECT CASE WHEN r.failed <> '{}' OR r.suppressed <> '{}' THEN campaign.stored_count(r.stored - r.failed - r.suppressed)
+                        WHEN r.stored @> int8range(1, r.total + 1) THEN r.total
                         ELSE campaign.stored_count(r.stored) END AS stored,
                 CASE WHEN r.failed = '{}' THEN 0 ELSE campaign.stored_count(r.failed) END AS failed) AS n
         WHERE r.campaign_id = c.id) AS p ON true;

@@ -107,6 +107,25 @@ def test_every_move_is_told(stack, listener):
     assert listener.wait_for(other, "cancelled")["stored"] == 0
 
 
+def test_counts_are_those_of_the_status(stack, listener):
+    """R3.9: of five recipients one is stored, one left out, one not delivered and one refused before the rest."""
+    campaign_id = campaigns.create(stack, FEW)
+    stack.sql("SELECT campaign_dispatch(%s), campaign_pause(%s)", campaign_id, campaign_id)
+    stack.sql("SELECT campaign.report_conflict(%s, 'NORMAL', 4, 'refused')", campaign_id)
+    fate = {"campaign": campaign_id, "class": "NORMAL", "seq": 3, "state": "failed", "code": "x", "text": "x", "attempts": 1}
+    stack.sql("SELECT campaign.report_fates(array_fill(%s::text, '{3}'), '{NORMAL,NORMAL,NORMAL}', '{1,2,3}', '{1,2,3}', '{}',"
+              " '{f,t,f}', 'nobody', %s, 3, 1, 1)", campaign_id, json.dumps([fate]))
+    wanted = {"stored": 2, "failed": 2}
+    status = campaigns.status(stack, campaign_id)
+    assert {key: status[key] for key in wanted} == wanted
+
+    def told():
+        listener.read(0.5)
+        return [{key: one[key] for key in wanted} for one in listener.of(campaign_id)][-1:] == [wanted]
+    wait_until("it is told", told, interval=0)
+    stack.one("SELECT campaign_cancel(%s)", campaign_id)
+
+
 def test_nothing_is_told_of_what_did_not_happen(stack, listener):
     """R3.9: neither of a rollback, nor while nothing changes, whatever wakes the worker."""
     listener.begin()
