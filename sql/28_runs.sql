@@ -162,7 +162,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     stored bigint := coalesce(campaign.stored_count(vip.stored), 0) + coalesce(campaign.stored_count(normal.stored), 0);
-    failed bigint := coalesce(campaign.stored_count(vip.failed), 0) + coalesce(campaign.stored_count(normal.failed), 0);
+    undelivered bigint := coalesce(vip.undelivered, 0) + coalesce(normal.undelivered, 0);
+    failed bigint := coalesce(campaign.stored_count(vip.failed), 0) + coalesce(campaign.stored_count(normal.failed), 0) + undelivered;
     suppressed bigint := coalesce(campaign.stored_count(vip.suppressed), 0)
         + coalesce(campaign.stored_count(normal.suppressed), 0);
     expired bigint := coalesce(campaign.stored_count(vip.expired), 0) + coalesce(campaign.stored_count(normal.expired), 0);
@@ -182,7 +183,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.run_counts(campaign.campaigns, campaign.progress, campaign.progress) IS
-'How many recipients there are, by class and by state: waiting (not with the broker yet), active (with the broker, not stored), completed (stored), failed (another message is in their place), delayed (not dispatched), cancelled (will never be sent), and suppressed (left out) and expired (left out behind the deadline), if any is.';
+'How many recipients there are, by class and by state: waiting (not with the broker yet), active (with the broker, not stored), completed (stored), failed (another message is in their place, or a gateway could not deliver), delayed (not dispatched), cancelled (will never be sent), and suppressed (left out) and expired (left out behind the deadline), if any is.';
 
 CREATE FUNCTION @extschema@.campaign_run_status(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -276,7 +276,7 @@ COMMENT ON FUNCTION @extschema@.campaign_logs(text, integer) IS
 'The last so many things that happened to a campaign, oldest first: {"at", "event", "by", "reason"}: each move with who did it, and each step of its run.';
 
 CREATE FUNCTION campaign.state_ranges(target campaign.campaigns, class campaign.progress, state text) RETURNS int8multirange
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -284,11 +284,16 @@ DECLARE
     published int8multirange := int8multirange(int8range(1, class.published + 1));
     delayed boolean := target.status IN ('draft', 'scheduled');
     ended boolean := target.status IN ('sent', 'failed', 'cancelled');
+    undelivered int8multirange := '{}';
 BEGIN
+    IF state IN ('completed', 'failed') AND class.undelivered > 0 THEN
+        undelivered := (SELECT coalesce(range_agg(int8range(f.seq, f.seq, '[]')), '{}') FROM campaign.fates f
+                        WHERE f.campaign_id = class.campaign_id AND f.class = (state_ranges.class).class AND f.state = 'failed');
+    END IF;
     RETURN CASE
-        WHEN state = 'completed' THEN class.stored - class.failed - class.suppressed
+        WHEN state = 'completed' THEN class.stored - class.failed - class.suppressed - undelivered
         WHEN state = 'suppressed' THEN class.suppressed - class.expired
-        WHEN state = 'failed' THEN class.failed
+        WHEN state = 'failed' THEN class.failed + undelivered
         WHEN state = 'delayed' AND delayed THEN everybody
         WHEN state = 'active' AND NOT delayed AND NOT ended THEN published - class.stored
         WHEN state = 'waiting' AND NOT delayed AND NOT ended THEN everybody - published - class.stored

@@ -1,6 +1,6 @@
 -- Health, log and recipients of a campaign: what is said of it, and where it is stuck.
 BEGIN;
-SELECT plan(45);
+SELECT plan(49);
 
 CREATE FUNCTION pg_temp.draft(vip int, normal int) RETURNS text LANGUAGE plpgsql AS $$
 DECLARE id text := campaign_create('health', 'hello');
@@ -112,6 +112,15 @@ SELECT is(pg_temp.reason(id), 'waiting for a job worker since 0 s', 'R3.7: nor o
 CREATE TEMPORARY TABLE done AS SELECT pg_temp.draft(0, 5) AS id;
 SELECT campaign_dispatch(id), campaign.report_stored(ARRAY[id], ARRAY['NORMAL'], ARRAY[1::bigint], ARRAY[5::bigint]) FROM done;
 SELECT is(pg_temp.health(id) || ', ' || pg_temp.reason(id), 'healthy, all is stored since 0 s', 'R3.7: one that is sent is healthy') FROM done;
+CREATE TEMPORARY TABLE unreached AS SELECT pg_temp.draft(2, 3) AS id;
+SELECT campaign_dispatch(id) FROM unreached;
+SELECT campaign.report_fates(ARRAY[id, id], '{VIP,NORMAL}', '{1,1}', '{2,3}', ARRAY[id], '{f,f}', 'nobody',
+    (SELECT jsonb_agg(jsonb_build_object('campaign', id, 'class', f.class, 'seq', f.seq, 'state', f.state, 'code', 'x', 'text', 'x', 'attempts', 1))
+     FROM (VALUES ('VIP', 2, 'failed'), ('NORMAL', 1, 'unknown'), ('NORMAL', 3, 'failed')) AS f (class, seq, state)), 5, 2, 1) FROM unreached;
+SELECT is(pg_temp.health(id) || (campaign_health(id) ->> 'hasFailedJobs'), 'degradedtrue', 'R3.7: one with somebody whom a gateway could not reach is degraded') FROM unreached;
+SELECT is(campaign_health(id) -> 'counters', '{"waiting": 0, "active": 0, "completed": 3, "failed": 2, "delayed": 0}', 'R3.7: they count as failed') FROM unreached;
+SELECT is(campaign_run_status(id) #> '{progress,processedTotal}', '5', 'R3.4: and as processed') FROM unreached;
+SELECT is(pg_temp.places(id, 'failed') || ', ' || pg_temp.places(id, 'completed'), 'VIP2 NORMAL3, VIP1 NORMAL1 NORMAL2', 'R3.6: as which they are listed') FROM unreached;
 SELECT is(campaign.duration_words(d::interval), words, 'a duration of ' || d) FROM (VALUES ('-1 s', '0 s'), ('119.9 s', '119 s'), ('3 min', '3 min'), ('5 h 59 min', '5 h'), ('99 h', '4 days')) AS v (d, words);
 
 SELECT * FROM finish();
