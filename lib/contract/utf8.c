@@ -95,24 +95,42 @@ bool utf8_check(const char *text)
 	return character == 0;
 }
 
-bool utf8_is_control(uint32_t character)
+typedef struct CharacterRange
 {
-	static const struct
-	{
-		uint32_t first;
-		uint32_t last;
-	} ranges[] = {
-		{0x00, 0x1F},	  {0x7F, 0x9F},		/* C0, DEL, C1 */
-		{0x200E, 0x200F}, {0x2028, 0x202E}, /* direction marks; line and paragraph separator */
-		{0x2066, 0x2069}, {0xFEFF, 0xFEFF}, /* direction isolates; byte order mark */
-	};
+	uint32_t first;
+	uint32_t last;
+} CharacterRange;
 
-	for (size_t i = 0; i < sizeof(ranges) / sizeof(*ranges); i++)
+static bool is_among(uint32_t character, const CharacterRange *ranges, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
 	{
 		if (character >= ranges[i].first && character <= ranges[i].last)
 			return true;
 	}
 	return false;
+}
+
+bool utf8_is_control(uint32_t character)
+{
+	static const CharacterRange ranges[] = {
+		{0x00, 0x1F},	  {0x7F, 0x9F},		/* C0, DEL, C1 */
+		{0x200E, 0x200F}, {0x2028, 0x202E}, /* direction marks; line and paragraph separator */
+		{0x2066, 0x2069}, {0xFEFF, 0xFEFF}, /* direction isolates; byte order mark */
+	};
+
+	return is_among(character, ranges, sizeof(ranges) / sizeof(*ranges));
+}
+
+bool utf8_is_blank(uint32_t character)
+{
+	static const CharacterRange ranges[] = {
+		{'\t', '\r'},	  {' ', ' '},		{0x85, 0x85},	  {0xA0, 0xA0},
+		{0xAD, 0xAD},	  {0x1680, 0x1680}, {0x180E, 0x180E}, {0x2000, 0x200F},
+		{0x2028, 0x202F}, {0x205F, 0x2064}, {0x3000, 0x3000}, {0xFEFF, 0xFEFF},
+	};
+
+	return is_among(character, ranges, sizeof(ranges) / sizeof(*ranges));
 }
 
 size_t utf8_clean(char *out, size_t size, const char *bytes, size_t length)

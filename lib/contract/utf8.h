@@ -31,6 +31,9 @@ bool utf8_check(const char *text);
 /* It would end a line, or change how the text around it is read or shown. */
 bool utf8_is_control(uint32_t character);
 
+/* There is nothing to see of it: a space, a line break, or what has no width. */
+bool utf8_is_blank(uint32_t character);
+
 /*
  * Makes `length` bytes, which may be anything, one line of UTF-8 that any log and
  * any database accepts: NUL bytes and control characters become blanks, bytes that

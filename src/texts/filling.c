@@ -14,6 +14,7 @@
 
 PG_FUNCTION_INFO_V1(campaign_placeholders_check);
 PG_FUNCTION_INFO_V1(campaign_placeholders_fill);
+PG_FUNCTION_INFO_V1(campaign_text_is_blank);
 
 #define QUOTED 30 /* bytes of the text that are shown at a mistake, at most */
 
@@ -103,6 +104,14 @@ Datum campaign_placeholders_check(PG_FUNCTION_ARGS)
 		PG_RETURN_BOOL(false);
 	pfree(filling_open(CurrentMemoryContext, message));
 	PG_RETURN_BOOL(true);
+}
+
+/* campaign.text_is_blank(value): by the same list of blanks as a value of a placeholder. */
+Datum campaign_text_is_blank(PG_FUNCTION_ARGS)
+{
+	char *value = utf8_argument(PG_GETARG_TEXT_PP(0));
+
+	PG_RETURN_BOOL(placeholders_is_blank((PlaceholdersBytes){value, strlen(value)}));
 }
 
 /* campaign.placeholders_fill(message, attributes): the text for canonical attributes, or NULL. */

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "contract/attributes.h"
+#include "contract/utf8.h"
 #include "placeholder_values.h"
 
 /* Reading a text ------------------------------------------------------------------------------ */
@@ -90,11 +91,14 @@ static bool is_blank(char byte)
 	return byte == ' ' || (byte >= '\t' && byte <= '\r');
 }
 
-static bool all_blank(PlaceholdersBytes bytes)
+bool placeholders_is_blank(PlaceholdersBytes bytes)
 {
-	for (size_t i = 0; i < bytes.length; i++)
+	const char *at = bytes.bytes;
+	const char *end = bytes.bytes + bytes.length;
+
+	while (at < end)
 	{
-		if (!is_blank(bytes.bytes[i]))
+		if (!utf8_is_blank(utf8_next_before(&at, end)))
 			return false;
 	}
 	return true;
@@ -171,7 +175,7 @@ static bool read_placeholder(Reader *reader)
 			return fail(reader, "a { has no }", open);
 		if (reader->text[reader->at] == '{')
 			return fail(reader, "there is a { within a placeholder", reader->at);
-		if (all_blank(part->fallback))
+		if (placeholders_is_blank(part->fallback))
 			return fail(reader, "a default is empty", open);
 	}
 	reader->at++;
@@ -276,7 +280,7 @@ static PlaceholdersResult append_string(PlaceholdersText *text, PlaceholdersByte
 		if (!append(text, (PlaceholdersBytes){&byte, 1}))
 			return PLACEHOLDERS_TOO_LONG;
 	}
-	if (all_blank((PlaceholdersBytes){text->bytes + start, text->length - start}))
+	if (placeholders_is_blank((PlaceholdersBytes){text->bytes + start, text->length - start}))
 	{
 		text->length = start;
 		return PLACEHOLDERS_MISSING;

@@ -26,6 +26,9 @@ typedef struct PlaceholdersProblem
 bool placeholders_parse(Placeholders *placeholders, const char *text, size_t length,
 						PlaceholdersProblem *problem);
 
+/* UTF-8 of which whoever gets it sees nothing: empty, or blanks only (utf8_is_blank()). */
+bool placeholders_is_blank(PlaceholdersBytes bytes);
+
 typedef enum PlaceholdersResult
 {
 	PLACEHOLDERS_FILLED,

@@ -1,7 +1,8 @@
 /*
  * test_placeholders.c - texts with placeholders: taken apart, filled, and refused (R6.8).
  *
- * links: src/texts/placeholders.c src/texts/placeholder_values.c lib/contract/attributes.c lib/contract/message.c libcrypto
+ * links: src/texts/placeholders.c src/texts/placeholder_values.c lib/contract/attributes.c lib/contract/message.c
+ * links: lib/contract/utf8.c libcrypto
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -77,6 +78,10 @@ static void test_defaults(void **state)
 	check("Olá {name|cliente}!", "{\"name\":null}", "Olá cliente!");
 	check("Olá {name|cliente}!", "{\"name\":\"\"}", "Olá cliente!");
 	check("Olá {name|cliente}!", "{\"name\":\" \\t\\n\"}", "Olá cliente!");
+	/* No-break space, ideographic space, zero width space, byte order mark. */
+	check("Olá {name|cliente}!", "{\"name\":\"\302\240 \343\200\200\342\200\213\357\273\277\"}",
+		  "Olá cliente!");
+	check("Olá {name|cliente}!", "{\"name\":\"\302\240Ana\302\240\"}", "Olá \302\240Ana\302\240!");
 	check("{a| dear | one }", "{}", " dear | one ");
 	check("{a|\\{x\\}}", "{}", "{x}");
 }
@@ -87,6 +92,7 @@ static void test_missing_values(void **state)
 											 "{\"a\":null}",
 											 "{\"a\":\"\"}",
 											 "{\"a\":\"  \"}",
+											 "{\"a\":\"\302\240\"}",
 											 "{\"A\":\"1\"}",
 											 "{\"b\":{\"a\":\"1\"}}"};
 
@@ -137,6 +143,7 @@ static void test_texts_that_make_no_sense(void **state)
 		{"{a}}", 3, "a } has no {"},
 		{"{a|}", 0, "a default is empty"},
 		{"{a| }", 0, "a default is empty"},
+		{"{a|\302\240}", 0, "a default is empty"},
 		{"{a.b}", 0, "this cannot be the name of a placeholder"},
 		{"{$a}", 0, "this cannot be the name of a placeholder"},
 		{"{a\nb}", 0, "this cannot be the name of a placeholder"},

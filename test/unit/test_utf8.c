@@ -89,6 +89,21 @@ static void test_in_place(void **state)
 	assert_string_equal(text, "a ?\xC3\xA9");
 }
 
+static void test_blanks(void **state)
+{
+	static const uint32_t blanks[] = {'\t',	  '\r',	  ' ',	  0x85,	  0xA0,	  0xAD,
+									  0x1680, 0x180E, 0x2000, 0x200B, 0x200F, 0x2028,
+									  0x202F, 0x2060, 0x3000, 0xFEFF};
+	static const uint32_t others[] = {0,	0x08,	0x0E,	'-',	0x7F,	0xA1,
+									  0xAC, 0x2010, 0x2030, 0x2065, 0x3001, UTF8_WRONG};
+
+	(void) state;
+	for (size_t i = 0; i < sizeof(blanks) / sizeof(*blanks); i++)
+		assert_true(utf8_is_blank(blanks[i]));
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		assert_false(utf8_is_blank(others[i]));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -96,6 +111,7 @@ int main(void)
 		cmocka_unit_test(test_any_bytes_become_one_line),
 		cmocka_unit_test(test_a_long_text_is_cut_between_characters),
 		cmocka_unit_test(test_in_place),
+		cmocka_unit_test(test_blanks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
