@@ -2,8 +2,8 @@
  * attributes.h - a recipient's attributes: from the JSON of a message to the
  * BSON of its document, under the rules of lib/contract/attributes.h.
  *
- * Part of decode.c's step: nothing of them is believed, and what is no
- * attributes makes the whole message malformed.
+ * Part of decode.c's step: none of them is trusted, and anything else in
+ * their place makes the whole message malformed.
  */
 #ifndef CAMPAIGN_CONSUMER_ATTRIBUTES_H
 #define CAMPAIGN_CONSUMER_ATTRIBUTES_H

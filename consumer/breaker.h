@@ -25,7 +25,7 @@ typedef struct Breaker
 	bool open;		  /* the provider takes nothing */
 	int troubles;	  /* requests in a row that it did not take */
 	uint64_t message; /* of the last one … */
-	int64_t alone_ms; /* … the first since there was none of another message … */
+	int64_t alone_ms; /* … the first one in a row about this message … */
 	bool answered;	  /* … and whether the provider said so itself, once at least */
 	int judged;		  /* messages that were tried alone and judged, since the first of them */
 	bool blamed;	  /* the last message was … */

@@ -43,7 +43,7 @@ typedef struct Config
 	int64_t started_ms; /* no setting: when the program read them, since 1970 */
 	LogFormat log_format;
 	LogLevel log_level;
-	char unknown[LAYERS_UNKNOWN_SIZE]; /* a CAMPAIGN_* in the environment that is no setting; "":
+	char unknown[LAYERS_UNKNOWN_SIZE]; /* a CAMPAIGN_* in the environment that is not a setting; "":
 										  none */
 } Config;
 

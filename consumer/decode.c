@@ -1,7 +1,7 @@
 /*
  * decode.c - from the body of an AMQP message to a checked batch; see decode.h.
  *
- * Must never allocate nor trust a length, a number or a character of the body.
+ * Must never allocate, nor trust a length, a number or a character of the body.
  */
 #include "decode.h"
 

@@ -121,7 +121,7 @@ void http_secrets_hide(const HttpSecrets *secrets, char *text, size_t size)
 		size_t length = strlen(secret);
 		char *at = length < HIDDEN_MIN ? NULL : strstr(text, secret);
 
-		/* Behind what was replaced: a secret may be of asterisks itself. */
+		/* On behind what was replaced: a secret may itself consist of asterisks. */
 		for (; at != NULL; at = strstr(at + length, secret))
 			memset(at, '*', length);
 		if (is_cut)

@@ -53,7 +53,7 @@ typedef struct HttpTemplate
 	HttpSecrets secrets;
 } HttpTemplate;
 
-/* NULL without memory: what a template has that says nothing else. */
+/* A template with the defaults of all keys; NULL if memory is short. */
 HttpTemplate *http_template_new(void);
 
 /* Whether the URL goes unencrypted to another machine. */

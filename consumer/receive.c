@@ -19,8 +19,8 @@
 #include "receive_state.h"
 
 /*
- * A queue that was deleted is not declared at once: RabbitMQ says so before it has taken it away,
- * and what is declared between is the old one, and goes with it.
+ * A queue that was deleted is not declared at once: RabbitMQ announces the deletion before it has
+ * finished it, and a queue declared in between is still the old one and goes with it.
  */
 #define GONE_WAIT_MS 1000
 

@@ -87,8 +87,8 @@ bool report_position(Report *report, const char *campaign_id, ReportClass classe
 bool report_stopped(Report *report, const RangeList *ranges, Error *error);
 
 /*
- * The same for who has something else to do meanwhile: sends the question, waits up to `wait_ms`
- * for the answer, takes it. Nothing else may be sent in between.
+ * The same for callers that have something else to do meanwhile: sends the question, waits up to
+ * `wait_ms` for the answer, takes it. Nothing else may be sent in between.
  */
 bool report_stopped_ask(Report *report, const RangeList *ranges, Error *error);
 bool report_stopped_is_answered(Report *report, int wait_ms);

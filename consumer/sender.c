@@ -211,7 +211,7 @@ bool sender_hold(Sender *sender, const Chunk *chunk, uint8_t *decided, Error *er
 		error_set(error, ERROR_MEMORY, "out of memory");
 	else
 	{
-		/* The first use opens the session: only then there is an id. */
+		/* The first use opens the session: only then is there an id. */
 		const char *values[] = {sender->id, texts[0], texts[1], texts[2], texts[3]};
 
 		result = report_query(sender->report, &HOLD, values, error);

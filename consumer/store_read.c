@@ -10,7 +10,7 @@
 /* The fields that make a document the same one; its dates are the first insert's. */
 static const char *const COMPARED[] = {"identifier", "phone_number", "message", "campaign_id"};
 
-/* And this one, if the recipient has any; it is no text. */
+/* And this one, if the recipient has any; it is not a text. */
 #define COMPARED_ATTRIBUTES MESSAGE_FIELD_ATTRIBUTES
 
 #define COMPARED_COUNT (sizeof(COMPARED) / sizeof(*COMPARED))

@@ -19,7 +19,7 @@ mongoc_cursor_t *store_read_range(mongoc_collection_t *collection, const char *c
 								  MessageClass class, int64_t first_seq, int64_t last_seq,
 								  const bson_t *options);
 
-/* The seq in the last five bytes of a document's _id; 0 if it is none of ours. */
+/* The seq in the last five bytes of a document's _id; 0 if it is not one of ours. */
 int64_t store_read_seq(const bson_t *document);
 
 /* Highest seq of a campaign and class; 0 if none. */

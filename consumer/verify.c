@@ -29,7 +29,7 @@ struct Verify
 	MerkleHasher *hasher;
 	int64_t size;
 	WalkPlace last; /* the document that was read last */
-	bool ended;		/* there is none behind it */
+	bool ended;		/* nothing follows it */
 	int count;		/* pieces of this window: documents next to each other */
 	MerkleHash hashes[PROOF_WINDOW_PIECES];
 	WalkPlace after[PROOF_WINDOW_PIECES + 1]; /* before the first one of each */

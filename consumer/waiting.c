@@ -108,7 +108,7 @@ static void look(Waiting *waiting)
 		if (!is_news(told, waited > 0, now))
 			continue;
 		taken = tell(&postgres, lane, waited);
-		/* If it came to nothing, too: the answer may have been lost. */
+		/* Even if it came to nothing: the answer may have been lost. */
 		*told = (Told){.known = taken, .waits = waited > 0, .told_ms = now};
 	}
 	pgconn_close(&postgres);

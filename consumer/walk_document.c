@@ -55,7 +55,8 @@ typedef struct Fields
 	int64_t seq;
 } Fields;
 
-/* Text that is no message's own makes the field wrong, not the message one without attributes. */
+/* Text that no message can have makes the field wrong, instead of the message one without
+ * attributes. */
 static void take_attributes(const bson_iter_t *iter, WalkDocument *document, Fields *fields)
 {
 	size_t length = BSON_ITER_HOLDS_DOCUMENT(iter)

@@ -33,7 +33,7 @@ typedef struct Config
 	int answer_timeout_s; /* for the answer to the whole mail */
 	LogFormat log_format;
 	LogLevel log_level;
-	char unknown[LAYERS_UNKNOWN_SIZE]; /* a MAILER_* in the environment that is no setting */
+	char unknown[LAYERS_UNKNOWN_SIZE]; /* a MAILER_* in the environment that is not a setting */
 } Config;
 
 /* Every setting, for the help. */

@@ -14,7 +14,7 @@
 /* Of a name, what an answer repeats. */
 #define KEYS_NAME_SIZE 128
 
-/* Keys that are no characters. */
+/* Keys that are not characters. */
 #define KEYS_UP	  1001
 #define KEYS_DOWN 1002
 

@@ -227,7 +227,7 @@ bool screen_run(const Config *config, Reader *reader, int resized, Error *error)
 
 	if (screen == NULL)
 		return error_set(error, ERROR_MEMORY, "out of memory");
-	/* A key that begins with ESC is known at once or is none. */
+	/* A key that begins with ESC is known at once, or is not a key. */
 	set_escdelay(50);
 	terminal = newterm(NULL, stdout, stdin);
 	if (terminal == NULL)

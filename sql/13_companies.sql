@@ -85,7 +85,7 @@ CREATE FUNCTION campaign.country_name(country text) RETURNS text
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
 AS 'MODULE_PATHNAME', 'campaign_country_name';
 COMMENT ON FUNCTION campaign.country_name(text) IS
-'A country, given by ISO code (BR) or calling code (55, +55), as it is kept: its ISO code; none for an empty one. An error if there is none such.';
+'A country, given by ISO code (BR) or calling code (55, +55), as it is kept: its ISO code; none for an empty one. An error if there is no such country.';
 
 CREATE FUNCTION campaign.country_calling_code(country text) RETURNS integer
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE

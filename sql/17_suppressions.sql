@@ -89,7 +89,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.number_of_country(text, text) IS
-'The digits of one phone number, understood as in a numbers file of this country (empty: of none); an error if it is none.';
+'The digits of one phone number, understood as in a numbers file of this country (empty: of none); an error if it is not one.';
 
 CREATE FUNCTION campaign.number_read(phone_number text, company_id text) RETURNS bigint
 LANGUAGE plpgsql STABLE
@@ -258,7 +258,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.suppression_import(bytea, text, text, text, boolean) IS
-'Puts a file of numbers on a list, read as campaign_upload() reads one. All or nothing, unless skip_invalid. Returns {"accepted", "duplicates", "invalid", "errors"}: duplicates are those that were on the list, too.';
+'Puts a file of numbers on a list, read as campaign_upload() reads one. All or nothing, unless skip_invalid. Returns {"accepted", "duplicates", "invalid", "errors"}: duplicates counts those that were on the list already, too.';
 
 CREATE FUNCTION @extschema@.suppression_import(
     numbers text, company_id text DEFAULT NULL, user_id text DEFAULT NULL, reason text DEFAULT NULL,
@@ -320,7 +320,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.suppressions_read(text[], bigint, integer, bigint) IS
-'The entries of these lists that hold, oldest first; with a number all of it, those that were lifted, too.';
+'The entries of these lists that are in force, oldest first; with a number all of its entries, the lifted ones as well.';
 
 CREATE FUNCTION @extschema@.suppression_list(
     company_id text DEFAULT NULL, user_id text DEFAULT NULL, phone_number text DEFAULT NULL,

@@ -134,7 +134,7 @@ BEGIN
     IF NOT coalesce(application_id IN (SELECT campaign.request_applications()), false) THEN
         PERFORM campaign.api_raise('PT404', 'application does not exist');
     END IF;
-    -- It ends with the membership of whoever knows its secret; the tokens of the one before end now.
+    -- It ends with the membership of whoever knows its secret; the tokens of its predecessor end now.
     UPDATE campaign.applications a SET user_id = campaign.api_user()
     WHERE a.id = application_rotate.application_id AND a.company_id IS NOT NULL
       AND a.user_id IS DISTINCT FROM campaign.api_user();

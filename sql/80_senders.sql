@@ -191,7 +191,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.sending_ranges(campaign.progress) IS
-'The seqs of a class that senders hold that live; one that waits for another holds the same.';
+'The seqs of a class that living senders hold; one that waits for another holds the same.';
 
 CREATE FUNCTION campaign.sending_count(target campaign.progress) RETURNS bigint
 LANGUAGE plpgsql STABLE
@@ -202,7 +202,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.sending_count(campaign.progress) IS
-'How many messages of a class senders hold that live.';
+'How many messages of a class living senders hold.';
 
 CREATE FUNCTION @extschema@.campaign_senders()
 RETURNS TABLE (instance text, name text, gateway text, settings jsonb, host text, alive boolean,

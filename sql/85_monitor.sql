@@ -161,7 +161,7 @@ AS $$
     ORDER BY 1, 3
 $$;
 COMMENT ON FUNCTION campaign.monitor_senders() IS
-'The senders that live, and for a minute those that have ended.';
+'The living senders, and for a minute those that have ended.';
 
 CREATE FUNCTION campaign.monitor_control(campaign_id text, verb text) RETURNS text
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -26,8 +26,8 @@ CREATE POLICY user_read ON campaign.uploads FOR SELECT TO campaign_user
 COMMENT ON POLICY user_read ON campaign.uploads IS 'The uploads of one''s campaigns.';
 
 -- The planner's estimates are made from everybody's rows, and PostgREST gives them away
--- (Prefer: count=planned): without statistics of what people write, an estimate reveals nothing of
--- it. None of our plans needs them.
+-- (Prefer: count=planned): without statistics of what people write, an estimate reveals nothing
+-- about it. None of our plans needs them.
 ALTER TABLE campaign.users ALTER COLUMN email SET STATISTICS 0, ALTER COLUMN password SET STATISTICS 0;
 ALTER TABLE campaign.companies ALTER COLUMN name SET STATISTICS 0, ALTER COLUMN document SET STATISTICS 0;
 ALTER TABLE campaign.campaigns ALTER COLUMN name SET STATISTICS 0, ALTER COLUMN message SET STATISTICS 0,

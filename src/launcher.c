@@ -48,7 +48,7 @@ typedef struct Launched
 	bool running;					/* when last looked at */
 	bool busy;						/* likewise, with a job */
 	bool wanted;
-	bool dismissed; /* ended by us: does not mean that the next one would die, too */
+	bool dismissed; /* ended by us: this says nothing about the next one */
 	bool yielding;	/* dismissed so that another one gets its slot */
 	int64 started_at_ms;
 	int64 start_at_ms; /* not before */

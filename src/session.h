@@ -66,7 +66,7 @@ void session_execute(SessionQuery *query, Datum *values, const char *nulls);
 /* A column (from 1) of a row of the result. An error if it is NULL. */
 Datum session_column(uint64 row, int number);
 
-/* The same, as a string that fits into `size` bytes with its end. */
+/* The same, as a string that fits into `size` bytes with its NUL. */
 void session_column_text(uint64 row, int number, char *out, size_t size);
 
 #endif /* CAMPAIGN_SESSION_H */

@@ -1,7 +1,7 @@
 /*
  * numbers_json.c - campaign.numbers_from_json(): phone numbers that came as JSON, as the lines of a
  * numbers file; an element that is an object becomes a line of JSON. Reads them one after the
- * other: an array of a million is no million rows first, and nothing but its lines is kept.
+ * other: an array of a million never becomes a million rows, and nothing but its lines is kept.
  *
  * Must never join two elements to one line, or make two lines of one: element n is line n.
  */

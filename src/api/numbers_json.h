@@ -17,7 +17,7 @@ typedef struct NumbersLines
 	int depth; /* of arrays and objects in the element */
 	JsonLexContext *lex;
 	const char *start;	 /* of the object that is read */
-	const char *refusal; /* why they are no phone numbers, in the current context; NULL so far */
+	const char *refusal; /* why they are not phone numbers, in the current context; NULL so far */
 } NumbersLines;
 
 /* Begins to read an array of numbers, or of objects that have one each, or a string that is a file.

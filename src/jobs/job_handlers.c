@@ -2,7 +2,7 @@
  * job_handlers.c - the handlers of the shipped types that are written in C:
  * between the queue and the pure computations of fibonacci.c and pi.c.
  *
- * Must answer to a cancel and to a shutdown within a moment, also in the midst
+ * Must answer to a cancel and to a shutdown within a moment, even in the middle
  * of a long computation.
  */
 #include "postgres.h"

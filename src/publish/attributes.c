@@ -3,7 +3,7 @@
  * of their code points, no blanks, numbers in one form (contract/attributes.h).
  *
  * Runs once for each recipient with attributes, when they are added and when they
- * are published. What cannot travel is a sentence for whoever adds them.
+ * are published. What cannot travel is refused with a sentence for whoever adds it.
  */
 #include "postgres.h"
 

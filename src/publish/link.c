@@ -18,7 +18,7 @@
 
 #define LINK_BACKOFF_MAX_MS 2000
 #define LINK_NACK_MS		200	 /* pause of a stream that the broker refused */
-#define LINK_REFUSED_MS		5000 /* after that a queue that refuses everything is asked anew */
+#define LINK_REFUSED_MS		5000 /* after that a queue that refuses everything is asked again */
 
 /* Others may wait for this process meanwhile, DROP DATABASE of another one for example. */
 static bool interrupted(void)

@@ -18,7 +18,7 @@ bool listed_ready(Datum *since);
 /* Takes over what was put on a list up to a new horizon. */
 void listed_add(Datum numbers, Datum horizon);
 
-/* Many numbers were put on a list: it is to be made anew. */
+/* Many numbers were put on a list: the filter is to be built again. */
 void listed_forget(void);
 
 /* False: this number was on no list at the last horizon. */

@@ -30,7 +30,7 @@ typedef struct ReplayPace
 	int room;
 } ReplayPace;
 
-/* Makes room for another campaign. False: there is no memory. */
+/* Makes room for another campaign. False if memory is short. */
 bool replay_pace_reserve(ReplayPace *pace);
 
 /* Gives all of it back. */

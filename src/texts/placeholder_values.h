@@ -13,8 +13,8 @@
 /*
  * Finds them in the JSON from `at` to `end`, which is canonical: without blanks, keys as
  * message_escape() writes them. values[i] is that of parts[i], as it stands there, and is left
- * alone if there is none; bit i of *present is set if there is one. False if this is no such
- * object.
+ * alone if there is none; bit i of *present is set if there is one. False if this is not such
+ * an object.
  */
 bool placeholder_values_find(const Placeholders *placeholders, const char *at, const char *end,
 							 PlaceholdersBytes *values, uint64_t *present);

@@ -2,8 +2,8 @@
  * survey.c - one pass over a campaign's recipients before anything is published:
  * campaign.texts_measure().
  *
- * A thousand rows are in memory at a time, and every one of them can be the last: it is cancelled
- * like any statement.
+ * A thousand rows are in memory at a time, and it can be cancelled at each of them, like any
+ * statement.
  */
 #include "postgres.h"
 

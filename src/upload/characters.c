@@ -55,7 +55,7 @@ static bool is_invisible(uint32_t c)
 		   c == 0xFEFF;
 }
 
-/* The digit's value, -1 for what is none: the table holds the zeros in their order. */
+/* The digit's value, -1 for other characters: the table holds the zeros in their order. */
 static int digit_value(uint32_t c)
 {
 	size_t from = 0;

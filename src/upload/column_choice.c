@@ -148,7 +148,7 @@ static int find(const Columns *columns, bool (*wanted)(const Columns *, const Co
 	return count;
 }
 
-/* By its name as it is, by its name without accents and the like, or by its place. */
+/* By its name as it is, by its name without accents and marks, or by its place. */
 static bool choose_wanted(Columns *columns, const char *wanted)
 {
 	size_t length = strlen(wanted);

@@ -130,7 +130,7 @@ static void take_row(Columns *columns, const CsvRow *row)
 /*
  * Only a known heading makes the first row that of the headings, and no number may be in it: one of
  * words may be a person's, whose number is missing. A word that is a value further down, such as
- * "SMS" in a column of channels, is no heading.
+ * "SMS" in a column of channels, is not a heading.
  */
 static bool is_header(const Columns *columns, int count)
 {

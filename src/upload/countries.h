@@ -67,7 +67,8 @@ extern const uint8_t country_code_of[1000];
 extern const uint32_t digit_zeros[];
 extern const size_t digit_zeros_count;
 
-/* By ISO code in any case ("BR") or calling code ("55", "+55"); COUNTRY_NONE if there is none such.
+/* By ISO code in any case ("BR") or calling code ("55", "+55"); COUNTRY_NONE if there is no such
+ * country.
  */
 int country_find(const char *name);
 

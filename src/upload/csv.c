@@ -2,7 +2,7 @@
  * csv.c - rows and cells; see csv.h.
  *
  * RFC 4180, and what spreadsheets make of it: a lone CR ends a row as well, blanks
- * around a cell are no part of it, and a quote within a bare cell is a character.
+ * around a cell are not part of it, and a quote within a bare cell is a character.
  * A quote that is never closed makes its row a problem and no other: reading goes on
  * with the next line. What is so read again is counted, and once it is more than the
  * file twice, a quote has to be closed in its line: all of it is read a few times at
@@ -151,7 +151,7 @@ static const char *read_cell(CsvReader *reader, CsvRow *row, const char *at, con
 }
 
 /*
- * Leaves the rest of a row that is a problem: on with the line behind the one where it begins.
+ * Skips the rest of a faulty row: goes on with the line after the one where it begins.
  * `stop`: how far it was read.
  */
 static const char *skip_line(CsvReader *reader, CsvRow *row, const char *stop, const char *end)

@@ -114,8 +114,8 @@ static bool brackets_may_be_area(const Groups *groups)
 
 /*
  * Where the local number that begins at group `i`, without its area code, ends, if too little for
- * another one is behind it: "3555-0101 02". 0: there is none such. `calling`: of the country whose
- * way of writing tells; 0: nobody knows.
+ * another one is behind it: "3555-0101 02". 0: there is no such group. `calling`: of the country
+ * whose way of writing tells; 0: nobody knows.
  */
 static size_t local_end(const Groups *groups, size_t i, unsigned int calling, bool international)
 {

@@ -34,7 +34,7 @@ static bool is_extension_mark(const char *at)
 	return false;
 }
 
-/* A character that is no part of a number, at `place`: what it says about the whole field. */
+/* A character that is not part of a number, at `place`: what it says about the whole field. */
 static bool refuse_at(const Groups *groups, const Field *field, size_t place, Number *number)
 {
 	const char *at = field->text + place;

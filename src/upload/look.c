@@ -30,7 +30,7 @@ typedef struct Look
 	bool filled;		/* some row has more than one that is not empty */
 	bool one_number;	/* some row has exactly one number, and more than one filled cell */
 	bool heading;		/* the first row has no number, and a cell that is a usual heading */
-	bool broken_number; /* a cell begins like a number and is none: it goes on in the next one */
+	bool broken_number; /* a cell begins like a number but is not one: it goes on in the next one */
 } Look;
 
 const char *format_name(FileFormat format)

@@ -2,7 +2,7 @@
  * number.c - one field, one phone number, or the reason why not.
  *
  * Two paths: plain digits are resolved as they are; everything else is decoded (field.c),
- * undressed, compared with what is no number (lookalike.c), read in groups (groups.c), and
+ * undressed, compared with what is not a number (lookalike.c), read in groups (groups.c), and
  * refused if they would be glued on (glued.c).
  */
 #include "number.h"

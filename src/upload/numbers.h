@@ -46,7 +46,7 @@ void numbers_open(NumbersParser *parser, const NumberRules *rules, const char *d
 
 /*
  * The next line that is not blank, read by number_read(); the counters of a numbered list are
- * dropped if they run. A file that is no text gives one NUMBERS_INVALID for line 1, then
+ * dropped if they run. A file that is not text gives one NUMBERS_INVALID for line 1, then
  * NUMBERS_END.
  */
 NumbersResult numbers_next(NumbersParser *parser, Number *number);

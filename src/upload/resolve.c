@@ -225,7 +225,7 @@ static NumberResult complete(const NumberRules *rules, const char *digits, size_
 	return accept(number, code, digits, count, country);
 }
 
-/* Digits that are no number of the home country. */
+/* Digits that are not a number of the home country. */
 static NumberResult refuse_national(const Country *country, const char *digits, size_t count,
 									Number *number)
 {

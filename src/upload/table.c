@@ -1,8 +1,8 @@
 /*
  * table.c - rows of a table; see table.h.
  *
- * An empty cell and a null are no attribute. The column of the classes is one, that of
- * the numbers is none.
+ * An empty cell and a null are not attributes. The column of the classes is one, that of
+ * the numbers is not.
  */
 #include "table.h"
 
