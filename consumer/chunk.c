@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "document.h"
+#include "program/clock.h"
 
 /* Everything in a document but the two variable texts, its shared part, attributes and dates. */
 #define DOCUMENT_FIXED 128
@@ -223,11 +224,8 @@ void chunk_stamp(Chunk *chunk)
 	/* The dates stand at the end of each document, the first one behind its type and name. */
 	const size_t first = 1 + sizeof("created_at");
 	const size_t second = first + 8 + 1 + sizeof("updated_at");
-	struct timespec now;
-	int64_t now_ms;
+	int64_t now_ms = clock_wall_ms();
 
-	clock_gettime(CLOCK_REALTIME, &now);
-	now_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 	for (int place = 0; place < chunk->count; place++)
 	{
 		const bson_t *document = &chunk->documents[place];

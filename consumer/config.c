@@ -4,7 +4,8 @@
 #include "config.h"
 
 #include <string.h>
-#include <time.h>
+
+#include "program/clock.h"
 
 static const char *const IN_DOUBT[] = {"hold", "resend", NULL};
 
@@ -92,11 +93,8 @@ const OptionTable CONFIG_TABLE = {
 SettingsAction config_load(int argc, char *const argv[], char *const environment[], Config *config,
 						   Error *error)
 {
-	struct timespec now;
-
 	memset(config, 0, sizeof(*config));
-	clock_gettime(CLOCK_REALTIME, &now);
-	config->started_ms = (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	config->started_ms = clock_wall_ms();
 	return settings_load(&CONFIG_TABLE, argc, argv, environment, config, config->unknown, error);
 }
 

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "attributes_text.h"
 #include "doubt.h"
@@ -122,14 +121,6 @@ static void mark_own(Pipeline *pipeline)
 	}
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
 static const char *text_of(const bson_t *document, const char *name)
 {
 	bson_iter_t iter;
@@ -219,7 +210,7 @@ static void begin_some(Pipeline *pipeline, Delivering *delivering)
 		{
 			SOMETIMES("consumer.reported_before");
 			item->state = SEND_ENDED;
-			item->ended_ms = now_ms();
+			item->ended_ms = clock_wall_ms();
 			continue;
 		}
 		/* One is enough to find out. */
@@ -243,7 +234,7 @@ static void take_results(Pipeline *pipeline, Delivering *delivering)
 
 		item->state = results[i].state == GATEWAY_NOT_BEGUN ? SEND_OURS : SEND_ENDED;
 		item->result = results[i];
-		item->ended_ms = now_ms();
+		item->ended_ms = clock_wall_ms();
 		free(item->attributes);
 		item->attributes = NULL;
 		delivering->begun--;

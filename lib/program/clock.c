@@ -1,5 +1,5 @@
 /*
- * clock.c - the monotonic clock; see clock.h.
+ * clock.c - reading the clocks; see clock.h.
  */
 #include "clock.h"
 
@@ -17,6 +17,14 @@ int64_t clock_us(void)
 int64_t clock_ms(void)
 {
 	return clock_us() / 1000;
+}
+
+int64_t clock_wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 long clock_left_ms(int64_t until_ms)

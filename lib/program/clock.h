@@ -1,6 +1,6 @@
 /*
  * clock.h - the monotonic clock, which nobody sets back: the only one by which
- * anything is waited for.
+ * anything is waited for. And that on the wall, for what people and other machines read.
  */
 #ifndef CAMPAIGN_PROGRAM_CLOCK_H
 #define CAMPAIGN_PROGRAM_CLOCK_H
@@ -9,6 +9,9 @@
 
 int64_t clock_ms(void);
 int64_t clock_us(void);
+
+/* Milliseconds since 1970, as the machine's clock says now. */
+int64_t clock_wall_ms(void);
 
 #define CLOCK_NEVER INT64_MAX /* later than any time of this clock */
 

@@ -8,13 +8,7 @@
  * with tabs between. SIGTERM abandons what is under way, SIGUSR1 settles it, SIGUSR2 every second
  * one; SIGHUP ends the hold in which it was started. Exit code 78 for a template that is wrong.
  *
- * links: consumer/breaker.c consumer/gateway_http.c consumer/http_answer.c
- * links: consumer/http_attribute.c consumer/http_trouble.c
- * links: consumer/http_backoff.c consumer/http_fill.c consumer/http_outcome.c consumer/http_reader.c
- * links: consumer/http_request.c consumer/http_request_form.c consumer/http_rules.c
- * links: consumer/http_secrets.c consumer/http_template.c consumer/http_template_load.c
- * links: consumer/json.c consumer/json_string.c lib/contract/error.c lib/contract/utf8.c lib/program/clock.c
- * links: libcurl libcrypto -lpthread
+ * links: gateway-http
  */
 #include <inttypes.h>
 #include <signal.h>

@@ -3,12 +3,21 @@
 # several, of its heading:
 #     links: src/identity/cuid2.c libcrypto -lm
 # that is, sources from the top of the repository, pkg-config names, and flags; pgcommon is what
-# PostgreSQL gives to programs outside the server. Sourced by the runners of unit, fuzz and bench.
+# PostgreSQL gives to programs outside the server, gateway-http the gateway that sends over HTTP.
+# Sourced by the runners of unit, fuzz and bench.
+
+LINKS_GATEWAY_HTTP="consumer/breaker.c consumer/gateway_http.c
+	consumer/http_answer.c consumer/http_attribute.c consumer/http_backoff.c consumer/http_fill.c
+	consumer/http_outcome.c consumer/http_reader.c consumer/http_request.c consumer/http_request_form.c
+	consumer/http_rules.c consumer/http_secrets.c consumer/http_template.c consumer/http_template_load.c
+	consumer/http_trouble.c consumer/json.c consumer/json_string.c
+	lib/contract/error.c lib/contract/utf8.c lib/program/clock.c libcurl libcrypto -lpthread"
 
 # Prints the words of the links: lines of $1.
 links_of()
 {
-	sed -n 's/^[^[:alnum:]]*links:[[:space:]]*//p' "$1" | sed 's,\*/.*,,'
+	sed -n 's/^[^[:alnum:]]*links:[[:space:]]*//p' "$1" | sed 's,\*/.*,,' |
+		sed "s,gateway-http,${LINKS_GATEWAY_HTTP//[$'\n\t']/ },"
 }
 
 # Usage: links_build SOURCE BINARY COMPILER FLAG...

@@ -1,7 +1,7 @@
 /*
  * test_chunk.c - which recipients come into one chunk, and until when.
  *
- * links: consumer/chunk.c lib/contract/message.c lib/contract/error.c lib/contract/utf8.c libmongoc-1.0 libcrypto
+ * links: consumer/chunk.c lib/program/clock.c lib/contract/message.c lib/contract/error.c lib/contract/utf8.c libmongoc-1.0 libcrypto
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -1,7 +1,7 @@
 /*
  * test_claim_join.c - which results are written down by one update, and what that update says.
  *
- * links: consumer/claim_join.c consumer/store_read.c consumer/ranges.c consumer/chunk.c lib/contract/message.c lib/contract/error.c lib/contract/utf8.c libmongoc-1.0 libcrypto
+ * links: lib/program/clock.c consumer/claim_join.c consumer/store_read.c consumer/ranges.c consumer/chunk.c lib/contract/message.c lib/contract/error.c lib/contract/utf8.c libmongoc-1.0 libcrypto
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,7 @@
  * what is refused and how it is said (R0.16).
  *
  * links: consumer/config.c lib/program/settings.c lib/program/option.c
- * links: lib/program/dotenv.c lib/contract/error.c lib/contract/utf8.c consumer/gateway_names.c
+ * links: lib/program/dotenv.c lib/program/clock.c lib/contract/error.c lib/contract/utf8.c consumer/gateway_names.c
  */
 #include <setjmp.h>
 #include <stdarg.h>

@@ -2,13 +2,7 @@
  * test_gateway_http.c - when the gateway that sends over HTTP begins something. What it does with a
  * provider is tested in test/e2e/test_gateway_http.py.
  *
- * links: consumer/breaker.c consumer/gateway_http.c consumer/http_answer.c
- * links: consumer/http_attribute.c consumer/http_trouble.c
- * links: consumer/http_backoff.c consumer/http_fill.c consumer/http_outcome.c consumer/http_reader.c
- * links: consumer/http_request.c consumer/http_request_form.c consumer/http_rules.c
- * links: consumer/http_secrets.c consumer/http_template.c consumer/http_template_load.c
- * links: consumer/json.c consumer/json_string.c lib/contract/error.c lib/contract/utf8.c lib/program/clock.c
- * links: libcurl libcrypto -lpthread
+ * links: gateway-http
  */
 #include <setjmp.h>
 #include <stdarg.h>
