@@ -14,8 +14,8 @@ COMPOSE_ITSELF = {"COMPOSE_PROFILES"}
 UNCHECKED = {"postgrest", "monitor"}
 # Folders that docker/up makes.
 MADE_FOLDERS = {"./secrets/gateway"}
-# Settings of MongoDB and RabbitMQ that docs/containers.md explains, and that nobody needs at first.
-NOT_IN_THE_EXAMPLE = {"MONGODB_URI", "MAILER_FROM_NAME"}
+# What nobody needs at first.
+NOT_IN_THE_EXAMPLE = {"MAILER_FROM_NAME"}
 FAULTS = []
 
 

@@ -7,6 +7,8 @@ each goes on with the containers as the one before has left them.
 import json
 import os
 import pathlib
+import re
+import shutil
 import signal
 import socket
 import stat
@@ -112,6 +114,12 @@ def secret_files():
     return [path for path in (DOCKER / "secrets").iterdir() if path.is_file()]
 
 
+def secrets_in(path):
+    """The whole of it, and a password within it: of a URL, or of a setting."""
+    text = path.read_text(encoding="utf-8").strip()
+    return [text, *re.findall(r"(?<=:)[^/:@]+(?=@)|(?<=^default_pass = ).+$", text, re.MULTILINE)]
+
+
 def take_down():
     run(*COMPOSE, "--profile", "senders", "--profile", "mail", "down")
     assert run("podman", "ps", "--all", "--quiet") == ""
@@ -165,10 +173,23 @@ def test_secrets_are_files_only(http_url):
     del http_url
     folder = DOCKER / "secrets"
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    secrets = [path.read_text(encoding="utf-8").strip() for path in secret_files() if path.name != "smtp_url"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in secret_files()} == {0o644}
+    secrets = [secret for path in secret_files() if path.name != "smtp_url" for secret in secrets_in(path)]
+    assert len(secrets) > len(secret_files())
     for service in SERVICES:
         told = inspect(service, "{{json .Config.Env}} {{json .Config.Cmd}}")
         assert not [secret for secret in secrets if secret in told]
+
+
+def test_an_address_that_was_a_setting_becomes_a_secret(tmp_path):
+    """MONGODB_URI was in docker/.env once, and must not be lost when the secret is made. Nothing is started."""
+    for name in ("up", ".env.example"):
+        shutil.copy(DOCKER / name, tmp_path)
+    ours = "mongodb://campaign:word@mongo.example.com/campaign?replicaSet=rs0"
+    (tmp_path / ".env").write_text(f"COMPOSE_PROFILES=store\nMONGODB_URI={ours}\n", encoding="utf-8")
+    subprocess.run([tmp_path / "up"], env=os.environ | {"COMPOSE": "true", "CAMPAIGN_UP_TIMEOUT": "0"}, check=False,
+                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert (tmp_path / "secrets" / "mongodb_uri").read_text(encoding="utf-8") == ours + "\n"
 
 
 def test_up_again_keeps_the_secrets(http_url):
@@ -269,9 +290,8 @@ def test_the_mailer_sends_a_welcome(http_url):
     server.start()
     try:
         secret = DOCKER / "secrets" / "smtp_url"
-        secret.unlink()
         secret.write_text(f"smtp://{gateway}:{server.port}\n", encoding="utf-8")
-        secret.chmod(0o444)
+        secret.chmod(0o600)    # as a careful editor leaves it: docker/up sees to it that the mailer reads it
         run(str(DOCKER / "up"), env=os.environ | {"COMPOSE_PROFILES": "store,mail", "SMTP_TLS": "optional"})
         wait_until("the mailer is well", lambda: is_well("mailer"), timeout=STARTED_S)
         run(str(DOCKER / "try"), http_url)

@@ -39,7 +39,7 @@ def replace_password(role):
     path = DOCKER / "secrets" / f"{role}_database_url"
     path.unlink()
     path.write_text(f"postgresql://campaign_{role}:{secrets.token_hex(16)}@postgres:5432/campaign\n", encoding="utf-8")
-    path.chmod(0o444)
+    path.chmod(0o600)    # as a careful editor leaves it
 
 
 @pytest.fixture(scope="module", autouse=True)
