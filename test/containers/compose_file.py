@@ -1,6 +1,7 @@
 """compose_file.py - what can be said about docker/compose.yaml without running it: that it names volumes,
 networks, secrets, stages and files that there are, uses every variable that docker/.env.example has, and no
-other. `make lint` runs it; test/containers/run really starts the file.
+other; that images have full versions, that what is built runs without rights, and that what is started waits for what it
+needs. `make lint` runs it; test/containers/run really starts the file.
 """
 import pathlib
 import re
@@ -29,6 +30,30 @@ def names(entries):
     return [entry["source"] if isinstance(entry, dict) else entry for entry in entries]
 
 
+def check_image(name, service):
+    """A tag that moves with every new version would be another program from one day to the next."""
+    expect("build" in service or re.fullmatch(r"[a-z/]+:v?\d+\.\d+\.\d+(-[a-z]+)?", service["image"]),
+           f"{name}: {service['image']} has no full version")
+
+
+def check_rights(name, service, users):
+    """What test_containers.py sees of some containers in /proc."""
+    if "build" in service:
+        user = users.get(service["build"]["target"], "")
+        expect(re.fullmatch(r"[1-9]\d*:[1-9]\d*", user), f"{name}: its stage has the user {user!r}, no number but 0")
+        expect(service.get("read_only") is True, f"{name}: its file system can be written")
+        expect(service.get("cap_drop") == ["ALL"], f"{name}: has capabilities")
+        expect("no-new-privileges:true" in service.get("security_opt", []), f"{name}: may get new privileges")
+
+
+def check_waiting(name, service, services):
+    """Started is not ready."""
+    for other, wanted in service.get("depends_on", {}).items():
+        expect(other in services, f"{name}: no service {other}")
+        expect("healthcheck" not in services.get(other, {}) or wanted["condition"] == "service_healthy",
+               f"{name}: does not wait until {other} is well")
+
+
 def check_service(name, service, compose, stages, made):
     for network in service["networks"]:
         expect(network in compose["networks"], f"{name}: no network {network}")
@@ -38,8 +63,6 @@ def check_service(name, service, compose, stages, made):
         source = volume.partition(":")[0]
         there = (DOCKER / source).is_file() if source.startswith(".") else source in compose["volumes"]
         expect(there or source in MADE_FOLDERS, f"{name}: no volume or file {source}")
-    for other in service.get("depends_on", {}):
-        expect(other in compose["services"], f"{name}: no service {other}")
     if "build" in service:
         expect(service["build"]["target"] in stages, f"{name}: no stage {service['build']['target']}")
     expect("restart" in service, f"{name}: no restart")
@@ -52,11 +75,18 @@ def check_service(name, service, compose, stages, made):
 def main():
     text = (DOCKER / "compose.yaml").read_text(encoding="utf-8")
     compose = yaml.safe_load(text)
-    stages = set(re.findall(r"^FROM \S+ AS (\w+)$", (DOCKER / "Dockerfile").read_text(encoding="utf-8"), re.M))
+    dockerfile = (DOCKER / "Dockerfile").read_text(encoding="utf-8")
+    stages = set(re.findall(r"^FROM \S+ AS (\w+)$", dockerfile, re.M))
+    users = {stage.split(maxsplit=1)[0]: user for stage in re.split(r"^FROM \S+ AS ", dockerfile, flags=re.M)[1:]
+             for user in re.findall(r"^USER (\S+)$", stage, re.M)}
+    expect(re.search(r"^ARG DEBIAN=debian:[a-z]+-\d{8}-slim$", dockerfile, re.M), "docker/Dockerfile: Debian has no date")
     up = (DOCKER / "up").read_text(encoding="utf-8")
     made = set(re.findall(r"\| secret (\w+)", up))
     for name, service in compose["services"].items():
         check_service(name, service, compose, stages, made)
+        check_image(name, service)
+        check_rights(name, service, users)
+        check_waiting(name, service, compose["services"])
     for folder in MADE_FOLDERS:
         expect(f"mkdir -p {folder.removeprefix('./')}" in up, f"docker/up does not make {folder}")
     expect(compose["services"]["consumer"]["profiles"] == ["store"]

@@ -1,7 +1,8 @@
-# mongo.Dockerfile - stands for the image mongo:8 where none can be pulled: the mongod and the mongosh of the
+# mongo.Dockerfile - stands for the image mongo where none can be pulled: the mongod and the mongosh of the
 # tests, started as that image starts them (as a user of its own, with the volume's files belonging to it).
 # hadolint global ignore=DL3008
-FROM debian:13-slim
+ARG DEBIAN=debian:trixie-20251020-slim
+FROM ${DEBIAN}
 RUN apt-get update \
 	&& apt-get install -y --no-install-recommends libcurl4t64 nodejs \
 	&& rm -rf /var/lib/apt/lists/* \

@@ -1,7 +1,8 @@
-# rabbitmq.Dockerfile - stands for the image rabbitmq:4-management where none can be pulled: Debian's RabbitMQ,
+# rabbitmq.Dockerfile - stands for the image rabbitmq where none can be pulled: Debian's RabbitMQ,
 # in the foreground, as a user of its own.
 # hadolint global ignore=DL3008
-FROM debian:13-slim
+ARG DEBIAN=debian:trixie-20251020-slim
+FROM ${DEBIAN}
 RUN groupadd --gid 999 rabbitmq \
 	&& useradd --uid 999 --gid 999 --home-dir /var/lib/rabbitmq rabbitmq \
 	&& apt-get update \
