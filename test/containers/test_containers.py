@@ -294,6 +294,8 @@ def test_the_mailer_sends_a_welcome(http_url):
         secret.chmod(0o600)    # as a careful editor leaves it: docker/up sees to it that the mailer reads it
         run(str(DOCKER / "up"), env=os.environ | {"COMPOSE_PROFILES": "store,mail", "SMTP_TLS": "optional"})
         wait_until("the mailer is well", lambda: is_well("mailer"), timeout=STARTED_S)
+        kill("mailer")
+        wait_until("the mailer is well again", lambda: is_well("mailer"), timeout=STARTED_S)
         run(str(DOCKER / "try"), http_url)
         newest = psql("SELECT email FROM campaign.users ORDER BY created_at DESC LIMIT 1")
         wait_until(f"the welcome to {newest}",

@@ -11,7 +11,7 @@ import threading
 
 import pytest
 
-from test_containers import (COMPANY_NUMBERS, DOCKER, STARTED_S, free_port, inspect, is_well, look, outside_address,
+from test_containers import (COMPANY_NUMBERS, DOCKER, STARTED_S, free_port, inspect, is_well, kill, look, outside_address,
                              psql, run, send, status, take_down, wait_until)
 
 
@@ -62,6 +62,16 @@ def test_senders_simulate_and_the_monitor_shows_them():
               (inspect("sender", "{{.Config.Hostname}}"),
                run("podman", "inspect", "--format", "{{.Config.Hostname}}", "campaign_sender_2").strip())]
     assert {sender["gateway"] for sender in living} == {"simulate"} and len(living) == 2, seen["senders"]
+
+
+def test_a_sender_that_is_killed_comes_back():
+    campaign = send(COMPANY_NUMBERS[:400])
+    wait_until("it is being sent", lambda: status(campaign)["sending"] > 0, timeout=60)
+    kill("sender")
+    wait_until("the senders are well again", are_senders_well, timeout=STARTED_S)
+    wait_until(f"campaign {campaign} is over", lambda: is_over(campaign), timeout=120)
+    counted = status(campaign)
+    assert counted["sent"] + counted["failed"] + counted["unknown"] == 400, counted
 
 
 class Provider(http.server.BaseHTTPRequestHandler):
