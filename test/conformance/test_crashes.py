@@ -2,6 +2,7 @@
 import json
 import os
 
+import bson
 import psycopg2
 import pytest
 
@@ -111,6 +112,53 @@ def test_killed_behind_a_dead_letter(stack, consumer):
     campaigns.assert_stored(stack, campaign_id, numbers)
     letters = campaigns.wait_for_dead_letters(stack, 1)
     assert {json.loads(one.body)["note"] for one in letters} == {"not usable"} and len(letters) <= 2
+
+
+CONFLICTS = (3, 7)
+
+
+def send_with_conflicts(stack, numbers):
+    """A campaign in whose places 3 and 7 somebody else's documents are, not published yet; its id."""
+    campaign_id = campaigns.create(stack, numbers)
+    stack.messages.insert_many([
+        {"_id": campaigns.document_id(campaign_id, seq), "identifier": "other", "phone_number": "+88800000000000",
+         "message": "Hello", "campaign_id": campaign_id, "class": "NORMAL", "seq": bson.Int64(seq)} for seq in CONFLICTS])
+    campaigns.dispatch(stack, campaign_id)
+    return campaign_id
+
+
+def finish_with_conflicts(stack, consumer, campaign_id, numbers, reached):
+    """Kills it when this is reached; then both places have failed, have a letter each, and the others are stored."""
+    consumer.start()
+    wait_until("the step is reached", reached, interval=0.01)
+    consumer.kill()
+    consumer.start()
+    assert campaigns.wait_for_status(stack, campaign_id, "failed")["failed"] == len(CONFLICTS)
+    campaigns.wait_for_stored(stack, campaign_id, len(numbers))
+    campaigns.wait_until_handled(stack, [campaigns.queue_of(campaign_id)])
+    assert {json.loads(one.body)["first_seq"] for one in campaigns.dead_letters(stack)} == set(CONFLICTS)
+    found = {one["seq"]: one["phone_number"] for one in campaigns.documents_of(stack, campaign_id)}
+    assert found == {seq: "+88800000000000" if seq in CONFLICTS else number for seq, number in enumerate(numbers, 1)}
+
+
+def test_killed_behind_the_letter_of_a_conflict(stack, consumer):
+    """Duplicates and conflicts: killed between the dead letter and report_conflict: the letter may come twice, the
+    recipient counts as failed all the same."""
+    numbers = campaigns.make_numbers(10, seed=62)
+    campaign_id = send_with_conflicts(stack, numbers)
+    consumer.rabbitmq.when(numbers[CONFLICTS[0] - 1].encode(), consumer.postgresql.there.hold)
+    finish_with_conflicts(stack, consumer, campaign_id, numbers, lambda: campaigns.dead_letter_count(stack) == 1
+                          and consumer.postgresql.there.stuck.is_set())
+
+
+def test_killed_behind_a_conflict(stack, consumer):
+    """Duplicates and conflicts: killed between report_conflict and the report, when the next conflict is on its way: the
+    campaign becomes failed, with both of them."""
+    numbers = campaigns.make_numbers(10, seed=63)
+    campaign_id = send_with_conflicts(stack, numbers)
+    consumer.rabbitmq.when(numbers[CONFLICTS[1] - 1].encode(), consumer.rabbitmq.there.hold)
+    finish_with_conflicts(stack, consumer, campaign_id, numbers, lambda: consumer.rabbitmq.there.stuck.is_set()
+                          and campaigns.status(stack, campaign_id)["failed"] == 1)
 
 
 def test_killed_again_and_again(stack, consumer):

@@ -20,6 +20,45 @@ def test_a_gap_is_published_again(stack, consumer):
     assert campaigns.status(stack, campaign_id)["rewinds"] >= 1
 
 
+def pieces_of(message, size):
+    """The batch as several smaller ones, in order."""
+    body = json.loads(message.body)
+    parts = [body["recipients"][begin:begin + size] for begin in range(0, len(body["recipients"]), size)]
+    return [changed(message, {"first_seq": first, "count": len(part)}, first_seq=first, recipients=part)
+            for first, part in zip(range(body["first_seq"], body["first_seq"] + len(body["recipients"]), size), parts)]
+
+
+def reordered(batches):
+    """The second before the first, and so on."""
+    return [one for pair in zip(batches[1::2], batches[::2]) for one in pair]
+
+
+def test_what_comes_in_another_order_is_stored_in_order(stack, consumer):
+    """Order: batches of which each second one comes before its first are stored in order, once."""
+    numbers = campaigns.make_numbers(900, seed=24)
+    campaign_id = campaigns.send(stack, numbers)
+    batches = [one for message in take_published(stack, campaign_id, AHEAD) for one in pieces_of(message, 50)]
+    campaigns.publish(stack, reordered(batches))
+    consumer.start()
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+    campaigns.assert_stored(stack, campaign_id, numbers)
+
+
+def test_what_comes_back_reversed_after_a_crash_is_stored_in_order(stack, consumer):
+    """Order: killed behind its first report, and what is left comes back reversed: it is stored in order, once."""
+    numbers = campaigns.make_numbers(900, seed=25)
+    campaign_id = campaigns.send(stack, numbers)
+    first, *rest = [one for message in take_published(stack, campaign_id, AHEAD) for one in pieces_of(message, 50)]
+    campaigns.publish(stack, [first])
+    consumer.start()
+    campaigns.wait_for_stored(stack, campaign_id, 50)
+    consumer.kill()
+    campaigns.publish(stack, rest[::-1])
+    consumer.start()
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+    campaigns.assert_stored(stack, campaign_id, numbers)
+
+
 def test_of_an_overlapping_batch_the_tail_is_stored(stack, consumer):
     """Order: of a batch that is partly a repeat, the rest is stored, once."""
     numbers = campaigns.make_numbers(900, seed=11)
