@@ -10,6 +10,7 @@ import os
 import re
 import shlex
 import signal
+import ssl
 import subprocess
 import tempfile
 from urllib.parse import urlsplit
@@ -49,13 +50,25 @@ class Consumer:
         there = [one._replace(netloc=one.netloc.replace(f":{one.port}", f":{tap.port}"))
                  for one, tap in zip(urls, self.servers)]
         there[1] = there[1]._replace(query="directConnection=true")
+        self._broker, self._trusted = urls[0], {}
         self.urls = dict(zip(("AMQP_URL", "MONGODB_URI", "DATABASE_URL"),
                              (one.geturl() for one in there)))
+
+    def speak_tls(self, authority):
+        """RabbitMQ is reached over TLS, with a certificate by this authority, which is that of the system."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*authority.server("DNS:localhost"))
+        self.rabbitmq.__exit__()
+        self.rabbitmq = self.servers[0] = Tap((self._broker.hostname, self._broker.port), context)
+        login = self._broker.netloc.rpartition("@")[0]
+        self.urls["AMQP_URL"] = self._broker._replace(
+            scheme="amqps", netloc=f"{login}@localhost:{self.rabbitmq.port}").geturl()
+        self._trusted = {"SSL_CERT_FILE": str(authority.file)}
 
     def start(self, in_file=False):
         """With its addresses in the environment, or in .env."""
         assert self.process is None
-        variables = base_environment() if in_file else {**base_environment(), **self.urls}
+        variables = base_environment() | self._trusted if in_file else base_environment() | self._trusted | self.urls
         if in_file:
             with open(f"{self._folder.name}/.env", "w", encoding="utf-8") as file:
                 file.writelines(f"{name}={value}\n" for name, value in self.urls.items())

@@ -7,6 +7,7 @@ import campaigns
 import contract
 from batches import malformed, take_published
 from campaigns import Captured
+from certificates import Authority
 from stack import QUEUES
 from waiting import wait_until
 
@@ -60,6 +61,16 @@ def consumers_of(stack, queue):
     with contextlib.suppress(pika.exceptions.ChannelClosedByBroker), stack.channel() as channel:
         return channel.queue_declare(queue, passive=True).method.consumer_count
     return 0
+
+
+def test_the_broker_speaks_tls(stack, consumer, tmp_path):
+    """Exchanges and queues: `amqps` is TLS, with the authorities of the system."""
+    consumer.speak_tls(Authority(tmp_path))
+    consumer.start()
+    numbers = campaigns.make_numbers(10, seed=32)
+    campaign_id = campaigns.send(stack, numbers)
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+    campaigns.assert_stored(stack, campaign_id, numbers)
 
 
 def test_a_deleted_queue_is_subscribed_again(stack, consumer):

@@ -29,12 +29,12 @@ class Way:
 class Tap(Proxy):
     """`there` leads to the server, `back` from it."""
 
-    def __init__(self, target):
+    def __init__(self, target, context=None):
         self.there = Way()
         self.back = Way()
         self._piece = None
         self._then = None
-        super().__init__(target)
+        super().__init__(target, context)
 
     def when(self, piece, then):
         """Calls `then` once these bytes are on their way to the server, before they go on."""
