@@ -130,7 +130,7 @@ func (l *Lane) settle(ctx context.Context, received []Received) error {
 	})
 	defer l.step.Stop()
 	l.askedAt = time.Now()
-	halted, err := l.halted(ctx, received)
+	stopped, err := l.stopped(ctx, received)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,8 @@ func (l *Lane) settle(ctx context.Context, received []Received) error {
 		l.step.Reset(stepTimeout)
 		err := one.wrong
 		if err == nil {
-			err = l.admit(ctx, one.batch, halted[one.batch.Campaign])
+			halted, there := stopped[one.batch.Campaign]
+			err = l.admit(ctx, one.batch, halted || there && one.batch.reachesSomebody())
 		}
 		var reason Rejected
 		if errors.As(err, &reason) {
@@ -154,8 +155,8 @@ func (l *Lane) settle(ctx context.Context, received []Received) error {
 	return received[len(received)-1].delivery.Ack(true)
 }
 
-// halted asks which campaigns of these messages are paused or cancelled, unless it knows.
-func (l *Lane) halted(ctx context.Context, received []Received) (map[string]bool, error) {
+// stopped asks which campaigns of these messages are halted or behind their deadline, unless it knows that they are not.
+func (l *Lane) stopped(ctx context.Context, received []Received) (map[string]bool, error) {
 	var unknown []string
 	seen := map[string]bool{}
 	for _, one := range received {
@@ -174,23 +175,24 @@ func (l *Lane) halted(ctx context.Context, received []Received) (map[string]bool
 		return nil, nil
 	}
 	asked := time.Now()
-	halted, err := l.reports.halted(ctx, unknown)
+	stopped, err := l.reports.stopped(ctx, unknown)
 	for _, campaign := range unknown {
-		if known := l.campaigns[campaign]; known != nil {
+		_, there := stopped[campaign]
+		if known := l.campaigns[campaign]; known != nil && !there {
 			known.askedAt = asked
 		}
 	}
-	return halted, err
+	return stopped, err
 }
 
-// admit decides what becomes of a batch.
-func (l *Lane) admit(ctx context.Context, batch *Batch, halted bool) error {
+// admit decides what becomes of a batch, of which only that is reported which is stored already if it is left out.
+func (l *Lane) admit(ctx context.Context, batch *Batch, leftOut bool) error {
 	place := Place{batch.Campaign, batch.Class}
 	known, err := l.known(ctx, batch)
 	if err != nil {
 		return err
 	}
-	if halted {
+	if leftOut {
 		delete(l.campaigns, batch.Campaign)
 		return l.leaveOut(ctx, place, Range{batch.First, batch.Last})
 	}

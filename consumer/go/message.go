@@ -8,6 +8,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -41,6 +42,11 @@ type Batch struct {
 	First, Last int64
 	Recipients  []*Recipient
 	Raw         bson.D
+}
+
+// reachesSomebody says whether not all of its recipients are left out.
+func (b *Batch) reachesSomebody() bool {
+	return slices.ContainsFunc(b.Recipients, func(one *Recipient) bool { return one != nil })
 }
 
 // Rejected says why a message goes to the dead letters.

@@ -154,9 +154,9 @@ func (l *Lane) stillWanted(ctx context.Context, batches []*Batch) error {
 		}
 	}
 	l.askedAt = time.Now()
-	halted, err := l.reports.halted(ctx, named)
-	if err == nil && len(halted) > 0 {
-		return errors.New("a campaign was halted while its messages were in hand")
+	stopped, err := l.reports.stopped(ctx, named)
+	if err == nil && len(stopped) > 0 {
+		return errors.New("a campaign was stopped while its messages were in hand")
 	}
 	return err
 }

@@ -78,14 +78,18 @@ func (r *Reports) open(ctx context.Context, campaign string) ([]Class, error) {
 	})
 }
 
-// halted is which of these campaigns are paused or cancelled.
-func (r *Reports) halted(ctx context.Context, campaigns []string) (map[string]bool, error) {
-	rows, _ := r.pool.Query(ctx, "SELECT campaign.report_halted($1)", campaigns)
-	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+// stopped is of which of these campaigns no recipient may be stored: true if they are halted, false if only their
+// deadline has passed.
+func (r *Reports) stopped(ctx context.Context, campaigns []string) (map[string]bool, error) {
+	rows, _ := r.pool.Query(ctx,
+		"SELECT campaign_id, halted FROM campaign.report_stopped($1) WHERE halted OR valid_ms = 0", campaigns)
 	found := map[string]bool{}
-	for _, name := range names {
-		found[name] = true
-	}
+	var name string
+	var halted bool
+	_, err := pgx.ForEachRow(rows, []any{&name, &halted}, func() error {
+		found[name] = halted
+		return nil
+	})
 	return found, err
 }
 

@@ -135,3 +135,20 @@ def test_it_goes_on_behind_who_was_left_out(stack, consumer):
     written = [seq for _, seq in campaigns.insertion_order(stack, campaign_id)]
     assert written == [seq for seq in range(1, 901) if not 201 <= seq <= 250 and seq != 301]
     assert campaigns.status(stack, campaign_id)["rewinds"] == 0
+
+
+def test_behind_its_deadline_the_rest_expires(stack, consumer):
+    """Deadlines: behind it what MongoDB has is reported, nothing more is stored, and what comes without recipients ends
+    the campaign."""
+    campaign_id = campaigns.send(stack, campaigns.make_numbers(900, seed=44))
+    messages = take_published(stack, campaign_id, AHEAD)
+    before = stored_before([json.loads(messages[0].body)])[:100]
+    stack.messages.insert_many(before)
+    stack.one("SELECT campaign_deadline_set(%s, clock_timestamp() + interval '300 ms')", campaign_id)
+    wait_until("the worker has noticed", lambda: stack.one(
+        "SELECT expired_at IS NOT NULL FROM campaign.campaigns WHERE id = %s", campaign_id), interval=0.01)
+    campaigns.publish(stack, messages)
+    consumer.start()
+    answer = campaigns.wait_for_status(stack, campaign_id, "sent")
+    assert (answer["sent"], answer["expired"], answer["failed"]) == (100, 800, 0)
+    assert documents(stack, campaign_id) == before

@@ -228,7 +228,7 @@ class Session:
             campaign = self.read_back(batch["campaign_id"], ordered)
             following = campaign.next[batch["class"]]
         # Behind all that may have to wait for a client.
-        if self.is_halted(batch):
+        if self.is_stopped(batch):
             self.leave_out(batch)
             return
         if first > following:
@@ -277,8 +277,11 @@ class Session:
         return {"_id": {"$gte": document_id(campaign_id, name, first),
                         "$lte": document_id(campaign_id, name, last)}}
 
-    def is_halted(self, batch):
-        return bool(self.call("SELECT campaign.report_halted(%s)", [batch["campaign_id"]]))
+    def is_stopped(self, batch):
+        """Whether nothing of it may be stored. Behind a deadline what reaches nobody goes on."""
+        reaches_somebody = any(one is not None for one in batch["recipients"])
+        return bool(self.call("SELECT FROM campaign.report_stopped(%s) WHERE halted OR valid_ms = 0 AND %s",
+                              [batch["campaign_id"]], reaches_somebody))
 
     def stored(self, batch):
         """The seqs of the batch that MongoDB has."""
@@ -327,7 +330,7 @@ class Session:
                 else:
                     refused.append((documents.pop(0), first["errmsg"][:200]))
             # MongoDB may have taken its time.
-            if self.is_halted(batch):
+            if self.is_stopped(batch):
                 return refused, True
         return refused, False
 

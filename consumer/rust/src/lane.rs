@@ -148,11 +148,15 @@ impl Lane {
 
     async fn settle(&mut self, received: Vec<Received>) -> Result<(), Failure> {
         self.asked_at = Instant::now();
-        let halted = self.halted(&received).await?;
+        let stopped = self.stopped(&received).await?;
         for (delivery, batch) in &received {
             self.reports.goes_on.notify_one();
             let done = match batch {
-                Ok(batch) => self.admit(batch, halted.contains(&batch.campaign)).await,
+                Ok(batch) => {
+                    let halted = stopped.get(&batch.campaign);
+                    let left_out = halted.is_some_and(|halted| *halted || batch.reaches_somebody());
+                    self.admit(batch, left_out).await
+                }
                 Err(Rejected(reason)) => Err(Rejected(reason.clone()).into()),
             };
             match done {
@@ -169,8 +173,8 @@ impl Lane {
         Ok(())
     }
 
-    /// Which campaigns of these messages are paused or cancelled: asks, unless it knows that they are not.
-    async fn halted(&mut self, received: &[Received]) -> Result<HashSet<String>, Failure> {
+    /// Which campaigns of these messages are halted or behind their deadline: asks, unless it knows that they are not.
+    async fn stopped(&mut self, received: &[Received]) -> Result<HashMap<String, bool>, Failure> {
         let named: HashSet<&String> =
             received.iter().filter_map(|(_, batch)| Some(&batch.as_ref().ok()?.campaign)).collect();
         let mut unknown = Vec::new();
@@ -182,23 +186,23 @@ impl Lane {
             }
         }
         if unknown.is_empty() {
-            return Ok(HashSet::new());
+            return Ok(HashMap::new());
         }
         let asked_at = Some(Instant::now());
-        let halted = self.reports.halted(&unknown).await?;
-        for campaign in &unknown {
+        let stopped = self.reports.stopped(&unknown).await?;
+        for campaign in unknown.iter().filter(|campaign| !stopped.contains_key(*campaign)) {
             if let Some(known) = self.campaigns.get_mut(campaign) {
                 known.asked_at = asked_at;
             }
         }
-        Ok(halted)
+        Ok(stopped)
     }
 
-    /// Decides what becomes of a batch.
-    async fn admit(&mut self, batch: &Arc<Batch>, halted: bool) -> Result<(), Failure> {
+    /// Decides what becomes of a batch, of which only that is reported which is stored already if it is left out.
+    async fn admit(&mut self, batch: &Arc<Batch>, left_out: bool) -> Result<(), Failure> {
         let place = Place::of(batch);
         self.know(batch).await?;
-        if halted {
+        if left_out {
             self.campaigns.remove(&batch.campaign);
             return self.leave_out(place, (batch.first, batch.last)).await;
         }

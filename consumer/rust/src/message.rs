@@ -120,6 +120,11 @@ fn recipient(version: i64, element: &Bson) -> Result<Option<Recipient>, Rejected
 }
 
 impl Batch {
+    /// Whether not all of its recipients are left out.
+    pub fn reaches_somebody(&self) -> bool {
+        self.recipients.iter().any(Option::is_some)
+    }
+
     /// The recipient at `seq` as a batch of one; its headers but the numbers are those of the batch.
     pub fn alone(&self, seq: i64) -> String {
         let mut one = self.raw.clone();

@@ -6,7 +6,7 @@ use crate::settings::CONNECT_TIMEOUT;
 use crate::store::Place;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use postgres_openssl::MakeTlsConnector;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -17,7 +17,8 @@ use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Row, Statement, ToStatement};
 
 const OPEN: &str = "SELECT class, total, stored_through, failed::text FROM campaign.report_open($1)";
-const HALTED: &str = "SELECT campaign.report_halted($1)";
+const STOPPED: &str =
+    "SELECT campaign_id, halted FROM campaign.report_stopped($1) WHERE halted OR valid_ms = 0";
 const REPORT: &str =
     "SELECT campaign_id, class, total, left_out FROM campaign.report_checked($1, $2, $3, $4, $5, $6)";
 
@@ -50,7 +51,7 @@ pub struct Unchecked {
 pub struct Reports {
     client: Client,
     open: Statement,
-    halted: Statement,
+    stopped: Statement,
     report: Statement,
     /// Told whenever the next step of a chunk begins, or a report is refused because a client holds what it
     /// changes.
@@ -72,9 +73,9 @@ impl Reports {
         let (client, connection) = config.connect(MakeTlsConnector::new(tls.build())).await?;
         tokio::spawn(connection);
         let open = client.prepare(OPEN).await?;
-        let halted = client.prepare(HALTED).await?;
+        let stopped = client.prepare(STOPPED).await?;
         let report = client.prepare(REPORT).await?;
-        let reports = Self { client, open, halted, report, goes_on: Arc::default() };
+        let reports = Self { client, open, stopped, report, goes_on: Arc::default() };
         reports.classes("check").await?;
         Ok(reports)
     }
@@ -90,10 +91,11 @@ impl Reports {
         rows.iter().map(class).collect()
     }
 
-    /// Which of these campaigns are paused or cancelled.
-    pub async fn halted(&self, campaigns: &[String]) -> Result<HashSet<String>, Failure> {
-        let rows = self.client.query(&self.halted, &[&campaigns]).await?;
-        Ok(rows.iter().map(|row| row.get(0)).collect())
+    /// Of which of these campaigns no recipient may be stored: true if they are halted, false if only their deadline
+    /// has passed.
+    pub async fn stopped(&self, campaigns: &[String]) -> Result<HashMap<String, bool>, Failure> {
+        let rows = self.client.query(&self.stopped, &[&campaigns]).await?;
+        Ok(rows.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 
     /// Which classes are to be counted first: what concerns their campaigns, unless these are in `checked`,

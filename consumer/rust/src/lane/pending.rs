@@ -118,11 +118,11 @@ impl Lane {
         }
         let named: HashSet<&String> = batches.iter().map(|one| &one.campaign).collect();
         self.asked_at = Instant::now();
-        let halted = self.reports.halted(&named.into_iter().cloned().collect::<Vec<_>>()).await?;
-        if halted.is_empty() {
+        let stopped = self.reports.stopped(&named.into_iter().cloned().collect::<Vec<_>>()).await?;
+        if stopped.is_empty() {
             return Ok(());
         }
-        session("a campaign was halted while its messages were in hand")
+        session("a campaign was stopped while its messages were in hand")
     }
 
     /// Makes a dead letter of a recipient who cannot be stored, and tells PostgreSQL.
