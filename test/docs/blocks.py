@@ -7,6 +7,8 @@ A block of sh or sql is run by test/docs/run, in its turn and as a whole unless 
     <!-- run with: STATE -->                      as states.py makes it before and looks at it afterwards
     <!-- run only `COMMAND`, …: REASON -->        of its lines those that begin so
     <!-- run with A instead of B: REASON -->      everywhere in it
+    <!-- run long: REASON -->                     with DOCS_LONG=yes only, and with small quantities
+    <!-- run long, with `A` instead of `B`, `C` instead of `D`: REASON -->     the same, one change after the other
 """
 import collections
 import contextlib
@@ -29,6 +31,7 @@ MARKS = {
     "last": re.compile(r"^<!-- run last: (.+) -->$"),
     "state": re.compile(r"^<!-- run with: (.+) -->$"),
     "only": re.compile(r"^<!-- run only ((?:`[^`]+`(?:, )?)+): (.+) -->$"),
+    "long": re.compile(r"^<!-- run long(?:, with ((?:`[^`]+` instead of `[^`]+`(?:, )?)+))?: (.+) -->$"),
     "instead": re.compile(r"^<!-- run with (\S+) instead of (\S+): (.+) -->$"),
 }
 COMMENT = {"sh": re.compile(r"(?:^|\s+)#( .*)?$"), "sql": re.compile(r"(?:^|\s+)--( .*)?$")}
@@ -103,10 +106,19 @@ def text_to_run(block):
         return "".join(map(functools.partial(line_of, block), re.findall(r"`([^`]+)`", block.marks["only"][0])))
     if "instead" in block.marks:
         new, old, _ = block.marks["instead"]
-        if old not in block.text:
-            raise ValueError(f"it has no {old}")
-        return block.text.replace(old, new)
+        return replaced(block.text, [(new, old)])
+    if "long" in block.marks:
+        return replaced(block.text, re.findall(r"`([^`]+)` instead of `([^`]+)`", block.marks["long"][0] or ""))
     return block.text
+
+
+def replaced(text, changes):
+    """What a document has with others, (new, old), instead, one after the other."""
+    for new, old in changes:
+        if old not in text:
+            raise ValueError(f"it has no {old}")
+        text = text.replace(old, new)
+    return text
 
 
 def line_of(block, command):

@@ -116,6 +116,11 @@ build/campaign-consumer()
 	until_ended "$PWD/build/campaign-consumer" "$@"
 }
 
+build/campaign-consumer-go()
+{
+	until_ended "$PWD/build/campaign-consumer-go" "$@"
+}
+
 build/campaign-mailer()
 {
 	until_ended "$PWD/build/campaign-mailer" "$@"
