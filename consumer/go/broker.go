@@ -32,6 +32,18 @@ type Broker struct {
 	one        sync.Mutex
 }
 
+// hostAt is the URL with only the host whose turn it is: a cluster has several, separated by commas.
+func hostAt(url string, turn int) string {
+	scheme, rest, _ := strings.Cut(url, "://")
+	end := strings.IndexAny(rest, "/?#")
+	if end < 0 {
+		end = len(rest)
+	}
+	start := strings.LastIndex(rest[:end], "@") + 1
+	hosts := strings.Split(rest[start:end], ",")
+	return scheme + "://" + rest[:start] + hosts[turn%len(hosts)] + rest[end:]
+}
+
 func openBroker(url string) (*Broker, error) {
 	config := amqp.Config{Heartbeat: heartbeat, Dial: amqp.DefaultDial(connectTimeout),
 		Properties: amqp.Table{"connection_name": "campaign-consumer-go"}}

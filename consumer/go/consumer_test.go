@@ -178,6 +178,24 @@ func TestOldCampaignsAreForgotten(t *testing.T) {
 	}
 }
 
+func TestHosts(t *testing.T) {
+	for _, one := range []struct {
+		url  string
+		turn int
+		want string
+	}{
+		{"amqp://h", 3, "amqp://h"},
+		{"amqp://u:p@a:1,b:2,c/v?heartbeat=5", 0, "amqp://u:p@a:1/v?heartbeat=5"},
+		{"amqp://u:p@a:1,b:2,c/v?heartbeat=5", 4, "amqp://u:p@b:2/v?heartbeat=5"},
+		{"amqps://u:p,q@a,[::1]:3/a,b", 1, "amqps://u:p,q@[::1]:3/a,b"},
+		{"amqp://a,b?x=1", 1, "amqp://b?x=1"},
+	} {
+		if got := hostAt(one.url, one.turn); got != one.want {
+			t.Errorf("%s %d: %s", one.url, one.turn, got)
+		}
+	}
+}
+
 func TestSettings(t *testing.T) {
 	file := filepath.Join(t.TempDir(), ".env")
 	lines := "# a comment\nAMQP_URL = 'amqp://file'\nMONGODB_URI=mongodb://file/?a=b\nCAMPAIGN_PREFETCH=7\n"

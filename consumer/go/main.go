@@ -31,8 +31,8 @@ func main() {
 	defer cancel()
 	context.AfterFunc(stop, func() { time.AfterFunc(endTimeout, end) })
 	wait := waitFirst
-	for stop.Err() == nil {
-		consumed, err := session(stop, settings)
+	for turn := 0; stop.Err() == nil; turn++ {
+		consumed, err := session(stop, settings, turn)
 		if stop.Err() != nil {
 			break
 		}
@@ -56,8 +56,8 @@ func end() {
 }
 
 // session is from one connect to the next: nothing that it knows outlives its connections. The stores come
-// first: who cannot store must not hold a queue.
-func session(stop context.Context, settings Settings) (consumed bool, err error) {
+// first: who cannot store must not hold a queue. Each turn takes the next host of RabbitMQ.
+func session(stop context.Context, settings Settings, turn int) (consumed bool, err error) {
 	work := context.WithoutCancel(stop) // what is in hand may end well
 	messages, err := openMessages(stop, settings.MongoDB, settings.Collection)
 	if err != nil {
@@ -69,7 +69,7 @@ func session(stop context.Context, settings Settings) (consumed bool, err error)
 		return false, err
 	}
 	defer func() { go reports.pool.Close() }() // it would wait for a server that does not answer
-	broker, err := openBroker(settings.AMQP)
+	broker, err := openBroker(hostAt(settings.AMQP, turn))
 	if err != nil {
 		return false, err
 	}

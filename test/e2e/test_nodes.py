@@ -10,6 +10,7 @@ import campaigns
 from amqp_proxy import BASIC_PUBLISH, NO_LIMIT, AmqpProxy
 from campaigns import assert_delivered, make_numbers, wait_for_status
 from consumers import Consumer, consumer_output, environment
+from foreign_consumer import ForeignConsumer
 from proxy import Proxy
 from test_standby import no_consumer
 from waiting import assert_stays, wait_until
@@ -64,6 +65,26 @@ def test_none_of_the_hosts_answers(stack, useless):
     variables = environment(stack, AMQP_URL=with_hosts(stack, *reversed(useless)), CAMPAIGN_TIMEOUT="2")
     code, out, _ = consumer_output("--check", variables=variables)
     assert code == 69 and f"127.0.0.1:{useless[0]}/" in out, out
+
+
+@contextlib.contextmanager
+def stopped(foreign):
+    """In the end."""
+    try:
+        yield
+    finally:
+        foreign.stop()
+
+
+def test_consumer_in_python(stack, useless):
+    """R8.3: one that was written from the contract takes the same URL. Each of its lanes finds the broker."""
+    url = with_hosts(stack, useless[0], broker_port(stack))
+    foreign = ForeignConsumer(url, stack.env["MONGODB_URI"], stack.env["CONSUMER_DATABASE_URL"])
+    with no_consumer(stack), stopped(foreign):
+        foreign.start()
+        campaign_id = campaigns.send(stack, NUMBERS)
+        wait_for_status(stack, campaign_id, "sent")
+    assert_delivered(stack, campaign_id, NUMBERS)
 
 
 def test_host_is_lost(stack):

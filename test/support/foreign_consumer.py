@@ -9,6 +9,7 @@ over with new connections, which the contract allows. Must never know anything t
 code with the other tests.
 """
 import collections
+import itertools
 import json
 import os
 import signal
@@ -20,9 +21,8 @@ import pika
 import psycopg2
 import pymongo
 
-from foreign_message import (Rejected, alone, decode, document_id, documents_of, end_of,
-                             headers_of, last_of, left_out_of, missing_and_other, parse_multirange, runs, seq_of,
-                             settings)
+from foreign_message import (Rejected, alone, decode, document_id, documents_of, end_of, headers_of, host_at,
+                             last_of, left_out_of, missing_and_other, parse_multirange, runs, seq_of, settings)
 
 PARTITIONS = [f"campaign.messages.{number}" for number in range(4)]
 PARALLEL = "campaign.parallel"
@@ -80,9 +80,11 @@ class ForeignConsumer:
 
     def _run(self, queue):
         wait_s = 0.1
-        while not self._stop.is_set():
+        for turn in itertools.count():
+            if self._stop.is_set():
+                break
             try:
-                with Session(self._amqp_url, self._mongodb_uri, self._database_url,
+                with Session(host_at(self._amqp_url, turn), self._mongodb_uri, self._database_url,
                              queue, self._versions, self._stop) as session:
                     session.subscribe()
                     wait_s = 0.1

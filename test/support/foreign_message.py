@@ -8,6 +8,7 @@ import hashlib
 import json
 import os
 import pathlib
+import urllib.parse
 
 import bson
 import jsonschema
@@ -191,3 +192,11 @@ def settings():
     values = dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
     values.update({name: os.environ[name] for name in URLS if name in os.environ})
     return [values[name] for name in URLS]
+
+
+def host_at(url, turn):
+    """The URL with only the host whose turn it is: a cluster has several, separated by commas."""
+    parts = urllib.parse.urlsplit(url)
+    login, at_sign, hosts = parts.netloc.rpartition("@")
+    one = hosts.split(",")[turn % (hosts.count(",") + 1)]
+    return parts._replace(netloc=login + at_sign + one).geturl()

@@ -60,8 +60,10 @@ async fn main() -> ExitCode {
 /// One session after the other, until it is told to end.
 async fn go_on(settings: Settings, mut stop: watch::Receiver<bool>) {
     let mut wait = WAIT_FIRST;
+    let mut turn = 0;
     while !*stop.borrow() {
-        let (consumed, done) = session(&settings, &stop).await;
+        let (consumed, done) = session(&settings, turn, &stop).await;
+        turn += 1;
         if consumed {
             wait = WAIT_FIRST;
         }
@@ -86,9 +88,14 @@ fn jitter() -> f64 {
 }
 
 /// From one connect to the next: nothing that it knows outlives its connections. The stores come first: who
-/// cannot store must not hold a queue. Whether it came to consume, and why it ended.
-async fn session(settings: &Settings, stop: &watch::Receiver<bool>) -> (bool, Result<(), Failure>) {
-    let (broker, lanes) = match open(settings).await {
+/// cannot store must not hold a queue. Whether it came to consume, and why it ended. Each turn takes the next
+/// host of RabbitMQ.
+async fn session(
+    settings: &Settings,
+    turn: usize,
+    stop: &watch::Receiver<bool>,
+) -> (bool, Result<(), Failure>) {
+    let (broker, lanes) = match open(settings, turn).await {
         Ok(opened) => opened,
         Err(failure) => return (false, Err(failure)),
     };
@@ -109,13 +116,13 @@ async fn session(settings: &Settings, stop: &watch::Receiver<bool>) -> (bool, Re
     (true, done)
 }
 
-async fn open(settings: &Settings) -> Result<(Arc<Broker>, Vec<Lane>), Failure> {
+async fn open(settings: &Settings, turn: usize) -> Result<(Arc<Broker>, Vec<Lane>), Failure> {
     let messages = Messages::open(&settings.mongodb, &settings.collection).await?;
     let mut reports = Vec::new();
     for _ in QUEUES {
         reports.push(Reports::open(&settings.database).await?);
     }
-    let broker = Arc::new(Broker::open(&settings.amqp).await?);
+    let broker = Arc::new(Broker::open(&settings.amqp, turn).await?);
     let lane =
         |(queue, reports)| Lane::new(queue, settings.prefetch, messages.clone(), reports, broker.clone());
     let lanes = QUEUES.into_iter().zip(reports).map(lane).collect();
