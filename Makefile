@@ -7,6 +7,7 @@
 #   make SOMETIMES=yes    the same as make, into build/sometimes: with the marks of sometimes.h
 #   make conformance      tries campaign-consumer and a consumer in Python against docs/contract
 #   make consumers  the consumers in Go and in Rust, into build/; make conformance-go, conformance-rust
+#   make cluster    nodes of RabbitMQ and MongoDB in clusters are killed and cut off; needs root
 #   make shares     25 senders of different speeds share a campaign of 100,000
 #   make mutants    shows that the tests notice mistakes
 #   make countries  writes the numbering plans and their time zones anew, from the Python packages phonenumbers and regex
@@ -32,7 +33,7 @@ PG_BUILD := $(BUILD)/pg$(PG_MAJOR)
 MARKS := $(if $(SOMETIMES),-DCAMPAIGN_SOMETIMES)
 
 .DEFAULT_GOAL := all
-.PHONY: all countries extension consumer mailer monitor install setup demo simulate test unit fuzz sql e2e conformance fault model bench mutants shares \
+.PHONY: all countries extension consumer mailer monitor install setup demo simulate test unit fuzz sql e2e conformance fault cluster model bench mutants shares \
 	consumers consumer-go consumer-rust conformance-go conformance-rust \
 	test-docs test-openapi test-browser test-containers test-debian12 test-debian13 portability sanitize lint clean
 
@@ -58,6 +59,11 @@ unit fuzz sql e2e conformance fault model bench:
 	@test/stack/install fuzz model
 	@$(MAKE) --no-print-directory -s all
 	@test/run $@
+
+# CLUSTER_SHORT=yes make cluster: two or three minutes of it. A target of its own: it needs root, and most of the machine.
+cluster: setup
+	@$(MAKE) --no-print-directory -s all
+	@test/cluster/run
 
 # FAULT_SHARES=20000 make shares: fewer messages.
 shares: setup

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# mongod.sh - the MongoDB of a stack: a replica set of one node.
+# mongod.sh - the MongoDB of a stack: a replica set of one node, or a member of a larger one (test/cluster).
 #
 # Must never listen beyond loopback: it asks for no password.
 
@@ -29,9 +29,9 @@ mongod_prepare()
 mongod_start()
 {
 	launch mongod "$(mongod_program)" --dbpath "$STACK_DIR/mongod" --port "$MONGODB_PORT" \
-		--bind_ip 127.0.0.1 --nounixsocket --replSet rs0 --wiredTigerCacheSizeGB 2 \
+		--bind_ip "${MEMBER_ADDRESS:-127.0.0.1}" --nounixsocket --replSet rs0 --wiredTigerCacheSizeGB 2 \
 		--setParameter diagnosticDataCollectionEnabled=false
-	probe mongod "127.0.0.1:$MONGODB_PORT"
+	probe mongod "${MEMBER_ADDRESS:-127.0.0.1}:$MONGODB_PORT${MEMBER_ADDRESS:+/member}"
 }
 
 mongod_stop()

@@ -48,11 +48,13 @@ def rabbitmq(url):
 
 
 def mongod(address):
+    """ADDRESS, which has a replica set of its own; or ADDRESS/member, which others make a member of theirs."""
+    address, _, member = address.partition("/")
     client = pymongo.MongoClient(
         f"mongodb://{address}/", directConnection=True, serverSelectionTimeoutMS=500
     )
     try:
-        if client.admin.command("hello").get("isWritablePrimary"):
+        if client.admin.command("hello").get("isWritablePrimary") or member:
             return
         mongod_initiate(client, address)
         raise NotYet("not primary yet")

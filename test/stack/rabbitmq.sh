@@ -29,7 +29,10 @@ rabbitmq_cookie()
 
 	if [ ! -f "$cookie" ]
 	then
-		if [ -r /var/lib/rabbitmq/.erlang.cookie ]
+		if [ -n "${RABBITMQ_CLUSTER:-}" ]
+		then
+			cp "$RABBITMQ_CLUSTER/cookie" "$cookie"
+		elif [ -r /var/lib/rabbitmq/.erlang.cookie ]
 		then
 			cp /var/lib/rabbitmq/.erlang.cookie "$cookie"
 		else
@@ -47,8 +50,9 @@ rabbitmq_tool()
 		#!/bin/sh
 		HOME=$(printf %q "$STACK_DIR/rabbitmq") RABBITMQ_NODENAME=$RABBITMQ_NODENAME
 		RABBITMQ_CONF_ENV_FILE=$(printf %q "$STACK_DIR/rabbitmq/env.conf")
-		RABBITMQ_CTL_ERL_ARGS="+sbwt none"
-		export HOME RABBITMQ_NODENAME RABBITMQ_CONF_ENV_FILE RABBITMQ_CTL_ERL_ARGS
+		RABBITMQ_CTL_ERL_ARGS="+sbwt none" ERL_INETRC=$(printf %q "${ERL_INETRC:-}")
+		export HOME RABBITMQ_NODENAME RABBITMQ_CONF_ENV_FILE RABBITMQ_CTL_ERL_ARGS ERL_INETRC
+		[ -n "\$ERL_INETRC" ] || unset ERL_INETRC
 		exec $(printf %q "$(rabbitmq_program rabbitmqctl)") "\$@"
 	END
 	chmod 755 "$RABBITMQCTL"
@@ -65,12 +69,18 @@ rabbitmq_prepare()
 	echo '[].' >"$home/enabled_plugins"
 	echo '[].' >"$home/advanced.config"
 	cat >"$home/rabbitmq.conf" <<-END
-		listeners.tcp.1 = 127.0.0.1:$RABBITMQ_PORT
+		listeners.tcp.1 = ${MEMBER_ADDRESS:-127.0.0.1}:$RABBITMQ_PORT
 		vm_memory_high_watermark.relative = 0.3
 		disk_free_limit.absolute = 200MB
 		log.file.level = info
 	END
 	rabbitmq_deny_deprecated >>"$home/rabbitmq.conf"
+	# What the nodes of a cluster (test/cluster) have in common.
+	if [ -n "${RABBITMQ_CLUSTER:-}" ]
+	then
+		cat "$RABBITMQ_CLUSTER/rabbitmq.conf" >>"$home/rabbitmq.conf"
+		cp "$RABBITMQ_CLUSTER/advanced.config" "$home/advanced.config"
+	fi
 }
 
 # Features that RabbitMQ is going to remove are already off, so that nothing comes to need them.
@@ -98,7 +108,7 @@ epmd_start()
 			cd /
 			exec </dev/null >/dev/null 2>&1
 			close_inherited
-			exec setsid env CAMPAIGN_STACK=1 epmd -daemon -address 127.0.0.1
+			exec setsid env CAMPAIGN_STACK=1 epmd -daemon -address "${MEMBER_ADDRESS:-127.0.0.1}"
 		)
 	fi
 }
@@ -121,16 +131,16 @@ epmd_stop()
 # that the pid we know is the node's.
 rabbitmq_start()
 {
-	local home=$STACK_DIR/rabbitmq
+	local home=$STACK_DIR/rabbitmq address=${MEMBER_ADDRESS:-127.0.0.1}
 
 	epmd_start
 	launch rabbitmq env -i "PATH=$PATH" "HOME=$home" LANG=C.UTF-8 "$STACK_MARK=$STACK_DIR" \
 		CAMPAIGN_STACK=1 \
-		${ERL_EPMD_PORT:+"ERL_EPMD_PORT=$ERL_EPMD_PORT"} \
+		${ERL_EPMD_PORT:+"ERL_EPMD_PORT=$ERL_EPMD_PORT"} ${ERL_INETRC:+"ERL_INETRC=$ERL_INETRC"} \
 		RUNNING_UNDER_SYSTEMD=true \
 		"RABBITMQ_NODENAME=$RABBITMQ_NODENAME" \
 		"RABBITMQ_NODE_PORT=$RABBITMQ_PORT" \
-		"RABBITMQ_NODE_IP_ADDRESS=127.0.0.1" \
+		"RABBITMQ_NODE_IP_ADDRESS=$address" \
 		"RABBITMQ_DIST_PORT=$RABBITMQ_DIST_PORT" \
 		"RABBITMQ_CONF_ENV_FILE=$home/env.conf" \
 		"RABBITMQ_CONFIG_FILE=$home/rabbitmq.conf" \
@@ -143,7 +153,7 @@ rabbitmq_start()
 		"RABBITMQ_LOGS=$STACK_DIR/rabbitmq.log" \
 		"RABBITMQ_PID_FILE=$home/pid" \
 		RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+sbwt none +sbwtdcpu none +sbwtdio none \
--kernel inet_dist_use_interface {127,0,0,1}" \
+-kernel inet_dist_use_interface {${address//./,}}" \
 		"$(rabbitmq_program rabbitmq-server)"
 	probe rabbitmq "$AMQP_URL"
 }

@@ -1,0 +1,46 @@
+"""conftest.py - clusters of RabbitMQ and MongoDB, on this machine.
+
+    pytest test/cluster                                        each fault once
+    CLUSTER_SHORT=yes pytest test/cluster                      the most telling ones, in two minutes
+
+Where network namespaces may not be had, everything is skipped, with the reason.
+"""
+import os
+
+import pytest
+
+from cluster import Cluster
+from cluster_stack import PACE, ClusterStack
+from network import NoNetwork
+
+SHORT = bool(os.environ.get("CLUSTER_SHORT"))
+
+
+def pytest_collection_modifyitems(config, items):
+    """The short form has what is marked so."""
+    if SHORT:
+        left_out = [item for item in items if item.get_closest_marker("short") is None]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    try:
+        running = Cluster()
+    except NoNetwork as reason:
+        pytest.skip(f"no network of its own: {reason}")
+    try:
+        yield running
+    finally:
+        running.down()
+
+
+@pytest.fixture(scope="session")
+def stack(cluster):
+    running = ClusterStack.before(cluster)
+    try:
+        with running.settings(**PACE):
+            yield running
+    finally:
+        running.down()
