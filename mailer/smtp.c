@@ -19,7 +19,8 @@
 #include "program/sometimes.h"
 
 #define GOODBYE_TIMEOUT_S 1L
-/* CURLE_TOO_LARGE since 8.6: a line that libcurl neither keeps nor shows. Before, it came in pieces. */
+/* CURLE_TOO_LARGE since 8.6: a line that libcurl neither keeps nor shows. Before, it came in
+ * pieces. */
 #define TOO_LARGE ((CURLcode) 100)
 /* How long a server's machine may be silent, on the level of TCP, until it counts as dead. */
 #define DEAD_IDLE_S		60L
