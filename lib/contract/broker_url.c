@@ -94,7 +94,9 @@ static bool parse_host(const char *from, const char *end, BrokerHost *host, Erro
 	const char *name_end;
 	const char *port;
 
-	if (from < end && *from == '[')
+	if (from >= end)
+		return refuse(error, "has no usable host");
+	if (*from == '[')
 	{
 		from++;
 		name_end = memchr(from, ']', (size_t) (end - from));
@@ -123,7 +125,7 @@ static bool parse_hosts(const char *from, const char *end, BrokerUrl *parsed, Er
 {
 	for (;;)
 	{
-		const char *comma = memchr(from, ',', (size_t) (end - from));
+		const char *comma = from < end ? memchr(from, ',', (size_t) (end - from)) : NULL;
 		BrokerHost *host = &parsed->hosts[parsed->host_count];
 
 		if (parsed->host_count == BROKER_HOSTS_MAX)
