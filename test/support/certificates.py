@@ -12,6 +12,7 @@ class Authority:
         self.file = self._directory / "ca.pem"
         self._key = self._directory / "ca.key"
         run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1",
+             "-addext", "keyUsage=critical,keyCertSign,cRLSign",
              "-subj", "/CN=campaign test authority", "-keyout", self._key, "-out", self.file])
 
     def server(self, names):
@@ -19,7 +20,9 @@ class Authority:
         stem = self._directory / names.replace(":", "-").replace(",", "_")
         request, extension = f"{stem}.csr", f"{stem}.ext"
         certificate, key = f"{stem}.pem", f"{stem}.key"
-        pathlib.Path(extension).write_text(f"subjectAltName={names}\n", encoding="utf-8")
+        # With the identifiers that Python 3.13 wants.
+        pathlib.Path(extension).write_text(
+            f"subjectAltName={names}\nsubjectKeyIdentifier=hash\nauthorityKeyIdentifier=keyid\n", encoding="utf-8")
         run(["openssl", "req", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=server",
              "-keyout", key, "-out", request])
         run(["openssl", "x509", "-req", "-in", request, "-CA", self.file, "-CAkey", self._key,
