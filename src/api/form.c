@@ -15,14 +15,8 @@
 #include "varatt.h"
 #endif
 
+#include "body_errors.h"
 #include "upload/multipart.h"
-
-#define MALFORMED	 MAKE_SQLSTATE('P', 'T', '4', '0', '0')
-#define TOO_LARGE	 MAKE_SQLSTATE('P', 'T', '4', '1', '3')
-#define UNACCEPTABLE MAKE_SQLSTATE('P', 'T', '4', '2', '2')
-
-/* Bytes of the body without its files: as of any other request. */
-#define FIELDS_MAX (1024 * 1024)
 
 PG_FUNCTION_INFO_V1(campaign_form_fields);
 PG_FUNCTION_INFO_V1(campaign_form_file);
@@ -34,7 +28,7 @@ static void form_open(MultipartReader *reader, FunctionCallInfo fcinfo)
 
 	if (!multipart_open(reader, text_to_cstring(PG_GETARG_TEXT_PP(1)), VARDATA_ANY(body),
 						VARSIZE_ANY_EXHDR(body)))
-		ereport(ERROR, (errcode(MALFORMED), errmsg("not a form with a boundary"),
+		ereport(ERROR, (errcode(BODY_MALFORMED), errmsg("not a form with a boundary"),
 						errhint("Send it as multipart/form-data.")));
 }
 
@@ -43,7 +37,7 @@ static bool form_next(MultipartReader *reader, MultipartPart *part)
 	MultipartStep step = multipart_next(reader, part);
 
 	if (step == MULTIPART_MALFORMED)
-		ereport(ERROR, (errcode(MALFORMED), errmsg("the form breaks off or is malformed")));
+		ereport(ERROR, (errcode(BODY_MALFORMED), errmsg("the form breaks off or is malformed")));
 	return step == MULTIPART_PART;
 }
 
@@ -71,8 +65,8 @@ Datum campaign_form_fields(PG_FUNCTION_ARGS)
 	while (form_next(&reader, &part))
 	{
 		files += part.is_file ? part.length : 0;
-		if ((size_t) (reader.at - start) - files > FIELDS_MAX)
-			ereport(ERROR, (errcode(TOO_LARGE), errmsg("request is too large"),
+		if ((size_t) (reader.at - start) - files > BODY_FIELDS_MAX)
+			ereport(ERROR, (errcode(BODY_TOO_LARGE), errmsg("request is too large"),
 							errhint("Only the file may be longer than 1 MB.")));
 		if (part.is_file)
 			continue;
@@ -100,7 +94,7 @@ Datum campaign_form_file(PG_FUNCTION_ARGS)
 		if (!part.is_file || (!part.is_named && part.length == 0))
 			continue;
 		if (file.content != NULL)
-			ereport(ERROR, (errcode(UNACCEPTABLE), errmsg("the form has more than one file"),
+			ereport(ERROR, (errcode(BODY_UNACCEPTABLE), errmsg("the form has more than one file"),
 							errhint("Send each in a request of its own.")));
 		file = part;
 	}

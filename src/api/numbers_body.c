@@ -19,17 +19,12 @@
 #include "varatt.h"
 #endif
 
+#include "body_errors.h"
 #include "json_parse.h"
 #include "numbers_json.h"
 
-#define MALFORMED	 MAKE_SQLSTATE('P', 'T', '4', '0', '0')
-#define TOO_LARGE	 MAKE_SQLSTATE('P', 'T', '4', '1', '3')
-#define UNACCEPTABLE MAKE_SQLSTATE('P', 'T', '4', '2', '2')
-
 #define NUMBERS	  "numbers"
 #define DEPTH_MAX 64
-#define FIELDS_MAX                                                                                 \
-	(1024 * 1024) /* bytes of the body without its numbers: as of any other request */
 
 typedef struct Body
 {
@@ -86,8 +81,8 @@ static void keep(NumbersLines *lines)
 static void enter(Body *body)
 {
 	if (++body->depth > DEPTH_MAX)
-		ereport(ERROR,
-				(errcode(UNACCEPTABLE), errmsg("the body is nested more than %d deep", DEPTH_MAX)));
+		ereport(ERROR, (errcode(BODY_UNACCEPTABLE),
+						errmsg("the body is nested more than %d deep", DEPTH_MAX)));
 }
 
 static Parsed begin_array(void *state)
@@ -147,7 +142,8 @@ static Parsed begin_field(void *state, char *name, bool isnull)
 	if (body->depth != 1 || strcmp(name, NUMBERS) != 0 || body->lex->token_start == NULL)
 		PARSED;
 	if (body->numbers != NULL)
-		ereport(ERROR, (errcode(UNACCEPTABLE), errmsg("the body has the field \"numbers\" twice")));
+		ereport(ERROR,
+				(errcode(BODY_UNACCEPTABLE), errmsg("the body has the field \"numbers\" twice")));
 	body->numbers = body->lex->token_start;
 	caller = MemoryContextSwitchTo(kept);
 	numbers_lines_begin(&body->lines, body->lex,
@@ -177,10 +173,10 @@ static void refuse(const Body *body, JsonParseErrorType problem)
 	const char *at = body->lex->token_start;
 
 	if (problem == JSON_UNICODE_CODE_POINT_ZERO)
-		ereport(ERROR, (errcode(UNACCEPTABLE),
+		ereport(ERROR, (errcode(BODY_UNACCEPTABLE),
 						errmsg("a text has the character \\u0000, which cannot be stored"),
 						errhint("Leave it out.")));
-	ereport(ERROR, (errcode(MALFORMED),
+	ereport(ERROR, (errcode(BODY_MALFORMED),
 					errmsg("the body is not JSON: byte %zu",
 						   at == NULL ? body->length : (size_t) (at - body->start) + 1)));
 }
@@ -195,7 +191,7 @@ static void take_bytes(Body *body, const bytea *bytes)
 	for (first = body->start; first < body->start + body->length && json_is_blank(*first);)
 		first++;
 	if (first == body->start + body->length || *first != '{')
-		ereport(ERROR, (errcode(MALFORMED), errmsg("the body must be a JSON object")));
+		ereport(ERROR, (errcode(BODY_MALFORMED), errmsg("the body must be a JSON object")));
 }
 
 /* Reads all of it: an error unless it is one object. */
@@ -228,8 +224,8 @@ static text *make_fields(const Body *body)
 	const char *rest = body->numbers != NULL ? body->numbers_end : end;
 	StringInfoData fields;
 
-	if (body->length - (size_t) (rest - numbers) > FIELDS_MAX)
-		ereport(ERROR, (errcode(TOO_LARGE), errmsg("request is too large"),
+	if (body->length - (size_t) (rest - numbers) > BODY_FIELDS_MAX)
+		ereport(ERROR, (errcode(BODY_TOO_LARGE), errmsg("request is too large"),
 						errhint("Only the numbers may be longer than 1 MB.")));
 	initStringInfo(&fields);
 	appendBinaryStringInfo(&fields, body->start, (int) (numbers - body->start));
@@ -260,7 +256,7 @@ Datum campaign_body_numbers(PG_FUNCTION_ARGS)
 	if (kept == NULL)
 		elog(ERROR, "no body was read in this transaction");
 	if (kept_refusal != NULL)
-		ereport(ERROR, (errcode(UNACCEPTABLE), errmsg("%s", kept_refusal)));
+		ereport(ERROR, (errcode(BODY_UNACCEPTABLE), errmsg("%s", kept_refusal)));
 	if (numbers == NULL)
 		PG_RETURN_NULL();
 	PG_RETURN_BYTEA_P(numbers);
