@@ -18,7 +18,7 @@ import pymongo
 import pymongo.errors
 
 from network import Network
-from stack import COMMANDS, REPOSITORY, run
+from stack import COMMANDS, REPOSITORY, confirmed_channel, run
 from waiting import wait_until
 
 ADDRESSES = {"n1": "10.77.0.11", "n2": "10.77.0.12", "n3": "10.77.0.13"}
@@ -169,19 +169,11 @@ class Cluster:
         named = self.queues(asked)[queue]["leader"]
         return next((member for member in self.members if named == f"rabbit@{member.name}"), None)
 
-    @contextlib.contextmanager
     def channel(self):
         """As Stack.channel(), on any node."""
-        parameters = [pika.URLParameters(f"amqp://guest:guest@{member.address}:5672/%2F?connection_attempts=1"
-                                         "&socket_timeout=3") for member in self.members]
-        connection = pika.BlockingConnection(parameters)
-        try:
-            channel = connection.channel()
-            channel.confirm_delivery()
-            yield channel
-        finally:
-            if connection.is_open:
-                connection.close()
+        return confirmed_channel([
+            pika.URLParameters(f"amqp://guest:guest@{member.address}:5672/%2F?connection_attempts=1&socket_timeout=3")
+            for member in self.members])
 
     # MongoDB -----------------------------------------------------------------------------
 

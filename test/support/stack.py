@@ -53,6 +53,19 @@ def open_folder():
         yield pathlib.Path(name)
 
 
+@contextlib.contextmanager
+def confirmed_channel(parameters):
+    """An AMQP channel with confirms, for a moment."""
+    connection = pika.BlockingConnection(parameters)
+    try:
+        channel = connection.channel()
+        channel.confirm_delivery()
+        yield channel
+    finally:
+        if connection.is_open:
+            connection.close()
+
+
 class Stack:
     """Servers in one directory, started by test/stack/up."""
 
@@ -200,17 +213,8 @@ class Stack:
 
     # RabbitMQ ----------------------------------------------------------------------------
 
-    @contextlib.contextmanager
     def channel(self):
-        """An AMQP channel with confirms, for a moment."""
-        connection = pika.BlockingConnection(pika.URLParameters(self.env["AMQP_URL"]))
-        try:
-            channel = connection.channel()
-            channel.confirm_delivery()
-            yield channel
-        finally:
-            if connection.is_open:
-                connection.close()
+        return confirmed_channel(pika.URLParameters(self.env["AMQP_URL"]))
 
     def rabbitmqctl(self, *arguments, timeout=60):
         return run([self.env["RABBITMQCTL"], *arguments], timeout=timeout).stdout
