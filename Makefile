@@ -9,7 +9,7 @@
 #   make consumers  the consumers in Go and in Rust, into build/; make conformance-go, conformance-rust
 #   make cluster    nodes of RabbitMQ and MongoDB in clusters are killed and cut off; needs root
 #   make shares     25 senders of different speeds share a campaign of 100,000
-#   make mutants    shows that the tests notice mistakes
+#   make mutants    shows that the tests notice mistakes, and that each of these still applies and compiles
 #   make countries  writes the numbering plans and their time zones anew, from the Python packages phonenumbers and regex
 #   make test-docs  runs the commands that README.md and docs/ show
 #   make test-openapi       asks everything that docs/openapi.yaml describes, with schemathesis
@@ -74,6 +74,7 @@ shares: setup
 # MUTANTS=12 MUTANTS_SEED=7 make mutants: only twelve of them, chosen by the seed.
 mutants:
 	@test/stack/install
+	@test/mutants/run --check
 	@test/mutants/run
 
 # In a virtual environment of its own: nothing else needs the package.
