@@ -64,6 +64,23 @@ $$;
 COMMENT ON FUNCTION campaign.upload_country(text, text) IS
 'The country of national numbers in an upload, as an ISO code: the given one, else that of the campaign''s company, else campaign.country; NULL: numbers are international. An error if the given one does not exist.';
 
+CREATE FUNCTION campaign.upload_class(numbers bytea, class text) RETURNS campaign.recipient_class
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF numbers IS NULL THEN
+        RAISE EXCEPTION 'numbers file is missing' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    IF class IS NULL OR class NOT IN ('VIP', 'NORMAL') THEN
+        RAISE EXCEPTION 'class must be VIP or NORMAL' USING ERRCODE = 'invalid_parameter_value';
+    END IF;
+    RETURN class;
+END
+$$;
+COMMENT ON FUNCTION campaign.upload_class(bytea, text) IS
+'The class that an upload is for; an error if it is neither VIP nor NORMAL, or if there is no file.';
+
 CREATE FUNCTION campaign.recipients_import(
     campaign_id text, class campaign.recipient_class, first_seq bigint, numbers bytea,
     skip_invalid boolean, allow_duplicates boolean, present bigint, country text
@@ -178,13 +195,7 @@ DECLARE
     file_digest bytea;
     answer jsonb;
 BEGIN
-    IF numbers IS NULL THEN
-        RAISE EXCEPTION 'numbers file is missing' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    IF class IS NULL OR class NOT IN ('VIP', 'NORMAL') THEN
-        RAISE EXCEPTION 'class must be VIP or NORMAL' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    target_class := class::campaign.recipient_class;
+    target_class := campaign.upload_class(numbers, class);
     target := campaign.campaign_lock(campaign_id);
     country := campaign.upload_country(target.id, country);
     file_digest := campaign.upload_digest(numbers, class, country, format, column_name, encoding);

@@ -38,15 +38,11 @@ AS $$
 #variable_conflict use_variable
 DECLARE
     target campaign.campaigns;
+    target_class campaign.recipient_class;
     decoded bytea;
     answer jsonb;
 BEGIN
-    IF numbers IS NULL THEN
-        RAISE EXCEPTION 'numbers file is missing' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
-    IF class IS NULL OR class NOT IN ('VIP', 'NORMAL') THEN
-        RAISE EXCEPTION 'class must be VIP or NORMAL' USING ERRCODE = 'invalid_parameter_value';
-    END IF;
+    target_class := campaign.upload_class(numbers, class);
     IF campaign_id IS NOT NULL THEN
         SELECT * INTO target FROM campaign.campaigns c WHERE c.id = campaign_id AND NOT c.deleted;
         IF NOT FOUND THEN
@@ -55,7 +51,7 @@ BEGIN
     END IF;
     country := campaign.upload_country(target.id, country);
     decoded := campaign.upload_decode(numbers, coalesce(encoding, ''));
-    answer := campaign.numbers_preview(coalesce(target.id, ''), class::campaign.recipient_class, decoded,
+    answer := campaign.numbers_preview(coalesce(target.id, ''), target_class, decoded,
         coalesce(allow_duplicates, false), coalesce(target.total, 0), coalesce(country, ''),
         campaign.upload_format(decoded, coalesce(format, ''), coalesce(column_name, ''), coalesce(country, '')),
         coalesce(column_name, ''), coalesce(target.message, ''), coalesce(target.placeholders, false),
