@@ -154,6 +154,17 @@ $$;
 COMMENT ON FUNCTION campaign.run_read(text) IS
 'All rows that say where a campaign stands, the id of its newest run (a draft without one has that of the campaign whose place it took; NULL: none) and its phase.';
 
+CREATE FUNCTION campaign.both_count(vip int8multirange, normal int8multirange) RETURNS bigint
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN coalesce(campaign.stored_count(vip), 0) + coalesce(campaign.stored_count(normal), 0);
+END
+$$;
+COMMENT ON FUNCTION campaign.both_count(int8multirange, int8multirange) IS
+'How many seqs the multiranges of VIP and NORMAL hold together; a class that a campaign does not have holds none.';
+
 CREATE FUNCTION campaign.run_counts(
     target campaign.campaigns, vip campaign.progress, normal campaign.progress
 ) RETURNS jsonb
@@ -161,12 +172,11 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    stored bigint := coalesce(campaign.stored_count(vip.stored), 0) + coalesce(campaign.stored_count(normal.stored), 0);
+    stored bigint := campaign.both_count(vip.stored, normal.stored);
     undelivered bigint := coalesce(vip.undelivered, 0) + coalesce(normal.undelivered, 0);
-    failed bigint := coalesce(campaign.stored_count(vip.failed), 0) + coalesce(campaign.stored_count(normal.failed), 0) + undelivered;
-    suppressed bigint := coalesce(campaign.stored_count(vip.suppressed), 0)
-        + coalesce(campaign.stored_count(normal.suppressed), 0);
-    expired bigint := coalesce(campaign.stored_count(vip.expired), 0) + coalesce(campaign.stored_count(normal.expired), 0);
+    failed bigint := campaign.both_count(vip.failed, normal.failed) + undelivered;
+    suppressed bigint := campaign.both_count(vip.suppressed, normal.suppressed);
+    expired bigint := campaign.both_count(vip.expired, normal.expired);
     published bigint := greatest(coalesce(vip.published, 0) + coalesce(normal.published, 0), stored);
     delayed boolean := target.status IN ('draft', 'scheduled');
     ended boolean := target.status IN ('sent', 'failed', 'cancelled');

@@ -122,8 +122,7 @@ BEGIN
         RETURN NULL;
     END IF;
     RETURN format('canary: %s of %s have arrived, the others wait',
-        coalesce(campaign.stored_count(vip.stored), 0) + coalesce(campaign.stored_count(normal.stored), 0),
-        least(target.canary, target.total));
+        campaign.both_count(vip.stored, normal.stored), least(target.canary, target.total));
 END
 $$;
 COMMENT ON FUNCTION campaign.canary_sentence(campaign.campaigns, campaign.progress, campaign.progress) IS
