@@ -1,14 +1,8 @@
 -- What the worker marks and the consumer reports.
 BEGIN;
 SELECT plan(58);
+\ir ../support/campaigns.sql
 
-CREATE FUNCTION pg_temp.running(count int) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE id text := campaign_create('test', 'hello');
-BEGIN
-    PERFORM campaign_upload(id, (SELECT string_agg((5511900000000 + n)::text, E'\n') FROM generate_series(1, count) AS n));
-    PERFORM campaign_dispatch(id);
-    RETURN id;
-END $$;
 CREATE FUNCTION pg_temp.status(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_status(id) ->> 'status' $$;
 CREATE FUNCTION pg_temp.report(id text, first bigint, last bigint) RETURNS integer LANGUAGE sql AS
 $$ SELECT campaign.report_stored(ARRAY[id], ARRAY['NORMAL'], ARRAY[first], ARRAY[last]) $$;
@@ -21,7 +15,7 @@ SELECT is(campaign.stored_through(s::int8multirange), through, 'stored_through o
 FROM (VALUES ('{}', 0::bigint), ('{[1,11)}', 10), ('{[1,11),[20,30)}', 10), ('{[2,11)}', 0)) AS v (s, through);
 SELECT is(campaign.stored_count('{[1,11),[20,30)}'), 20::bigint, 'stored_count counts all ranges');
 
-CREATE TEMPORARY TABLE one AS SELECT pg_temp.running(100) AS id;
+CREATE TEMPORARY TABLE one AS SELECT pg_temp.dispatched(0, 100) AS id;
 SELECT results_eq('SELECT * FROM campaign.report_open((SELECT id FROM one))', $$ VALUES ('NORMAL', 100::bigint, 0::bigint, '{}'::int8multirange, false, NULL::bigint) $$,
     'report_open gives the classes');
 SELECT is_empty($$ SELECT * FROM campaign.report_open('nothing') $$, 'and no row for an unknown campaign');
@@ -49,13 +43,13 @@ SELECT campaign.report_gap(id, 'NORMAL', 46) FROM one;
 SELECT is(pg_temp.stored(id), '{[1,101)}', 'a gap that is reported too late changes nothing') FROM one;
 SELECT is(campaign_verify(id) @> '{"ok": null, "expected": 100, "stored": 100, "digest": null}', true, 'R5.1: reports that all is stored prove nothing') FROM one;
 
-CREATE TEMPORARY TABLE three AS SELECT pg_temp.running(10) AS id;
+CREATE TEMPORARY TABLE three AS SELECT pg_temp.dispatched(0, 10) AS id;
 SELECT campaign.outbox_mark(id, 'NORMAL', 0, 10), campaign_status(id) FROM three;
 UPDATE campaign.campaigns SET deleted = true WHERE id = (SELECT id FROM three);
 SELECT is(pg_temp.report(id, 1, 10), 1, 'a campaign that was deleted meanwhile is completed') FROM three;
 SELECT is((SELECT c.status FROM campaign.campaigns c WHERE c.id = three.id), 'sent', 'and sent') FROM three;
 
-CREATE TEMPORARY TABLE four AS SELECT pg_temp.running(10) AS id;
+CREATE TEMPORARY TABLE four AS SELECT pg_temp.dispatched(0, 10) AS id;
 SELECT is(pg_temp.report(id, 1, 10), 1, 'a report may come before the first mark') FROM four;
 SELECT results_eq(
     $$ SELECT c.status, c.started_at IS NOT NULL, c.published_at IS NOT NULL, p.published
@@ -63,7 +57,7 @@ SELECT results_eq(
        WHERE c.id = (SELECT id FROM four) $$,
     $$ VALUES ('sent', true, true, 10::bigint) $$, 'and completes the campaign with all its times');
 
-CREATE TEMPORARY TABLE holes AS SELECT pg_temp.running(10) AS id;
+CREATE TEMPORARY TABLE holes AS SELECT pg_temp.dispatched(0, 10) AS id;
 SELECT campaign.report_stored(ARRAY[id, id], ARRAY['NORMAL', 'NORMAL'], ARRAY[1, 7], ARRAY[3, 10]) FROM holes;
 SELECT is(pg_temp.stored(id), '{[1,4),[7,11)}', 'R0.17: what lies between two ranges of a report is not stored') FROM holes;
 SELECT is(pg_temp.status(id), 'queued', 'R0.17: nor is the campaign sent') FROM holes;
@@ -94,7 +88,7 @@ CREATE FUNCTION pg_temp.checked(id text, class text, first bigint, last bigint, 
 RETURNS SETOF text LANGUAGE sql AS
 $$ SELECT (c.campaign_id = id)::text || concat(' ' || c.class, ' ' || c.total, ' ' || c.failed)
    FROM campaign.report_checked(ARRAY[id], ARRAY[class], ARRAY[first], ARRAY[last], checked) AS c $$;
-CREATE TEMPORARY TABLE five AS SELECT pg_temp.running(10) AS id;
+CREATE TEMPORARY TABLE five AS SELECT pg_temp.dispatched(0, 10) AS id;
 SELECT is_empty($$ SELECT pg_temp.checked(id, 'NORMAL', 1, 6) FROM five $$, 'a part of a campaign needs no look');
 SELECT is(pg_temp.stored(id), '{[1,7)}', 'and is reported') FROM five;
 SELECT campaign.report_conflict(id, 'NORMAL', 3, 'refused') FROM five;
@@ -105,7 +99,7 @@ SELECT is(campaign.outbox_finish(ARRAY[id]), 0, 'so that the worker does not end
 SELECT results_eq($$ SELECT pg_temp.checked(id, 'NORMAL', 7, 10, ARRAY[id]) FROM five $$, ARRAY['true'],
     'after the look it ends');
 SELECT is_empty($$ SELECT pg_temp.checked(id, 'NORMAL', 7, 10) FROM five $$, 'and is never asked for again');
-CREATE TEMPORARY TABLE six AS SELECT pg_temp.running(10) AS id;
+CREATE TEMPORARY TABLE six AS SELECT pg_temp.dispatched(0, 10) AS id;
 SELECT results_eq($$ SELECT pg_temp.checked(id, 'NORMAL', 1, 10) FROM six $$, ARRAY['true'],
     'a campaign in one report needs no look: all of it was stored just now');
 CREATE TEMPORARY TABLE seven AS SELECT campaign_create('test', 'hello') AS id;
@@ -130,7 +124,7 @@ SELECT campaign.report_checked(ARRAY[id], '{NORMAL}', '{1}', '{1}', '{}', '{t}')
 SELECT is(pg_temp.is_locked(id, 'VIP'), true, 'a report of NORMAL locks VIP, too, in the order in which clients do') FROM eight;
 
 -- The pages in which the worker reads what is unfinished.
-CREATE TEMPORARY TABLE paged AS SELECT array_agg(pg_temp.running(1)) AS ids FROM generate_series(1, 3);
+CREATE TEMPORARY TABLE paged AS SELECT array_agg(pg_temp.dispatched(0, 1)) AS ids FROM generate_series(1, 3);
 UPDATE campaign.campaigns SET queued_at = '2000-01-01' FROM paged WHERE id = ANY (ids);
 UPDATE paged SET ids = ARRAY(SELECT id FROM unnest(ids) AS id ORDER BY id COLLATE "C");
 SELECT is(campaign.outbox_page(part, NULL, 2), ids[1:2], 'R0.15: the first page of what is ' || part)

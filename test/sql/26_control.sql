@@ -1,13 +1,8 @@
 -- Schedule, pause, resume, cancel, reset, and the record of every move.
 BEGIN;
 SELECT plan(51);
+\ir ../support/campaigns.sql
 
-CREATE FUNCTION pg_temp.draft(count int DEFAULT 3) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE id text := campaign_create('test', 'hello');
-BEGIN
-    PERFORM campaign_upload(id, (SELECT string_agg((5511900000000 + n)::text, E'\n') FROM generate_series(1, count) AS n));
-    RETURN id;
-END $$;
 CREATE FUNCTION pg_temp.status(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_status(id) ->> 'status' $$;
 CREATE FUNCTION pg_temp.moves(id text) RETURNS text LANGUAGE sql AS
 $$ SELECT string_agg(source || '>' || target, ' ' ORDER BY number) FROM campaign_events(id) $$;
@@ -25,7 +20,7 @@ SELECT results_eq(
         ('scheduled', 'cancelled draft queued') $$, 'the allowed moves');
 
 -- Schedule.
-CREATE TEMPORARY TABLE later AS SELECT pg_temp.draft() AS id;
+CREATE TEMPORARY TABLE later AS SELECT pg_temp.draft(0, 3) AS id;
 SELECT is(campaign_schedule(id, now() + interval '1 hour', 'launch') ->> 'status', 'scheduled', 'a draft is scheduled') FROM later;
 SELECT is((campaign_status(id) ->> 'scheduled_at')::timestamptz, now() + interval '1 hour', 'and says when') FROM later;
 SELECT throws_like(format('SELECT campaign_upload(%L, ''5511987654321''::text)', id), '%draft only%', 'it takes no more numbers') FROM later;
@@ -38,7 +33,7 @@ SELECT is(pg_temp.moves(id), 'draft>scheduled scheduled>scheduled scheduled>queu
 SELECT throws_ok(format('SELECT campaign_schedule(%L, now())', id), '55000', NULL, 'what was dispatched is not scheduled again') FROM later;
 SELECT throws_ok(format('SELECT campaign_schedule(%L, NULL)', id), '55000', NULL, 'nor made a draft') FROM later;
 
-CREATE TEMPORARY TABLE never AS SELECT pg_temp.draft() AS id;
+CREATE TEMPORARY TABLE never AS SELECT pg_temp.draft(0, 3) AS id;
 SELECT throws_ok(format('SELECT campaign_schedule(%L, ''infinity'')', id), '22023', NULL, 'never is no time') FROM never;
 SELECT campaign_schedule(id, now() + interval '1 day') FROM never;
 SELECT is(campaign_schedule(id, NULL) ->> 'status', 'draft', 'a time can be taken away') FROM never;
@@ -48,7 +43,7 @@ SELECT is(campaign_dispatch(id) ->> 'status', 'queued', 'dispatch does not wait 
 SELECT throws_ok(format('SELECT campaign_schedule(%L, now())', campaign_create('test', 'hello')), '55000', NULL, 'nor is one without recipients');
 
 -- Resume goes back to the end of what is stored.
-CREATE TEMPORARY TABLE run AS SELECT pg_temp.draft(100) AS id;
+CREATE TEMPORARY TABLE run AS SELECT pg_temp.draft(0, 100) AS id;
 SELECT campaign_dispatch(id), campaign.outbox_mark(id, 'NORMAL', 0, 100) FROM run;
 SELECT campaign.report_stored(ARRAY[id], ARRAY['NORMAL'], ARRAY[1], ARRAY[40]) FROM run;
 SELECT is_empty($$ SELECT campaign.report_halted(ARRAY[id, 'nothing']) FROM run $$, 'a campaign that runs is not halted');
@@ -74,10 +69,10 @@ SELECT results_eq($$ SELECT source || '>' || target, role, reason FROM run, camp
     format($$ VALUES ('published>paused', %1$L, 'lunch'), ('publishing>cancelled', %1$L, 'wrong list') $$, session_user), 'who, what and why');
 SELECT is(pg_temp.moves(id), 'draft>queued queued>publishing publishing>published published>paused paused>queued '
     'queued>publishing publishing>cancelled', 'every move is there') FROM run;
-SELECT throws_ok(format('SELECT campaign_reset(%L, repeat(''x'', 501))', pg_temp.draft()), '22023', NULL, 'a reason has at most 500 characters');
+SELECT throws_ok(format('SELECT campaign_reset(%L, repeat(''x'', 501))', pg_temp.draft(0, 3)), '22023', NULL, 'a reason has at most 500 characters');
 
 SELECT set_config('request.jwt.claims', '{"user_id": "somebodyelse", "role": "campaign_app", "application_id": "other"}', true);
-CREATE TEMPORARY TABLE forged AS SELECT pg_temp.draft() AS id;
+CREATE TEMPORARY TABLE forged AS SELECT pg_temp.draft(0, 3) AS id;
 SELECT campaign_dispatch(id) FROM forged;
 SELECT is_empty($$ SELECT user_id FROM forged, campaign_events(id) WHERE user_id IS NOT NULL OR application_id IS NOT NULL $$,
     'outside a request, what stands in the claims is nobody');
@@ -92,11 +87,11 @@ SELECT throws_ok(format('SELECT campaign_reset(%L)', id), '55000', NULL, 'R3.6: 
 SELECT is(h ->> 'archivedAt', (SELECT to_jsonb(c.created_at) #>> '{}' FROM campaign.campaigns c, reset WHERE c.id = answer ->> 'id'),
     'R3.8: the history says when') FROM run, campaign_runs(id) AS h;
 SELECT is(campaign_run_status(answer ->> 'id') ->> 'lastRunId', id || '-1', 'R3.4: and the draft, which run it was') FROM run, reset;
-CREATE TEMPORARY TABLE emptied AS SELECT pg_temp.draft(12000) AS id;
+CREATE TEMPORARY TABLE emptied AS SELECT pg_temp.draft(0, 12000) AS id;
 SELECT campaign_schedule(id, now() + interval '1 day'), campaign_reset(id) FROM emptied;
 SELECT is(campaign_status(id) - 'classes' @> '{"status": "draft", "total": 0, "scheduled_at": null}', true, 'a draft is emptied') FROM emptied;
 SELECT is(campaign_upload(id, '5511987654321'::text) ->> 'accepted', '1', 'and takes other numbers') FROM emptied;
-CREATE TEMPORARY TABLE running AS SELECT pg_temp.draft() AS id;
+CREATE TEMPORARY TABLE running AS SELECT pg_temp.draft(0, 3) AS id;
 SELECT campaign_dispatch(id) FROM running;
 SELECT throws_ok(format('SELECT campaign_reset(%L)', id), '55000', NULL, 'what runs is cancelled first') FROM running;
 
@@ -104,7 +99,7 @@ SELECT throws_ok(format('SELECT campaign_reset(%L)', id), '55000', NULL, 'what r
 SELECT company_create('Padaria', '12345678000195') AS padaria, user_create('gone@example.com', 'correct horse battery') AS gone,
     user_create('here@example.com', 'correct horse battery') AS here \gset
 CREATE FUNCTION pg_temp.owned(count int, company text DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE draft_id text := pg_temp.draft(count);
+DECLARE draft_id text := pg_temp.draft(0, count);
 BEGIN
     UPDATE campaign.campaigns c SET user_id = (SELECT u.id FROM campaign.users u WHERE u.email = 'gone@example.com'), company_id = company, ordered = false WHERE c.id = draft_id;
     RETURN draft_id;

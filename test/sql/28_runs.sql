@@ -1,18 +1,8 @@
 -- Runs: what one call says of a campaign's way, phase by phase.
 BEGIN;
 SELECT plan(40);
+\ir ../support/campaigns.sql
 
-CREATE FUNCTION pg_temp.draft(vip int, normal int) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE id text := campaign_create('run', 'hello');
-BEGIN
-    IF vip > 0 THEN
-        PERFORM campaign_upload(id, (SELECT string_agg((5511900000000 + n)::text, E'\n') FROM generate_series(1, vip) AS n), class => 'VIP');
-    END IF;
-    IF normal > 0 THEN
-        PERFORM campaign_upload(id, (SELECT string_agg((5511910000000 + n)::text, E'\n') FROM generate_series(1, normal) AS n));
-    END IF;
-    RETURN id;
-END $$;
 CREATE FUNCTION pg_temp.phase(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_run_status(id) ->> 'phase' $$;
 CREATE FUNCTION pg_temp.answer(id text, path text[]) RETURNS text LANGUAGE sql AS $$ SELECT campaign_run_status(id) #>> path $$;
 CREATE FUNCTION pg_temp.mark(id text, class text, through bigint) RETURNS void LANGUAGE sql AS

@@ -1,18 +1,8 @@
 -- Health, log and recipients of a campaign: what is said of it, and where it is stuck.
 BEGIN;
 SELECT plan(49);
+\ir ../support/campaigns.sql
 
-CREATE FUNCTION pg_temp.draft(vip int, normal int) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE id text := campaign_create('health', 'hello');
-BEGIN
-    IF vip > 0 THEN
-        PERFORM campaign_upload(id, (SELECT string_agg((5511900000000 + n)::text, E'\n') FROM generate_series(1, vip) AS n), class => 'VIP');
-    END IF;
-    IF normal > 0 THEN
-        PERFORM campaign_upload(id, (SELECT string_agg((5511910000000 + n)::text, E'\n') FROM generate_series(1, normal) AS n));
-    END IF;
-    RETURN id;
-END $$;
 CREATE FUNCTION pg_temp.reason(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_health(id) ->> 'reason' $$;
 CREATE FUNCTION pg_temp.health(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_health(id) ->> 'health' $$;
 -- As if nothing had happened to it for so many seconds.

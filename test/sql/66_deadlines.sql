@@ -1,13 +1,8 @@
 -- 66_deadlines.sql - deadlines: until when a campaign is published and sent, and what becomes of the rest.
 BEGIN;
 SELECT plan(81);
+\ir ../support/campaigns.sql
 
-CREATE FUNCTION pg_temp.draft(count integer, ordered boolean DEFAULT true) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE id text := campaign_create('test', 'hello', ordered => ordered);
-BEGIN
-    PERFORM campaign_upload(id, (SELECT string_agg('+8880000' || lpad(n::text, 7, '0'), E'\n') FROM generate_series(1, count) AS n));
-    RETURN id;
-END $$;
 CREATE FUNCTION pg_temp.counts(id text) RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', s ->> 'status', s ->> 'pending', s ->> 'sent', s ->> 'failed', s ->> 'suppressed', s ->> 'expired') FROM campaign_status(id) AS s
 $$;
@@ -24,7 +19,7 @@ CREATE FUNCTION pg_temp.left_out(id text, first_seq bigint, last_seq bigint) RET
 $$;
 
 -- Giving one ----------------------------------------------------------------------------------------
-SELECT pg_temp.draft(10) AS id \gset
+SELECT pg_temp.draft(0, 10) AS id \gset
 SELECT throws_ok(format('SELECT campaign_deadline_set(%L, now() - interval ''1 second'')', :'id'), '22023', NULL, 'R5.3: a deadline is in the future');
 SELECT throws_ok(format('SELECT campaign_deadline_set(%L, ''infinity'')', :'id'), '22023', NULL, 'and comes');
 SELECT throws_ok(format('SELECT campaign_deadline_set(%L, valid_for => ''0'')', :'id'), '22023', NULL, 'and takes some time');
@@ -70,7 +65,7 @@ SELECT is((SELECT string_agg(seq || state, ' ') FROM campaign_recipient_list(:'i
 SELECT is(campaign.messages_expected(:'id'), 5::bigint, 'R5.1: MongoDB should hold the others');
 
 -- On a list, and late ----------------------------------------------------------------------------------
-SELECT pg_temp.draft(4) AS listed \gset
+SELECT pg_temp.draft(0, 4) AS listed \gset
 SELECT campaign_deadline_set(:'listed', now() + interval '1 hour');
 SELECT campaign_dispatch(:'listed');
 SELECT pg_temp.left_out(:'listed', 1, 1);
@@ -83,20 +78,20 @@ SELECT is(campaign_status(:'listed') ->> 'error', 'nobody could be reached: its 
 SELECT throws_ok(format('SELECT campaign_deadline_set(%L, now() + interval ''1 hour'')', :'listed'), '55000', NULL, 'a campaign that is over has no deadline');
 
 -- Paused, cancelled, not dispatched -------------------------------------------------------------------
-SELECT pg_temp.draft(2, false) AS paused \gset
+SELECT pg_temp.draft(0, 2, ordered => false) AS paused \gset
 SELECT campaign_deadline_set(:'paused', now() + interval '1 hour');
 SELECT campaign_dispatch(:'paused');
 SELECT campaign_pause(:'paused');
 SELECT pg_temp.pass(:'paused');
 SELECT is(pg_temp.counts(:'paused'), 'queued 2 0 0 0 0', 'R5.3: nobody has to resume what can only expire');
 SELECT is(pg_temp.stop(:'paused'), 'f over', 'and nothing of it is sent');
-SELECT pg_temp.draft(2) AS cancelled \gset
+SELECT pg_temp.draft(0, 2) AS cancelled \gset
 SELECT campaign_deadline_set(:'cancelled', now() + interval '1 hour');
 SELECT campaign_dispatch(:'cancelled');
 SELECT campaign_cancel(:'cancelled');
 SELECT pg_temp.pass(:'cancelled');
 SELECT is(pg_temp.counts(:'cancelled'), 'cancelled 2 0 0 0 0', 'R3.6: what is cancelled stays so');
-SELECT pg_temp.draft(2) AS late \gset
+SELECT pg_temp.draft(0, 2) AS late \gset
 SELECT campaign_deadline_set(:'late', now() + interval '1 hour');
 SELECT pg_temp.pass(:'late');
 SELECT throws_ok(format('SELECT campaign_dispatch(%L)', :'late'), '55000', NULL, 'R5.3: nothing is dispatched after its deadline');
@@ -106,7 +101,7 @@ SELECT is(pg_temp.stop(:'late'), NULL, 'without one');
 SELECT is((campaign_run_status(:'id') -> 'counts' ->> 'expired'), '5', 'R3.4: a run counts them');
 
 -- Limited, with a canary, outside its window: what has expired is left out at once.
-SELECT pg_temp.draft(4) AS closed \gset
+SELECT pg_temp.draft(0, 4) AS closed \gset
 SELECT campaign_limit(:'closed', 0.01), campaign_canary(:'closed', 1), campaign_deadline_set(:'closed', now() + interval '1 hour'),
     campaign_window(:'closed', to_char(clock_timestamp() AT TIME ZONE 'UTC' + interval '6 hours', 'HH24:MI') || '-'
         || to_char(clock_timestamp() AT TIME ZONE 'UTC' + interval '8 hours', 'HH24:MI'), 'UTC');
@@ -132,7 +127,7 @@ $$;
 CREATE FUNCTION pg_temp.active(id text) RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', published, stored_through, rewinds, expired) FROM campaign.outbox_active(ARRAY[id])
 $$;
-SELECT pg_temp.draft(10) AS later \gset
+SELECT pg_temp.draft(0, 10) AS later \gset
 SELECT campaign_deadline_set(:'later', now() + interval '1 hour');
 SELECT campaign_deadline_set(:'later', now() + interval '2 hours');
 SELECT is((SELECT former_deadline FROM campaign.campaigns WHERE campaigns.id = :'later'), NULL, 'R5.3: of a draft nothing was left out');
@@ -164,7 +159,7 @@ SELECT is(campaign_status(:'later') ->> 'status', 'published', 'all of it is pub
 SELECT pg_temp.former(:'later', interval '-1 ms'), campaign.outbox_due();
 SELECT is(campaign_status(:'later') ->> 'status', 'publishing', 'R5.3: and again');
 -- Several of them: consumers may have acted upon any of these.
-SELECT pg_temp.draft(10) AS twice \gset
+SELECT pg_temp.draft(0, 10) AS twice \gset
 SELECT campaign_dispatch(:'twice');
 SELECT campaign.report_stored(ARRAY[:'twice'], '{NORMAL}', '{1}', '{3}');
 SELECT campaign.outbox_mark(:'twice', 'NORMAL', 0, 10);
@@ -199,7 +194,7 @@ SELECT pg_temp.pass(:'later');
 SELECT is(pg_temp.kept(:'later'), '{}', 'R5.3: what has expired does not go on');
 SELECT is(pg_temp.active(:'later'), '3 3 4 t', 'and expires once');
 -- One that cannot go on stops no other.
-SELECT pg_temp.draft(1) AS stuck, pg_temp.draft(1) AS free \gset
+SELECT pg_temp.draft(0, 1) AS stuck, pg_temp.draft(0, 1) AS free \gset
 SELECT campaign_dispatch(id) FROM unnest(ARRAY[:'stuck', :'free']) AS id;
 SELECT pg_temp.former(:'stuck', interval '-2 s'), pg_temp.former(:'free', interval '-1 s');
 UPDATE campaign.progress SET rewinds = 2147483647 WHERE campaign_id = :'stuck';
@@ -209,7 +204,7 @@ RESET client_min_messages;
 SELECT is(pg_temp.active(:'free'), '0 0 1 f', 'while the others do');
 
 -- One campaign that cannot go on stops no other.
-SELECT pg_temp.draft(1) AS odd, pg_temp.draft(1) AS even \gset
+SELECT pg_temp.draft(0, 1) AS odd, pg_temp.draft(0, 1) AS even \gset
 SELECT campaign_schedule(id, now() + interval '1 hour') FROM unnest(ARRAY[:'odd', :'even']) AS id;
 UPDATE campaign.campaigns c SET scheduled_at = clock_timestamp() - interval '1 second',
     valid_for = CASE WHEN c.id = :'odd' THEN interval '300000 years' END

@@ -1,14 +1,8 @@
 -- 78_dead_letters.sql - dead letters: taken over, listed, discarded.
 BEGIN;
 SELECT plan(35);
+\ir ../support/campaigns.sql
 
-CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE id text := campaign_create('test', 'hello');
-BEGIN
-    PERFORM campaign_upload(id, (SELECT string_agg('+8880000' || lpad(n::text, 7, '0'), E'\n') FROM generate_series(1, count) AS n));
-    PERFORM campaign_dispatch(id);
-    RETURN id;
-END $$;
 -- A body as park.c makes it.
 CREATE FUNCTION pg_temp.body(id text, seq bigint) RETURNS bytea LANGUAGE sql AS $$
     SELECT convert_to(format('{"version":1,"campaign_id":"%s","class":"NORMAL","total":9,"first_seq":%s,"message":"hello","recipients":[{"identifier":"abcdefghijklmnopqrstuvwx","phone_number":"+8880000%s"}]}', id, seq, lpad(seq::text, 7, '0')), 'UTF8')
@@ -18,7 +12,7 @@ CREATE FUNCTION pg_temp.take(body bytea, envelope jsonb DEFAULT '{"routing_key":
     SELECT campaign.outbox_dead_take(envelope, redelivered, octet_length(body), body)
 $$;
 
-SELECT pg_temp.campaign(9) AS id \gset
+SELECT pg_temp.dispatched(0, 9) AS id \gset
 SELECT is(pg_temp.take(pg_temp.body(:'id', 2)), 9999, 'R5.3: a dead letter is taken over, and there is room for more');
 SELECT results_eq(
     $$ SELECT state, campaign, class, first_seq, recipients, queue, reason, times FROM campaign_dead_letters() $$,

@@ -1,14 +1,8 @@
 -- 79_dead_replay.sql - dead letters that are published again, and what becomes of them.
 BEGIN;
 SELECT plan(83);
+\ir ../support/campaigns.sql
 
-CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE id text := campaign_create('test', 'hello');
-BEGIN
-    PERFORM campaign_upload(id, (SELECT string_agg('+8880000' || lpad(n::text, 7, '0'), E'\n') FROM generate_series(1, count) AS n));
-    PERFORM campaign_dispatch(id);
-    RETURN id;
-END $$;
 CREATE FUNCTION pg_temp.body(id text, VARIADIC seqs bigint[]) RETURNS bytea LANGUAGE sql AS $$
     SELECT convert_to(jsonb_build_object('version', 1, 'campaign_id', id, 'class', 'NORMAL', 'total', 9, 'first_seq', seqs[1], 'message', 'hello', 'recipients',
         (SELECT jsonb_agg(jsonb_build_object('identifier', 'abcdefghijklmnopqrstuvwx', 'phone_number', '+8880000' || lpad(s::text, 7, '0'))) FROM unnest(seqs) AS s))::text, 'UTF8')
@@ -30,7 +24,7 @@ CREATE FUNCTION pg_temp.counts(id text) RETURNS text LANGUAGE sql AS $$
 $$;
 
 -- A campaign whose second and third recipients MongoDB has refused.
-SELECT pg_temp.campaign(9) AS id \gset
+SELECT pg_temp.dispatched(0, 9) AS id \gset
 SELECT pg_temp.letter(pg_temp.body(:'id', 2), '{"count": 1, "class": "NORMAL", "x-death": [], "odd": 1.5}') AS two, pg_temp.letter(pg_temp.body(:'id', 3)) AS three \gset
 SELECT campaign.report_conflict(:'id', 'NORMAL', seq, 'refused') FROM unnest(ARRAY[2, 3]) AS seq;
 SELECT pg_temp.report(:'id', 1, 5);
@@ -93,7 +87,7 @@ SELECT is(pg_temp.counts(:'id'), 'failed 8 1', 'and counts as failed again');
 SELECT is(pg_temp.state(:'again'), 'waiting', 'the second one waits');
 
 -- The same, and somebody is faster than the report of the batch.
-SELECT pg_temp.campaign(3) AS quick \gset
+SELECT pg_temp.dispatched(0, 3) AS quick \gset
 SELECT pg_temp.letter(pg_temp.body(:'quick', 1)) AS one \gset
 SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', :'one'), '55000', format('campaign "%s" is queued: its recipients can be replayed once it is sent or has failed', :'quick'),
     'R5.3: a dead letter is listed before its recipient is reported as failed: nobody replays it in between');
@@ -139,7 +133,7 @@ SELECT is((SELECT s ->> 'suppressed' FROM campaign_status(:'id') AS s), '1', 'an
 SELECT is(campaign_health(:'id') ->> 'deadLetters', '0', 'R3.7: nothing is left to be looked after');
 
 -- A batch that was never reported is published as it was, and PostgreSQL has its rows anyway.
-SELECT pg_temp.campaign(9) AS id \gset
+SELECT pg_temp.dispatched(0, 9) AS id \gset
 SELECT pg_temp.letter(pg_temp.body(:'id', 4, 5), queue => 'campaign.messages.2') AS batch \gset
 SELECT campaign_dead_replay(ARRAY[:'batch'::bigint]);
 SELECT results_eq('SELECT id, queue FROM campaign.outbox_dead_next()', format($$ VALUES (%s::bigint, 'campaign.messages.2') $$, :'batch'), 'R5.3: a batch goes back to its queue');
@@ -157,14 +151,14 @@ SELECT pg_temp.letter(pg_temp.body(:'id', 1)) AS one \gset
 SELECT campaign.report_conflict(:'id', 'NORMAL', 1, 'refused');
 SELECT campaign_cancel(:'id');
 SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', :'one'), '55000', NULL, 'R2.6: nothing of a cancelled campaign is sent');
-SELECT pg_temp.campaign(1) AS late \gset
+SELECT pg_temp.dispatched(0, 1) AS late \gset
 SELECT pg_temp.letter(pg_temp.body(:'late', 1)) AS letter \gset
 SELECT campaign.report_conflict(:'late', 'NORMAL', 1, 'refused');
 UPDATE campaign.campaigns SET valid_until = clock_timestamp() WHERE campaigns.id = :'late';
 SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', :'letter'), '55000', format('dead letter %s would be late: the deadline of campaign %s has passed', :'letter', :'late'),
     'R5.3: nor behind its deadline');
 -- It passes when somebody has replayed it already.
-SELECT pg_temp.campaign(4) AS late \gset
+SELECT pg_temp.dispatched(0, 4) AS late \gset
 SELECT array_agg(pg_temp.letter(pg_temp.body(:'late', seq)) ORDER BY seq) AS late_letters FROM generate_series(1, 3) AS seq \gset
 SELECT (:'late_letters'::bigint[])[1] AS one, (:'late_letters'::bigint[])[2] AS two, (:'late_letters'::bigint[])[3] AS three \gset
 SELECT campaign.report_conflict(:'late', 'NORMAL', seq, 'refused') FROM generate_series(1, 3) AS seq;
@@ -194,7 +188,7 @@ SELECT is(campaign_dead_discard(ARRAY[:'two'::bigint], 'too late'), 0, 'which ca
 -- Deleted, before somebody replays it and after that.
 CREATE FUNCTION pg_temp.refused_one() RETURNS bigint LANGUAGE plpgsql AS $$
 DECLARE
-    id text := pg_temp.campaign(1);
+    id text := pg_temp.dispatched(0, 1);
     letter bigint := pg_temp.letter(pg_temp.body(id, 1));
 BEGIN
     PERFORM campaign.report_conflict(id, 'NORMAL', 1, 'refused');
@@ -224,7 +218,7 @@ $$;
 CREATE FUNCTION pg_temp.decided(sender text, id text, first_seq bigint, last_seq bigint) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(h.first_seq || '-' || h.last_seq, ' ') FROM campaign.sender_hold(sender, ARRAY[id], '{NORMAL}', ARRAY[first_seq], ARRAY[last_seq]) AS h
 $$;
-SELECT campaign.sender_begin('host:1:1', 'one', 'simulate', '{}', 'host', 'campaign.parallel') AS sender, pg_temp.campaign(1) AS only \gset
+SELECT campaign.sender_begin('host:1:1', 'one', 'simulate', '{}', 'host', 'campaign.parallel') AS sender, pg_temp.dispatched(0, 1) AS only \gset
 SELECT pg_temp.letter(pg_temp.body(:'only', 1)) AS letter \gset
 SELECT campaign.report_conflict(:'only', 'NORMAL', 1, 'refused');
 SELECT pg_temp.report_by(:'sender', :'only', 1);
@@ -236,7 +230,7 @@ SELECT pg_temp.report_by(:'sender', :'only', 1);
 SELECT is(pg_temp.counts(:'only') || ' ' || pg_temp.state(:'letter'), 'failed 1 0 stored empty', 'R5.3: and counts when it was');
 SELECT is(pg_temp.decided(:'sender', :'only', 1, 1), '1-1', 'R5.3: the only recipient of a campaign is not sent to again either, whatever MongoDB loses');
 -- Given up while it is on its way to a sender: whoever was sent to counts as sent to, and nobody else.
-SELECT pg_temp.campaign(4) AS some \gset
+SELECT pg_temp.dispatched(0, 4) AS some \gset
 SELECT array_agg(pg_temp.letter(pg_temp.body(:'some', seq)) ORDER BY seq) AS letters FROM generate_series(1, 3) AS seq \gset
 SELECT campaign.report_conflict(:'some', 'NORMAL', seq, 'refused') FROM generate_series(1, 3) AS seq;
 SELECT pg_temp.report_by(:'sender', :'some', seq) FROM generate_series(1, 4) AS seq;

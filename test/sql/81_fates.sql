@@ -1,15 +1,8 @@
 -- 81_fates.sql - senders, what they hold, and the fates that they report.
 BEGIN;
 SELECT plan(51);
+\ir ../support/campaigns.sql
 
--- A dispatched campaign of `count` numbers.
-CREATE FUNCTION pg_temp.campaign(count integer) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE id text := campaign_create('test', 'hello');
-BEGIN
-    PERFORM campaign_upload(id, (SELECT string_agg('+8880000' || lpad(n::text, 7, '0'), E'\n') FROM generate_series(1, count) AS n));
-    PERFORM campaign_dispatch(id);
-    RETURN id;
-END $$;
 CREATE FUNCTION pg_temp.fate(id text, seq bigint, state text, code text DEFAULT 'blocked') RETURNS jsonb LANGUAGE sql AS $$
     SELECT jsonb_build_object('campaign', id, 'class', 'NORMAL', 'seq', seq, 'state', state, 'code', code, 'text', 'a reason', 'attempts', 2)
 $$;
@@ -22,7 +15,7 @@ CREATE FUNCTION pg_temp.counts(id text) RETURNS text LANGUAGE sql AS $$
 $$;
 
 SELECT campaign.sender_begin('host:1:1', 'one', 'simulate', '{"in_flight": 3}', 'host', 'campaign.parallel') AS sender \gset
-SELECT pg_temp.campaign(10) AS id \gset
+SELECT pg_temp.dispatched(0, 10) AS id \gset
 SELECT is(pg_temp.counts(:'id'), 'queued 10 0 0 0 0', 'R5.3: at first everybody is pending');
 SELECT is_empty(format('SELECT campaign.sender_hold(%L, %L, %L, %L, %L)', :'sender', ARRAY[:'id'], '{NORMAL}', '{1}', '{4}'), 'nothing of what is claimed first was decided');
 SELECT is(pg_temp.counts(:'id'), 'queued 6 4 0 0 0', 'R1.4: what a living sender holds is being sent');
@@ -58,11 +51,11 @@ SELECT is(pg_temp.counts(:'id'), 'sent 0 0 8 2 0', 'R5.3: doubt may end later');
 SELECT pg_temp.report(:'sender', :'id', 5, 5, pg_temp.fate(:'id', 5, 'failed'));
 SELECT is(pg_temp.counts(:'id'), 'sent 0 0 8 2 0', 'R7.1: and nothing else changes then');
 
-SELECT pg_temp.campaign(2) AS nobody \gset
+SELECT pg_temp.dispatched(0, 2) AS nobody \gset
 SELECT pg_temp.report(:'sender', :'nobody', 1, 2, pg_temp.fate(:'nobody', 1, 'failed'), pg_temp.fate(:'nobody', 2, 'failed'));
 SELECT is(pg_temp.counts(:'nobody'), 'failed 0 0 0 2 0', 'R5.3: a campaign that has reached nobody has failed');
 SELECT is(campaign_status(:'nobody') ->> 'error', 'nobody could be reached: blocked: a reason', 'and says why');
-SELECT pg_temp.campaign(2) AS doubtful \gset
+SELECT pg_temp.dispatched(0, 2) AS doubtful \gset
 SELECT pg_temp.report(:'sender', :'doubtful', 1, 2, pg_temp.fate(:'doubtful', 1, 'failed'), pg_temp.fate(:'doubtful', 2, 'unknown'));
 SELECT is(pg_temp.counts(:'doubtful'), 'sent 0 0 0 1 1', 'R5.3: one that may have reached somebody has not');
 
@@ -74,7 +67,7 @@ $$;
 CREATE FUNCTION pg_temp.all_counts(id text) RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', s ->> 'status', s ->> 'pending', s ->> 'sent', s ->> 'failed', s ->> 'suppressed', s ->> 'expired') FROM campaign_status(id) AS s
 $$;
-SELECT pg_temp.campaign(10) AS late \gset
+SELECT pg_temp.dispatched(0, 10) AS late \gset
 SELECT pg_temp.report(:'sender', :'late', 1, 8, pg_temp.fate(:'late', 4, 'failed'));
 SELECT campaign.report_gap(:'late', 'NORMAL', 3);
 UPDATE campaign.campaigns c SET valid_until = clock_timestamp() - interval '2 seconds' WHERE c.id = :'late';
@@ -88,7 +81,7 @@ SELECT is(pg_temp.all_counts(:'late'), 'sent 0 7 1 0 2', 'R5.3: all are final, e
 SELECT is((SELECT string_agg(seq || state, ' ') FROM campaign_recipient_list(:'late', '{failed,expired}')), '4failed 9expired 10expired', 'and listed so');
 SELECT is(campaign.messages_expected(:'late'), 8::bigint, 'R5.1: the proof asks for what MongoDB has lost');
 
-SELECT pg_temp.campaign(6) AS opted \gset
+SELECT pg_temp.dispatched(0, 6) AS opted \gset
 SELECT pg_temp.report(:'sender', :'opted', 1, 4, VARIADIC '{}');
 SELECT pg_temp.left_out(:'sender', :'opted', 5, 5);
 SELECT campaign.report_gap(:'opted', 'NORMAL', 1);
@@ -100,7 +93,7 @@ SELECT is(failed::text, '{[4,6)}', 'MongoDB has it then') FROM campaign.report_o
 SELECT is((SELECT array_agg(r) FROM campaign.sender_hold(:'waiting', ARRAY[:'opted'], '{NORMAL}', '{1}', '{6}') AS r)::text,
     format('{"(%s,NORMAL,1,5)"}', :'opted'), 'R5.3: nobody sends to any of them');
 
-SELECT pg_temp.campaign(5) AS refused \gset
+SELECT pg_temp.dispatched(0, 5) AS refused \gset
 SELECT campaign.report_conflict(:'refused', 'NORMAL', 2, 'refused');
 SELECT campaign.report_checked(ARRAY[:'refused'], '{NORMAL}', '{1}', '{3}', '{}', '{t}');
 SELECT is(pg_temp.all_counts(:'refused'), 'queued 2 0 1 2 0', 'R5.3: who was refused has failed, and was not left out as well');
@@ -111,7 +104,7 @@ SELECT is(pg_temp.all_counts(:'refused'), 'queued 1 1 1 2 0', 'R5.3: who was lef
 SELECT campaign.report_checked(ARRAY[:'refused', :'refused'], '{NORMAL,NORMAL}', '{4,4}', '{4,4}', '{}', '{f,t}');
 SELECT is(pg_temp.all_counts(:'refused'), 'queued 1 2 1 1 0', 'R5.3: nor was left out who is stored by the same report');
 
-SELECT pg_temp.campaign(3) AS stored \gset
+SELECT pg_temp.dispatched(0, 3) AS stored \gset
 SELECT campaign.report_stored(ARRAY[:'stored'], '{NORMAL}', '{1}', '{3}');
 SELECT is(pg_temp.counts(:'stored'), 'sent 0 0 3 0 0', 'R0.17: to a consumer that only stores, stored is sent');
 
@@ -121,7 +114,7 @@ SELECT campaign.sender_begin('host:1:1', 'one', 'simulate', '{"in_flight": 3}', 
 SELECT is((SELECT count(*) FROM campaign_senders() WHERE instance = 'host:1:1'), 1::bigint, 'R1.4: all lanes of a process are one sender');
 
 -- Another session, which is over.
-SELECT pg_temp.campaign(5) AS left_over \gset
+SELECT pg_temp.dispatched(0, 5) AS left_over \gset
 UPDATE campaign.senders SET session_started_at = session_started_at - interval '1 second',
     held_campaigns = ARRAY[:'left_over'], held_classes = '{NORMAL}', held_firsts = '{1}', held_lasts = '{3}'
 WHERE id = :'sender';

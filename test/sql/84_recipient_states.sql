@@ -1,20 +1,11 @@
 -- 84_recipient_states.sql - the state of each recipient: as rows, as CSV, and how much is read for it.
 BEGIN;
 SELECT plan(45);
+\ir ../support/campaigns.sql
 
 CREATE FUNCTION pg_temp.fate(id text, class text, seq bigint, state text, reason text DEFAULT 'a reason') RETURNS jsonb LANGUAGE sql AS $$
     SELECT jsonb_build_object('campaign', id, 'class', class, 'seq', seq, 'state', state, 'code', 'blocked', 'text', reason, 'attempts', 2)
 $$;
-CREATE FUNCTION pg_temp.campaign(vips integer, others integer) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE id text := campaign_create('test', 'hello');
-BEGIN
-    IF vips > 0 THEN
-        PERFORM campaign_upload(id, (SELECT string_agg('+8881111' || lpad(n::text, 7, '0'), E'\n') FROM generate_series(1, vips) AS n), class => 'VIP');
-    END IF;
-    PERFORM campaign_upload(id, (SELECT string_agg('+8880000' || lpad(n::text, 7, '0'), E'\n') FROM generate_series(1, others) AS n));
-    PERFORM campaign_dispatch(id);
-    RETURN id;
-END $$;
 -- "class seq state" of each, in order
 CREATE FUNCTION pg_temp.listed(id text, states text[] DEFAULT NULL, rows integer DEFAULT 100, after_class text DEFAULT NULL, after_seq bigint DEFAULT 0) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(concat_ws(' ', left(class, 1) || seq, state), ', ' ORDER BY place)
@@ -29,7 +20,7 @@ CREATE FUNCTION pg_temp.adds_up(id text) RETURNS boolean LANGUAGE sql AS $$
 $$;
 
 -- Each state --------------------------------------------------------------------------------------
-SELECT pg_temp.campaign(2, 10) AS id \gset
+SELECT pg_temp.dispatched(2, 10) AS id \gset
 SELECT is(pg_temp.listed(:'id'), (SELECT string_agg('V' || n || ' pending', ', ') FROM generate_series(1, 2) AS n) || ', ' || (SELECT string_agg('N' || n || ' pending', ', ') FROM generate_series(1, 10) AS n),
     'R5.3: at first everybody is pending, VIPs first');
 SELECT campaign.sender_begin('host:84:1', 'one', 'simulate', '{}', 'host', 'campaign.parallel') AS sender \gset
@@ -102,13 +93,13 @@ BEGIN
     EXECUTE rows INTO found;
     RETURN found - before;
 END $$;
-SELECT pg_temp.campaign(0, 30000) AS large \gset
+SELECT pg_temp.dispatched(0, 30000) AS large \gset
 SELECT campaign.report_fates(ARRAY[:'large'], '{NORMAL}', '{1}', '{20000}', '{}', '{f}', :'sender', jsonb_build_array(
     pg_temp.fate(:'large', 'NORMAL', 5, 'failed'), pg_temp.fate(:'large', 'NORMAL', 19999, 'failed')), 5, 1, 0);
 SELECT is(pg_temp.listed(:'large', rows => 1, after_class => 'NORMAL', after_seq => 19998), 'N19999 failed', 'R5.3: any one');
 SELECT cmp_ok(pg_temp.reads(format('SELECT campaign_recipient_list(%L, NULL, 1, ''NORMAL'', 19998)', :'large')), '<=', 3::bigint, 'R5.3: is found by the index, however many there are');
 SELECT cmp_ok(pg_temp.reads(format('SELECT campaign_recipient_list(%L, ''{failed}'', 10)', :'large')), '<=', 6::bigint, 'R5.3: who has failed, too');
-SELECT pg_temp.campaign(0, 5000) AS failed \gset
+SELECT pg_temp.dispatched(0, 5000) AS failed \gset
 SELECT campaign.report_fates(ARRAY[:'failed'], '{NORMAL}', '{1}', '{4999}', '{}', '{f}', :'sender',
     (SELECT jsonb_agg(pg_temp.fate(:'failed', 'NORMAL', n, 'failed')) FROM generate_series(1, 4999) AS n), 5, 1, 0);
 SELECT cmp_ok(pg_temp.reads(format('SELECT campaign_recipient_list(%L, NULL, 1, ''NORMAL'', 4990)', :'failed')), '<=', 30::bigint, 'R5.3: also among many who have failed');

@@ -1,16 +1,8 @@
 -- What campaign-monitor is told: which campaigns, in which order, and the same figures as the tables.
 BEGIN;
 SELECT plan(37);
+\ir ../support/campaigns.sql
 
-CREATE FUNCTION pg_temp.draft(name text, vip int, normal int) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE id text := campaign_create(name, 'hello');
-BEGIN
-    IF vip > 0 THEN
-        PERFORM campaign_upload(id, (SELECT string_agg((5511900000000 + n)::text, E'\n') FROM generate_series(1, vip) AS n), class => 'VIP');
-    END IF;
-    PERFORM campaign_upload(id, (SELECT string_agg((5511910000000 + n)::text, E'\n') FROM generate_series(1, normal) AS n));
-    RETURN id;
-END $$;
 CREATE FUNCTION pg_temp.store(id text, class text, through bigint) RETURNS void LANGUAGE sql AS
 $$ SELECT campaign.outbox_mark(id, class, 0, through), campaign.report_stored(ARRAY[id], ARRAY[class], ARRAY[1::bigint], ARRAY[through]) $$;
 -- The names that are shown, in their order.
@@ -25,7 +17,7 @@ SELECT results_eq('SELECT kind, total FROM campaign.monitor(10, 10, ''{}'')', $$
     'R1.3: without a campaign, there is a row that says so');
 
 CREATE TEMPORARY TABLE made AS
-SELECT n.name, pg_temp.draft(n.name, 3, 7) AS id FROM unnest('{draft,running,older,paused,planned,sent,cancelled}'::text[]) AS n (name);
+SELECT n.name, pg_temp.draft(3, 7, n.name) AS id FROM unnest('{draft,running,older,paused,planned,sent,cancelled}'::text[]) AS n (name);
 CREATE FUNCTION pg_temp.id(name text) RETURNS text LANGUAGE sql AS $$ SELECT m.id FROM made m WHERE m.name = id.name $$;
 SELECT campaign_dispatch(id) FROM made WHERE name NOT IN ('draft', 'planned');
 SELECT campaign_schedule(pg_temp.id('planned'), '2099-01-01T00:00:00Z');

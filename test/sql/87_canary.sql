@@ -1,16 +1,8 @@
 -- Canaries: what the worker may publish, and how they are judged.
 BEGIN;
 SELECT plan(39);
+\ir ../support/campaigns.sql
 
-CREATE FUNCTION pg_temp.draft(vip int, normal int) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE id text := campaign_create('canary', 'hello');
-BEGIN
-    IF vip > 0 THEN
-        PERFORM campaign_upload(id, (SELECT string_agg((5511900000000 + n)::text, E'\n') FROM generate_series(1, vip) AS n), class => 'VIP');
-    END IF;
-    PERFORM campaign_upload(id, (SELECT string_agg((5511910000000 + n)::text, E'\n') FROM generate_series(1, normal) AS n));
-    RETURN id;
-END $$;
 CREATE FUNCTION pg_temp.may(id text) RETURNS text LANGUAGE sql AS $$
     SELECT string_agg(concat_ws(' ', a.class, a.last, CASE WHEN a.canary_is_over THEN 'over' END), ', ' ORDER BY a.class_number)
     FROM campaign.outbox_active(ARRAY[id]) AS a $$;
