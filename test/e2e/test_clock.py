@@ -3,36 +3,13 @@
 wall_clock.py gives PostgreSQL a wall clock of its own, two minutes of which are taken away; the
 monotonic clock goes on.
 """
-import pytest
-
 import jobs
-from stack import Stack, open_folder
+from clock_fixtures import _clean, _clock, _server  # noqa: F401  pylint: disable=unused-import
 from waiting import assert_stays, wait_until
-from wall_clock import WallClock
+from wall_clock import PATIENCE_S
 
 PARTS = ["rabbitmq", "mongod", "consumer", "smtp", "mailer", "postgrest", "nginx"]
-PATIENCE_S = 40     # much less than two minutes
-
-
-@pytest.fixture(scope="module", name="clock")
-def _clock():
-    with open_folder() as folder:
-        yield WallClock(folder)
-
-
-@pytest.fixture(autouse=True)
-def _clean():
-    """No broker, no dead letters."""
-
-
-@pytest.fixture(scope="module", name="server")
-def _server(clock):
-    running = Stack.up(settings=["campaign.poll_interval=2s"], without=PARTS,
-                       environment=clock.environment)
-    try:
-        yield running
-    finally:
-        running.down()
+SETTINGS = ["campaign.poll_interval=2s"]
 
 
 def test_countdown(server, clock):

@@ -4,34 +4,14 @@ import pytest
 
 import campaigns
 from campaigns import make_numbers
+from clock_fixtures import _clean, _clock, _server  # noqa: F401  pylint: disable=unused-import
 from consumers import Consumer, environment
 from proofs import receipt_of, send, start_consumer, verify
-from stack import Stack, open_folder
 from waiting import wait_until
-from wall_clock import WallClock
 
 PARTS = ["smtp", "mailer", "postgrest", "nginx"]
+SETTINGS = []
 FIVE = make_numbers(5, seed=171)
-
-
-@pytest.fixture(scope="module", name="clock")
-def _clock():
-    with open_folder() as folder:
-        yield WallClock(folder)
-
-
-@pytest.fixture(scope="module", name="server")
-def _server(clock):
-    running = Stack.up(without=PARTS, environment=clock.environment)
-    try:
-        yield running
-    finally:
-        running.down()
-
-
-@pytest.fixture(autouse=True)
-def _clean():
-    """No dead letters in the stack of the others."""
 
 
 def test_fresh_proof(server, clock):

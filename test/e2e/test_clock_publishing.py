@@ -1,37 +1,14 @@
 """test_clock_publishing.py - the clock of the server's machine is set back, or forward, while the
 worker publishes, waits for its next look, for a scheduled campaign, or for a broker that is away."""
-import pytest
-
 import campaigns
 from campaigns import make_numbers, wait_for_status
-from stack import Stack, open_folder
+from clock_fixtures import _clean, _clock, _server  # noqa: F401  pylint: disable=unused-import
 from waiting import wait_until
-from wall_clock import WallClock
+from wall_clock import PATIENCE_S
 
 PARTS = ["mongod", "consumer", "smtp", "mailer", "postgrest", "nginx"]
-PATIENCE_S = 40     # much less than two minutes
+SETTINGS = ["campaign.poll_interval=2s", "campaign.stall_timeout=2s"]
 FIVE = make_numbers(5, seed=170)
-
-
-@pytest.fixture(scope="module", name="clock")
-def _clock():
-    with open_folder() as folder:
-        yield WallClock(folder)
-
-
-@pytest.fixture(scope="module", name="server")
-def _server(clock):
-    running = Stack.up(settings=["campaign.poll_interval=2s", "campaign.stall_timeout=2s"],
-                       without=PARTS, environment=clock.environment)
-    try:
-        yield running
-    finally:
-        running.down()
-
-
-@pytest.fixture(autouse=True)
-def _clean():
-    """Nobody consumes: no dead letters."""
 
 
 def wait_until_looked(server):

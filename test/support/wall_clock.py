@@ -6,6 +6,7 @@ import struct
 import subprocess
 
 BACK_S = 120
+PATIENCE_S = 40  # of a test, much less than that
 
 
 class WallClock:
