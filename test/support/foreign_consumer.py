@@ -5,10 +5,9 @@
 
 Takes the place of campaign-consumer in the tests of the contract: receive, decode, store,
 report, ack, in a thread for each queue. It is slow and simple; whatever fails, the thread starts
-over with new connections, which the contract allows. Must never know anything that docs/contract does not say, so it shares no
-code with the other tests.
+over with new connections, which the contract allows. Must never know anything that docs/contract
+does not say, so it shares no code with the other tests.
 """
-import collections
 import itertools
 import json
 import os
@@ -21,24 +20,17 @@ import pika
 import psycopg2
 import pymongo
 
-from foreign_message import (Rejected, alone, decode, document_id, documents_of, end_of, headers_of, host_at,
+from foreign_message import (BODY_MAX, Rejected, alone, decode, document_id, documents_of, end_of, headers_of, host_at,
                              last_of, left_out_of, missing_and_other, parse_multirange, runs, seq_of, settings)
+from foreign_queue import PARALLEL, PARTITIONS, Subscription
 
-PARTITIONS = [f"campaign.messages.{number}" for number in range(4)]
-PARALLEL = "campaign.parallel"
-BODY_MAX = 131064
 SEQ_MAX = 1099511627775
-PREFETCH = 32
 TRUST_S = 2.0
 CONNECT_S = 3
 END_S = 5  # for what is in hand when it is told to end
-QUIET_S = 2.0  # without a message, before a queue is looked at
 LOCK_WAIT_S = 0.2  # before a report is tried again that met a client
-SILENT_S = 3.0  # with messages that do not come, before it is subscribed to again
 REFUSALS = (11000, 121)  # a duplicate key, a validation rule
 COLLECTION_EXISTS = 48
-
-Delivery = collections.namedtuple("Delivery", "channel tag properties body")
 
 
 class Campaign:
@@ -101,27 +93,22 @@ class Session:
     connections. The stores come first: who cannot store must not hold a queue."""
 
     def __init__(self, amqp_url, mongodb_uri, database_url, queue, versions, stop):
-        self.queue = queue
+        self.subscription = Subscription(amqp_url, queue)
         self.stop = stop
         self.versions = versions
-        self.amqp_url = amqp_url
         self.database_url = database_url
-        self.rabbit = self.postgres = None
+        self.postgres = None
         self.mongo = pymongo.MongoClient(mongodb_uri, tz_aware=True, connectTimeoutMS=CONNECT_S * 1000,
                                          serverSelectionTimeoutMS=CONNECT_S * 1000)
-        self.waiting = collections.deque()
         self.campaigns = {}
         self.gaps = {}
-        self.heard = time.monotonic()  # when something came, or the queue was looked at
-        self.silent = None  # since when messages wait in it and do not come
-        self.messages = self.dead = None
+        self.messages = None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        if self.rabbit is not None and self.rabbit.is_open:
-            self.rabbit.close()
+        self.subscription.close()
         if self.postgres is not None:
             self.postgres.close()
         self.mongo.close()
@@ -131,32 +118,14 @@ class Session:
                                          target_session_attrs="read-write")
         self.postgres.autocommit = True
         self.prepare_collection()
-        self.rabbit = pika.BlockingConnection(pika.URLParameters(self.amqp_url))
-        self.dead = self.rabbit.channel()
-        self.declare()
-        self.consume()
+        self.subscription.open()
 
     def run(self):
         while not self.stop.is_set():
-            self.rabbit.process_data_events(time_limit=0.05)
-            while self.waiting and not self.stop.is_set():
-                self.handle(self.waiting.popleft())
-            self.listen()
-
-    def listen(self):
-        """A subscription that delivers nothing while messages wait: starts over."""
-        now = time.monotonic()
-        if self.waiting or now - self.heard < QUIET_S:
-            return
-        self.heard = now
-        found = self.dead.queue_declare(self.queue, passive=True).method
-        # Another one may be the active one, and busy.
-        if found.message_count == 0 or found.consumer_count > 1 or self.waiting:
-            self.silent = None
-        elif self.silent is None:
-            self.silent = now
-        elif now - self.silent >= SILENT_S:
-            raise ConnectionError(f"{self.queue} delivers nothing")
+            self.subscription.receive(time_limit=0.05)
+            while self.subscription.waiting and not self.stop.is_set():
+                self.handle(self.subscription.waiting.popleft())
+            self.subscription.listen()
 
     def prepare_collection(self):
         database = self.mongo.get_default_database("campaign")
@@ -171,43 +140,6 @@ class Session:
             read_concern=pymongo.read_concern.ReadConcern("majority"),
             read_preference=pymongo.ReadPreference.PRIMARY)
 
-    def declare(self):
-        self.dead.confirm_delivery()
-        self.dead.exchange_declare("campaign.dead", "fanout", durable=True)
-        quorum = {"x-queue-type": "quorum", **self.limit()}
-        self.declare_queue("campaign.dead", "campaign.dead", quorum)
-        self.dead.exchange_declare("campaign", "direct", durable=True)
-        quorum = {**quorum, "x-dead-letter-exchange": "campaign.dead"}
-        self.declare_queue("campaign", PARALLEL, quorum)
-        for queue in PARTITIONS:
-            self.declare_queue("campaign", queue, {**quorum, "x-single-active-consumer": True})
-
-    def limit(self):
-        """RabbitMQ 4 and newer, which say so at login, would give messages up otherwise."""
-        return {"x-delivery-limit": 2147483647} if self.version() >= 4 else {}
-
-    def version(self):
-        version = self.rabbit._impl.server_properties["version"]  # pylint: disable=protected-access
-        return int(version.split(".")[0])
-
-    def declare_queue(self, exchange, queue, arguments):
-        self.dead.queue_declare(queue, durable=True, arguments=arguments)
-        self.dead.queue_bind(queue, exchange, queue)
-
-    def consume(self):
-        channel = self.rabbit.channel()
-        channel.basic_qos(prefetch_count=PREFETCH)
-        channel.add_on_cancel_callback(self.cancelled)
-        channel.basic_consume(self.queue, lambda channel, method, properties, body:
-                              self.waiting.append(Delivery(channel, method.delivery_tag, properties, body)))
-        # Or it might go over to a new queue of that name by itself, and lose what it delivers.
-        if self.version() < 4:
-            channel.basic_qos(prefetch_count=PREFETCH, global_qos=True)
-
-    @staticmethod
-    def cancelled(_method):
-        raise ConnectionError("a queue was deleted")
-
     # One message -------------------------------------------------------------------------
 
     def handle(self, delivery):
@@ -215,14 +147,12 @@ class Session:
             batch = decode(delivery.properties, delivery.body, self.versions)
             self.admit(batch)
         except Rejected as reason:
-            self.bury(delivery.properties, delivery.body[:BODY_MAX], str(reason))
-        delivery.channel.basic_ack(delivery.tag)
-        self.heard = time.monotonic()
-        self.silent = None
+            self.subscription.bury(delivery.properties, delivery.body[:BODY_MAX], str(reason))
+        self.subscription.ack(delivery)
 
     def admit(self, batch):
         """Stores and reports what there is to store; returns when the message may be acked."""
-        ordered = self.queue != PARALLEL
+        ordered = self.subscription.queue != PARALLEL
         campaign = self.check_known(batch, ordered)
         first, last = batch["first_seq"], last_of(batch)
         following = campaign.next[batch["class"]] if ordered else first
@@ -349,17 +279,9 @@ class Session:
         parked = alone(batch, int(ours["seq"]))
         properties = pika.BasicProperties(content_type="application/json", type="campaign.batch",
                                           headers=headers_of(parked))
-        self.bury(properties, json.dumps(parked).encode(), reason)
+        self.subscription.bury(properties, json.dumps(parked).encode(), reason)
         self.call("SELECT campaign.report_conflict(%s, %s, %s, %s)", batch["campaign_id"],
                   batch["class"], parked["first_seq"], reason)
-
-    def bury(self, properties, body, reason):
-        """Publishes a dead letter and waits for its confirm."""
-        properties.headers = {**(properties.headers or {}), "reason": reason, "queue": self.queue}
-        properties.delivery_mode = 2
-        properties.user_id = None
-        properties.expiration = None
-        self.dead.basic_publish("campaign.dead", self.queue, body, properties, mandatory=True)
 
     def report_gap(self, campaign_id, name, following):
         """Once for each `next`, and again if nothing came of it."""
@@ -409,7 +331,7 @@ class Session:
             except psycopg2.errors.LockNotAvailable:
                 if self.stop.is_set():
                     raise
-                self.rabbit.sleep(LOCK_WAIT_S)  # with heartbeats
+                self.subscription.sleep(LOCK_WAIT_S)  # with heartbeats
 
 
 def main():
