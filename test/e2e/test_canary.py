@@ -5,7 +5,7 @@ import pytest
 
 import campaigns
 from campaigns import make_numbers, wait_for_status
-from consumers import Consumer, environment
+from senders import sender
 from stack import execute
 from waiting import wait_until
 
@@ -13,11 +13,6 @@ COUNT = 600
 CANARY = 200
 
 pytestmark = pytest.mark.usefixtures("no_store")
-
-
-def sender(stack, failure_rate):
-    return Consumer(environment(stack, CAMPAIGN_GATEWAY="simulate", CAMPAIGN_MEAN="1", CAMPAIGN_DEVIATION="0",
-                                CAMPAIGN_IN_FLIGHT="10", CAMPAIGN_SEED="7", CAMPAIGN_FAILURE_RATE=failure_rate))
 
 
 def with_canary(stack, ordered, seed):
@@ -30,7 +25,7 @@ def with_canary(stack, ordered, seed):
 @pytest.mark.parametrize("ordered", [True, False])
 def test_a_gateway_that_fails_is_stopped(stack, ordered):
     """R5.4: a gateway that fails 30 % gets the canary and nothing more, until a person says so."""
-    with sender(stack, "0.3"):
+    with sender(stack, CAMPAIGN_FAILURE_RATE="0.3"):
         campaign_id = with_canary(stack, ordered, 871)
         answer = wait_for_status(stack, campaign_id, "paused")
         assert answer["sent"] + answer["failed"] == answer["published"] == CANARY
@@ -52,7 +47,7 @@ def test_a_gateway_that_delivers_goes_on(stack):
     wait_for_status(stack, campaign_id, "publishing")
     with contextlib.closing(stack.connect(autocommit=False)) as client:
         execute(client, "SELECT campaign.campaign_lock(%s)", campaign_id)
-        with sender(stack, "0"):
+        with sender(stack, CAMPAIGN_FAILURE_RATE="0"):
             wait_until("it has arrived", lambda: campaigns.status(stack, campaign_id)["stored"] == CANARY)
             assert stack.one("SELECT campaign.outbox_canary(%s)", campaign_id) is False
             assert campaigns.status(stack, campaign_id)["published"] == CANARY

@@ -7,44 +7,15 @@ import pytest
 
 import campaigns
 from campaigns import Captured, documents_of, make_numbers, wait_for_status
-from consumers import Consumer, environment
 from proxy import Proxy
+from senders import (SLOW, assert_begun_once, assert_fates_agree, claimed, fates, held, proxied, sender,
+                     wait_for_claims, wait_for_held)
 from test_dead_letters import foreign_document
 from waiting import wait_until
 
 COUNT = 300
 
 pytestmark = pytest.mark.usefixtures("no_store")
-
-
-def sender(stack, **changes):
-    """A simulated gateway that takes a moment for each message."""
-    settings = dict(CAMPAIGN_GATEWAY="simulate", CAMPAIGN_MEAN="1", CAMPAIGN_DEVIATION="0", CAMPAIGN_IN_FLIGHT="10",
-                    CAMPAIGN_SEED="7")
-    return Consumer(environment(stack, **{**settings, **changes}))
-
-
-def fates(stack, campaign_id):
-    """state of each seq that is not simply sent"""
-    return dict(stack.sql("SELECT seq, state FROM campaign.fates WHERE campaign_id = %s", campaign_id))
-
-
-def assert_fates_agree(stack, campaign_id, count):
-    """PostgreSQL and MongoDB say the same of each recipient; nobody is missing, nobody twice."""
-    documents = documents_of(stack, campaign_id)
-    assert [one["seq"] for one in documents] == list(range(1, count + 1))
-    known = fates(stack, campaign_id)
-    for one in documents:
-        assert one["status"] == known.get(one["seq"], "sent"), one
-        assert ("sent_at" in one) == (one["status"] == "sent"), one
-        assert one["status"] == "unknown" or ("error" in one) == (one["status"] == "failed"), one
-    answer = campaigns.status(stack, campaign_id)
-    for state in ("sent", "failed", "unknown"):
-        assert answer[state] == sum(one["status"] == state for one in documents), (state, answer)
-    assert answer["pending"] == answer["sending"] == 0
-    verified = stack.one("SELECT campaign_verify(%s)", campaign_id)
-    assert verified["ok"] is not False and verified["expected"] == verified["stored"], verified
-    return answer
 
 
 @pytest.mark.parametrize("rate, ordered, status", [("0", True, "sent"), ("0.3", True, "sent"),
@@ -59,26 +30,6 @@ def test_sent_and_failed_are_all(stack, rate, ordered, status):
     # Five standard deviations around the rate.
     expected = float(rate) * COUNT
     assert abs(answer["failed"] - expected) <= 5 * (expected * (1 - float(rate))) ** 0.5
-
-
-def held(stack, campaign_id):
-    return campaigns.status(stack, campaign_id)["sending"]
-
-
-def wait_for_held(stack, campaign_id, count):
-    wait_until(f"{count} messages are being sent", lambda: held(stack, campaign_id) == count, interval=0.01)
-
-
-def claimed(stack, campaign_id):
-    return stack.messages.count_documents({"campaign_id": campaign_id, "status": "sending"})
-
-
-def wait_for_claims(stack, campaign_id, count):
-    """Held, and claimed in MongoDB: now they are in the hands of a gateway."""
-    wait_until(f"{count} claims", lambda: claimed(stack, campaign_id) == count, interval=0.01)
-
-
-SLOW = {"CAMPAIGN_MEAN": "600000", "CAMPAIGN_IN_FLIGHT": "4"}
 
 
 def test_killed_sender_is_held(stack):
@@ -279,21 +230,6 @@ def test_mongodb_set_back_behind_a_replay(stack):
         begun = [line["identifier"] for line in only.lines("begun")]
         assert begun.count(documents_of(stack, campaign_id)[0]["identifier"]) == 1
     stack.sql("DELETE FROM campaign.dead_letters")
-
-
-@contextlib.contextmanager
-def proxied(stack, **changes):
-    """A sender with a way to MongoDB that a test can cut, and the proxy on it. What it cannot write, it keeps."""
-    address = urllib.parse.urlsplit(stack.env["MONGODB_URI"])
-    with Proxy((address.hostname, address.port)) as proxy:
-        uri = f"mongodb://127.0.0.1:{proxy.port}/campaign?directConnection=true&serverSelectionTimeoutMS=500"
-        with sender(stack, MONGODB_URI=uri, CAMPAIGN_HOLD="1", CAMPAIGN_LOG_LEVEL="debug", **changes) as only:
-            yield only, proxy
-
-
-def assert_begun_once(only, count):
-    begun = [line["identifier"] for line in only.lines("begun")]
-    assert len(begun) == len(set(begun)) == count
 
 
 def test_lost_answer_to_a_claim(stack):

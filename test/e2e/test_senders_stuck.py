@@ -8,9 +8,9 @@ from campaigns import make_numbers, numbers_file, wait_for_status
 from consumers import Consumer
 from latin1 import latin1_database
 from provider import Answer, Provider
+from senders import assert_fates_agree, claimed, proxied, sender, wait_for_claims
 from stack import execute
 from test_gateway_sending import settings, write_template
-from test_senders import assert_fates_agree, claimed, proxied, sender, wait_for_claims
 from waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("no_store")
