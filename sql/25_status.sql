@@ -1,4 +1,22 @@
--- Status: where a campaign stands.
+-- Status: the row of a campaign, and where it stands.
+
+CREATE FUNCTION campaign.campaign_read(campaign_id text) RETURNS campaign.campaigns
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found_campaign campaign.campaigns;
+BEGIN
+    SELECT * INTO found_campaign FROM campaign.campaigns c WHERE c.id = campaign_read.campaign_id AND NOT c.deleted;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'campaign "%" does not exist', coalesce(left(campaign_id, 40), 'NULL')
+            USING ERRCODE = 'no_data_found';
+    END IF;
+    RETURN found_campaign;
+END
+$$;
+COMMENT ON FUNCTION campaign.campaign_read(text) IS
+'The campaign, as it is now and without a lock; an error if there is none.';
 
 CREATE FUNCTION @extschema@.campaign_status(campaign_id text) RETURNS jsonb
 LANGUAGE plpgsql STABLE SECURITY DEFINER

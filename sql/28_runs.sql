@@ -126,11 +126,7 @@ DECLARE
     generation text;
     archived integer;
 BEGIN
-    SELECT * INTO target FROM campaign.campaigns c WHERE c.id = run_read.campaign_id AND NOT c.deleted;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'campaign "%" does not exist', coalesce(left(campaign_id, 40), 'NULL')
-            USING ERRCODE = 'no_data_found';
-    END IF;
+    target := campaign.campaign_read(campaign_id);
     SELECT * INTO vip FROM campaign.progress p WHERE p.campaign_id = target.id AND p.class = 'VIP';
     SELECT * INTO normal FROM campaign.progress p WHERE p.campaign_id = target.id AND p.class = 'NORMAL';
     SELECT * INTO run FROM campaign.runs r WHERE r.campaign_id = target.id ORDER BY r.number DESC LIMIT 1;
@@ -333,7 +329,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF campaign_id IS NOT NULL THEN
-        PERFORM campaign.run_read(campaign_id);
+        PERFORM campaign.campaign_read(campaign_id);
     END IF;
     RETURN QUERY
     SELECT h FROM campaign.run_history(campaign.recent_runs(

@@ -309,7 +309,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    target campaign.campaigns := (campaign.run_read(campaign_id)).target;
+    target campaign.campaigns := campaign.campaign_read(campaign_id);
     known CONSTANT text[] := '{waiting,active,completed,failed,delayed,suppressed}';
     usual CONSTANT text[] := CASE WHEN EXISTS (
         SELECT FROM campaign.progress p WHERE p.campaign_id = target.id AND NOT isempty(p.suppressed))

@@ -144,14 +144,9 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    target campaign.campaigns;
+    target campaign.campaigns := campaign.campaign_read(campaign_id);
     answer jsonb;
 BEGIN
-    SELECT * INTO target FROM campaign.campaigns c WHERE c.id = campaign_texts.campaign_id AND NOT c.deleted;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'campaign "%" does not exist', coalesce(left(campaign_id, 40), 'NULL')
-            USING ERRCODE = 'no_data_found';
-    END IF;
     IF campaign_texts.rows IS NULL OR campaign_texts.rows NOT BETWEEN 0 AND 100 THEN
         RAISE EXCEPTION 'rows must be 0 to 100' USING ERRCODE = 'invalid_parameter_value';
     END IF;

@@ -44,10 +44,7 @@ DECLARE
 BEGIN
     target_class := campaign.upload_class(numbers, class);
     IF campaign_id IS NOT NULL THEN
-        SELECT * INTO target FROM campaign.campaigns c WHERE c.id = campaign_id AND NOT c.deleted;
-        IF NOT FOUND THEN
-            RAISE EXCEPTION 'campaign "%" does not exist', left(campaign_id, 40) USING ERRCODE = 'no_data_found';
-        END IF;
+        target := campaign.campaign_read(campaign_id);
     END IF;
     country := campaign.upload_country(target.id, country);
     decoded := campaign.upload_decode(numbers, coalesce(encoding, ''));

@@ -137,11 +137,7 @@ DECLARE
     missing bigint := campaign_recipient_list.rows;
     added bigint;
 BEGIN
-    SELECT * INTO target FROM campaign.campaigns c WHERE c.id = campaign_recipient_list.campaign_id AND NOT c.deleted;
-    IF NOT FOUND THEN
-        RAISE EXCEPTION 'campaign "%" does not exist', coalesce(left(campaign_recipient_list.campaign_id, 40), 'NULL')
-            USING ERRCODE = 'no_data_found';
-    END IF;
+    target := campaign.campaign_read(campaign_recipient_list.campaign_id);
     IF (campaign_recipient_list.rows BETWEEN 1 AND 10000) IS NOT TRUE THEN
         RAISE EXCEPTION 'rows are 1 to 10000' USING ERRCODE = 'invalid_parameter_value';
     END IF;
