@@ -113,7 +113,7 @@ def test_routes_are_those_of_nginx(nobody):
 
 
 def test_openapi_has_every_function_and_view(openapi):
-    """R0.7: all of the schema campaign_api, described."""
+    """R0.7, R7.7: all of the schema campaign_api, described."""
     paths = openapi["paths"]
     for name in ("users", "companies", "company_members", "campaigns", "campaign_tests", "recipients",
                  "applications", "tokens", "jobs"):

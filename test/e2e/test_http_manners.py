@@ -40,7 +40,7 @@ def next_of(answer):
     ("/campaigns?offset=3&limit=1", [1, 1, 0]), ("/campaigns?limit=5", [5, 0]), ("/campaigns", [5]),
     ("/campaigns?limit=9", [5]), ("/job?limit=2", [2, 2, 0]), ("/companies?limit=2", [1])])
 def test_a_full_page_names_the_next(owner, question, sizes):
-    """R7.4: every row once, whatever was asked; the last page names none."""
+    """R7.4, R7.7: every row once, whatever was asked; the last page names none."""
     seen, found = [], []
     while question:
         answer = owner.api.get(question).expect(200)

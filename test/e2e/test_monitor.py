@@ -50,7 +50,7 @@ def counts_in_tables(connection, campaign_id):
 
 
 def test_figures_are_those_of_the_tables_at_every_tick(stack):
-    """R1.3: while a campaign runs, each look equals the tables at that moment."""
+    """R1.3, R9.1: while a campaign runs, each look equals the tables at that moment."""
     campaign_id = campaigns.create(stack, make_numbers(100000, seed=85))
     seen = []
     with MonitorLines(stack, "--json", "--ended", "0") as monitor, \
