@@ -7,11 +7,13 @@ import psycopg2
 import pytest
 
 import campaigns
-from batches import changed, take_published
+from batches import AHEAD, changed, take_published
 from waiting import wait_until
 
 ROUNDS = int(os.environ.get("CONFORMANCE_ROUNDS") or 3)
 SMALL = 300
+# How the frame of a basic.ack goes on behind its channel: 13 bytes, class 60, method 80.
+ACK = bytes.fromhex("0000000d 003c 0050")
 
 
 def crash(stack, consumer, campaign_id, reached):
@@ -112,6 +114,49 @@ def test_killed_behind_a_dead_letter(stack, consumer):
     campaigns.assert_stored(stack, campaign_id, numbers)
     letters = campaigns.wait_for_dead_letters(stack, 1)
     assert {json.loads(one.body)["note"] for one in letters} == {"not usable"} and len(letters) <= 2
+
+
+def kill_before_its_ack(consumer, campaign_id, check):
+    """Kills it with its first ack of this campaign on its way, when this was checked, and what it says to PostgreSQL
+    only after that ack is held, too."""
+    def hold():
+        consumer.postgresql.there.hold()
+        consumer.rabbitmq.there.hold()
+
+    def asked():
+        # Or it may find the next message before it acks, and store that one first.
+        consumer.rabbitmq.back.hold()
+        consumer.rabbitmq.when(ACK, hold)
+    consumer.postgresql.when(campaign_id.encode(), asked)
+    consumer.start()
+    wait_until("the ack is on its way", consumer.rabbitmq.there.stuck.is_set)
+    check()
+    consumer.kill()
+
+
+def wait_for_messages(stack, campaign_id, count):
+    """Waits until so many messages are ready in its queue."""
+    queue = campaigns.queue_of(campaign_id)
+    with stack.channel() as channel:
+        wait_until(f"{count} messages are in {queue}",
+                   lambda: channel.queue_declare(queue, passive=True).method.message_count == count)
+
+
+def test_killed_behind_a_gap(stack, consumer):
+    """Order: killed between report_gap and the ack: the batch behind the gap comes back beside what is published again,
+    and all is stored in order, once."""
+    numbers = campaigns.make_numbers(900, seed=64)
+    campaign_id = campaigns.send(stack, numbers)
+    campaigns.publish(stack, take_published(stack, campaign_id, AHEAD)[1:])
+
+    def check():
+        assert campaigns.status(stack, campaign_id)["rewinds"] == 1
+    kill_before_its_ack(consumer, campaign_id, check)
+    # The one that was not acked, and the two that are published again.
+    wait_for_messages(stack, campaign_id, 3)
+    consumer.start()
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+    campaigns.assert_stored(stack, campaign_id, numbers)
 
 
 CONFLICTS = (3, 7)
