@@ -8,6 +8,7 @@ import pytest
 
 import campaigns
 from batches import AHEAD, changed, take_published
+from test_order import stored_before
 from waiting import wait_until
 
 ROUNDS = int(os.environ.get("CONFORMANCE_ROUNDS") or 3)
@@ -155,6 +156,26 @@ def test_killed_behind_a_gap(stack, consumer):
     # The one that was not acked, and the two that are published again.
     wait_for_messages(stack, campaign_id, 3)
     consumer.start()
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+    campaigns.assert_stored(stack, campaign_id, numbers)
+
+
+def test_killed_while_it_leaves_out(stack, consumer):
+    """Paused and cancelled campaigns: killed between the report of what was stored and the ack: once the campaign goes
+    on, all is stored in order, once."""
+    numbers = campaigns.make_numbers(900, seed=65)
+    campaign_id = campaigns.send(stack, numbers)
+    first, second = take_published(stack, campaign_id, AHEAD)
+    stack.messages.insert_many(stored_before([json.loads(first.body)]))
+    stack.one("SELECT campaign_pause(%s)", campaign_id)
+    campaigns.publish(stack, [first, second])
+
+    def check():
+        assert campaigns.status(stack, campaign_id)["stored"] == 250
+    kill_before_its_ack(consumer, campaign_id, check)
+    wait_for_messages(stack, campaign_id, 2)
+    consumer.start()
+    stack.one("SELECT campaign_resume(%s)", campaign_id)
     campaigns.wait_for_status(stack, campaign_id, "sent")
     campaigns.assert_stored(stack, campaign_id, numbers)
 
