@@ -30,6 +30,7 @@ CREATE TABLE campaign.campaigns (
     former_deadline timestamptz,
     later_deadlines timestamptz[] NOT NULL DEFAULT '{}',
     expired_at timestamptz,
+    logs_after timestamptz,
     queued_at timestamptz,
     started_at timestamptz,
     published_at timestamptz,
@@ -75,6 +76,7 @@ COMMENT ON COLUMN campaign.campaigns.valid_for IS 'How long after its dispatch t
 COMMENT ON COLUMN campaign.campaigns.former_deadline IS 'The deadline that it had before it was put off, the earliest of several: when that has passed, what consumers may have left out for it is published again (campaign.deadlines_turn()).';
 COMMENT ON COLUMN campaign.campaigns.later_deadlines IS 'The others of several that were put off, in their order: each comes in the place of the one before it.';
 COMMENT ON COLUMN campaign.campaigns.expired_at IS 'When the worker noticed that the deadline had passed: what it publishes since is left out.';
+COMMENT ON COLUMN campaign.campaigns.logs_after IS 'campaign_logs() shows what happened after this time; NULL: everything.';
 COMMENT ON COLUMN campaign.campaigns.queued_at IS 'When it was first dispatched.';
 COMMENT ON COLUMN campaign.campaigns.started_at IS 'When the broker had confirmed its first batch.';
 COMMENT ON COLUMN campaign.campaigns.published_at IS 'When the broker had confirmed its last batch.';

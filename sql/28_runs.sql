@@ -14,7 +14,6 @@ CREATE TABLE campaign.runs (
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     started_at timestamptz,
     generated_at timestamptz,
-    logs_after timestamptz,
     archived_at timestamptz,
     archive jsonb,
     PRIMARY KEY (campaign_id, number)
@@ -32,7 +31,6 @@ COMMENT ON COLUMN campaign.runs.job_id IS 'Job that generates them.';
 COMMENT ON COLUMN campaign.runs.created_at IS 'When it was asked for.';
 COMMENT ON COLUMN campaign.runs.started_at IS 'When generating began.';
 COMMENT ON COLUMN campaign.runs.generated_at IS 'When the last one was there.';
-COMMENT ON COLUMN campaign.runs.logs_after IS 'campaign_logs() shows what happened after this time; NULL: everything.';
 COMMENT ON COLUMN campaign.runs.archived_at IS 'When a reset took its recipients away.';
 COMMENT ON COLUMN campaign.runs.archive IS 'What campaign_run_status() answered just before.';
 CREATE INDEX runs_created_index ON campaign.runs (created_at);

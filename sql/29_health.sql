@@ -267,7 +267,7 @@ BEGIN
                 (p.started_at, 'class started'), (p.published_at, 'class published'),
                 (CASE WHEN campaign.class_is_stored(p) THEN p.stored_at END, 'class stored')) AS t (at, event)
             WHERE p.campaign_id = target.id AND p.total > 0) AS a (at, event, actor, reason, place)
-        WHERE a.at > coalesce(run.logs_after, '-infinity') AND a.at IS NOT NULL
+        WHERE a.at > coalesce(target.logs_after, '-infinity') AND a.at IS NOT NULL
         ORDER BY a.at DESC, a.place DESC LIMIT greatest(campaign_logs.lines, 0)) AS last
     ORDER BY last.at, last.place;
 END

@@ -52,14 +52,13 @@ BEGIN
         WHEN 'schedule' THEN answer := @extschema@.campaign_schedule(campaign_id, at, reason);
         WHEN 'pause' THEN answer := @extschema@.campaign_pause(campaign_id, reason);
         WHEN 'resume' THEN answer := @extschema@.campaign_resume(campaign_id, reason);
-        WHEN 'cancel' THEN answer := @extschema@.campaign_cancel(campaign_id, reason);
         WHEN 'reset' THEN answer := campaign.repeat_keep(@extschema@.campaign_reset(campaign_id, reason));
     END CASE;
     RETURN answer;
 END
 $$;
 COMMENT ON FUNCTION campaign.api_verb(text, text, text, timestamptz) IS
-'dispatch, schedule, pause, resume, cancel or reset of a campaign of the user of the request.';
+'dispatch, schedule, pause, resume or reset of a campaign of the user of the request.';
 
 CREATE FUNCTION campaign_api.campaign_dispatch(campaign_id text) RETURNS jsonb
 LANGUAGE sql VOLATILE SECURITY DEFINER
@@ -113,16 +112,25 @@ reason: kept with the event.
 
 202 with its status; 403, 404; 409 if it is not paused; 503 if no worker is set up.$$;
 
-CREATE FUNCTION campaign_api.campaign_cancel(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
-LANGUAGE sql VOLATILE SECURITY DEFINER
+CREATE FUNCTION campaign_api.campaign_cancel(campaign_id text, reason text DEFAULT NULL, reset_logs boolean DEFAULT false)
+RETURNS jsonb
+LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT campaign.api_verb('cancel', campaign_id, reason, NULL::timestamptz) $$;
-COMMENT ON FUNCTION campaign_api.campaign_cancel(text, text) IS
+AS $$
+BEGIN
+    PERFORM campaign.api_arguments_check('campaign_api.campaign_cancel');
+    PERFORM campaign.api_campaign_check(campaign_id);
+    PERFORM campaign.api_run_cancel(campaign_id, reason, reset_logs);
+    RETURN @extschema@.campaign_status(campaign_id);
+END
+$$;
+COMMENT ON FUNCTION campaign_api.campaign_cancel(text, text, boolean) IS
 $$Cancel a campaign
-Ends it for good; what is stored stays, and "cancelled" says how many will never be sent.
+Ends it for good, with the job that generates its records; what is stored stays, and "cancelled" says how many will never be sent.
 
 campaign_id: the campaign.
 reason: kept with the event.
+reset_logs: the log begins anew; the events stay.
 
 200 with its status; 403, 404; 409 if it is over already.$$;
 

@@ -228,7 +228,7 @@ BEGIN
         PERFORM campaign.api_raise('PT409', format('campaign "%s" has no recipient that is %s', campaign_id, state), NULL,
             'To end it nevertheless: POST /pedidos/cancel.');
     END IF;
-    PERFORM campaign.api_run_cancel(campaign_id, false);
+    PERFORM campaign.api_run_cancel(campaign_id, NULL::text, false);
     RETURN jsonb_build_object('removed', removed) || @extschema@.campaign_run_status(campaign_id);
 END
 $$;
@@ -290,7 +290,7 @@ dispatch: whether they are sent as soon as all are there.
 
 202 with {"campaignId", "runId", "jobId", "quantity", "seed", "dispatch"} and the Location of the job; 403, 404; 409 if the campaign has a run already, or a run is under way; 422 for a quantity that is too large; 503 if no worker is set up.$$;
 
-CREATE FUNCTION campaign.api_run_cancel(campaign_id text, reset_logs boolean) RETURNS void
+CREATE FUNCTION campaign.api_run_cancel(campaign_id text, reason text, reset_logs boolean) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -300,18 +300,17 @@ BEGIN
     -- Before it is read: the job that we wait for here may end with the chunk that it makes.
     PERFORM campaign.campaign_lock(campaign_id);
     r := campaign.run_read(campaign_id);
-    PERFORM @extschema@.campaign_cancel(campaign_id, NULL::text);
+    PERFORM @extschema@.campaign_cancel(campaign_id, reason);
     IF r.phase = 'GENERATING' THEN
         PERFORM @extschema@.job_cancel((r.run).job_id);
     END IF;
     IF reset_logs THEN
-        UPDATE campaign.runs u SET logs_after = clock_timestamp()
-        WHERE u.campaign_id = api_run_cancel.campaign_id AND u.archived_at IS NULL;
+        UPDATE campaign.campaigns c SET logs_after = clock_timestamp() WHERE c.id = api_run_cancel.campaign_id;
     END IF;
 END
 $$;
-COMMENT ON FUNCTION campaign.api_run_cancel(text, boolean) IS
-'Cancels a campaign and the job that generates its records.';
+COMMENT ON FUNCTION campaign.api_run_cancel(text, text, boolean) IS
+'Cancels a campaign and the job that generates its records. reset_logs: campaign_logs() begins anew.';
 
 CREATE FUNCTION campaign_api.campaign_run_control(
     verb text,
@@ -335,7 +334,7 @@ BEGIN
     CASE verb
         WHEN 'pause', 'close' THEN PERFORM @extschema@.campaign_pause(target, nullif(verb, 'pause'));
         WHEN 'resume' THEN PERFORM @extschema@.campaign_resume(target, NULL::text);
-        WHEN 'cancel' THEN PERFORM campaign.api_run_cancel(target, reset_logs);
+        WHEN 'cancel' THEN PERFORM campaign.api_run_cancel(target, NULL::text, reset_logs);
         WHEN 'reset' THEN answer := campaign.api_run_reset(target);
         WHEN 'clean' THEN answer := campaign.api_run_clean(target, state);
         ELSE PERFORM campaign.api_raise('PT422', 'verb is pause, resume, cancel, reset, clean or close');

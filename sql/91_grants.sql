@@ -241,7 +241,7 @@ GRANT EXECUTE ON FUNCTION
     campaign_api.campaign_window(text, text, text, boolean, text),
     campaign_api.campaign_pause(text, text),
     campaign_api.campaign_resume(text, text),
-    campaign_api.campaign_cancel(text, text),
+    campaign_api.campaign_cancel(text, text, boolean),
     campaign_api.campaign_limit(text, numeric, text),
     campaign_api.campaign_canary(text, bigint, numeric, text),
     campaign_api.campaign_dispatch_zones(text, text, text, text),

@@ -170,6 +170,35 @@ def test_close_and_clean_any_campaign(ana, eve):
     assert (answer["campaignId"], answer["removed"], answer["phase"]) == (campaign_id, 2, "ABORTED")
 
 
+def test_cancel_any_campaign_with_its_options(ana, eve):
+    """R3.6: the options of /pedidos/cancel, for a campaign that was not generated, beside a reason."""
+    api, cancelled = ana.api, {}
+    for query in ("", "?purge&removePending", "?purge&removePending&resetLogs", "?resetLogs=false"):
+        campaign_id = api.create_campaign(ana.company_id)
+        api.upload(campaign_id, b"5511955500101\n5511955500102\n").expect(200)
+        eve.api.post(f"/campaigns/{campaign_id}/cancel{query}").refused(403)
+        answer = api.post(f"/campaigns/{campaign_id}/cancel{query}", {"reason": "wrong list"}).expect(200).json
+        assert (answer["status"], answer["cancelled"]) == ("cancelled", 2), query
+        assert len(api.get(f"/campaigns/{campaign_id}/recipients").expect(200).json) == 2
+        assert api.get(f"/campaigns/{campaign_id}/events").expect(200).json[-1]["reason"] == "wrong list"
+        cancelled[query] = [one["event"] for one in status(api, f"/campaigns/{campaign_id}/logs")]
+        api.post(f"/campaigns/{campaign_id}/cancel{query}").refused(409)
+    logs = list(cancelled.values())
+    assert logs[2] == [] and logs[0] == logs[1] == logs[3] != [], cancelled
+    campaign_id = api.create_campaign(ana.company_id)
+    api.post(f"/campaigns/{campaign_id}/cancel?resetLogs").expect(200)    # without a body
+    assert status(api, f"/campaigns/{campaign_id}/logs") == []
+
+
+def test_cancel_while_records_are_generated(bia):
+    """R3.6: by its own address, too, a campaign is cancelled with the job that generates it."""
+    started = bia.post("/pedidos/generate?quantity=1000000").expect(202).json
+    bia.post(f"/campaigns/{started['campaignId']}/cancel").expect(200)
+    wait_until("the job is over", lambda: status(bia, f"/job/{started['jobId']}")["status"] in ("cancelled", "failed"), 60)
+    assert status(bia, f"/job/{started['jobId']}")["status"] == "cancelled"
+    assert status(bia)["phase"] == "ABORTED"
+
+
 @pytest.mark.parametrize("path", ["/pedidos/cancel", "/pedidos/queue/clean?state=waiting",
                                   "/pedidos/queue/clean?state=delayed"])
 def test_cancelling_during_the_last_chunk(stack, bia, path):

@@ -1,6 +1,6 @@
 -- What a client does: companies, campaigns, uploads and verbs, with the answers that it gets.
 BEGIN;
-SELECT plan(65);
+SELECT plan(69);
 
 -- Each request begins with empty answers.
 CREATE FUNCTION pg_temp.request(id text, headers jsonb DEFAULT '{}') RETURNS void LANGUAGE plpgsql AS $$
@@ -97,6 +97,11 @@ SELECT throws_ok($$ SELECT campaign_api.campaign_send('s', 'm', '["bad"]') $$, '
 SELECT throws_matching($$ SELECT campaign_api.campaign_send('s', E'', '["5511987654321"]') $$, 'message', 'R0.12: 422: no message');
 SELECT throws_ok(format('SELECT campaign_api.campaign_status(%L)', E'x\r\nSet-Cookie: a=b'), 'PT404',
     'campaign "x  Set-Cookie: a=b" does not exist', 'R0.8: no line break gets into a message, which PostgREST makes a status line of');
+SELECT campaign_api.campaign_send('s', 'm', '["5511987654321"]') ->> 'id' AS ended \gset
+SELECT isnt(campaign_api.campaign_logs(:'ended'), '[]', 'R3.8: a campaign has a log');
+SELECT is(campaign_api.campaign_cancel(:'ended', 'wrong list', reset_logs => true) ->> 'status', 'cancelled', 'R3.6: cancelled');
+SELECT is(campaign_api.campaign_logs(:'ended'), '[]', 'R3.6: and its log, which begins anew, is empty, though nothing of it was generated');
+SELECT is(campaign_api.campaign_events(:'ended') #>> '{-1,reason}', 'wrong list', 'R3.6: its events stay');
 SELECT pg_temp.request(:'eva');
 SELECT set_eq(
     format($$ SELECT pg_temp.code(format('SELECT campaign_api.%%I(%%L)', f, %L)) FROM unnest(ARRAY['campaign_status', 'campaign_verify',
