@@ -19,6 +19,7 @@ import signup
 import sizes
 import suppression
 import texts
+import unchanged
 import uploads
 from private_stack import Unmeasured
 from report import Figure, percentile
@@ -382,6 +383,7 @@ ALL = {
     "suppression": suppression.measure,
     "gateway": gateway.measure,
     "uploads": uploads.measure,
+    "unchanged": unchanged.measure,
     "hostile": hostile.measure,
     "consumers": in_other_languages,
 }
