@@ -58,7 +58,7 @@ BEGIN
         RETURN NULL;
     END IF;
     -- Where the store or a sender is slower than that, it is not the limit that holds it up.
-    IF coalesce(rate, target.per_second) >= 0.8 * target.per_second THEN
+    IF campaign.pace_limited(rate, target.per_second) = target.per_second THEN
         RETURN format('limited to %s messages a second', target.per_second);
     END IF;
     RETURN (SELECT t.sentence FROM campaign.troubles t WHERE t.place = 'worker' AND t.subject = 'rate');

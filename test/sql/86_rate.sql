@@ -1,6 +1,6 @@
 -- The limit of a campaign: who gets one, what the worker is told, and what is said of it.
 BEGIN;
-SELECT plan(33);
+SELECT plan(35);
 
 CREATE FUNCTION pg_temp.told(id text) RETURNS bigint LANGUAGE sql AS
 $$ SELECT a.rate_thousandths FROM campaign.outbox_active(ARRAY[id]) a $$;
@@ -51,6 +51,11 @@ SELECT is(pg_temp.reason(id), 'limited to 5 messages a second', 'R5.4: one that 
 
 -- How long it takes.
 SELECT is(pg_temp.left_ms(id), 10000::bigint, 'R5.4: fifty at five a second take ten seconds') FROM one;
+UPDATE campaign.progress p SET samples = ARRAY[0, 0, 1000, 5, 2000, 10, 3000, 13] FROM one WHERE p.campaign_id = one.id;
+SELECT is(pg_temp.left_ms(id), 10000::bigint, 'R3.4: a moment in which less is stored does not change that') FROM one;
+UPDATE campaign.progress p SET samples = ARRAY[0, 0, 1000, 4, 2000, 8, 3000, 11] FROM one WHERE p.campaign_id = one.id;
+SELECT is(pg_temp.left_ms(id), 13636::bigint, 'R3.4: a store that is slower than that does') FROM one;
+UPDATE campaign.progress p SET samples = ARRAY[0, 0, 1000, 5, 2000, 10, 3000, 15] FROM one WHERE p.campaign_id = one.id;
 SELECT campaign_limit(id, 0.5) FROM one;
 SELECT is(pg_temp.left_ms(id), 100000::bigint, 'R5.4: at another limit as long as that says, whatever it was before') FROM one;
 SELECT campaign_limit(id, 500) FROM one;
