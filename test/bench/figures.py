@@ -8,6 +8,7 @@ import time
 
 import campaigns
 import consumers
+import eta
 import gateway
 import indexes
 import hostile
@@ -366,6 +367,7 @@ ALL = {
     "attributes": with_attributes,
     "run": life.run,
     "scale": life.scale,
+    "eta": eta.measure,
     "one-per-body": one_per_body,
     "publishing": publishing,
     "latency": latency,
