@@ -294,23 +294,15 @@ CREATE FUNCTION campaign.api_run_cancel(campaign_id text, reason text, reset_log
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    r record;
 BEGIN
-    -- Before it is read: the job that we wait for here may end with the chunk that it makes.
-    PERFORM campaign.campaign_lock(campaign_id);
-    r := campaign.run_read(campaign_id);
     PERFORM @extschema@.campaign_cancel(campaign_id, reason);
-    IF r.phase = 'GENERATING' THEN
-        PERFORM @extschema@.job_cancel((r.run).job_id);
-    END IF;
     IF reset_logs THEN
         UPDATE campaign.campaigns c SET logs_after = clock_timestamp() WHERE c.id = api_run_cancel.campaign_id;
     END IF;
 END
 $$;
 COMMENT ON FUNCTION campaign.api_run_cancel(text, text, boolean) IS
-'Cancels a campaign and the job that generates its records. reset_logs: campaign_logs() begins anew.';
+'Cancels a campaign. reset_logs: campaign_logs() begins anew.';
 
 CREATE FUNCTION campaign_api.campaign_run_control(
     verb text,

@@ -96,6 +96,14 @@ def test_cancelling_the_job_stops_it(stack):
     assert generate_again["runId"] == f"{campaign_id}-2"
 
 
+def test_cancelling_the_campaign_ends_its_job(stack):
+    """R3.6: whoever cancels, in SQL, too: the job that makes its records does not fail later."""
+    campaign_id, job_id = generate(stack, 1_500_000)
+    wait_until("a chunk is there", lambda: run_status(stack, campaign_id)["progress"]["generated"] > 0)
+    stack.one("SELECT campaign_cancel(%s)", campaign_id)
+    jobs.wait_for(stack, job_id, "cancelled")
+    assert run_status(stack, campaign_id)["phase"] == "ABORTED"
+
 
 def test_time_left_is_right(stack):
     """R3.4: what is said to be left is what it takes, within 20 %, two seconds after the pace has
