@@ -1,11 +1,13 @@
 """conftest.py - clusters of RabbitMQ and MongoDB, on this machine.
 
-    pytest test/cluster                                        each fault once
-    CLUSTER_SHORT=yes pytest test/cluster                      the most telling ones, in two minutes
+    pytest test/cluster                                        each fault once, and five at random
+    CLUSTER_SHORT=yes pytest test/cluster                      the most telling ones
+    CLUSTER_ROUNDS=30 CLUSTER_SEED=7 pytest test/cluster       as many at random, chosen by the seed
 
 Where network namespaces may not be had, everything is skipped, with the reason.
 """
 import os
+import random
 
 import pytest
 
@@ -14,6 +16,8 @@ from cluster_stack import PACE, ClusterStack
 from network import NoNetwork
 
 SHORT = bool(os.environ.get("CLUSTER_SHORT"))
+ROUNDS = int(os.environ.get("CLUSTER_ROUNDS") or 5)
+SEED = int(os.environ.get("CLUSTER_SEED") or random.SystemRandom().randrange(1, 10 ** 6))
 
 
 def pytest_collection_modifyitems(config, items):
