@@ -7,7 +7,7 @@
 #   make SOMETIMES=yes    the same as make, into build/sometimes: with the marks of sometimes.h
 #   make conformance      tries campaign-consumer and a consumer in Python against docs/contract
 #   make consumers  the consumers in Go and in Rust, into build/; make conformance-go, conformance-rust
-#   make cluster    nodes of RabbitMQ and MongoDB in clusters are killed and cut off; needs root
+#   make cluster    nodes of clusters are killed and cut off, and a standby is promoted; needs root
 #   make shares     25 senders of different speeds share a campaign of 100,000
 #   make mutants    shows that the tests notice mistakes, and that each of these still applies and compiles
 #   make countries  writes the numbering plans and their time zones anew, from the Python packages phonenumbers and regex
@@ -60,7 +60,7 @@ unit fuzz sql e2e conformance fault model bench:
 	@$(MAKE) --no-print-directory -s all
 	@test/run $@
 
-# CLUSTER_SHORT=yes make cluster: two or three minutes of it. A target of its own: it needs root, and most of the machine.
+# CLUSTER_SHORT=yes make cluster: three or four minutes of it. A target of its own: it needs root, and most of the machine.
 cluster: setup
 	@$(MAKE) --no-print-directory -s all
 	@test/cluster/run
