@@ -45,6 +45,9 @@ def stack(cluster):
     running = ClusterStack.before(cluster)
     try:
         with running.settings(**PACE):
+            # The queues are declared when all nodes are there, whatever test comes first.
+            with running.clients_on():
+                pass
             yield running
     finally:
         running.down()
