@@ -24,6 +24,7 @@ from waiting import wait_until
 ADDRESSES = {"n1": "10.77.0.11", "n2": "10.77.0.12", "n3": "10.77.0.13"}
 MEMBER = REPOSITORY / "test" / "cluster" / "member"
 SETTLED_S = 120
+PAUSED_S = 60
 # As the documents advise; a shorter time to notice a partition, so that a test sees both what the clients
 # do before that, and after it.
 RABBITMQ_CONF = """loopback_users = none
@@ -135,8 +136,24 @@ class Cluster:
 
     def settle(self):
         """Waits until all members are up and know of each other."""
-        wait_until("all nodes of RabbitMQ run", lambda: self.running_nodes() == len(self.members), SETTLED_S)
+        try:
+            self._wait_for_nodes(PAUSED_S)
+        except AssertionError:
+            self._restart_paused()
+            self._wait_for_nodes(SETTLED_S)
         wait_until("all members of MongoDB are there", self.all_are_members, SETTLED_S)
+
+    def _wait_for_nodes(self, timeout):
+        wait_until("all nodes of RabbitMQ run", lambda: self.running_nodes() == len(self.members), timeout)
+
+    def _restart_paused(self):
+        """As who runs it has to: a node that was paused may stay so when the network is back, because Erlang's `global`
+        hangs (RabbitMQ 3.10 says that it fakes a nodedown)."""
+        for member in self.members:
+            if member.rabbitmqctl("eval", "rabbit:is_running().", check=False).strip() != "true":
+                print(f"RabbitMQ of {member.name} did not come back by itself: it is restarted")
+                member.part("kill", "rabbitmq")
+                member.part("start", "rabbitmq")
 
     # RabbitMQ ----------------------------------------------------------------------------
 
