@@ -41,36 +41,45 @@ COMMENT ON FUNCTION campaign.request_header(text) IS
 'A header of the HTTP request; NULL if it is missing or empty.';
 
 CREATE FUNCTION campaign.request_companies() RETURNS SETOF text
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT m.company_id
     FROM campaign.company_members m
     WHERE m.user_id = campaign.request_user() AND NOT m.deleted
       -- Looked up for each of them: a join may become one of all companies there are.
       AND (SELECT NOT c.deleted FROM campaign.companies c WHERE c.id = m.company_id)
-      AND (SELECT NOT u.deleted FROM campaign.users u WHERE u.id = m.user_id)
+      AND (SELECT NOT u.deleted FROM campaign.users u WHERE u.id = m.user_id);
+END
 $$;
 COMMENT ON FUNCTION campaign.request_companies() IS
 'The companies of the user of the request.';
 
 CREATE FUNCTION campaign.request_people() RETURNS SETOF text
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT m.user_id FROM campaign.company_members m
     WHERE m.company_id = ANY (ARRAY(SELECT campaign.request_companies())) AND NOT m.deleted
-    UNION SELECT campaign.request_user()
+    UNION SELECT campaign.request_user();
+END
 $$;
 COMMENT ON FUNCTION campaign.request_people() IS
 'The user of the request and the members of their companies.';
 
 CREATE FUNCTION campaign.request_campaigns() RETURNS SETOF text
-LANGUAGE sql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    RETURN QUERY
     SELECT c.id FROM campaign.campaigns c
-    WHERE c.company_id = ANY (ARRAY(SELECT campaign.request_companies())) AND NOT c.deleted
+    WHERE c.company_id = ANY (ARRAY(SELECT campaign.request_companies())) AND NOT c.deleted;
+END
 $$;
 COMMENT ON FUNCTION campaign.request_campaigns() IS
 'The campaigns of the companies of the user of the request.';

@@ -69,10 +69,11 @@ COMMENT ON FUNCTION campaign.tokens_revoke(text) IS
 'Ends every token of a user; the next one is valid. The caller holds the lock of the user''s row.';
 
 CREATE FUNCTION campaign.token_valid(claims jsonb) RETURNS boolean
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT coalesce(
+BEGIN
+    RETURN coalesce(
         claims ->> 'role' = 'campaign_user' AND NOT claims ? 'application_id'
         AND jsonb_typeof(claims -> 'jti') = 'string' AND jsonb_typeof(claims -> 'iat') = 'number'
         AND jsonb_typeof(claims -> 'exp') = 'number'
@@ -82,7 +83,8 @@ AS $$
         AND NOT EXISTS (SELECT FROM campaign.password_changes p WHERE p.user_id = claims ->> 'user_id'
                         AND extract(epoch FROM p.changed_at) > (claims ->> 'iat')::numeric)
         AND EXISTS (SELECT FROM campaign.users u WHERE u.id = claims ->> 'user_id' AND NOT u.deleted),
-        false)
+        false);
+END
 $$;
 COMMENT ON FUNCTION campaign.token_valid(jsonb) IS
 'Whether the token of a user, whose signature PostgREST has verified, is still valid: not expired, not revoked, of a user who exists.';

@@ -2,18 +2,21 @@
 -- about the newest generated run of the user's companies, which is what /pedidos stands for.
 
 CREATE FUNCTION campaign.request_run() RETURNS text
-LANGUAGE sql STABLE
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH RECURSIVE chosen (id, reset_as) AS (
-        (SELECT c.id, c.reset_as FROM campaign.request_campaigns() AS own (id)
-         CROSS JOIN LATERAL (SELECT r.campaign_id, r.created_at FROM campaign.runs r
-                             WHERE r.campaign_id = own.id ORDER BY r.number DESC LIMIT 1) AS newest
-         JOIN campaign.campaigns c ON c.id = newest.campaign_id
-         ORDER BY newest.created_at DESC LIMIT 1)
-        UNION ALL
-        SELECT c.id, c.reset_as FROM chosen JOIN campaign.campaigns c ON c.id = chosen.reset_as AND NOT c.deleted)
-    SELECT id FROM chosen WHERE reset_as IS NULL
+BEGIN
+    RETURN (
+        WITH RECURSIVE chosen (id, reset_as) AS (
+            (SELECT c.id, c.reset_as FROM campaign.request_campaigns() AS own (id)
+             CROSS JOIN LATERAL (SELECT r.campaign_id, r.created_at FROM campaign.runs r
+                                 WHERE r.campaign_id = own.id ORDER BY r.number DESC LIMIT 1) AS newest
+             JOIN campaign.campaigns c ON c.id = newest.campaign_id
+             ORDER BY newest.created_at DESC LIMIT 1)
+            UNION ALL
+            SELECT c.id, c.reset_as FROM chosen JOIN campaign.campaigns c ON c.id = chosen.reset_as AND NOT c.deleted)
+        SELECT id FROM chosen WHERE reset_as IS NULL);
+END
 $$;
 COMMENT ON FUNCTION campaign.request_run() IS
 'The campaign of the newest generated run in the companies of the user of the request, or the draft that a reset has put in its place; NULL if there is none.';
