@@ -129,7 +129,7 @@ epmd_stop()
 
 # RUNNING_UNDER_SYSTEMD makes the script become the node instead of its parent, so
 # that the pid we know is the node's.
-rabbitmq_start()
+rabbitmq_launch()
 {
 	local home=$STACK_DIR/rabbitmq address=${MEMBER_ADDRESS:-127.0.0.1}
 
@@ -155,7 +155,32 @@ rabbitmq_start()
 		RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+sbwt none +sbwtdcpu none +sbwtdio none \
 -kernel inet_dist_use_interface {${address//./,}}" \
 		"$(rabbitmq_program rabbitmq-server)"
-	probe rabbitmq "$AMQP_URL"
+}
+
+# Whether the node refused to boot because it believes that a denied feature is in use, since line $1 of its log.
+rabbitmq_denied()
+{
+	! part_alive rabbitmq && tail -n "+$1" "$STACK_DIR/rabbitmq.log" | grep -q failed_to_deny_deprecated_features
+}
+
+# RabbitMQ 4.0 looks for transient queues, which we deny, while it boots. After a crash its tables may not be loaded by
+# then, and it takes that for a yes. Whatever supervises a node starts it again, and so do we.
+rabbitmq_start()
+{
+	local boots=1 seen
+
+	while :
+	do
+		seen=$(wc -l 2>/dev/null <"$STACK_DIR/rabbitmq.log" || echo 0)
+		rabbitmq_launch
+		if probe rabbitmq "$AMQP_URL"
+		then
+			return 0
+		fi
+		[ "$boots" -lt 3 ] && rabbitmq_denied "$((seen + 1))" || return 1
+		echo "RabbitMQ saw transient queues that are not there: it is started again" >&2
+		boots=$((boots + 1))
+	done
 }
 
 # RabbitMQ writes down which quorum queues there are half a second after it has declared them. A
