@@ -36,7 +36,9 @@ def register(stack):
 
 
 def empty(stack):
-    stack.sql("ALTER TABLE campaign.jobs DISABLE TRIGGER job_keep;"
+    # At once: a worker that reads, and waits to write, may be between two locks of which the second is the stronger one.
+    stack.sql("LOCK TABLE campaign.jobs, campaign.job_errors IN ACCESS EXCLUSIVE MODE;"
+              " ALTER TABLE campaign.jobs DISABLE TRIGGER job_keep;"
               " ALTER TABLE campaign.job_errors DISABLE TRIGGER job_keep;"
               " TRUNCATE campaign.jobs, campaign.job_errors;"
               " ALTER TABLE campaign.jobs ENABLE ALWAYS TRIGGER job_keep;"
