@@ -157,14 +157,17 @@ rabbitmq_launch()
 		"$(rabbitmq_program rabbitmq-server)"
 }
 
-# Whether the node refused to boot because it believes that a denied feature is in use, since line $1 of its log.
-rabbitmq_denied()
+# Whether the node has refused to boot, since line $1 of its log, for a reason that will be gone the next time:
+# - RabbitMQ 4.0 looks for transient queues, which we deny, while it boots. After a crash its tables may not be loaded by
+#   then, and it takes that for a yes.
+# - Another stack has ended epmd, because no node was left, between our look at it and the node's.
+rabbitmq_may_boot()
 {
-	! part_alive rabbitmq && tail -n "+$1" "$STACK_DIR/rabbitmq.log" | grep -q failed_to_deny_deprecated_features
+	! part_alive rabbitmq &&
+		tail -n "+$1" "$STACK_DIR/rabbitmq.log" | grep -qE 'failed_to_deny_deprecated_features|no_epmd_port'
 }
 
-# RabbitMQ 4.0 looks for transient queues, which we deny, while it boots. After a crash its tables may not be loaded by
-# then, and it takes that for a yes. Whatever supervises a node starts it again, and so do we.
+# Whatever supervises a node starts it again, and so do we.
 rabbitmq_start()
 {
 	local boots=1 seen
@@ -177,8 +180,8 @@ rabbitmq_start()
 		then
 			return 0
 		fi
-		[ "$boots" -lt 3 ] && rabbitmq_denied "$((seen + 1))" || return 1
-		echo "RabbitMQ saw transient queues that are not there: it is started again" >&2
+		[ "$boots" -lt 3 ] && rabbitmq_may_boot "$((seen + 1))" || return 1
+		echo "RabbitMQ did not boot: it is started again" >&2
 		boots=$((boots + 1))
 	done
 }
