@@ -167,14 +167,16 @@ static void perform(Http *http)
 	{
 		CURLcode code = message->data.result;
 		CURL *curl = message->easy_handle;
-		char *slot = NULL;
+		void *given = NULL;
+		Slot *slot;
 
 		if (message->msg != CURLMSG_DONE)
 			continue;
-		(void) curl_easy_getinfo(curl, CURLINFO_PRIVATE, &slot);
+		(void) curl_easy_getinfo(curl, CURLINFO_PRIVATE, &given);
 		(void) curl_multi_remove_handle(http->multi, curl);
-		((Slot *) (void *) slot)->running = false;
-		decide(http, (Slot *) (void *) slot, code);
+		slot = given;
+		slot->running = false;
+		decide(http, slot, code);
 	}
 }
 
