@@ -199,7 +199,7 @@ def test_a_silent_resolver_is_not_waited_for(driver, template, tmp_path, end):
 
 def test_a_lookup_that_is_not_needed_any_more(driver, template, tmp_path):
     """Two ask for the name, one gets it, and both take it: the other answer is not waited for."""
-    resolver = SilentResolver(tmp_path, answers=1)
+    resolver = SilentResolver(tmp_path, answers=1, questions=2)
     messages = [message("one"), message("two")]
     with Provider(lambda _request, _nth: SENT) as provider:
         process = driver.start(template(provider, **by_name(provider)), messages, 2, variables=resolver.environment)

@@ -1,6 +1,6 @@
 -- 79_dead_replay.sql - dead letters that are published again, and what becomes of them.
 BEGIN;
-SELECT plan(83);
+SELECT plan(84);
 \ir ../support/campaigns.sql
 
 CREATE FUNCTION pg_temp.body(id text, VARIADIC seqs bigint[]) RETURNS bytea LANGUAGE sql AS $$
@@ -30,6 +30,10 @@ SELECT campaign.report_conflict(:'id', 'NORMAL', seq, 'refused') FROM unnest(ARR
 SELECT pg_temp.report(:'id', 1, 5);
 SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', :'two'), '55000', format('campaign "%s" is queued: its recipients can be replayed once it is sent or has failed', :'id'),
     'R5.3: while a campaign runs, a pause could take the recipient out of the queue unseen');
+UPDATE campaign.dead_letters SET envelope = envelope #- '{headers,reason}' WHERE id = :'two';
+SELECT throws_ok(format('SELECT campaign_dead_replay(ARRAY[%s])', :'two'), '55000', format('campaign "%s" is queued: its recipients can be replayed once it is sent or has failed', :'id'),
+    'and one that the broker gave up, neither');
+UPDATE campaign.dead_letters SET envelope = jsonb_set(envelope, '{headers,reason}', '"why"') WHERE id = :'two';
 SELECT pg_temp.report(:'id', 6, 9);
 SELECT is(pg_temp.counts(:'id'), 'failed 7 2', 'it is over, and two have failed');
 

@@ -1,7 +1,8 @@
 /*
  * silent_resolver.c - loaded into a program first (LD_PRELOAD), looks names up for it: the first
  * RESOLVER_ANSWERS ones are this machine, then the resolver is silent for as long as that of the C
- * library waits for one. Writes into the file RESOLVER_LOG when it is asked and when it answers.
+ * library waits for one. No answer comes before RESOLVER_QUESTIONS have been asked. Writes into the
+ * file RESOLVER_LOG when it is asked and when it answers.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -13,6 +14,7 @@
 #include <unistd.h>
 
 #define SILENT_S 20
+#define LOOK_US	 10000
 
 typedef int Lookup(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
@@ -37,6 +39,12 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 	say("asked\n");
 	if (number >= atoi(getenv("RESOLVER_ANSWERS")))
 		sleep(SILENT_S);
+	for (int i = 0; i < SILENT_S * 1000000 / LOOK_US; i++)
+	{
+		if (atomic_load(&asked) >= atoi(getenv("RESOLVER_QUESTIONS")))
+			break;
+		usleep(LOOK_US);
+	}
 	say("answered\n");
 	return lookup("127.0.0.1", service, hints, found);
 }
