@@ -120,8 +120,7 @@ AS $$
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.campaign_cancel');
     PERFORM campaign.api_campaign_check(campaign_id);
-    PERFORM campaign.api_run_cancel(campaign_id, reason, reset_logs);
-    RETURN @extschema@.campaign_status(campaign_id);
+    RETURN campaign.api_run_cancel(campaign_id, reason, reset_logs);
 END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_cancel(text, text, boolean) IS

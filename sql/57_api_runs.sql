@@ -231,7 +231,7 @@ BEGIN
         PERFORM campaign.api_raise('PT409', format('campaign "%s" has no recipient that is %s', campaign_id, state), NULL,
             'To end it nevertheless: POST /pedidos/cancel.');
     END IF;
-    PERFORM campaign.api_run_cancel(campaign_id, NULL::text, false);
+    PERFORM @extschema@.campaign_cancel(campaign_id, NULL::text);
     RETURN jsonb_build_object('removed', removed) || @extschema@.campaign_run_status(campaign_id);
 END
 $$;
@@ -293,19 +293,21 @@ dispatch: whether they are sent as soon as all are there.
 
 202 with {"campaignId", "runId", "jobId", "quantity", "seed", "dispatch"} and the Location of the job; 403, 404; 409 if the campaign has a run already, or a run is under way; 422 for a quantity that is too large; 503 if no worker is set up.$$;
 
-CREATE FUNCTION campaign.api_run_cancel(campaign_id text, reason text, reset_logs boolean) RETURNS void
+CREATE FUNCTION campaign.api_run_cancel(campaign_id text, reason text, reset_logs boolean) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    answer jsonb := @extschema@.campaign_cancel(campaign_id, reason);
 BEGIN
-    PERFORM @extschema@.campaign_cancel(campaign_id, reason);
     IF reset_logs THEN
         UPDATE campaign.campaigns c SET logs_after = clock_timestamp() WHERE c.id = api_run_cancel.campaign_id;
     END IF;
+    RETURN answer;
 END
 $$;
 COMMENT ON FUNCTION campaign.api_run_cancel(text, text, boolean) IS
-'Cancels a campaign. reset_logs: campaign_logs() begins anew.';
+'Cancels a campaign and returns its status. reset_logs: campaign_logs() begins anew.';
 
 CREATE FUNCTION campaign_api.campaign_run_control(
     verb text,
