@@ -7,8 +7,7 @@ import psycopg2
 import pytest
 
 import campaigns
-from batches import AHEAD, changed, take_published
-from test_order import stored_before
+from batches import AHEAD, changed, stored_before, take_published
 from waiting import wait_until
 
 ROUNDS = int(os.environ.get("CONFORMANCE_ROUNDS") or 3)

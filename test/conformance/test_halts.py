@@ -2,8 +2,8 @@
 import json
 
 import campaigns
-from batches import AHEAD, documents, take_published
-from test_order import report, stored_before
+from batches import AHEAD, documents, stored_before, take_published
+from test_order import report
 from waiting import assert_stays, wait_until
 
 ANSWER_S = 0.5  # longer than an answer counts

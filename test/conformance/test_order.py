@@ -1,11 +1,8 @@
 """test_order.py - the order within a class: gaps, repeats, and where a consumer goes on."""
-import datetime
 import json
 
-import bson
-
 import campaigns
-from batches import AHEAD, changed, documents, expected_documents, take_published
+from batches import AHEAD, changed, documents, stored_before, take_published
 
 
 def test_a_gap_is_published_again(stack, consumer):
@@ -100,13 +97,6 @@ def test_another_document_makes_up_for_none_that_is_lost(stack, consumer):
     consumer.start()
     assert campaigns.wait_for_status(stack, campaign_id, "failed")["failed"] == 3
     assert [one["seq"] for one in documents(stack, campaign_id)] == list(range(1, 301))
-
-
-def stored_before(bodies):
-    """The documents of these bodies, as somebody stored them long ago."""
-    then = datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc)
-    return [{**one, "seq": bson.Int64(one["seq"]), "created_at": then, "updated_at": then}
-            for one in expected_documents(bodies)]
 
 
 def report(stack, campaign_id, first, last):

@@ -99,3 +99,10 @@ def malformed(message):
         made["version 2: " + what] = changed(message, version=2, recipients=[{**first, **own}],
                                              headers={"count": 1})
     return made
+
+
+def stored_before(bodies):
+    """The documents of these bodies, as somebody stored them long ago."""
+    then = datetime.datetime(2020, 1, 2, tzinfo=datetime.timezone.utc)
+    return [{**one, "seq": bson.Int64(one["seq"]), "created_at": then, "updated_at": then}
+            for one in expected_documents(bodies)]
