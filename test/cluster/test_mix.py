@@ -3,6 +3,7 @@
     CLUSTER_ROUNDS=30 CLUSTER_SEED=7 pytest test/cluster/test_mix.py
 """
 import contextlib
+import functools
 import random
 
 from cluster_stack import Load
@@ -10,17 +11,8 @@ from conftest import ROUNDS, SEED
 
 
 @contextlib.contextmanager
-def killed(_cluster, member, part):
-    member.part("kill", part)
-    try:
-        yield
-    finally:
-        member.part("start", part)
-
-
-@contextlib.contextmanager
-def stopped(_cluster, member, part):
-    member.part("stop", part)
+def ended(how, _cluster, member, part):
+    member.part(how, part)
     try:
         yield
     finally:
@@ -34,26 +26,18 @@ def frozen(_cluster, member, part):
 
 
 @contextlib.contextmanager
-def isolated(cluster, member, _part):
-    """Both servers of this host; the programs still reach it."""
-    cluster.network.isolate(member.host)
+def cut_off(clients, cluster, member, _part):
+    """Both servers of this host; clients: the programs do not reach it either."""
+    cluster.network.isolate(member.host, clients=clients)
     try:
         yield
     finally:
         cluster.network.heal()
 
 
-@contextlib.contextmanager
-def lost(cluster, member, _part):
-    """Both servers of this host, for everybody."""
-    cluster.network.isolate(member.host, clients=True)
-    try:
-        yield
-    finally:
-        cluster.network.heal()
-
-
-FAULTS = (killed, stopped, frozen, isolated, lost)
+FAULTS = {
+    "killed": functools.partial(ended, "kill"), "stopped": functools.partial(ended, "stop"), "frozen": frozen,
+    "isolated": functools.partial(cut_off, False), "lost": functools.partial(cut_off, True)}
 PARTS = ("rabbitmq", "mongod")
 
 
@@ -62,14 +46,14 @@ def test_faults_at_random(stack, cluster):
     print(f"CLUSTER_SEED={SEED} CLUSTER_ROUNDS={ROUNDS}")
     chance = random.Random(SEED)
     for number in range(ROUNDS):
-        fault, part = chance.choice(FAULTS), chance.choice(PARTS)
+        fault, part = chance.choice(list(FAULTS)), chance.choice(PARTS)
         member, first = chance.choice(cluster.members), chance.choice(cluster.members)
         share = chance.random() / 2
-        print(f"{number}: {fault.__name__} {part} of {member.name} at {share:.0%}, the programs on {first.name}")
+        print(f"{number}: {fault} {part} of {member.name} at {share:.0%}, the programs on {first.name}")
         with stack.clients_on(first):
             load = Load(stack)
             load.wait_for(share)
-            with fault(cluster, member, part):
+            with FAULTS[fault](cluster, member, part):
                 load.wait_for_more(complete=True)
             load.finish()
             cluster.settle()
