@@ -60,7 +60,7 @@ unit fuzz sql e2e conformance fault model bench:
 	@$(MAKE) --no-print-directory -s all
 	@test/run $@
 
-# CLUSTER_SHORT=yes make cluster: three or four minutes of it. A target of its own: it needs root, and most of the machine.
+# CLUSTER_SHORT=yes make cluster: about five minutes of it. A target of its own: it needs root, and most of the machine.
 cluster: setup
 	@$(MAKE) --no-print-directory -s all
 	@test/cluster/run

@@ -36,7 +36,7 @@ def register(stack):
 
 
 def empty(stack):
-    # At once: a worker that reads, and waits to write, may be between two locks of which the second is the stronger one.
+    # The strongest lock first: between a weaker one and this one a worker that has read may want to write.
     stack.sql("LOCK TABLE campaign.jobs, campaign.job_errors IN ACCESS EXCLUSIVE MODE;"
               " ALTER TABLE campaign.jobs DISABLE TRIGGER job_keep;"
               " ALTER TABLE campaign.job_errors DISABLE TRIGGER job_keep;"
