@@ -1,8 +1,9 @@
 """compose_file.py - what can be said about docker/compose.yaml without running it: that it names volumes,
 networks, secrets, stages and files that there are, uses every variable that docker/.env.example has, and no
-other; that images have full versions, that what is built runs without rights, and that what is started waits for what it
-needs. `make lint` runs it; test/containers/run really starts the file.
+other; that images have full versions, that what is built runs without rights, that no container gets an address that is
+taken, and that what is started waits for what it needs. `make lint` runs it; test/containers/run really starts the file.
 """
+import ipaddress
 import pathlib
 import re
 import sys
@@ -17,12 +18,19 @@ UNCHECKED = {"postgrest", "monitor"}
 MADE_FOLDERS = {"./secrets/gateway"}
 # What nobody needs at first.
 NOT_IN_THE_EXAMPLE = {"MAILER_FROM_NAME"}
+# Containers of the network inside, with senders: so many get an address at once.
+FEWEST_ADDRESSES = 64
 FAULTS = []
 
 
 def expect(true, what):
     if not true:
         FAULTS.append(what)
+
+
+def default_of(setting):
+    """What ${NAME:-default} is if nobody sets it."""
+    return re.fullmatch(r"\$\{\w+:-(.*)\}", setting)[1]
 
 
 def names(entries):
@@ -72,6 +80,17 @@ def check_service(name, service, compose, stages, made):
         expect(secret in made, f"docker/up does not make {secret}")
 
 
+def check_addresses(compose):
+    """podman gives every address of the range away, the broadcast address of the subnet, too."""
+    config, = compose["networks"]["inside"]["ipam"]["config"]
+    subnet, given = (ipaddress.ip_network(default_of(config[key])) for key in ("subnet", "ip_range"))
+    fixed = default_of(compose["services"]["postgrest"]["networks"]["inside"]["ipv4_address"])
+    expect(given.subnet_of(subnet) and given.num_addresses >= FEWEST_ADDRESSES,
+           f"inside: {given} are not {FEWEST_ADDRESSES} addresses of {subnet}")
+    for taken in (subnet.network_address, subnet.broadcast_address, ipaddress.ip_address(fixed)):
+        expect(taken not in given, f"inside: a container may get {taken}, which is taken")
+
+
 def main():
     text = (DOCKER / "compose.yaml").read_text(encoding="utf-8")
     compose = yaml.safe_load(text)
@@ -87,6 +106,7 @@ def main():
         check_image(name, service)
         check_rights(name, service, users)
         check_waiting(name, service, compose["services"])
+    check_addresses(compose)
     for folder in MADE_FOLDERS:
         expect(f"mkdir -p {folder.removeprefix('./')}" in up, f"docker/up does not make {folder}")
     expect(compose["services"]["consumer"]["profiles"] == ["store"]
