@@ -8,6 +8,7 @@ import time
 
 from private_stack import Unmeasured
 
+LONG_FORM = 100_000      # of BENCH_N; with fewer a figure is shown to work, in as little time as it can
 CONSUMER_BATCH = 2000    # documents of an insert, the consumer's default
 TEXT = "Olá! Sua fatura vence amanhã. Responda SAIR para não receber mais mensagens."
 POLL_MIN_S = 0.001

@@ -15,10 +15,9 @@ from report import Figure
 
 SEED = 7
 FEWEST = 300_000        # at full speed: fewer are over before three samples are taken
-LONG_FORM = 100_000
 LIMITED_MOST = 300_000  # messages of a limited run
 LIMITED_S = 30          # how long its limit makes it take: far longer than at full speed on a busy machine, too
-SHORT_S = 10            # the short form
+SHORT_S = 5             # the short form
 SAMPLE_S = 0.1
 SETTLED_S = 2           # after a change the pace is that of the last seconds
 FEWEST_ANSWERS = 3
@@ -114,7 +113,7 @@ def pair(what):
 
 def measure(stack, count, rounds):
     fast, few = max(count, FEWEST), min(count, LIMITED_MOST)
-    seconds = LIMITED_S if count >= LONG_FORM else SHORT_S
+    seconds = LIMITED_S if count >= campaigns.LONG_FORM else SHORT_S
     per_second = max(few // seconds, 1)
     at_full_speed = pair(f"{fast:,} at full speed")
     limited = pair(f"{few:,} at {per_second:,} a second")

@@ -34,7 +34,7 @@ MEMORY_LIMIT_MIB = 64
 HASHES = 16
 ATTRIBUTES = 6              # of a recipient, as generated records have them
 WAITING_SHARE = 50          # a campaign that waits for so many numbers of BENCH_N
-WAITING_S = 25              # more than two stall timeouts
+WAITING_S = 25              # more than two stall timeouts; the short form: a fifth
 WAITING_SLOWEST_RATE = 200  # campaigns a second that are published
 WAITING_SAMPLE = 100        # campaigns: their queues are all queues
 BLOCKED_BATCH = 5           # two batches of it are as far as one may be ahead of the store
@@ -259,10 +259,10 @@ def end_worker(stack):
     return time.monotonic() - started
 
 
-def beside_waiting(stack, figures, make):
+def beside_waiting(stack, figures, seconds, make):
     """
     Beside campaigns that wait for a consumer. The longest turns are those in which all of them are
-    suspected lost, so there is time for two such.
+    suspected lost, so the long form has time for two such.
     """
     stack.stop("consumer")
     made = []
@@ -270,7 +270,7 @@ def beside_waiting(stack, figures, make):
         made = make()
         stack.settle()
         times = []
-        until = time.monotonic() + WAITING_S
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
             made.append(campaigns.make(stack, LATENCY_NUMBERS))
             times.append(1000 * campaigns.dispatch(stack, made[-1], until="published"))
@@ -293,22 +293,26 @@ def waiting_figures(what):
     ]
 
 
+def waiting_seconds(count):
+    return WAITING_S if count >= campaigns.LONG_FORM else WAITING_S // 5
+
+
 def waiting(stack, count, _rounds):
     """Beside campaigns that are published completely."""
-    count = count // WAITING_SHARE
+    seconds, count = waiting_seconds(count), count // WAITING_SHARE
     figures = waiting_figures(f"{count:,} waiting")
     yield from figures
-    beside_waiting(stack, figures, lambda: make_waiting(stack, count))
+    beside_waiting(stack, figures, seconds, lambda: make_waiting(stack, count))
 
 
 def unfinished(stack, count, _rounds):
     """Beside campaigns that are as far ahead of the store as they may be, and not at their end."""
-    count = count // WAITING_SHARE
+    seconds, count = waiting_seconds(count), count // WAITING_SHARE
     figures = waiting_figures(f"{count:,} half published")
     yield from figures
     stack.set("campaign.batch_size", BLOCKED_BATCH)
     try:
-        beside_waiting(stack, figures, lambda: make_waiting(
+        beside_waiting(stack, figures, seconds, lambda: make_waiting(
             stack, count, 2 * BLOCKED_BATCH + 1, "publishing"))
     finally:
         stack.set("campaign.batch_size", WORKER_BATCH)

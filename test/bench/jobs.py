@@ -11,6 +11,7 @@ import time
 
 import psycopg2
 
+import campaigns
 from private_stack import Unmeasured
 from report import Figure, percentile
 
@@ -19,6 +20,7 @@ ROWS = "bench_rows"
 WARM_UP = 500
 LAST = 200              # jobs that are watched: more than the workers have claimed at once
 SNAPSHOT_JOBS = 500_000
+SNAPSHOT_RUN = 20_000
 LATENCY_JOBS = 500
 LATENCY_WARM_UP = 20
 PATIENCE_S = 20
@@ -195,7 +197,7 @@ def throughput(stack, count, rounds):
 def snapshot(stack, count, rounds):
     """Beside jobs that were done since a snapshot was taken, and beside as many that were not."""
     done = min(count, SNAPSHOT_JOBS)
-    jobs = max(quantity(count), min(count, 20_000))
+    jobs = SNAPSHOT_RUN if count >= campaigns.LONG_FORM else quantity(count)
     beside = Figure(f"no-op jobs beside {done:,} done since an old snapshot ÷ without", "jobs/s", goal=0.90)
     beside_cpu = Figure("the same, for a second of the workers' CPU", "jobs/s", goal=0.90)
     yield from (beside, beside_cpu)

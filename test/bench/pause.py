@@ -9,8 +9,7 @@ import campaigns
 from private_stack import Unmeasured
 from report import Figure, percentile
 
-TRIES = 50  # the short form: a fifth
-LONG_FORM = 100_000
+TRIES = 50  # the short form: a tenth
 NUMBERS = 60_000
 LIMIT_MS = 1000
 LATE_S = 1.5  # what is stored later than this after the commit would be found by the next look
@@ -51,7 +50,7 @@ def latency(stack, count, _rounds):
     figures = [Figure(f"pause to the last document, p{share}", "ms", limit=LIMIT_MS)
                for share in (50, 99)]
     yield from figures
-    tries = TRIES if count >= LONG_FORM else TRIES // 5
+    tries = TRIES if count >= campaigns.LONG_FORM else TRIES // 10
     stack.set("campaign.publish_ahead", 60_000)
     try:
         results = [pause_one(stack) for _ in range(tries)]

@@ -21,11 +21,12 @@ links_of()
 }
 
 # Usage: links_build SOURCE BINARY COMPILER FLAG...
-# Says on stderr what went wrong.
+# Says on stderr what went wrong. The objects of sources that several are linked with stay in LINKS_OBJECTS, which the
+# runner empties first.
 links_build()
 {
-	local source=$1 binary=$2 compiler=$3 word
-	local -a sources=("$1") packages=() libraries=() flags=() options=()
+	local source=$1 binary=$2 compiler=$3 word object defined=
+	local -a sources=() objects=() packages=() libraries=() flags=() options=()
 
 	shift 3
 	for word in $(links_of "$source")
@@ -33,10 +34,13 @@ links_build()
 		case $word in
 			*.c) sources+=("$word") ;;
 			pgcommon)
-				flags+=("-I$("${PG_CONFIG:-pg_config}" --includedir-server)"
-					"-L$("${PG_CONFIG:-pg_config}" --pkglibdir)"
-					"-L$("${PG_CONFIG:-pg_config}" --libdir)")
-				libraries+=(-lpgcommon -lpgport -lcrypto)
+				flags+=("-I$("${PG_CONFIG:-pg_config}" --includedir-server)")
+				libraries+=("-L$("${PG_CONFIG:-pg_config}" --pkglibdir)"
+					"-L$("${PG_CONFIG:-pg_config}" --libdir)" -lpgcommon -lpgport -lcrypto)
+				;;
+			-D*)
+				flags+=("$word")
+				defined+=$word
 				;;
 			-*) libraries+=("$word") ;;
 			*) packages+=("$word") ;;
@@ -44,9 +48,18 @@ links_build()
 	done
 	if [ ${#packages[@]} -gt 0 ]
 	then
-		read -ra options <<<"$(pkg-config --cflags --libs "${packages[@]}")"
-		[ ${#options[@]} -gt 0 ] || return 1
+		pkg-config --exists --print-errors "${packages[@]}" || return 1
+		read -ra options <<<"$(pkg-config --cflags "${packages[@]}")"
+		flags+=("${options[@]}")
+		read -ra options <<<"$(pkg-config --libs "${packages[@]}")"
+		libraries+=("${options[@]}")
 	fi
-	"$compiler" -std=gnu11 -g -Wall -Wextra -D_GNU_SOURCE -I. -Isrc -Ilib "$@" "${flags[@]}" \
-		-o "$binary" "${sources[@]}" "${options[@]}" "${libraries[@]}"
+	flags+=(-std=gnu11 -g -Wall -Wextra -D_GNU_SOURCE -I. -Isrc -Ilib "$@")
+	for word in "${sources[@]}"
+	do
+		object=$LINKS_OBJECTS/${word//\//-}$defined.o
+		[ -f "$object" ] || "$compiler" "${flags[@]}" -c -o "$object" "$word" || return 1
+		objects+=("$object")
+	done
+	"$compiler" "${flags[@]}" -o "$binary" "$source" "${objects[@]}" "${libraries[@]}"
 }
