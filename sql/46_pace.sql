@@ -7,7 +7,7 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    kept CONSTANT integer := 8;
+    kept CONSTANT integer := 13;
     at_ms bigint := (extract(epoch FROM at) * 1000)::bigint;
     count integer := cardinality(samples);
 BEGIN
@@ -19,18 +19,18 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.samples_add(bigint[], timestamptz, bigint) IS
-'The last 7 samples of a class and a new one.';
+'The last 12 samples of a class and a new one.';
 
 CREATE FUNCTION campaign.samples_next(started_at timestamptz, at timestamptz) RETURNS timestamptz
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN at + least(greatest((at - started_at) / 100, interval '250 milliseconds'), interval '500 milliseconds');
+    RETURN at + least(greatest((at - started_at) / 20, interval '250 milliseconds'), interval '500 milliseconds');
 END
 $$;
 COMMENT ON FUNCTION campaign.samples_next(timestamptz, timestamptz) IS
-'When the sample after that of a moment is due: after 250 ms, in a long run 500.';
+'When the sample after that of a moment is due: after 250 ms, ten seconds after the start 500.';
 
 CREATE FUNCTION campaign.samples_pause(samples bigint[], paused_at timestamptz, resumed_at timestamptz)
 RETURNS bigint[]
@@ -68,28 +68,63 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    enough CONSTANT bigint := 3000;
+    enough CONSTANT bigint := 5000;
+    newer_enough CONSTANT bigint := 1750;
     newest integer := coalesce(cardinality(samples), 0) - 3;
-    ms bigint := 0;
     step_ms bigint;
-    stored bigint := 0;
+    newer_ms bigint := 0;
+    newer_stored bigint := 0;
+    older_ms bigint := 0;
+    older_stored bigint := 0;
+    newer double precision;
+    older double precision;
 BEGIN
     FOR i IN REVERSE newest..1 BY 2 LOOP
-        EXIT WHEN ms >= enough;
+        EXIT WHEN newer_ms + older_ms >= enough;
         step_ms := samples[i + 2] - samples[i];
-        IF step_ms <= campaign.samples_silence(samples[:i + 1]) THEN
-            ms := ms + step_ms;
-            stored := stored + samples[i + 3] - samples[i + 1];
-        ELSIF i = newest THEN
-            -- A server is back, or one has become slow: the next sample tells.
-            RETURN NULL;
+        IF step_ms > campaign.samples_silence(samples[:i + 1]) THEN
+            IF i = newest THEN
+                -- A server is back, or one has become slow: the next sample tells.
+                RETURN NULL;
+            END IF;
+        ELSIF newer_ms < newer_enough THEN
+            newer_ms := newer_ms + step_ms;
+            newer_stored := newer_stored + samples[i + 3] - samples[i + 1];
+        ELSE
+            older_ms := older_ms + step_ms;
+            older_stored := older_stored + samples[i + 3] - samples[i + 1];
         END IF;
     END LOOP;
-    RETURN CASE WHEN newest >= 3 THEN 1000.0 * nullif(stored, 0) / nullif(ms, 0) END;
+    newer := 1000.0 * newer_stored / nullif(newer_ms, 0);
+    older := 1000.0 * older_stored / nullif(older_ms, 0);
+    -- No run at full speed is even: a store that writes its files keeps it up for half a second. What stays is another pace.
+    IF abs(newer - older) <= 0.25 * greatest(newer, older) THEN
+        newer := 1000.0 * (newer_stored + older_stored) / (newer_ms + older_ms);
+    END IF;
+    RETURN CASE WHEN newest >= 3 THEN nullif(newer, 0) END;
 END
 $$;
 COMMENT ON FUNCTION campaign.samples_rate(bigint[]) IS
-'How many of a class were stored a second in the newest steps, those that cover three seconds or as many as there are; without those in which it stood still. NULL until there are three samples, and for one sample after it stood still.';
+'How many of a class were stored a second in the newest steps, without those in which it stood still: in those that cover five seconds, or as many as there are, but in the last two if the pace has changed. NULL until there are three samples, and for one sample after it stood still.';
+
+CREATE FUNCTION campaign.run_samples(vip bigint[], normal bigint[]) RETURNS bigint[]
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    count integer := cardinality(vip);
+BEGIN
+    -- VIP again, of which MongoDB has lost some.
+    IF vip[count - 1] > normal[1] THEN
+        RETURN normal;
+    END IF;
+    RETURN ARRAY(
+        SELECT s.value + CASE s.place % 2 WHEN 1 THEN normal[1] - vip[count - 1] ELSE normal[2] - vip[count] END
+        FROM unnest(vip[:count - 2]) WITH ORDINALITY AS s (value, place) ORDER BY s.place) || normal;
+END
+$$;
+COMMENT ON FUNCTION campaign.run_samples(bigint[], bigint[]) IS
+'Samples of NORMAL behind those of VIP, as if its first one had been the last one of VIP: what is between them says nothing of the pace.';
 
 -- A class of 100 is over before anybody asks how long it will take.
 CREATE FUNCTION campaign.sample_take(campaign_id text, class campaign.recipient_class) RETURNS void
@@ -128,8 +163,9 @@ AS $$
 DECLARE
     -- Whatever the samples from before a limit say, it gets no faster than that.
     vip_rate double precision := campaign.pace_limited(campaign.samples_rate(vip.samples), per_second);
-    rate double precision := CASE WHEN cardinality(normal.samples) >= 6
-        THEN campaign.pace_limited(campaign.samples_rate(normal.samples), per_second) ELSE vip_rate END;
+    rate double precision := CASE WHEN cardinality(normal.samples) >= 4
+        THEN campaign.pace_limited(campaign.samples_rate(campaign.run_samples(vip.samples, normal.samples)), per_second)
+        ELSE vip_rate END;
     current_class campaign.progress := CASE WHEN phase LIKE '%VIP%' THEN vip ELSE normal END;
     silence interval := greatest(campaign.samples_silence(current_class.samples) * interval '1 millisecond',
         4 / per_second * interval '1 second');

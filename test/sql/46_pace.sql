@@ -1,7 +1,7 @@
 -- The time left: synthetic histories, each with a pace that only the table knows. What is said is
 -- compared with what was left, report by report.
 BEGIN;
-SELECT plan(31);
+SELECT plan(36);
 
 CREATE FUNCTION pg_temp.samples(steps int, ms int, count int) RETURNS bigint[] LANGUAGE sql AS
 $$ SELECT array_agg(x ORDER BY n, place) FROM generate_series(0, steps) AS n, LATERAL (VALUES (1, 1000000 + n * ms), (2, n * count)) AS v (place, x) $$;
@@ -20,9 +20,16 @@ SELECT is(campaign.samples_rate(pg_temp.samples(4, 250, 500) || '{1031000,2100}'
     'R3.4: or it is slow');
 SELECT is(campaign.samples_rate(pg_temp.samples(4, 250, 500) || '{1005000,2400}'), 100::float8,
     'R3.4: a slow report counts at once');
+SELECT cmp_ok(campaign.samples_rate(pg_temp.samples(11, 250, 2500) || '{1003000,27700}'), '>', 9000::float8,
+    'R3.4: one step in which a store writes its files is taken with what was before it');
+SELECT is(campaign.samples_rate(pg_temp.samples(5, 250, 2500) || (SELECT array_agg(x ORDER BY n, place) FROM generate_series(1, 7) AS n,
+    LATERAL (VALUES (1, 1001250 + n * 250), (2, 12500 + n * 1500)) AS v (place, x))), 6000::float8, 'R3.4: another pace is not');
+SELECT is(campaign.run_samples('{1000,5,2000,9}', '{7000,3,8000,6}'), '{6000,-1,7000,3,8000,6}', 'R3.4: NORMAL goes on where VIP ended');
+SELECT is(campaign.run_samples('{1000,5,9000,9}', '{7000,3,8000,6}'), '{7000,3,8000,6}', 'R3.4: unless VIP is sent once more');
+SELECT is(campaign.run_samples(NULL, '{7000,3}'), '{7000,3}', 'R3.4: or there is none');
 SELECT is(campaign.samples_silence('{}'), 5000::bigint, 'R3.4: five seconds are a silence');
 SELECT is(campaign.samples_silence(pg_temp.samples(3, 10000, 1)), 40000::bigint, 'R3.4: unless reports always take that long');
-SELECT is(cardinality(campaign.samples_add(pg_temp.samples(15, 250, 500), to_timestamp(5000), 10000)), 16, 'eight are kept');
+SELECT is(cardinality(campaign.samples_add(pg_temp.samples(15, 250, 500), to_timestamp(5000), 10000)), 26, 'thirteen are kept');
 SELECT is(campaign.samples_add(pg_temp.samples(3, 250, 500), to_timestamp(1000), 2000), '{1000000,2000}', 'none of a clock that was ahead');
 SELECT is(campaign.samples_add(pg_temp.samples(3, 250, 500), to_timestamp(2000), 20), '{2000000,20}', 'nor of what MongoDB has lost');
 SELECT is(campaign.samples_pause('{1000,5,2000,9}', to_timestamp(2.5), to_timestamp(10)), '{8500,5,9500,9}', 'a pause is no time');
