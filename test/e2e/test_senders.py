@@ -1,15 +1,13 @@
 """test_senders.py - consumers whose gateway sends: claims, results, fates, and who is thought dead."""
 import contextlib
-import urllib.parse
 
 import pika
 import pytest
 
 import campaigns
 from campaigns import Captured, documents_of, make_numbers, wait_for_status
-from proxy import Proxy
 from senders import (SLOW, assert_begun_once, assert_fates_agree, claimed, fates, held, proxied, sender,
-                     wait_for_claims, wait_for_held)
+                     wait_for_claims, wait_for_held, with_a_way_to_rabbitmq)
 from test_dead_letters import foreign_document
 from waiting import wait_until
 
@@ -91,12 +89,13 @@ def test_doubt_of_a_halted_campaign(stack, verb):
 
 def test_living_sender_is_waited_for(stack):
     """R1.4: what comes again while its sender lives is neither sent by another, nor published again."""
-    with sender(stack, CAMPAIGN_MEAN="3500", CAMPAIGN_IN_FLIGHT="4", CAMPAIGN_FAILURE_RATE="1") as first:
+    with with_a_way_to_rabbitmq(stack, CAMPAIGN_MEAN="3500", CAMPAIGN_IN_FLIGHT="4",
+                                CAMPAIGN_FAILURE_RATE="1") as (first, proxy):
         campaign_id = campaigns.send(stack, make_numbers(4, seed=4), ordered=False)
         wait_for_claims(stack, campaign_id, 4)
         with sender(stack, CAMPAIGN_LOG_LEVEL="debug"):
-            # The broker gives them to the second one.
-            stack.rabbitmqctl("close_all_user_connections", user_of(stack), "test")
+            proxy.cut()
+            wait_until("the second one waits", lambda: both_hold(stack, campaign_id), interval=0.01)
             wait_for_status(stack, campaign_id, "failed")
             answer = assert_fates_agree(stack, campaign_id, 4)
             # The second one would have sent them without a failure.
@@ -112,23 +111,23 @@ def both_hold(stack, campaign_id):
 
 def test_stop_of_the_one_that_waits(stack):
     """R5.3: who stops while another one sends reports nothing of it."""
-    with sender(stack, CAMPAIGN_MEAN="4000", CAMPAIGN_IN_FLIGHT="4", CAMPAIGN_FAILURE_RATE="1"):
+    with with_a_way_to_rabbitmq(stack, CAMPAIGN_MEAN="4000", CAMPAIGN_IN_FLIGHT="4",
+                                CAMPAIGN_FAILURE_RATE="1") as (_, proxy):
         campaign_id = campaigns.send(stack, make_numbers(4, seed=8), ordered=False)
         wait_for_claims(stack, campaign_id, 4)
         with sender(stack) as second:
-            stack.rabbitmqctl("close_all_user_connections", user_of(stack), "test")
+            proxy.cut()
             wait_until("the second one waits", lambda: both_hold(stack, campaign_id), interval=0.01)
             assert second.terminate() == 0
+        proxy.mend()
         wait_for_status(stack, campaign_id, "failed")
         assert assert_fates_agree(stack, campaign_id, 4)["failed"] == 4
 
 
 def test_what_is_taken_back_is_sent_by_the_one_that_waits(stack):
     """R1.4 R5.3: a sender that stops takes back what it has not begun; whoever waits for it sends that."""
-    broker = urllib.parse.urlsplit(stack.env["AMQP_URL"])
-    with stack.settings(campaign__batch_size="60"), Proxy((broker.hostname, broker.port)) as proxy, \
-            sender(stack, CAMPAIGN_MEAN="100", CAMPAIGN_IN_FLIGHT="1",
-                   AMQP_URL=broker._replace(netloc=f"guest:guest@127.0.0.1:{proxy.port}").geturl()) as first:
+    with stack.settings(campaign__batch_size="60"), \
+            with_a_way_to_rabbitmq(stack, CAMPAIGN_MEAN="100", CAMPAIGN_IN_FLIGHT="1") as (first, proxy):
         campaign_id = campaigns.send(stack, make_numbers(60, seed=9), ordered=False)
         # Its chunks grow from one message to ten.
         wait_until("it sends", lambda: campaigns.status(stack, campaign_id)["sent"] > 0)
@@ -144,10 +143,6 @@ def test_what_is_taken_back_is_sent_by_the_one_that_waits(stack):
             wait_for_status(stack, campaign_id, "sent")
             assert assert_fates_agree(stack, campaign_id, 60)["sent"] == 60
             assert second.process.poll() is None
-
-
-def user_of(stack):
-    return stack.env["AMQP_URL"].split("//")[1].split(":")[0]
 
 
 def test_stop_gives_back_what_was_not_begun(stack):

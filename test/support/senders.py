@@ -70,6 +70,17 @@ def proxied(stack, **changes):
             yield only, proxy
 
 
+@contextlib.contextmanager
+def with_a_way_to_rabbitmq(stack, **changes):
+    """A sender with a way to RabbitMQ that a test can cut, and the proxy on it. While it is cut, the broker has nobody but
+    other senders for what this one has not acknowledged."""
+    address = urllib.parse.urlsplit(stack.env["AMQP_URL"])
+    with Proxy((address.hostname, address.port)) as proxy:
+        url = address._replace(netloc=address.netloc.replace(str(address.port), str(proxy.port))).geturl()
+        with sender(stack, AMQP_URL=url, **changes) as only:
+            yield only, proxy
+
+
 def assert_begun_once(only, count):
     begun = [line["identifier"] for line in only.lines("begun")]
     assert len(begun) == len(set(begun)) == count
