@@ -82,7 +82,8 @@ BEGIN
     FOR i IN REVERSE newest..1 BY 2 LOOP
         EXIT WHEN newer_ms + older_ms >= enough;
         step_ms := samples[i + 2] - samples[i];
-        IF step_ms > campaign.samples_silence(samples[:i + 1]) THEN
+        -- To ask for the silence costs more than all the rest, and it is never shorter.
+        IF step_ms > 5000 AND step_ms > campaign.samples_silence(samples[:i + 1]) THEN
             IF i = newest THEN
                 -- A server is back, or one has become slow: the next sample tells.
                 RETURN NULL;
