@@ -3,7 +3,6 @@ that goes away, or a running one for somebody who wants to profile it.
 
 Must never leave a stack of its own running, however the benchmark ends.
 """
-import os
 import pathlib
 import re
 import shlex
@@ -42,8 +41,6 @@ class Stack:
     def __enter__(self):
         try:
             if self.owned:
-                # Nothing stands beside it: a cache as MongoDB makes it, which ten million documents fit into.
-                os.environ["MONGOD_CACHE_GB"] = ""
                 run_tool("up", self.directory)
             self.env = self.read_env()
             self.database = psycopg2.connect(self.env["DATABASE_URL"])

@@ -25,15 +25,12 @@ mongod_prepare()
 	mkdir -p "$STACK_DIR/mongod"
 }
 
-# The probe also makes the replica set if this is its first start. Several stacks stand side by side, so their caches are
-# small; with MONGOD_CACHE_GB= it is as large as MongoDB makes it.
+# The probe also makes the replica set if this is its first start.
 mongod_start()
 {
-	local cache_gb=${MONGOD_CACHE_GB-2}
-
 	launch mongod "$(mongod_program)" --dbpath "$STACK_DIR/mongod" --port "$MONGODB_PORT" \
-		--bind_ip "${MEMBER_ADDRESS:-127.0.0.1}" --nounixsocket --replSet rs0 \
-		${cache_gb:+--wiredTigerCacheSizeGB "$cache_gb"} --setParameter diagnosticDataCollectionEnabled=false
+		--bind_ip "${MEMBER_ADDRESS:-127.0.0.1}" --nounixsocket --replSet rs0 --wiredTigerCacheSizeGB 2 \
+		--setParameter diagnosticDataCollectionEnabled=false
 	probe mongod "${MEMBER_ADDRESS:-127.0.0.1}:$MONGODB_PORT${MEMBER_ADDRESS:+/member}"
 }
 
