@@ -88,6 +88,8 @@ def test_killed_before_it_knows_what_it_reported(stack, consumer):
     consumer.mongodb.when(numbers[0].encode(), lambda: consumer.postgresql.when(
         campaign_id.encode(), consumer.postgresql.back.hold))
     crash(stack, consumer, campaign_id, lambda: campaigns.status(stack, campaign_id)["stored"] > 0)
+    # The campaign was `sent` before the second one had begun.
+    campaigns.wait_until_handled(stack, [campaigns.queue_of(campaign_id)])
     campaigns.assert_stored(stack, campaign_id, numbers)
 
 
