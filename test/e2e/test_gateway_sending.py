@@ -278,9 +278,10 @@ def test_a_pause_of_one_campaign_leaves_the_others_alone(stack, no_store, tmp_pa
 @contextlib.contextmanager
 def on_the_way_to_postgresql(stack):
     """A proxy, and the DATABASE_URL through it."""
-    address = urllib.parse.urlsplit(environment(stack)["DATABASE_URL"])
+    url = environment(stack)["DATABASE_URL"]
+    address = urllib.parse.urlsplit(url)
     with Proxy((address.hostname, address.port)) as proxy:
-        yield proxy, address._replace(netloc=address.netloc.replace(str(address.port), str(proxy.port))).geturl()
+        yield proxy, proxy.through(url)
 
 
 def answering_when(answers, at_once=0):

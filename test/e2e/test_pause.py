@@ -243,7 +243,7 @@ def test_what_a_resume_published_is_not_left_out(stack, halted_in_the_queue, gat
     campaign_id, numbers = halted_in_the_queue
     url = urlsplit(environment(stack)["DATABASE_URL"])
     with Proxy((url.hostname, url.port)) as proxy:
-        through = url._replace(netloc=url.netloc.replace(str(url.port), str(proxy.port))).geturl()
+        through = proxy.through(url.geturl())
         with Consumer(environment(stack, DATABASE_URL=through, **gateway)) as consumer:
             consumer.wait_for_line("left out")
             witness = campaigns.witness(stack, campaigns.queue_of(campaign_id))

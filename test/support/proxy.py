@@ -8,6 +8,7 @@ import select
 import socket
 import ssl
 import threading
+import urllib.parse
 
 
 def thawed_event():
@@ -47,6 +48,11 @@ class Proxy:
     def __exit__(self, *_):
         self.cut()
         self._listener.close()
+
+    def through(self, url):
+        """The URL of the target, with this way to it."""
+        address = urllib.parse.urlsplit(url)
+        return address._replace(netloc=address.netloc.replace(str(address.port), str(self.port))).geturl()
 
     def cut(self):
         """Ends all connections; new ones are closed at once."""

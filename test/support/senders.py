@@ -76,8 +76,7 @@ def with_a_way_to_rabbitmq(stack, **changes):
     other senders for what this one has not acknowledged."""
     address = urllib.parse.urlsplit(stack.env["AMQP_URL"])
     with Proxy((address.hostname, address.port)) as proxy:
-        url = address._replace(netloc=address.netloc.replace(str(address.port), str(proxy.port))).geturl()
-        with sender(stack, AMQP_URL=url, **changes) as only:
+        with sender(stack, AMQP_URL=proxy.through(stack.env["AMQP_URL"]), **changes) as only:
             yield only, proxy
 
 
