@@ -21,14 +21,15 @@ links_of()
 }
 
 # Usage: links_build SOURCE BINARY COMPILER FLAG...
-# Says on stderr what went wrong. The objects of sources that several are linked with stay in LINKS_OBJECTS, which the
-# runner empties first.
+# Says on stderr what went wrong. The objects of sources that several are linked with stay in the folder LINKS_OBJECTS,
+# which whoever calls this empties first: what it finds there it takes as it is.
 links_build()
 {
 	local source=$1 binary=$2 compiler=$3 word object defined=
 	local -a sources=() objects=() packages=() libraries=() flags=() options=()
 
 	shift 3
+	: "${LINKS_OBJECTS:?links_build needs a folder for objects}"
 	for word in $(links_of "$source")
 	do
 		case $word in

@@ -155,7 +155,7 @@ class Driver:
             ["bash", "-c", '. test/support/links.sh; links_build "$@"', "bash",
              "test/support/gateway_driver.c", self.binary, os.environ.get("CC", "cc"), "-O1",
              "-Werror", "-fsanitize=address,undefined", "-fno-sanitize-recover=all"],
-            cwd=TOP, check=True)
+            cwd=TOP, check=True, env={**os.environ, "LINKS_OBJECTS": str(directory)})
 
     def start(self, template, messages, in_flight, held=False, variables=None):
         """`variables` are added to its environment."""
