@@ -245,7 +245,7 @@ $$;
 COMMENT ON FUNCTION campaign.campaign_lock(text, boolean) IS
 'The campaign, locked until the end of the transaction; an error if there is none. even_deleted: worker and consumer go on with a campaign that is deleted meanwhile.';
 
-CREATE FUNCTION campaign.event_add(campaign_id text, source text, target text, reason text) RETURNS void
+CREATE FUNCTION campaign.event_add(campaign_id text, source text, target text, reason text, happened text DEFAULT NULL) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -261,7 +261,7 @@ BEGIN
     SELECT event_add.campaign_id, coalesce(max(e.number), 0) + 1, event_add.source, event_add.target,
         CASE WHEN by_request THEN campaign.request_user() END,
         CASE WHEN by_request THEN campaign.request_application() END,
-        caller, nullif(btrim(event_add.reason), '')
+        caller, nullif(concat_ws(': ', happened, nullif(btrim(event_add.reason), '')), '')
     FROM campaign.events e WHERE e.campaign_id = event_add.campaign_id
     -- Of two transactions with old snapshots the second one is told to begin again (40001), instead
     -- of reading of a key that it cannot see. Nobody else can meet that: the campaign is locked.
@@ -271,10 +271,11 @@ BEGIN
     END IF;
 END
 $$;
-COMMENT ON FUNCTION campaign.event_add(text, text, text, text) IS
-'Records what happened to a campaign, and who did it. The caller holds the campaign''s lock.';
+COMMENT ON FUNCTION campaign.event_add(text, text, text, text, text) IS
+'Records what happened to a campaign, who did it, and the reason that they gave. The caller holds the campaign''s lock.';
 
-CREATE FUNCTION campaign.campaign_transition(campaign_id text, target text, reason text DEFAULT NULL) RETURNS text
+CREATE FUNCTION campaign.campaign_transition(campaign_id text, target text, reason text DEFAULT NULL, happened text DEFAULT NULL)
+RETURNS text
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -303,12 +304,12 @@ BEGIN
     IF target = 'queued' THEN
         PERFORM campaign.window_wake(source.id);
     END IF;
-    PERFORM campaign.event_add(source.id, source.status, target, reason);
+    PERFORM campaign.event_add(source.id, source.status, target, reason, happened);
     PERFORM campaign.campaign_changed(source.id);
     RETURN source.status;
 END
 $$;
-COMMENT ON FUNCTION campaign.campaign_transition(text, text, text) IS
+COMMENT ON FUNCTION campaign.campaign_transition(text, text, text, text) IS
 'Moves a campaign to another status, records it, and returns the one it had; a change that is not allowed is an error. The only place where a status changes.';
 
 CREATE FUNCTION campaign.text_is_blank(value text) RETURNS boolean

@@ -238,10 +238,10 @@ BEGIN
             WHERE d IS NOT NULL),
         updated_at = clock_timestamp()
     WHERE c.id = target.id;
-    PERFORM campaign.event_add(target.id, target.status, target.status, concat_ws(': ',
+    PERFORM campaign.event_add(target.id, target.status, target.status, reason,
         CASE WHEN deadline IS NOT NULL THEN 'deadline ' || (deadline AT TIME ZONE 'UTC')::text || ' UTC'
              WHEN valid_for IS NOT NULL THEN format('deadline %s after its dispatch', valid_for)
-             ELSE 'no deadline' END, left(reason, 400)));
+             ELSE 'no deadline' END);
     PERFORM campaign.campaign_changed(target.id);
     PERFORM campaign.worker_wake();
     RETURN @extschema@.campaign_status(target.id);
@@ -317,8 +317,7 @@ BEGIN
         SET per_second = target.per_second, canary = target.canary, canary_failed_max = target.canary_failed_max
         WHERE c.id = draft_id;
         UPDATE campaign.campaigns c SET reset_as = draft_id WHERE c.id = target.id;
-        PERFORM campaign.event_add(target.id, target.status, target.status,
-            concat_ws(': ', 'reset, goes on as ' || draft_id, left(reason, 400)));
+        PERFORM campaign.event_add(target.id, target.status, target.status, reason, 'reset, goes on as ' || draft_id);
     ELSE
         IF target.status = 'scheduled' THEN
             PERFORM campaign.campaign_transition(target.id, 'draft', reason);

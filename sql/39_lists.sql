@@ -97,8 +97,8 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     PERFORM campaign.campaign_empty(target.id);
-    PERFORM campaign.event_add(target.id, 'draft', 'draft',
-        concat_ws(': ', format('cleared of %s recipients', target.total), left(reason, 400)));
+    PERFORM campaign.event_add(target.id, 'draft', 'draft', reason,
+        format('cleared of %s recipients', target.total));
     RETURN @extschema@.campaign_status(target.id) || jsonb_build_object('cleared', target.total);
 END
 $$;

@@ -357,8 +357,8 @@ BEGIN
     ON CONFLICT ON CONSTRAINT send_windows_pkey DO UPDATE
     SET hours = excluded.hours, minutes = excluded.minutes, time_zones = excluded.time_zones,
         halts_at = least(w.halts_at, excluded.halts_at), turns_at = excluded.turns_at, opened_at = NULL;
-    PERFORM campaign.event_add(target.id, target.status, target.status,
-        concat_ws(': ', coalesce('send window ' || left(btrim(hours), 100) || ' ' || zone, 'no send window'), left(reason, 300)));
+    PERFORM campaign.event_add(target.id, target.status, target.status, reason,
+        coalesce('send window ' || left(btrim(hours), 100) || ' ' || zone, 'no send window'));
     UPDATE campaign.campaigns c SET updated_at = clock_timestamp() WHERE c.id = target.id;
     PERFORM campaign.campaign_changed(target.id);
     PERFORM campaign.worker_wake();

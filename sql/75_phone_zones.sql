@@ -95,8 +95,8 @@ BEGIN
     END LOOP;
     PERFORM campaign.split_move(target.id, keys, ids);
     PERFORM campaign.campaign_empty(target.id);
-    PERFORM campaign.campaign_transition(target.id, 'cancelled',
-        concat_ws(': ', format('split into %s by time zones', cardinality(ids)), left(campaign_split_zones.reason, 300)));
+    PERFORM campaign.campaign_transition(target.id, 'cancelled', campaign_split_zones.reason,
+        format('split into %s by time zones', cardinality(ids)));
     RETURN QUERY
     SELECT c.id, w.time_zones, c.total,
         CASE WHEN campaign.window_is_open(w.minutes, w.time_zones, clock_timestamp()) THEN clock_timestamp()

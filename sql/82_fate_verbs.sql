@@ -89,8 +89,8 @@ BEGIN
         total := total + decided.count;
     END LOOP;
     IF total > 0 THEN
-        PERFORM campaign.event_add(target.id, target.status, target.status,
-            format('%s in doubt resolved as %s: %s', total, outcome, btrim(reason)));
+        PERFORM campaign.event_add(target.id, target.status, target.status, reason,
+            format('%s in doubt resolved as %s', total, outcome));
         PERFORM campaign.campaign_changed(target.id);
     END IF;
     RETURN total;
@@ -158,8 +158,8 @@ BEGIN
         RAISE EXCEPTION 'campaign "%" has nobody who has failed so and was not tried again', target.id
             USING ERRCODE = 'no_data_found';
     END IF;
-    PERFORM campaign.event_add(target.id, target.status, target.status,
-        concat_ws(': ', format('%s tried again as %s', tried, retry_id), left(reason, 400)));
+    PERFORM campaign.event_add(target.id, target.status, target.status, reason,
+        format('%s tried again as %s', tried, retry_id));
     PERFORM campaign.event_add(retry_id, 'draft', 'draft', format('tries again who has failed in %s', target.id));
     RETURN campaign.dispatch_draft(retry_id, true) || jsonb_build_object('retry_of', target.id);
 END

@@ -19,8 +19,8 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
     UPDATE campaign.campaigns c SET per_second = rate, updated_at = clock_timestamp() WHERE c.id = target.id;
-    PERFORM campaign.event_add(target.id, target.status, target.status,
-        concat_ws(': ', coalesce('at most ' || rate || ' a second', 'as fast as it goes'), left(reason, 400)));
+    PERFORM campaign.event_add(target.id, target.status, target.status, reason,
+        coalesce('at most ' || rate || ' a second', 'as fast as it goes'));
     PERFORM campaign.campaign_changed(target.id);
     PERFORM campaign.worker_wake();
     RETURN @extschema@.campaign_status(target.id);

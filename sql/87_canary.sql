@@ -24,10 +24,9 @@ BEGIN
     SET canary = campaign_canary.canary, updated_at = clock_timestamp(),
         canary_failed_max = CASE WHEN campaign_canary.canary IS NOT NULL THEN trim_scale(round(failed_max, 6)) END
     WHERE c.id = target.id;
-    PERFORM campaign.event_add(target.id, target.status, target.status, concat_ws(': ',
+    PERFORM campaign.event_add(target.id, target.status, target.status, reason,
         CASE WHEN canary IS NULL THEN 'no canary'
-             ELSE format('canary: %s first, at most %s %% may fail', canary, trim_scale(round(100 * failed_max, 4))) END,
-        left(reason, 400)));
+             ELSE format('canary: %s first, at most %s %% may fail', canary, trim_scale(round(100 * failed_max, 4))) END);
     RETURN @extschema@.campaign_status(target.id);
 END
 $$;

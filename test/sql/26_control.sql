@@ -1,6 +1,6 @@
 -- Schedule, pause, resume, cancel, reset, and the record of every move.
 BEGIN;
-SELECT plan(51);
+SELECT plan(61);
 \ir ../support/campaigns.sql
 
 CREATE FUNCTION pg_temp.status(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_status(id) ->> 'status' $$;
@@ -69,6 +69,23 @@ SELECT results_eq($$ SELECT source || '>' || target, role, reason FROM run, camp
     format($$ VALUES ('published>paused', %1$L, 'lunch'), ('publishing>cancelled', %1$L, 'wrong list') $$, session_user), 'who, what and why');
 SELECT is(pg_temp.moves(id), 'draft>queued queued>publishing publishing>published published>paused paused>queued '
     'queued>publishing publishing>cancelled', 'every move is there') FROM run;
+CREATE TEMPORARY TABLE verbs AS SELECT * FROM (VALUES
+    ('campaign_deadline_set(%L, valid_for => ''1 day'', reason => %L)'),
+    ('campaign_window(%L, ''09:00-18:00'', ''UTC'', reason => %L)'),
+    ('campaign_limit(%L, 5, %L)'),
+    ('campaign_canary(%L, 2, 0.5, %L)'),
+    ('campaign_clear(%L, %L)')) AS v (call);
+SELECT throws_ok('SELECT ' || format(call, pg_temp.draft(0, 3), repeat('x', 501)), '22023',
+    'reason is longer than 500 characters', 'too long: ' || call) FROM verbs;
+CREATE FUNCTION pg_temp.kept(call text, reason text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    draft text := pg_temp.draft(0, 3);
+BEGIN
+    EXECUTE 'SELECT ' || format(call, draft, reason);
+    RETURN (SELECT e.reason FROM campaign_events(draft) AS e ORDER BY e.number DESC LIMIT 1);
+END
+$$;
+SELECT alike(pg_temp.kept(call, repeat('x', 500)), '%: ' || repeat('x', 500), 'kept whole: ' || call) FROM verbs;
 SELECT throws_ok(format('SELECT campaign_reset(%L, repeat(''x'', 501))', pg_temp.draft(0, 3)), '22023', NULL, 'a reason has at most 500 characters');
 
 SELECT set_config('request.jwt.claims', '{"user_id": "somebodyelse", "role": "campaign_app", "application_id": "other"}', true);
