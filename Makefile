@@ -3,7 +3,7 @@
 #   make            extension, consumer, mailer and monitor into build/
 #   make demo       sets up a bare machine and runs a campaign
 #   make simulate   sets up a bare machine and runs several simulated senders
-#   make test       sets up a bare machine and runs every test
+#   make test       sets up a bare machine and runs the tests, some in a short form
 #   make SOMETIMES=yes    the same as make, into build/sometimes: with the marks of sometimes.h
 #   make conformance      tries campaign-consumer and a consumer in Python against docs/contract
 #   make consumers  the consumers in Go and in Rust, into build/; make conformance-go, conformance-rust
