@@ -20,6 +20,7 @@
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/timeout.h"
 
 #include "program/sometimes.h"
 #include "roster.h"
@@ -30,6 +31,16 @@
 void session_set(const char *name, const char *value)
 {
 	SetConfigOption(name, value, PGC_USERSET, PGC_S_SESSION);
+}
+
+/*
+ * A cancel is for somebody's query, and there is none. In job_worker.c it cancels a job. But
+ * PostgreSQL sends this signal to itself, too, when a lock_timeout is over.
+ */
+static void on_interrupt(SIGNAL_ARGS)
+{
+	if (get_timeout_indicator(LOCK_TIMEOUT, false))
+		StatementCancelHandler(postgres_signal_arg);
 }
 
 void session_start(void)
@@ -48,8 +59,7 @@ void session_start(void)
 		{"search_path", "pg_catalog, pg_temp"},
 	};
 
-	/* A cancel is for somebody's query, and there is none. In job_worker.c it cancels a job. */
-	pqsignal(SIGINT, SIG_IGN);
+	pqsignal(SIGINT, on_interrupt);
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	pqsignal(SIGTERM, die);
 	roster_enter(MyBgworkerEntry->bgw_extra, DatumGetInt32(MyBgworkerEntry->bgw_main_arg));

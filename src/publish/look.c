@@ -15,6 +15,7 @@
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
+#include "guard.h"
 #include "link.h"
 #include "look.h"
 #include "session.h"
@@ -25,6 +26,7 @@
 #define LOOK_WATCH_MS 1000 /* looks at everything are this far apart */
 #define LOOK_COSTLY	  10   /* but no more than a part in so many of the time */
 #define LOOK_HELD_MS  100  /* a campaign that somebody has locked is judged again after so long */
+#define LOOK_DUE_MS	  1000 /* what is due by the clock comes again so long after an error */
 
 static void add_stream(Worker *worker, const OutboxClass *class, int64 now)
 {
@@ -229,6 +231,13 @@ static void look_first(Worker *worker)
 	take_over(worker, &page);
 }
 
+/* One row in the way is no reason to end: whatever was published would come again. */
+static bool ask_due(Worker *worker, void *argument)
+{
+	worker->due_at = *(int64 *) argument + outbox_due();
+	return true;
+}
+
 static void look(Worker *worker, int64 now)
 {
 	Sweep *sweep = &worker->sweep;
@@ -244,8 +253,9 @@ static void look(Worker *worker, int64 now)
 		return;
 	}
 	/* The wall clock may have been set: what is due is asked with every look at everything. */
-	if (now >= worker->watch_after || now >= worker->due_at)
-		worker->due_at = now + outbox_due();
+	if ((now >= worker->watch_after || now >= worker->due_at) &&
+		!guard_action(worker, "what is due by the clock", ask_due, &now))
+		worker->due_at = now + LOOK_DUE_MS;
 	earlier(&worker->look_at, worker->due_at);
 	if (sweep->running || sweep->is_long)
 		look_first(worker);
