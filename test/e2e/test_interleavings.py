@@ -39,6 +39,9 @@ VERBS = {
     "reset": "SELECT campaign_reset(%s)",
     "delete": "SELECT campaign.api_campaign_delete(%s)",
 }
+# A verb that changes no row which another one has seen would do this alone.
+NOTE = """SELECT campaign.event_add(c.id, c.status, c.status, 'noted')
+FROM campaign.campaign_lock(%s) AS c"""
 # How a campaign gets into the status in which they find it.
 BEGINNINGS = {
     "empty": [], "draft": ["upload"], "scheduled": ["upload", "schedule"],
@@ -177,9 +180,15 @@ def test_old_snapshots(stack, ground):
     """REPEATABLE READ: both have looked at the campaign before either of them does something."""
     pairs = itertools.combinations_with_replacement(list(VERBS)[1:], 2)
     with Sessions(stack, 2, "REPEATABLE READ") as sessions:
-        # The last ones change no row that both have seen.
-        cases = sample(itertools.product(BEGINNINGS, pairs), 14) + [("cancelled", ("reset", "reset"))]
-        for beginning, verbs in cases:
+        for beginning, verbs in sample(itertools.product(BEGINNINGS, pairs), 14):
             transactions = tuple((("look", verb), "commit") for verb in verbs)
             for order in [(0, 1, 0, 0, 1, 1), (0, 1, 0, 1, 0, 1)]:
                 ground.compare_snapshots(beginning, transactions, order, sessions)
+
+
+def test_events_of_old_snapshots(stack, ground):
+    """Two events get the same number: the second one is told to begin again."""
+    campaign_id = ground.campaign("draft")
+    steps = [(VERBS["look"], campaign_id), (NOTE, campaign_id), "commit"]
+    with Sessions(stack, 2, "REPEATABLE READ") as sessions:
+        assert sessions.run([steps, steps], (0, 1, 0, 0, 1, 1)) == [None, SERIALIZATION]
