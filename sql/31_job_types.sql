@@ -24,6 +24,17 @@ AS $$ SELECT job_type.handler IS NOT NULL AND job_type.name NOT IN ('dispatch', 
 COMMENT ON FUNCTION campaign.job_type_shared(campaign.job_types) IS
 'Whether jobs of this type that belong to somebody share the workers, all but one. Those that campaigns and sign-ups depend on do not.';
 
+-- From 16 on a grant without INHERIT and SET makes a member who has none of the role's rights.
+CREATE FUNCTION campaign.job_may_become(owner oid) RETURNS boolean
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT pg_has_role(session_user, owner,
+        CASE WHEN current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END)
+$$;
+COMMENT ON FUNCTION campaign.job_may_become(oid) IS
+'Whether the user of the session may SET ROLE to this one, and so has all its rights.';
+
 CREATE FUNCTION campaign.job_function_check(function oid, arguments oidvector, what text) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -44,7 +55,7 @@ BEGIN
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     -- Its jobs run with the rights of its owner.
-    IF NOT pg_has_role(session_user, found_function.proowner, 'MEMBER') THEN
+    IF NOT campaign.job_may_become(found_function.proowner) THEN
         RAISE EXCEPTION 'only the owner of % can register it', function::regprocedure
             USING ERRCODE = 'insufficient_privilege';
     END IF;
@@ -65,7 +76,7 @@ DECLARE
         (SELECT p.proowner FROM pg_proc p WHERE p.oid = to_regprocedure(found_type.handler || '(text, jsonb)')),
         (SELECT e.extowner FROM pg_extension e WHERE e.extname = 'campaign'));
 BEGIN
-    IF found_type.name IS NOT NULL AND NOT pg_has_role(session_user, owner, 'MEMBER') THEN
+    IF found_type.name IS NOT NULL AND NOT campaign.job_may_become(owner) THEN
         RAISE EXCEPTION 'only the owner of the handler of "%" can replace this type', type_name
             USING ERRCODE = 'insufficient_privilege';
     END IF;
