@@ -12,9 +12,9 @@
 #include "postgres.h"
 
 #include "fmgr.h"
-#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 
+#include "excerpt.h"
 #include "raise.h"
 
 #define MESSAGE_MAX 1000 /* bytes; nginx takes 4096 of headers in all */
@@ -35,14 +35,6 @@ static void blank_control_characters(char *string)
 	}
 }
 
-static void shorten(char *message)
-{
-	int length = message != NULL ? (int) strlen(message) : 0;
-
-	if (length > MESSAGE_MAX)
-		message[pg_mbcliplen(message, length, MESSAGE_MAX)] = '\0';
-}
-
 static bool is_empty(const char *string)
 {
 	return string == NULL || string[0] == '\0';
@@ -51,7 +43,8 @@ static bool is_empty(const char *string)
 void raise_error(int code, char *message, const char *detail, const char *hint)
 {
 	blank_control_characters(message);
-	shorten(message);
+	if (message != NULL)
+		message = excerpt(message, (int) strlen(message), MESSAGE_MAX);
 	ereport(ERROR,
 			(errcode(code), errmsg_internal("%s", is_empty(message) ? "request failed" : message),
 			 errhidestmt(true), is_empty(detail) ? 0 : errdetail_internal("%s", detail),

@@ -17,6 +17,7 @@
 #include "attributes.h"
 #include "contract/attributes.h"
 #include "contract/message.h"
+#include "excerpt.h"
 
 PG_FUNCTION_INFO_V1(campaign_attributes_canonical);
 PG_FUNCTION_INFO_V1(campaign_attributes_problem);
@@ -46,8 +47,7 @@ static void refuse(Canonical *canonical, const char *what, const char *quoted, i
 
 	if (shown != quoted)
 		length = (int) strlen(shown);
-	length = pg_mbcliplen(shown, length, NAME_SHOWN);
-	canonical->problem = psprintf("%s: \"%.*s\"", what, length, shown);
+	canonical->problem = psprintf("%s: \"%s\"", what, excerpt(shown, length, NAME_SHOWN));
 }
 
 /* So that a value of any size costs no more memory than one that is allowed. */

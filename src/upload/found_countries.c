@@ -8,8 +8,11 @@
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
 
+#include "excerpt.h"
 #include "found_countries.h"
 #include "settings.h"
+
+#define NAME_SHOWN 40 /* bytes, at most */
 
 PG_FUNCTION_INFO_V1(campaign_country_name);
 PG_FUNCTION_INFO_V1(campaign_country_calling_code);
@@ -42,7 +45,8 @@ Datum campaign_country_name(PG_FUNCTION_ARGS)
 
 	if (!number_rules_set(&rules, name))
 		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-						errmsg("country \"%.40s\" is not known", name),
+						errmsg("country \"%s\" is not known",
+							   excerpt(name, (int) strlen(name), NAME_SHOWN)),
 						errhint("Use its ISO code, such as BR, or its calling code, such as 55.")));
 	PG_RETURN_TEXT_P(cstring_to_text(rules.home == NULL ? "none" : rules.home->name));
 }

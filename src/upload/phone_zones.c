@@ -11,9 +11,11 @@
 #include "varatt.h"
 #endif
 
+#include "excerpt.h"
 #include "zones.h"
 
 #define PHONE_DIGITS_MAX 15
+#define PHONE_SHOWN		 40 /* bytes, at most */
 
 PG_FUNCTION_INFO_V1(campaign_phone_number_zones);
 
@@ -34,8 +36,8 @@ Datum campaign_phone_number_zones(PG_FUNCTION_ARGS)
 			digits[count++] = bytes[i];
 		else if (strchr("+ -.()/", bytes[i]) == NULL || bytes[i] == '\0')
 			ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-							errmsg("\"%.40s\" is not an international phone number",
-								   text_to_cstring(argument))));
+							errmsg("\"%s\" is not an international phone number",
+								   excerpt(bytes, length, PHONE_SHOWN))));
 	}
 	for (zones = zones_of(digits, (size_t) count); *zones != ZONE_END; zones++)
 		names = accumArrayResult(names, CStringGetTextDatum(zone_names[*zones]), false, TEXTOID,

@@ -177,6 +177,14 @@ def test_company(stack, ana):
     ana.api.post("/companies", {"name": "again", "document": document}).expect(201)
 
 
+def test_company_in_a_country_of_half_a_character(ana):
+    """R0.2 R6.2: what is not known is quoted up to a whole character, and refused like any other."""
+    company = ana.api.post("/companies", {"name": "Padaria", "document": unique()}).expect(201).json
+    answer = ana.api.patch(f"/companies/{company['id']}", {"country": "x" * 39 + "é"}).expect(422)
+    assert answer.json["message"] == f'country "{"x" * 39}" is not known'
+    assert ana.api.get(f"/companies/{company['id']}").json["country"] == company["country"]
+
+
 def test_company_without_name_or_document(ana):
     """R0.2: 4xx and nothing else."""
     for body in ({}, {"name": "x"}, {"document": unique()}, {"name": "", "document": unique()},

@@ -1,11 +1,14 @@
 -- The country of national numbers: of the upload, of the company, of the setting, in this order.
 BEGIN;
-SELECT plan(23);
+SELECT plan(25);
 
 SELECT is(campaign.country_name(given), wanted, 'R6.2: ' || given || ' is ' || wanted)
 FROM (VALUES ('BR', 'BR'), ('br', 'BR'), ('55', 'BR'), ('+55', 'BR'), ('1', 'US'), ('', 'none'), ('none', 'none')) AS names (given, wanted);
 SELECT throws_matching(format('SELECT campaign.country_name(%L)', given), 'country ".*" is not known', 'R6.2: no country ' || given)
 FROM (VALUES ('XX'), ('999'), ('Brazil')) AS names (given);
+SELECT throws_ok(format('SELECT campaign.country_name(%L)', given), '22023', format('country "%s" is not known', shown),
+    'R6.2: of a long name whole characters are shown, ' || octet_length(shown) || ' bytes')
+FROM (VALUES (repeat('x', 39) || 'é', repeat('x', 39)), (repeat('x', 38) || 'éé', repeat('x', 38) || 'é')) AS names (given, shown);
 
 CREATE FUNCTION pg_temp.upload(company text, numbers text, country text DEFAULT NULL, OUT answer jsonb, OUT phones text)
 LANGUAGE plpgsql AS $$
