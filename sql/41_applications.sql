@@ -112,7 +112,8 @@ DECLARE
     secret_id text := @extschema@.cuid2(32);
     token_id text;
 BEGIN
-    IF lifetime < interval '1 second' OR lifetime > interval '10 years' THEN
+    -- In seconds: interval against interval, a year has 360 days, and the setting allows 3650.
+    IF extract(epoch FROM lifetime) NOT BETWEEN 1 AND extract(epoch FROM interval '10 years') THEN
         RAISE EXCEPTION 'a token lives 1 second to 10 years' USING ERRCODE = 'invalid_parameter_value';
     ELSIF length(name) > 200 THEN
         RAISE EXCEPTION 'token name is longer than 200 characters' USING ERRCODE = 'invalid_parameter_value';

@@ -73,12 +73,14 @@ def test_a_token_is_made(nobody, application):
 
 
 def test_the_end_of_a_token_is_a_setting(stack, nobody, application):
-    """R2.5: campaign.app_token_expiry, for new tokens."""
+    """R2.5: campaign.app_token_expiry, for new tokens, up to the longest that it may be."""
     def lifetime():
         claims = claims_of(token_of(nobody, application)["token"])
         return claims["exp"] - claims["iat"]
     with stack.settings(campaign__app_token_expiry="2h"):
         wait_until("new tokens live for two hours", lambda: lifetime() == 7200)
+    with stack.settings(campaign__app_token_expiry="3650d"):
+        wait_until("new tokens live for ten years", lambda: lifetime() == 3650 * 86400)
 
 
 def test_both_spellings(nobody, postgrest, token):

@@ -1,7 +1,7 @@
 -- R2.5: applications and their tokens: made, listed, named, revoked at once, and stored as hashes.
 -- Ana has a company, Bea is a member of it; Eva has another company; Ida has none.
 BEGIN;
-SELECT plan(60);
+SELECT plan(62);
 
 CREATE FUNCTION pg_temp.claims(token text) RETURNS jsonb LANGUAGE sql AS $$
     SELECT convert_from(decode(rpad(translate(part, '-_', '+/'), (length(part) + 3) / 4 * 4, '='), 'base64'), 'UTF8')::jsonb
@@ -49,6 +49,8 @@ SELECT is((:'claims'::jsonb ->> 'exp')::bigint - (:'claims'::jsonb ->> 'iat')::b
 SELECT is(token_create('nightly') ->> 'application_id', :'nightly'::jsonb ->> 'application_id', 'a second is of the same application');
 SELECT pg_temp.claims(token_create('short', :'nightly'::jsonb ->> 'application_id', '90 seconds') ->> 'token') AS short \gset
 SELECT is((:'short'::jsonb ->> 'exp')::bigint - (:'short'::jsonb ->> 'iat')::bigint, 90::bigint, 'and may be shorter');
+SELECT lives_ok(format('SELECT token_create(''long'', NULL, %L)', lifetime), 'R2.5: or live ' || lifetime || ', the longest')
+FROM (VALUES ('10 years'), ((SELECT max_val || ' seconds' FROM pg_settings WHERE name = 'campaign.app_token_expiry'))) AS most (lifetime);
 SELECT throws_ok(statement, code, NULL, 'refused: ' || statement)
 FROM (VALUES ('SELECT token_create(NULL)', '22023'), ('SELECT token_create(''  '')', '22023'),
     ('SELECT token_create(''x'', ''nobody'')', 'P0002'), ('SELECT token_create(''x'', NULL, ''0'')', '22023'),
