@@ -128,26 +128,17 @@ static void subscribe(Worker *worker)
 }
 
 /* What comes next stays with the broker. */
-static void unsubscribe(Worker *worker, int64 *wake_at)
+static void unsubscribe(Worker *worker)
 {
 	Error error = {0};
 
-	/* Under an alarm the broker does not listen: whoever waited for its answer lost the connection.
-	 */
-	if (publisher_blocked(worker->publisher))
-	{
-		SOMETIMES("worker.subscribed_under_an_alarm");
-		worker->dead.subscribe_at = worker->dead.take_at = clock_ms() + DEAD_FULL_MS;
-		return;
-	}
+	SOMETIMES_IF(publisher_blocked(worker->publisher), "worker.subscribed_under_an_alarm");
 	if (!letters_unsubscribe(publisher_letters(worker->publisher), &error))
 		link_lost(worker, &error);
-	/* Whatever came with the answer: the socket does not tell. */
-	*wake_at = clock_ms();
 }
 
 /* Takes the letter that has come. */
-static void take_one(Worker *worker, const Letter *letter, int64 *wake_at)
+static void take_one(Worker *worker, const Letter *letter)
 {
 	Taking taking = {.letter = letter};
 	Error error = {0};
@@ -168,7 +159,7 @@ static void take_one(Worker *worker, const Letter *letter, int64 *wake_at)
 		return;
 	note_full(worker, true);
 	worker->dead.subscribe_at = clock_ms() + DEAD_FULL_MS;
-	unsubscribe(worker, wake_at);
+	unsubscribe(worker);
 }
 
 /* Whoever reads the queue now need not make room here. */
@@ -187,6 +178,12 @@ static void note_off(Worker *worker, int64 *wake_at)
 		earlier(wake_at, worker->dead.tell_at);
 }
 
+/* A channel that is closing is waited for: the answer comes through the socket. */
+static bool is_to_change(const Letters *letters)
+{
+	return settings_dead_letters != letters->subscribed && !letters->closing;
+}
+
 static void take_letters(Worker *worker, int64 *wake_at)
 {
 	Letters *letters = publisher_letters(worker->publisher);
@@ -198,27 +195,27 @@ static void take_letters(Worker *worker, int64 *wake_at)
 		worker->dead.subscribe_at = now + DEAD_AGAIN_MS;
 	if (!settings_dead_letters)
 		note_off(worker, wake_at);
-	if (settings_dead_letters != letters->subscribed && now >= worker->dead.subscribe_at)
+	if (is_to_change(letters) && now >= worker->dead.subscribe_at)
 	{
 		if (settings_dead_letters)
 		{
 			subscribe(worker);
-			/* As in unsubscribe(). */
+			/* Whatever came with the answer: the socket does not tell. */
 			*wake_at = now;
 		}
 		else
-			unsubscribe(worker, wake_at);
+			unsubscribe(worker);
 	}
 	if (worker->publisher == NULL)
 		return;
 	/* One a turn: the next one comes through the socket. */
 	letter = letters_whole(letters);
 	if (letter != NULL && settings_dead_letters && now >= worker->dead.take_at)
-		take_one(worker, letter, wake_at);
+		take_one(worker, letter);
 	if (worker->publisher == NULL)
 		return;
 	worker->dead.subscribed = letters->subscribed;
-	if (letters->subscribed != settings_dead_letters)
+	if (is_to_change(letters))
 		earlier(wake_at, worker->dead.subscribe_at);
 	else if (letters_whole(letters) != NULL)
 		earlier(wake_at, worker->dead.take_at);

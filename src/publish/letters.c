@@ -58,29 +58,46 @@ LettersStatus letters_subscribe(Letters *letters, Error *error)
 	return LETTERS_SUBSCRIBED;
 }
 
+static bool send_method(const Letters *letters, amqp_method_number_t id, void *method, Error *error)
+{
+	int status = amqp_send_method(letters->connection, LETTERS_CHANNEL, id, method);
+
+	if (status == AMQP_STATUS_OK)
+		return true;
+	return error_set(error, ERROR_UNREACHABLE, "dead letters: %s", amqp_error_string2(status));
+}
+
+/* The library's own call waits for the answer, deaf to a shutdown: under an alarm for its timeout,
+ * after which the connection is lost with all that is not confirmed. */
 bool letters_unsubscribe(Letters *letters, Error *error)
 {
+	amqp_channel_close_t close = {.reply_code = AMQP_REPLY_SUCCESS};
+
 	if (!letters->subscribed)
 		return true;
 	letters->subscribed = false;
-	letters->expected = LETTERS_METHOD;
-	return broker_reply_error(
-		error, "cannot close a channel of RabbitMQ",
-		amqp_channel_close(letters->connection, LETTERS_CHANNEL, AMQP_REPLY_SUCCESS));
+	letters->closing = true;
+	return send_method(letters, AMQP_CHANNEL_CLOSE_METHOD, &close, error);
 }
 
 /* The channel is over, and a new one is to be opened. */
 static bool channel_over(Letters *letters, Error *error)
 {
 	amqp_channel_close_ok_t close_ok = {0};
-	int status = amqp_send_method(letters->connection, LETTERS_CHANNEL,
-								  AMQP_CHANNEL_CLOSE_OK_METHOD, &close_ok);
 
 	letters->subscribed = false;
-	letters->expected = LETTERS_METHOD;
-	if (status == AMQP_STATUS_OK)
+	return send_method(letters, AMQP_CHANNEL_CLOSE_OK_METHOD, &close_ok, error);
+}
+
+/* What was under way goes back to the queue. The broker may close the channel at the same time:
+ * then it answers all the same. */
+static bool take_answer(Letters *letters, const amqp_frame_t *frame, Error *error)
+{
+	if (frame->frame_type != AMQP_FRAME_METHOD)
 		return true;
-	return error_set(error, ERROR_UNREACHABLE, "dead letters: %s", amqp_error_string2(status));
+	if (frame->payload.method.id == AMQP_CHANNEL_CLOSE_OK_METHOD)
+		letters->closing = false;
+	return frame->payload.method.id != AMQP_CHANNEL_CLOSE_METHOD || channel_over(letters, error);
 }
 
 static bool take_method(Letters *letters, const amqp_method_t *method, Error *error)
@@ -133,7 +150,8 @@ static void take_body(Letters *letters, amqp_bytes_t fragment)
 
 bool letters_frame(Letters *letters, const amqp_frame_t *frame, Error *error)
 {
-	/* What was under way when the channel was closed. */
+	if (letters->closing)
+		return take_answer(letters, frame, error);
 	if (!letters->subscribed)
 		return true;
 	if (frame->frame_type == AMQP_FRAME_METHOD)
@@ -154,10 +172,8 @@ const Letter *letters_whole(const Letters *letters)
 
 bool letters_ack(Letters *letters, Error *error)
 {
-	int status = amqp_basic_ack(letters->connection, LETTERS_CHANNEL, letters->letter.tag, false);
+	amqp_basic_ack_t ack = {.delivery_tag = letters->letter.tag};
 
 	letters->expected = LETTERS_METHOD;
-	if (status == AMQP_STATUS_OK)
-		return true;
-	return error_set(error, ERROR_UNREACHABLE, "dead letters: %s", amqp_error_string2(status));
+	return send_method(letters, AMQP_BASIC_ACK_METHOD, &ack, error);
 }

@@ -3,8 +3,7 @@
  * channel of the worker's connection.
  *
  * librabbitmq only: no PostgreSQL header. Nothing waits for the broker but
- * letters_subscribe(), which can be interrupted, and letters_unsubscribe(), for the
- * connection's timeout.
+ * letters_subscribe(), which can be interrupted.
  */
 #ifndef CAMPAIGN_LETTERS_H
 #define CAMPAIGN_LETTERS_H
@@ -46,6 +45,7 @@ typedef struct Letters
 	amqp_connection_state_t connection;
 	const Rpc *rpc; /* for subscribing */
 	bool subscribed;
+	bool closing; /* the broker has not yet answered that the channel is closed */
 	LettersExpected expected;
 	uint64_t arrived; /* bytes of the body, also of those not kept */
 	char exchange[256];
@@ -61,10 +61,13 @@ typedef enum LettersStatus
 	LETTERS_LOST	 /* the connection is of no more use */
 } LettersStatus;
 
-/* Asks for the letters, one at a time. */
+/* Asks for the letters, one at a time. Not while the channel is closing. */
 LettersStatus letters_subscribe(Letters *letters, Error *error);
 
-/* Gives back what is not acknowledged. False if the connection is of no more use. */
+/*
+ * Gives back what is not acknowledged. The broker's answer comes as a frame, under an alarm when
+ * that is over. False if the connection is of no more use.
+ */
 bool letters_unsubscribe(Letters *letters, Error *error);
 
 /* A frame of the channel has come. False if the connection is of no more use. */

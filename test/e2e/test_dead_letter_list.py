@@ -9,7 +9,6 @@ import campaigns
 from campaigns import assert_stored, make_numbers, wait_for_status
 from stack import DEAD, execute
 from test_dead_letters import foreign_document
-from test_health import alarm
 from waiting import assert_stays, wait_until
 
 LARGE = 15_000_000      # bytes; RabbitMQ 4 takes 16 MB
@@ -355,27 +354,6 @@ def test_queue_that_refuses(stack):
         stack.rabbitmqctl("-q", "clear_policy", "full")
         stack.part("start", "consumer")
     wait_until("the rest goes", lambda: not letters(stack, ["replaying"]))
-
-
-def test_switched_off_under_an_alarm(stack):
-    """R5.3: RabbitMQ does not listen while it has an alarm: the worker ends its subscription when that
-    is over, and keeps its connection."""
-    wait_until("the worker listens", lambda: consumers_of_dead(stack) == 1)
-    mark = stack.log_mark("postgres")
-    with alarm(stack, "set_disk_free_limit", "1000000GB"):
-        campaign_id = campaigns.send(stack, make_numbers(5, seed=915))
-        wait_until("it is blocked",
-                   lambda: "RabbitMQ accepts nothing" in stack.log_since("postgres", mark))
-        stack.set("campaign.dead_letters", "off")
-        # Longer than campaign.amqp_timeout.
-        assert_stays("it keeps its connection", lambda: "cannot close a channel"
-                     not in stack.log_since("postgres", mark), 2.5)
-    try:
-        wait_for_status(stack, campaign_id, "sent")
-        wait_until("it listens no more", lambda: consumers_of_dead(stack) == 0)
-        assert "connection" not in stack.log_since("postgres", mark)
-    finally:
-        stack.set("campaign.dead_letters", "on")
 
 
 def test_switched_off(stack):
