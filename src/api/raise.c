@@ -42,13 +42,14 @@ static bool is_empty(const char *string)
 
 void raise_error(int code, char *message, const char *detail, const char *hint)
 {
+	const char *shown = "request failed";
+
 	blank_control_characters(message);
-	if (message != NULL)
-		message = excerpt(message, (int) strlen(message), MESSAGE_MAX);
-	ereport(ERROR,
-			(errcode(code), errmsg_internal("%s", is_empty(message) ? "request failed" : message),
-			 errhidestmt(true), is_empty(detail) ? 0 : errdetail_internal("%s", detail),
-			 is_empty(hint) ? 0 : errhint("%s", hint)));
+	if (!is_empty(message))
+		shown = excerpt(message, (int) strlen(message), MESSAGE_MAX);
+	ereport(ERROR, (errcode(code), errmsg_internal("%s", shown), errhidestmt(true),
+					is_empty(detail) ? 0 : errdetail_internal("%s", detail),
+					is_empty(hint) ? 0 : errhint("%s", hint)));
 }
 
 Datum campaign_api_raise(PG_FUNCTION_ARGS)

@@ -16,8 +16,6 @@ COMPOSE_ITSELF = {"COMPOSE_PROFILES"}
 UNCHECKED = {"postgrest", "monitor"}
 # Folders that docker/up makes.
 MADE_FOLDERS = {"./secrets/gateway"}
-# What nobody needs at first.
-NOT_IN_THE_EXAMPLE = {"MAILER_FROM_NAME"}
 # Containers of the network inside, with senders: so many get an address at once.
 FEWEST_ADDRESSES = 64
 FAULTS = []
@@ -116,8 +114,7 @@ def main():
         expect(entry["file"] == f"secrets/{secret}", f"secret {secret} has another file")
     used = set(re.findall(r"\$\{(\w+)", text)) | COMPOSE_ITSELF
     shown = set(re.findall(r"^#?(\w+)=", (DOCKER / ".env.example").read_text(encoding="utf-8"), re.M))
-    expect(used - NOT_IN_THE_EXAMPLE == shown,
-           f"compose.yaml and .env.example differ: {sorted((used - NOT_IN_THE_EXAMPLE) ^ shown)}")
+    expect(used == shown, f"compose.yaml and .env.example differ: {sorted(used ^ shown)}")
     for fault in FAULTS:
         print(fault)
     sys.exit(bool(FAULTS))
