@@ -230,33 +230,52 @@ void claim_put_result(ClaimChanges *changes, const bson_t *document, const char 
 	bson_append_document_end(change->update, &part);
 }
 
+/* As add(), unless somebody has taken its sender for dead meanwhile: then it is reported. */
+static ClaimChange *add_undoubted(ClaimChanges *changes, const bson_t *document, const char *claim)
+{
+	ClaimChange *change = add(changes, document, claim);
+
+	BSON_APPEND_UTF8(change->filter, CHUNK_FIELD_STATUS, CHUNK_SENDING);
+	return change;
+}
+
 void claim_put_removal(ClaimChanges *changes, const bson_t *document, const char *claim)
 {
-	(void) add(changes, document, claim);
+	(void) add_undoubted(changes, document, claim);
 }
 
 void claim_put_doubt(ClaimChanges *changes, const bson_t *document, const char *claim)
 {
-	ClaimChange *change = add(changes, document, claim);
+	ClaimChange *change = add_undoubted(changes, document, claim);
 	bson_t set;
 
 	/* Its claim stays: if its sender lives after all, it may still say how it ended. */
-	BSON_APPEND_UTF8(change->filter, CHUNK_FIELD_STATUS, CHUNK_SENDING);
 	BSON_APPEND_DOCUMENT_BEGIN(change->update, "$set", &set);
 	BSON_APPEND_UTF8(&set, CHUNK_FIELD_STATUS, STATUSES[CLAIM_UNKNOWN]);
+	bson_append_document_end(change->update, &set);
+}
+
+static void set_claim(ClaimChange *change, ClaimStatus status, const char *claim)
+{
+	bson_t set;
+
+	BSON_APPEND_DOCUMENT_BEGIN(change->update, "$set", &set);
+	BSON_APPEND_UTF8(&set, CHUNK_FIELD_STATUS, STATUSES[status]);
+	BSON_APPEND_UTF8(&set, CHUNK_FIELD_CLAIM, claim);
 	bson_append_document_end(change->update, &set);
 }
 
 void claim_put_taking(ClaimChanges *changes, const bson_t *document, const char *claim,
 					  const char *taker)
 {
-	ClaimChange *change = add(changes, document, claim);
-	bson_t set;
+	set_claim(add(changes, document, claim), CLAIM_SENDING, taker);
+}
 
-	BSON_APPEND_DOCUMENT_BEGIN(change->update, "$set", &set);
-	BSON_APPEND_UTF8(&set, CHUNK_FIELD_STATUS, CHUNK_SENDING);
-	BSON_APPEND_UTF8(&set, CHUNK_FIELD_CLAIM, taker);
-	bson_append_document_end(change->update, &set);
+void claim_put_return(ClaimChanges *changes, const bson_t *document, const char *claim,
+					  const Claim *found)
+{
+	/* It may have been in doubt before, and reported so. */
+	set_claim(add_undoubted(changes, document, claim), found->status, found->claim);
 }
 
 static bool put_alone(mongoc_bulk_operation_t *bulk, const ClaimChange *change,

@@ -55,7 +55,7 @@ int claim_changes_count(const ClaimChanges *changes);
 void claim_put_result(ClaimChanges *changes, const bson_t *document, const char *claim,
 					  ClaimStatus status, const GatewayResult *result, int64_t ended_ms);
 
-/* As if it had never been inserted. */
+/* As if it had never been inserted. Not if it is in doubt by now: somebody has reported it. */
 void claim_put_removal(ClaimChanges *changes, const bson_t *document, const char *claim);
 
 /* Its sender is dead: nobody will say how it ended, unless that sender does. */
@@ -64,6 +64,10 @@ void claim_put_doubt(ClaimChanges *changes, const bson_t *document, const char *
 /* It is to be sent by the one who has the claim `taker`. */
 void claim_put_taking(ClaimChanges *changes, const bson_t *document, const char *claim,
 					  const char *taker);
+
+/* As if it had never been taken over: as it was found. Not if it is in doubt by now. */
+void claim_put_return(ClaimChanges *changes, const bson_t *document, const char *claim,
+					  const Claim *found);
 
 /*
  * Makes the changes, those of messages that were simply sent together. If that fails, another try

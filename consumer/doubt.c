@@ -34,6 +34,17 @@ typedef struct Look
 	bool waiting;
 } Look;
 
+static bool has_own_claim(const Pipeline *pipeline, const Claim *claim)
+{
+	return strcmp(claim->claim, pipeline->sending->claim) == 0;
+}
+
+/* Claimed by this attempt, and nobody has taken this sender for dead since then. */
+static bool is_ours(const Pipeline *pipeline, const Claim *claim)
+{
+	return claim->status == CLAIM_SENDING && has_own_claim(pipeline, claim);
+}
+
 static bool step_read(Pipeline *pipeline, void *unused, Error *error)
 {
 	const Chunk *chunk = pipeline->chunk;
@@ -51,7 +62,7 @@ static bool step_read(Pipeline *pipeline, void *unused, Error *error)
 	{
 		/* A claim that was taken over is remembered as it was found. */
 		if (chunk->states[place] == CHUNK_PRESENT && items[place].state == SEND_NOTHING &&
-			!(items[place].taken && strcmp(claims[place].claim, pipeline->sending->claim) == 0))
+			!(items[place].taken && is_ours(pipeline, &claims[place])))
 			items[place].found = claims[place];
 		else if (chunk->states[place] == CHUNK_PRESENT && items[place].state == SEND_NOTHING)
 			items[place].state = SEND_OURS;
@@ -122,14 +133,16 @@ static void classify(Pipeline *pipeline, Others *others)
 		if (!is_open(pipeline, place) || found->status == CLAIM_NONE ||
 			found->status == CLAIM_REPORTED)
 			continue;
-		if (found->status == CLAIM_SENT || found->status == CLAIM_FAILED)
-			item->state = SEND_KNOWN;
-		else if (strcmp(found->claim, sending->claim) == 0)
+		if (is_ours(pipeline, found))
 		{
 			/* An insert of this attempt whose answer was lost. */
 			SOMETIMES("consumer.claim_read_back");
 			item->state = SEND_OURS;
 		}
+		else if (found->status == CLAIM_SENT || found->status == CLAIM_FAILED ||
+				 has_own_claim(pipeline, found))
+			/* One's own, and not ours: whoever has taken this sender for dead reports it. */
+			item->state = SEND_KNOWN;
 		else if (*found->claim != '\0')
 			(void) place_of(others, found->claim, true);
 		else

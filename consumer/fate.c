@@ -39,7 +39,7 @@ static void put_back(const Pipeline *pipeline, const SendItem *item, int place,
 	const char *claim = pipeline->sending->claim;
 
 	if (item->taken)
-		claim_put_taking(changes, document, claim, item->found.claim);
+		claim_put_return(changes, document, claim, &item->found);
 	else
 		claim_put_removal(changes, document, claim);
 }

@@ -8,17 +8,12 @@ from campaigns import make_numbers, numbers_file, wait_for_status
 from consumers import Consumer
 from latin1 import latin1_database
 from provider import Answer, Provider
-from senders import assert_fates_agree, claimed, proxied, sender, wait_for_claims
+from senders import assert_fates_agree, claimed, claims, proxied, sender, wait_for_claims
 from stack import execute
 from test_gateway_sending import settings, write_template
 from waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("no_store")
-
-
-def claims(stack, campaign_id):
-    """The claim of each seq that is being sent."""
-    return {one["seq"]: one["claim"] for one in stack.messages.find({"campaign_id": campaign_id, "status": "sending"})}
 
 
 @pytest.mark.parametrize("ordered", [True, False])

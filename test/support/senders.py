@@ -55,6 +55,11 @@ def claimed(stack, campaign_id):
     return stack.messages.count_documents({"campaign_id": campaign_id, "status": "sending"})
 
 
+def claims(stack, campaign_id):
+    """The claim of each seq that is being sent."""
+    return {one["seq"]: one["claim"] for one in stack.messages.find({"campaign_id": campaign_id, "status": "sending"})}
+
+
 def wait_for_claims(stack, campaign_id, count):
     """Held, and claimed in MongoDB: now they are in the hands of a gateway."""
     wait_until(f"{count} claims", lambda: claimed(stack, campaign_id) == count, interval=0.01)
