@@ -32,6 +32,7 @@ typedef struct Look
 	Others others;
 	ClaimChanges *changes;
 	bool waiting;
+	const char *awaited; /* a claim that a living sender has; NULL: none was found */
 } Look;
 
 static bool has_own_claim(const Pipeline *pipeline, const Claim *claim)
@@ -183,6 +184,8 @@ static void judge(Pipeline *pipeline, const Range *range, int place, Look *look)
 	if (other < 0 || (look->others.living[other] && !ours && item->found.status == CLAIM_SENDING))
 	{
 		look->waiting = true;
+		if (other >= 0)
+			look->awaited = item->found.claim;
 		return;
 	}
 	if (again && !range->halted)
@@ -221,8 +224,8 @@ static void judge_all(Pipeline *pipeline, Look *look)
 	}
 }
 
-/* One look; *again: there is more to find out. */
-static Outcome look_once(Pipeline *pipeline, bool *again)
+/* One look; *again: there is more to find out. *awaited: as in Look, until the next one. */
+static Outcome look_once(Pipeline *pipeline, bool *again, const char **awaited)
 {
 	Look look = {.changes = claim_changes_new()};
 	Outcome outcome = attempt(pipeline, SERVER_MONGODB, step_read, NULL);
@@ -243,6 +246,7 @@ static Outcome look_once(Pipeline *pipeline, bool *again)
 	if (outcome == OUTCOME_OK && claim_changes_count(look.changes) > 0)
 		outcome = attempt(pipeline, SERVER_MONGODB, step_apply, look.changes);
 	*again = look.waiting || claim_changes_count(look.changes) > 0;
+	*awaited = look.awaited;
 	if (outcome == OUTCOME_OK && look.waiting)
 	{
 		SOMETIMES("consumer.waits_for_a_sender");
@@ -287,19 +291,35 @@ static Outcome give_way(Pipeline *pipeline)
 	return outcome;
 }
 
+static void say_awaited(const Pipeline *pipeline, const char *claim)
+{
+	char id[CLAIM_SENDER_LENGTH + 1] = "";
+
+	memcpy(id, claim, CLAIM_SENDER_LENGTH);
+	log_line(LOG_WARNING, "waits for another sender, whose session lives",
+			 {"queue", pipeline->queue, 0}, {"sender", id, 0});
+}
+
 Outcome doubt_settle(Pipeline *pipeline)
 {
 	const Chunk *chunk = pipeline->chunk;
-	int64_t give_way_ms = clock_ms() + pipeline->config->hold_s * INT64_C(1000);
+	int64_t long_ms = clock_ms() + pipeline->config->hold_s * INT64_C(1000);
 	bool again =
 		chunk->count > 0 && memchr(chunk->states, CHUNK_PRESENT, (size_t) chunk->count) != NULL;
+	const char *awaited = NULL;
+	bool said = false;
 	bool gave_way = false;
 	Outcome outcome = OUTCOME_OK;
 
 	while (outcome == OUTCOME_OK && again)
 	{
-		outcome = look_once(pipeline, &again);
-		if (outcome == OUTCOME_OK && again && clock_ms() >= give_way_ms && has_claims(pipeline))
+		outcome = look_once(pipeline, &again, &awaited);
+		if (outcome != OUTCOME_OK || !again || clock_ms() < long_ms)
+			continue;
+		if (awaited != NULL && !said)
+			say_awaited(pipeline, awaited);
+		said |= awaited != NULL;
+		if (has_claims(pipeline))
 		{
 			outcome = give_way(pipeline);
 			gave_way = true;

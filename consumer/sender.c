@@ -88,9 +88,10 @@ static bool opened(PgConnection *postgres, void *argument, Error *error)
 		return error_set(error, ERROR_REFUSED,
 						 "a sender needs a session of its own, and DATABASE_URL goes through a "
 						 "pooler in transaction mode");
-	if (!pgconn_prepare(postgres, &BEGIN, error) || !pgconn_prepare(postgres, &HOLD, error) ||
-		!pgconn_prepare(postgres, &LIVING, error) || !pgconn_prepare(postgres, &AWAY, error) ||
-		!pgconn_send(postgres, &BEGIN, values, error))
+	/* Others wait for its end, and what it has claimed is in doubt then. */
+	if (!pgconn_keep_session(postgres, error) || !pgconn_prepare(postgres, &BEGIN, error) ||
+		!pgconn_prepare(postgres, &HOLD, error) || !pgconn_prepare(postgres, &LIVING, error) ||
+		!pgconn_prepare(postgres, &AWAY, error) || !pgconn_send(postgres, &BEGIN, values, error))
 		return false;
 	result = pgconn_result(postgres, BEGIN.name, error);
 	if (result == NULL)

@@ -36,19 +36,13 @@ static const PgStatement NEXT = {"mail_next", "SELECT campaign.mail_next()", 0};
  * Serializable transactions would fail when two mailers claim at once; without a synchronous
  * commit, a crash of the server would forget that a mail was sent. set_config() for what
  * pg_settings has: transaction_timeout is of PostgreSQL 17.
- *
- * If our machine goes away meanwhile, the server is to notice soon: the lock keeps others from
- * taking the mail.
  */
 static const char SESSION[] =
 	"SET search_path = pg_catalog, pg_temp; "
 	"SELECT set_config(s.name, v.setting, false) FROM pg_settings s JOIN (VALUES "
 	"('idle_in_transaction_session_timeout', '0'), ('transaction_timeout', '0'), "
-	"('idle_session_timeout', '0'), ('lock_timeout', '0'), "
-	"('default_transaction_isolation', 'read committed'), "
-	"('default_transaction_deferrable', 'off'), ('tcp_keepalives_idle', '10'), "
-	"('tcp_keepalives_interval', '5'), ('tcp_keepalives_count', '3')) v (name, setting) "
-	"ON v.name = s.name; "
+	"('lock_timeout', '0'), ('default_transaction_isolation', 'read committed'), "
+	"('default_transaction_deferrable', 'off')) v (name, setting) ON v.name = s.name; "
 	"SELECT set_config('synchronous_commit', 'on', false) "
 	"WHERE current_setting('synchronous_commit') = 'off'; "
 	"LISTEN campaign_mail";
@@ -85,7 +79,9 @@ bool queue_ready(Queue *queue, Error *error)
 
 	if (pgconn_is_open(&queue->postgres))
 		return true;
-	done = pgconn_open(&queue->postgres, error) && execute(queue, "listen", SESSION, error);
+	/* While a mail is being sent, its lock keeps others from taking it. */
+	done = pgconn_open(&queue->postgres, error) && pgconn_keep_session(&queue->postgres, error) &&
+		   execute(queue, "listen", SESSION, error);
 	for (size_t i = 0; done && i < sizeof(statements) / sizeof(*statements); i++)
 		done = pgconn_prepare(&queue->postgres, statements[i], error);
 	if (!done)

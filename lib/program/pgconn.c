@@ -279,6 +279,18 @@ bool pgconn_open(PgConnection *postgres, Error *error)
 	return false;
 }
 
+bool pgconn_keep_session(PgConnection *postgres, Error *error)
+{
+	/* As on our side. While an answer is on its way, nothing but the last one notices the end. */
+	static const char sql[] = "SET idle_session_timeout = 0; SET tcp_keepalives_idle = 10; "
+							  "SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3; "
+							  "SET tcp_user_timeout = 30000";
+	PGresult *result = pgconn_execute(postgres, "cannot keep the session", sql, error);
+
+	PQclear(result);
+	return result != NULL;
+}
+
 bool pgconn_may_execute(PgConnection *postgres, const char *signature, Error *error)
 {
 	static const char sql[] = "SELECT has_schema_privilege('campaign', 'USAGE') AND "

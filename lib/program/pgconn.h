@@ -68,6 +68,12 @@ bool pgconn_refused_data(const PgConnection *postgres, const Error *error);
 /* A statement, or several in one string, without parameters; the answer to the last one. */
 PGresult *pgconn_execute(PgConnection *postgres, const char *what, const char *sql, Error *error);
 
+/*
+ * For a session that others wait for: no limit that a role, a database or postgresql.conf sets ends
+ * it while it is idle, and if this machine vanishes, the server ends it within half a minute.
+ */
+bool pgconn_keep_session(PgConnection *postgres, Error *error);
+
 /* Whether the login may execute a function, given by its signature. */
 bool pgconn_may_execute(PgConnection *postgres, const char *signature, Error *error);
 

@@ -1,7 +1,5 @@
 """test_mailer_slow.py - SMTP servers that take their time, and limits of PostgreSQL meanwhile: the mail
 is sent once (R4.2)."""
-import contextlib
-
 import pytest
 
 from mail_fixtures import _certificate, _no_mailer, _soon  # noqa: F401  pylint: disable=unused-import
@@ -88,16 +86,6 @@ def test_sigterm_waits_for_the_answer_to_the_mail(stack, certificate):
 
 # PostgreSQL's limits -------------------------------------------------------------------------
 
-@contextlib.contextmanager
-def role_setting(stack, name, value):
-    """A setting of the role that mailers log in as."""
-    stack.sql(f"ALTER ROLE campaign_mailer SET {name} = %s", value)
-    try:
-        yield
-    finally:
-        stack.sql(f"ALTER ROLE campaign_mailer RESET {name}")
-
-
 @pytest.mark.parametrize("name", [
     "transaction_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout",
     "statement_timeout", "lock_timeout"])
@@ -106,7 +94,7 @@ def test_limits_of_the_database(stack, certificate, name):
     the next one."""
     if not stack.one("SELECT count(*) FROM pg_settings WHERE name = %s", name):
         pytest.skip(f"this PostgreSQL has no {name}")
-    with role_setting(stack, name, "700ms"), \
+    with stack.role_setting("campaign_mailer", name, "700ms"), \
             SmtpServer(certificate, {"ANSWER": [thinks(1.5)]}) as server, \
             mailer_for(stack, server) as mailer:
         mailer.wait_for_line("started")
@@ -120,7 +108,7 @@ def test_limits_of_the_database(stack, certificate, name):
 
 def test_serializable_by_default(stack, certificate):
     """R4.2: mailers whose role has another isolation do not get into each other's way."""
-    with role_setting(stack, "default_transaction_isolation", "serializable"), \
+    with stack.role_setting("campaign_mailer", "default_transaction_isolation", "serializable"), \
             SmtpServer(certificate) as server, \
             mailer_for(stack, server) as one, mailer_for(stack, server) as two:
         for mailer in (one, two):

@@ -171,6 +171,15 @@ class Stack:
             for name in changed:
                 self.set(name, None)
 
+    @contextlib.contextmanager
+    def role_setting(self, role, name, value):
+        """A setting of a role, for the sessions that begin meanwhile."""
+        self.sql(f"ALTER ROLE {role} SET {name} = %s", value)
+        try:
+            yield
+        finally:
+            self.sql(f"ALTER ROLE {role} RESET {name}")
+
     def set(self, name, value):
         """ALTER SYSTEM and reload; None goes back to postgresql.conf. Every session has the
         setting afterwards, those of PostgREST too."""
