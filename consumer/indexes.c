@@ -34,7 +34,6 @@ struct Indexes
 	pthread_t thread;
 	atomic_bool running;
 	Config config; /* with less patience */
-	Error failure; /* ERROR_NONE: it did not request the stop */
 };
 
 /* What the collection has for a field. */
@@ -271,9 +270,8 @@ static void *run(void *argument)
 
 	if (store == NULL || !persist(&indexes->config, store, &error))
 	{
-		indexes->failure = error;
 		log_message(LOG_ERROR, error.text);
-		stop_request();
+		stop_failed(error.code);
 	}
 	store_free(store);
 	atomic_store(&indexes->running, false);
@@ -307,17 +305,11 @@ bool indexes_running(const Indexes *indexes)
 	return indexes != NULL && atomic_load(&indexes->running);
 }
 
-bool indexes_finish(Indexes *indexes, Error *error)
+void indexes_finish(Indexes *indexes)
 {
-	bool done;
-
 	if (indexes == NULL)
-		return true;
+		return;
 	(void) pthread_join(indexes->thread, NULL);
-	done = indexes->failure.code == ERROR_NONE;
-	if (!done)
-		*error = indexes->failure;
 	config_wipe(&indexes->config);
 	free(indexes);
-	return done;
 }

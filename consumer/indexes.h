@@ -23,13 +23,13 @@ bool indexes_check_setting(const char *list, Error *error);
 bool indexes_check(const Config *config, Error *error);
 
 /*
- * Creates those that are missing, in a thread, as soon as MongoDB is there. Requests a stop if
+ * Creates those that are missing, in a thread, as soon as MongoDB is there. Calls stop_failed() if
  * there is one in another form. NULL and *error on failure; the settings outlive it.
  */
 Indexes *indexes_start(const Config *config, Error *error);
 bool indexes_running(const Indexes *indexes);
 
-/* Joins the thread. False and *error if it has requested the stop. NULL is fine. */
-bool indexes_finish(Indexes *indexes, Error *error);
+/* Joins the thread. NULL is fine. */
+void indexes_finish(Indexes *indexes);
 
 #endif /* CAMPAIGN_CONSUMER_INDEXES_H */

@@ -20,7 +20,6 @@ typedef struct Lane
 	pthread_t thread;
 	bool started;
 	Pipeline *pipeline;
-	Error failure; /* ERROR_NONE: ended by the stop */
 	atomic_int *running;
 } Lane;
 
@@ -36,9 +35,10 @@ static void *run(void *argument)
 
 	if (pipeline_run(lane->pipeline) == OUTCOME_FATAL)
 	{
-		lane->failure = lane->pipeline->error;
-		log_line(LOG_ERROR, lane->failure.text, {"queue", lane->pipeline->queue, 0});
-		stop_request();
+		const Error *failure = &lane->pipeline->error;
+
+		log_line(LOG_ERROR, failure->text, {"queue", lane->pipeline->queue, 0});
+		stop_failed(failure->code);
 	}
 	/* Here, where main.c still watches the time: a goodbye may wait for its answer. */
 	pipeline_free(lane->pipeline);
@@ -81,13 +81,11 @@ Lanes *lanes_start(const Config *config, const BrokerUrl *url, Error *error)
 	}
 	for (int number = 0; number < LANES; number++)
 	{
-		Error ignored;
-
 		lanes->lanes[number].running = &lanes->running;
 		if (start(&lanes->lanes[number], config, url, number, error))
 			continue;
 		stop_request();
-		(void) lanes_finish(lanes, &ignored);
+		lanes_finish(lanes);
 		return NULL;
 	}
 	return lanes;
@@ -98,23 +96,15 @@ int lanes_running(const Lanes *lanes)
 	return atomic_load(&lanes->running);
 }
 
-bool lanes_finish(Lanes *lanes, Error *error)
+void lanes_finish(Lanes *lanes)
 {
-	bool done = true;
-
 	for (int number = 0; number < LANES; number++)
 	{
 		Lane *lane = &lanes->lanes[number];
 
 		if (lane->started)
 			(void) pthread_join(lane->thread, NULL);
-		if (lane->failure.code != ERROR_NONE)
-		{
-			*error = lane->failure;
-			done = false;
-		}
 		pipeline_free(lane->pipeline);
 	}
 	free(lanes);
-	return done;
 }

@@ -17,13 +17,10 @@ typedef struct Lanes Lanes;
 /* Starts all lanes; `config` and `url` must outlive them. NULL and *error on failure. */
 Lanes *lanes_start(const Config *config, const BrokerUrl *url, Error *error);
 
-/* How many have not ended. They end after stop_request(), or all when one fails. */
+/* How many have not ended. They end after stop_request(), or all when one fails (stop_failed()). */
 int lanes_running(const Lanes *lanes);
 
-/*
- * Waits for all lanes and frees them. True if all ended because of the stop;
- * else *error is what one of them failed with.
- */
-bool lanes_finish(Lanes *lanes, Error *error);
+/* Waits for all lanes and frees them. */
+void lanes_finish(Lanes *lanes);
 
 #endif /* CAMPAIGN_CONSUMER_LANE_H */

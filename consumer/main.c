@@ -91,7 +91,7 @@ static void wait_for_threads(const Threads *threads, int signals)
 			/* A server does not answer: its lane still holds its connections. */
 			log_message(LOG_WARNING, "stopped without waiting longer: what was in hand will be "
 									 "delivered again");
-			_exit(EXIT_OK);
+			_exit(program_exit_code(stop_failure()));
 	}
 }
 
@@ -100,7 +100,6 @@ static int run(const Config *config, const BrokerUrl *url)
 	Error error = {0};
 	Threads threads = {0};
 	int signals = program_signals(&error);
-	int code = EXIT_OK;
 
 	if (error.code != ERROR_NONE || !stop_setup(&error) ||
 		(threads.lanes = lanes_start(config, url, &error)) == NULL)
@@ -121,14 +120,12 @@ static int run(const Config *config, const BrokerUrl *url)
 	wait_for_threads(&threads, signals);
 	prover_finish(threads.prover);
 	waiting_finish(threads.waiting);
-	if (!lanes_finish(threads.lanes, &error))
-		code = error.code == ERROR_CONFIG ? EXIT_CONFIG : EXIT_FAILED;
-	if (!indexes_finish(threads.indexes, &error))
-		code = error.code == ERROR_CONFIG ? EXIT_CONFIG : EXIT_FAILED;
+	lanes_finish(threads.lanes);
+	indexes_finish(threads.indexes);
 	log_line(LOG_INFO, "stopped", {"documents", NULL, counters.documents},
 			 {"campaigns", NULL, counters.campaigns}, {"dead_letters", NULL, counters.dead});
 	close(signals);
-	return code;
+	return program_exit_code(stop_failure());
 }
 
 static int check(const Config *config, const BrokerUrl *url)

@@ -47,7 +47,6 @@ struct Deliver
 	pthread_t thread;
 	atomic_bool running;
 	int64_t sent;
-	Error failure; /* ERROR_NONE: ended by the stop */
 };
 
 /* PostgreSQL failed: logs that once, drops the connection, and pauses. */
@@ -237,7 +236,7 @@ static void *run(void *argument)
 {
 	Deliver *deliver = argument;
 
-	while (!stop_requested() && deliver->failure.code == ERROR_NONE)
+	while (!stop_requested())
 	{
 		Error error = {0};
 
@@ -245,9 +244,8 @@ static void *run(void *argument)
 			continue;
 		if (error.code == ERROR_MEMORY)
 		{
-			deliver->failure = error;
 			log_message(LOG_ERROR, error.text);
-			stop_request();
+			stop_failed(error.code);
 		}
 		else
 			postgresql_is_away(deliver, &error);
@@ -298,16 +296,13 @@ bool deliver_is_running(const Deliver *deliver)
 	return atomic_load(&deliver->running);
 }
 
-bool deliver_finish(Deliver *deliver, int64_t *sent, Error *error)
+int64_t deliver_finish(Deliver *deliver)
 {
-	bool done;
+	int64_t sent;
 
 	(void) pthread_join(deliver->thread, NULL);
-	*sent = deliver->sent;
-	done = deliver->failure.code == ERROR_NONE;
-	if (!done)
-		*error = deliver->failure;
+	sent = deliver->sent;
 	smtp_free(deliver->smtp);
 	free(deliver);
-	return done;
+	return sent;
 }

@@ -18,13 +18,10 @@ typedef struct Deliver Deliver;
 Deliver *deliver_start(const Config *config, const SmtpUrl *url, const TextsSet *texts,
 					   Error *error);
 
-/* Whether the thread still runs: it ends after stop_request(), or when it cannot go on. */
+/* Whether the thread still runs: it ends after stop_request(). */
 bool deliver_is_running(const Deliver *deliver);
 
-/*
- * Waits for the thread and frees it. True if it ended because of the stop, with how
- * many mails were sent; else *error is what it failed with.
- */
-bool deliver_finish(Deliver *deliver, int64_t *sent, Error *error);
+/* Waits for the thread and frees it. How many mails were sent. */
+int64_t deliver_finish(Deliver *deliver);
 
 #endif /* CAMPAIGN_MAILER_DELIVER_H */

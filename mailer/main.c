@@ -42,7 +42,7 @@ static void wait_for_end(const Deliver *deliver, int signals)
 		default:
 			log_message(LOG_WARNING, "stopped without waiting longer: a mail that was being sent "
 									 "will be sent later");
-			_exit(EXIT_OK);
+			_exit(program_exit_code(stop_failure()));
 	}
 }
 
@@ -51,8 +51,7 @@ static int run(const Config *config, const SmtpUrl *url, const TextsSet *texts)
 	Error error = {0};
 	Deliver *deliver;
 	int signals = program_signals(&error);
-	int64_t sent = 0;
-	int code = EXIT_OK;
+	int64_t sent;
 
 	if (error.code != ERROR_NONE || !stop_setup(&error) ||
 		(deliver = deliver_start(config, url, texts, &error)) == NULL)
@@ -63,11 +62,10 @@ static int run(const Config *config, const SmtpUrl *url, const TextsSet *texts)
 	log_line(LOG_INFO, "started", {"version", CAMPAIGN_VERSION, 0});
 	program_wait_for_stop(signals, NULL, -1);
 	wait_for_end(deliver, signals);
-	if (!deliver_finish(deliver, &sent, &error))
-		code = EXIT_FAILED;
+	sent = deliver_finish(deliver);
 	log_line(LOG_INFO, "stopped", {"mails", NULL, sent});
 	close(signals);
-	return code;
+	return program_exit_code(stop_failure());
 }
 
 static int check(const Config *config, const SmtpUrl *url)

@@ -88,6 +88,13 @@ void program_wait_for_stop(int signals, void (*tick)(void), int tick_ms)
 	}
 }
 
+int program_exit_code(ErrorCode failure)
+{
+	if (failure == ERROR_NONE)
+		return EXIT_OK;
+	return failure == ERROR_CONFIG ? EXIT_CONFIG : EXIT_FAILED;
+}
+
 ProgramEnd program_wait_for_end(int signals, bool (*running)(const void *), const void *argument)
 {
 	struct pollfd wait = {.fd = signals, .events = POLLIN};

@@ -44,6 +44,9 @@ int program_signals(Error *error);
  */
 void program_wait_for_stop(int signals, void (*tick)(void), int tick_ms);
 
+/* What the program ends with after stop_failure(). */
+int program_exit_code(ErrorCode failure);
+
 /* Until no thread is running any more, by what `running` says; at most 8.5 seconds. */
 ProgramEnd program_wait_for_end(int signals, bool (*running)(const void *), const void *argument);
 

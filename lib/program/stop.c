@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 static atomic_bool requested;
+static atomic_int failed = ERROR_NONE;
 static int descriptor = -1;
 
 bool stop_setup(Error *error)
@@ -30,6 +31,20 @@ void stop_request(void)
 	/* Never read back, so it stays readable; it can only fail when it already is. */
 	if (write(descriptor, &one, sizeof(one)) < 0)
 		return;
+}
+
+void stop_failed(ErrorCode failure)
+{
+	int none = ERROR_NONE;
+
+	/* Before anybody learns of the stop: main.c may not be able to wait for the thread. */
+	(void) atomic_compare_exchange_strong(&failed, &none, (int) failure);
+	stop_request();
+}
+
+ErrorCode stop_failure(void)
+{
+	return (ErrorCode) atomic_load(&failed);
 }
 
 bool stop_requested(void)

@@ -15,7 +15,13 @@ bool stop_setup(Error *error);
 /* From now on stop_requested() is true. Safe from every thread. */
 void stop_request(void);
 
+/* The same because of a failure, not ERROR_NONE: the first one decides how the program ends. */
+void stop_failed(ErrorCode failure);
+
 bool stop_requested(void);
+
+/* What stop_failed() was called with first; ERROR_NONE: it was not called. */
+ErrorCode stop_failure(void);
 
 /* Readable for ever once a stop was requested: for poll(). */
 int stop_descriptor(void);

@@ -1,10 +1,13 @@
 """test_indexes.py - indexes that CAMPAIGN_INDEXES asks for, and what needs none."""
+import contextlib
 import hashlib
+import urllib.parse
 
 import pytest
 
 import campaigns
 from consumers import Consumer, consumer_output, environment
+from proxy import Proxy
 from waiting import wait_until
 
 COLLECTION = "indexed"
@@ -21,6 +24,11 @@ def fixture_collection(stack):
 
 def wanting(stack, fields):
     return environment(stack, CAMPAIGN_COLLECTION=COLLECTION, CAMPAIGN_INDEXES=fields)
+
+
+def proxy_to(url):
+    address = urllib.parse.urlsplit(url)
+    return Proxy((address.hostname, address.port))
 
 
 def keys_of(collection):
@@ -55,6 +63,24 @@ def test_an_index_in_another_form_is_an_error(stack, collection):
     code, out, _err = consumer_output("--check", variables=wanting(stack, "phone_number"))
     assert code != 0 and "in another form: drop it, or leave phone_number out" in out
     assert collection.index_information().items() >= before.items()
+
+
+def test_an_error_that_a_thread_outlasts(stack, collection):
+    """R0.16: code 78 as well if the program may not wait for another thread, which waits for PostgreSQL: with 0 nobody
+    would start it again."""
+    collection.create_index("phone_number", unique=True)
+    with contextlib.ExitStack() as ways:
+        mongodb, postgresql = [ways.enter_context(proxy_to(stack.env[name])) for name in ("MONGODB_URI", "CONSUMER_DATABASE_URL")]
+        mongodb.cut()
+        postgresql.freeze()
+        variables = wanting(stack, "phone_number")
+        variables.update(MONGODB_URI=mongodb.through(stack.env["MONGODB_URI"]), CAMPAIGN_TIMEOUT="60",
+                         DATABASE_URL=postgresql.through(stack.env["CONSUMER_DATABASE_URL"]))
+        with Consumer(variables) as consumer:
+            wait_until("somebody waits for PostgreSQL", lambda: postgresql.accepted)
+            mongodb.mend()
+            assert consumer.process.wait(30) == 78
+            assert consumer.lines("in another form") and consumer.lines("stopped without waiting longer")
 
 
 def test_a_field_that_cannot_be_indexed(stack):
