@@ -19,7 +19,8 @@ static const struct
 	Outcome delivery; /* the delivery itself is wrong */
 } OUTCOMES[] = {
 	[ERROR_NONE] = {OUTCOME_OK, OUTCOME_OK},
-	[ERROR_CONFIG] = {OUTCOME_FATAL, OUTCOME_FATAL},
+	/* main.c has checked them: a file that they name is being replaced. */
+	[ERROR_CONFIG] = {OUTCOME_RETRY, OUTCOME_FATAL},
 	[ERROR_UNREACHABLE] = {OUTCOME_RETRY, OUTCOME_RETRY},
 	/* Passwords and rights are changed on the running server, too. */
 	[ERROR_REFUSED] = {OUTCOME_RETRY, OUTCOME_RETRY},

@@ -10,6 +10,7 @@
 
 #include "check.h"
 #include "config.h"
+#include "contract/tls.h"
 #include "counters.h"
 #include "gateway.h"
 #include "indexes.h"
@@ -95,17 +96,23 @@ static void wait_for_threads(const Threads *threads, int signals)
 	}
 }
 
+/* Later on, a file that cannot be read is waited for. */
+static bool check_files(const Config *config, const BrokerUrl *url, Error *error)
+{
+	return !url->tls || *config->ca_file == '\0' || tls_check_ca_file(config->ca_file, error);
+}
+
 static int run(const Config *config, const BrokerUrl *url)
 {
 	Error error = {0};
 	Threads threads = {0};
 	int signals = program_signals(&error);
 
-	if (error.code != ERROR_NONE || !stop_setup(&error) ||
+	if (error.code != ERROR_NONE || !stop_setup(&error) || !check_files(config, url, &error) ||
 		(threads.lanes = lanes_start(config, url, &error)) == NULL)
 	{
 		log_message(LOG_ERROR, error.text);
-		return EXIT_FAILED;
+		return program_exit_code(error.code);
 	}
 	threads.prover = prover_start(config, &error);
 	if (threads.prover == NULL)

@@ -8,6 +8,7 @@
  */
 #include "tls.h"
 
+#include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
@@ -36,6 +37,26 @@ static bool expect_host(SSL_CTX *context, const char *host, bool is_address)
 	return true;
 }
 
+static bool cannot_read(const char *ca_file, Error *error)
+{
+	/* Else it might be taken for the reason of what fails next in this thread. */
+	ERR_clear_error();
+	return error_set(error, ERROR_CONFIG, "cannot read the CA certificates%s%s",
+					 ca_file != NULL ? " in " : " of the system", ca_file != NULL ? ca_file : "");
+}
+
+bool tls_check_ca_file(const char *ca_file, Error *error)
+{
+	SSL_CTX *context = SSL_CTX_new(TLS_client_method());
+	bool done;
+
+	if (context == NULL)
+		return error_set(error, ERROR_MEMORY, "out of memory for TLS");
+	done = SSL_CTX_load_verify_locations(context, ca_file, NULL) == 1;
+	SSL_CTX_free(context);
+	return done || cannot_read(ca_file, error);
+}
+
 bool tls_prepare(amqp_socket_t *socket, const char *host, bool is_address, const char *ca_file,
 				 Error *error)
 {
@@ -48,9 +69,7 @@ bool tls_prepare(amqp_socket_t *socket, const char *host, bool is_address, const
 	else if (SSL_CTX_set_default_verify_paths(context) != 1)
 		status = AMQP_STATUS_SSL_ERROR;
 	if (status != AMQP_STATUS_OK)
-		return error_set(error, ERROR_CONFIG, "cannot read the CA certificates%s%s",
-						 ca_file != NULL ? " in " : " of the system",
-						 ca_file != NULL ? ca_file : "");
+		return cannot_read(ca_file, error);
 
 	status = amqp_ssl_socket_set_ssl_versions(socket, AMQP_TLSv1_2, AMQP_TLSvLATEST);
 	if (status != AMQP_STATUS_OK)

@@ -17,6 +17,9 @@
 bool tls_prepare(amqp_socket_t *socket, const char *host, bool is_address, const char *ca_file,
 				 Error *error);
 
+/* Whether there are certificates in it: ERROR_CONFIG if not. */
+bool tls_check_ca_file(const char *ca_file, Error *error);
+
 /* The socket is open, or could not be. */
 void tls_opened(amqp_socket_t *socket);
 

@@ -50,11 +50,13 @@ void health_away(Server server, int lane, const Error *error)
 		char message[ERROR_TEXT_SIZE + 64];
 		/* A broker or a database that answers with a refusal is not away. For SMTP the text says
 		 * more. */
-		bool refuses = error->code != ERROR_UNREACHABLE && server != SERVER_SMTP;
+		bool away = error->code == ERROR_UNREACHABLE || server == SERVER_SMTP;
+		const char *how = away							? "is away"
+						  : error->code == ERROR_CONFIG ? "cannot be used"
+														: "refuses";
 
 		servers[server].said |= 1U << error->code;
-		snprintf(message, sizeof(message), "%s %s, retrying: %s", NAMES[server],
-				 refuses ? "refuses" : "is away", error->text);
+		snprintf(message, sizeof(message), "%s %s, retrying: %s", NAMES[server], how, error->text);
 		log_line(LOG_WARNING, message, {"server", NAMES[server], 0});
 	}
 	pthread_mutex_unlock(&mutex);

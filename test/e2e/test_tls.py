@@ -73,6 +73,29 @@ def test_certificate_that_does_not_hold(stack, authority, known, names, piece):
     assert code == 69 and len(wrong) == 2 and piece in wrong[0], out
 
 
+@pytest.mark.usefixtures("unstored")
+def test_authorities_that_cannot_be_read(stack, authority, tmp_path):
+    """R0.16 R8.3: a consumer that connects again while the file is being replaced waits for it; at the start it is a wrong
+    setting."""
+    file = tmp_path / "authorities.pem"
+    with tls_proxy(stack, authority, "AMQP_URL", "DNS:localhost") as rabbitmq:
+        variables = environment(stack, AMQP_URL=amqps(stack, rabbitmq, "localhost"), CAMPAIGN_CA_FILE=str(file))
+        with Consumer(variables) as consumer:
+            assert consumer.process.wait(10) == 78
+            assert len(consumer.lines("cannot read the CA certificates in")) == len(consumer.lines()) == 1
+        file.write_bytes(authority.file.read_bytes())
+        with Consumer(variables) as consumer:
+            wait_for_status(stack, campaigns.send(stack, NUMBERS[:10]), "sent")
+            file.unlink()
+            rabbitmq.cut()
+            rabbitmq.mend()
+            (line,) = consumer.wait_for_line("cannot read the CA certificates in")
+            assert line["msg"].startswith("RabbitMQ cannot be used, retrying: ")
+            file.write_bytes(authority.file.read_bytes())
+            wait_for_status(stack, campaigns.send(stack, NUMBERS[:10]), "sent")
+            assert consumer.process.poll() is None
+
+
 @pytest.mark.parametrize("names, code", [("IP:127.0.0.1", 0), ("IP:127.0.0.2", 69), ("DNS:localhost", 69)])
 def test_amqps_by_address(stack, authority, names, code):
     """The certificate must hold the address."""
