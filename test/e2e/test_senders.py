@@ -339,9 +339,9 @@ def test_lost_session_ends_the_claim(stack):
 
 def test_stop_abandons_what_has_no_answer(stack):
     """R5.3: SIGTERM does not wait for ever for a gateway: what it had begun is unknown."""
-    with sender(stack, **SLOW) as first:
+    with sender(stack, CAMPAIGN_LOG_LEVEL="debug", **SLOW) as first:
         campaign_id = campaigns.send(stack, make_numbers(8, seed=10))
-        wait_for_claims(stack, campaign_id, 4)
+        wait_until("four have begun", lambda: len(first.lines("begun")) == 4)
         assert first.terminate() == 0
     assert fates(stack, campaign_id) == {1: "unknown", 2: "unknown", 3: "unknown", 4: "unknown"}
     assert claimed(stack, campaign_id) == 0

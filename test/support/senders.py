@@ -61,7 +61,7 @@ def claims(stack, campaign_id):
 
 
 def wait_for_claims(stack, campaign_id, count):
-    """Held, and claimed in MongoDB: now they are in the hands of a gateway."""
+    """Held, and claimed in MongoDB: any moment now they are in the hands of a gateway."""
     wait_until(f"{count} claims", lambda: claimed(stack, campaign_id) == count, interval=0.01)
 
 
