@@ -315,7 +315,7 @@ DECLARE
         SELECT FROM campaign.progress p WHERE p.campaign_id = target.id AND NOT isempty(p.suppressed))
         THEN known ELSE known[:5] END;
 BEGIN
-    IF NOT coalesce(states, known) <@ known OR campaign_recipients.rows NOT BETWEEN 0 AND 10000 THEN
+    IF NOT coalesce(states, known) <@ known OR (campaign_recipients.rows BETWEEN 0 AND 10000) IS NOT TRUE THEN
         RAISE EXCEPTION 'states are %, rows 0 to 10000', array_to_string(known, ', ')
             USING ERRCODE = 'invalid_parameter_value';
     END IF;

@@ -11,7 +11,7 @@ AS $$
 #variable_conflict use_column
 BEGIN
     PERFORM @extschema@.campaign_status(campaign_fates.campaign_id);
-    IF campaign_fates.rows NOT BETWEEN 1 AND 10000 THEN
+    IF (campaign_fates.rows BETWEEN 1 AND 10000) IS NOT TRUE THEN
         RAISE EXCEPTION 'rows are 1 to 10000' USING ERRCODE = 'invalid_parameter_value';
     END IF;
     RETURN QUERY

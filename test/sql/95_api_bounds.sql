@@ -1,6 +1,6 @@
 -- R7.3: what one request may ask for, and what an answer may say, has an end.
 BEGIN;
-SELECT plan(15);
+SELECT plan(19);
 
 CREATE FUNCTION pg_temp.refusal(statement text) RETURNS text LANGUAGE plpgsql AS $$
 BEGIN
@@ -30,6 +30,16 @@ SELECT throws_ok(format('SELECT campaign_api.campaign_runs(rows => %s)', n), 'PT
 FROM unnest('{-1,2147483647}'::text[]) AS n;
 SELECT throws_ok(format('SELECT campaign_api.campaign_sender_events(rows => %s)', n), 'PT422', 'rows must be 0 to 10000', 'R7.3: nor ' || n || ' events')
 FROM unnest('{-1,10001}'::text[]) AS n;
+CREATE TEMPORARY TABLE limited AS
+SELECT p.oid::regproc AS name, a.argument, a.argument_of @> '{campaign_id}' AS has_campaign
+FROM pg_proc p, LATERAL (SELECT p.proargnames AS argument_of, unnest(p.proargnames) AS argument) AS a
+WHERE p.pronamespace = 'campaign_api'::regnamespace AND a.argument IN ('rows', 'lines');
+SELECT cmp_ok(count(*), '>=', 9::bigint, 'there are functions that answer so many rows') FROM limited;
+SELECT is((SELECT string_agg(name::text, ' ') FROM limited
+           WHERE pg_temp.refusal(format('SELECT %s(%s%I => %s)', name,
+               CASE WHEN has_campaign THEN format('campaign_id => %L, ', :'pao') ELSE '' END, argument, n)) NOT LIKE 'PT422 %'),
+    NULL, 'R7.3: none of them ' || coalesce(n, 'nothing') || ' rows')
+FROM unnest('{-1,10001,NULL::integer}'::text[]) AS n;
 SELECT lives_ok(format('SELECT campaign_api.campaign_logs(%L, 10000)', :'pao'), 'R7.3: as many as a page has');
 SELECT lives_ok('SELECT campaign_api.campaign_runs(rows => 0)', 'R7.3: or none');
 
