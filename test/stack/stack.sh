@@ -65,19 +65,32 @@ stack_is_ours()
 	[ -f "$STACK_DIR/.campaign-stack" ]
 }
 
-# Reads the settings of a stack, also of one that is only half up.
+# The directory whose settings are in a file.
+stack_of()
+(
+	# shellcheck disable=SC1090
+	. "$1"
+	printf '%s' "$STACK_DIR"
+)
+
+# Reads the settings of a stack, also of one that is only half up. Those of another one, whose directory was moved or
+# copied to here, are not taken: its processes would be killed, and its files removed.
 stack_load()
 {
-	local file
+	local file owner
 
 	for file in "$STACK_DIR/env" "$STACK_DIR/env.partial"
 	do
-		if [ -f "$file" ]
+		[ -f "$file" ] || continue
+		owner=$(stack_of "$file")
+		if [ "$owner" != "$STACK_DIR" ]
 		then
-			# shellcheck disable=SC1090
-			. "$file"
-			return 0
+			echo "stack: $file is of a stack in $owner: it is not used" >&2
+			return 1
 		fi
+		# shellcheck disable=SC1090
+		. "$file"
+		return 0
 	done
 	return 1
 }
