@@ -44,6 +44,19 @@ export class Detail {
 		byId("detail").scrollIntoView({block: "nearest"});
 	}
 
+	// Whoever logs in next is somebody else.
+	clear() {
+		this.#id = null;
+		this.#written.clear();
+		for (const text of [this.#heading, this.#sentence, this.#proof])
+			setText(text, "");
+		for (const part of [this.#facts, this.#senders, this.#runs])
+			part.set([], []);
+		for (const list of [this.#times, this.#events])
+			list.replaceChildren();
+		byId("detail").removeAttribute("data-id");
+	}
+
 	// busy: an order to this campaign, or a proof of it, has no answer yet.
 	show(watch, busy, now) {
 		const campaign = watch.selectedCampaign;

@@ -16,6 +16,7 @@ export class List {
 	clear() {
 		this.#rows.clear();
 		byId("rows").replaceChildren();
+		setText(byId("sums"), "");
 	}
 
 	show(watch) {

@@ -33,9 +33,10 @@ function showLogIn(notice) {
 	watch = null;
 	busy.clear();
 	list.clear();
+	detail.clear();
 	for (const id of ["campaigns", "detail", "log-out"])
 		byId(id).hidden = true;
-	for (const id of ["who", "spoken", "unanswered"])
+	for (const id of ["who", "spoken", "unanswered", "question-text"])
 		setText(byId(id), "");
 	if (byId("question").open)
 		byId("question").close();

@@ -242,10 +242,14 @@ def test_a_token_that_has_ended(browser, stack):
     looker = Looker(browser, stack.env["HTTP_URL"])
     looker.log_in(eve)
     looker.waits_for_row(campaign_id, lambda row: row["status"] == "sent")
+    looker.choose(campaign_id)
+    wait_until("its events are there", lambda: eve.email in looker.text("#events"))
     changed = {"old_password": PASSWORD, "new_password": "another horse"}
     eve.api.post("/me/password", changed).expect(200)
     looker.waits_for("it is said", "#notice", "You are logged out: this token is no longer valid. Log in again.")
     assert looker.text("#campaigns") is None and looker.row(campaign_id) is None
+    left = looker.page.run("document.body.textContent")
+    assert [told for told in ("Spring sale", campaign_id, eve.email) if told in left] == []
     eve.password = changed["new_password"]
     looker.log_in(eve)
     looker.waits_for_row(campaign_id, lambda row: row["status"] == "sent")
