@@ -42,10 +42,22 @@ LANGUAGE plpgsql IMMUTABLE STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN round(extract(epoch FROM last - first) * 1000)::bigint;
+    RETURN greatest(round(extract(epoch FROM last - first) * 1000)::bigint, 0);
 END
 $$;
-COMMENT ON FUNCTION campaign.ms_between(timestamptz, timestamptz) IS 'Milliseconds between two times.';
+COMMENT ON FUNCTION campaign.ms_between(timestamptz, timestamptz) IS
+'Milliseconds between two times; 0 if the second one is noted first: a store may be faster than the mark of what the broker has confirmed.';
+
+CREATE FUNCTION campaign.pace_between(messages bigint, first timestamptz, last timestamptz) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE STRICT
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN round(1000.0 * messages / greatest(campaign.ms_between(first, last), 1), 1);
+END
+$$;
+COMMENT ON FUNCTION campaign.pace_between(bigint, timestamptz, timestamptz) IS
+'How many a second, if so many were stored between two times: of what took no time that can be told, as if it had been a millisecond.';
 
 CREATE FUNCTION campaign.class_is_stored(class campaign.progress) RETURNS boolean
 LANGUAGE plpgsql IMMUTABLE
@@ -101,8 +113,7 @@ LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    RETURN round((1000.0 * campaign.stored_count(class.stored)
-        / nullif(campaign.ms_between(class.started_at, class.stored_at), 0))::numeric, 1);
+    RETURN campaign.pace_between(campaign.stored_count(class.stored), class.started_at, class.stored_at);
 END
 $$;
 COMMENT ON FUNCTION campaign.class_pace(campaign.progress) IS
@@ -220,8 +231,7 @@ BEGIN
         'phase', r.phase,
         'lastRunId', r.id,
         'throughput', jsonb_build_object('vip', campaign.class_pace(vip), 'normal', campaign.class_pace(normal),
-            'overall', round((1000.0 * processed / nullif(campaign.ms_between(
-                least(vip.started_at, normal.started_at), greatest(vip.stored_at, normal.stored_at)), 0))::numeric, 1)),
+            'overall', campaign.pace_between(processed, least(vip.started_at, normal.started_at), greatest(vip.stored_at, normal.stored_at))),
         'eta', jsonb_build_object(
             'estimatedMs', CASE WHEN target.status IN ('queued', 'publishing', 'published')
                                 THEN campaign.run_left_ms(r.phase, vip, normal, target.per_second) END,

@@ -1,6 +1,6 @@
 -- Runs: what one call says of a campaign's way, phase by phase.
 BEGIN;
-SELECT plan(40);
+SELECT plan(42);
 \ir ../support/campaigns.sql
 
 CREATE FUNCTION pg_temp.phase(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_run_status(id) ->> 'phase' $$;
@@ -61,6 +61,11 @@ SELECT is(pg_temp.answer(id, '{eta,estimatedMs}'), NULL, 'R3.4: what is over tak
 SELECT is((campaign_run_status(id) #> '{processing,vip,count}')::int + (campaign_run_status(id) #> '{processing,normal,count}')::int,
     500, 'R3.4: everybody is counted') FROM both_classes;
 SELECT ok(pg_temp.answer(id, '{totalTimeMs}')::bigint >= pg_temp.answer(id, '{processing,vip,timeMs}')::bigint, 'R3.4: the whole takes longer than its parts') FROM both_classes;
+SAVEPOINT fast;
+UPDATE campaign.progress SET started_at = stored_at + interval '1 ms' WHERE campaign_id = (SELECT id FROM both_classes);
+SELECT is((campaign_run_status(id) -> 'throughput') - 'overall', '{"vip": 200000, "normal": 300000}', 'R3.4: what is stored before it is marked has a pace') FROM both_classes;
+SELECT is(pg_temp.answer(id, '{processing,vip,timeMs}'), '0', 'R3.4: and took no time that can be told') FROM both_classes;
+ROLLBACK TO fast;
 SELECT is(campaign_run_status(id), campaign_run_status(id), 'R3.9: as long as nothing happens the answer is the same') FROM both_classes;
 
 CREATE TEMPORARY TABLE normal_only AS SELECT pg_temp.draft(0, 10) AS id;
