@@ -28,7 +28,6 @@ const (
 type Campaign struct {
 	totals, next map[string]int64
 	readAt       time.Time
-	askedAt      time.Time // when it was not halted
 }
 
 // Received is a message, with its batch or with what is wrong with it.
@@ -55,8 +54,8 @@ type Lane struct {
 	campaigns map[string]*Campaign
 	gaps      map[Gapped]time.Time
 	pending   Pending
-	askedAt   time.Time   // whether the campaigns in hand are halted; of the oldest answer
-	step      *time.Timer // ends what is done with a chunk
+	askedAt   map[string]time.Time // when a campaign was not halted
+	step      *time.Timer          // ends what is done with a chunk
 }
 
 // run goes on until `stop` ends, with the messages in hand done, or until something fails.
@@ -129,8 +128,7 @@ func (l *Lane) settle(ctx context.Context, received []Received) error {
 		cancel()
 	})
 	defer l.step.Stop()
-	l.askedAt = time.Now()
-	stopped, err := l.stopped(ctx, received)
+	stopped, err := l.stopped(ctx, campaignsOf(received))
 	if err != nil {
 		return err
 	}
@@ -155,20 +153,28 @@ func (l *Lane) settle(ctx context.Context, received []Received) error {
 	return received[len(received)-1].delivery.Ack(true)
 }
 
-// stopped asks which campaigns of these messages are halted or behind their deadline, unless it knows that they are not.
-func (l *Lane) stopped(ctx context.Context, received []Received) (map[string]bool, error) {
-	var unknown []string
-	seen := map[string]bool{}
+func campaignsOf(received []Received) map[string]bool {
+	campaigns := map[string]bool{}
 	for _, one := range received {
-		if one.wrong != nil || seen[one.batch.Campaign] {
-			continue
+		if one.wrong == nil {
+			campaigns[one.batch.Campaign] = true
 		}
-		seen[one.batch.Campaign] = true
-		known := l.campaigns[one.batch.Campaign]
-		if known == nil || time.Since(known.askedAt) >= haltTrust {
-			unknown = append(unknown, one.batch.Campaign)
-		} else if known.askedAt.Before(l.askedAt) {
-			l.askedAt = known.askedAt
+	}
+	return campaigns
+}
+
+// stopped asks which of these campaigns are halted or behind their deadline, but for those of which it knows that they
+// are not. Of each campaign, since a report may have to wait between the answers for two of them.
+func (l *Lane) stopped(ctx context.Context, campaigns map[string]bool) (map[string]bool, error) {
+	for campaign, at := range l.askedAt {
+		if time.Since(at) >= haltTrust {
+			delete(l.askedAt, campaign)
+		}
+	}
+	var unknown []string
+	for campaign := range campaigns {
+		if _, known := l.askedAt[campaign]; !known {
+			unknown = append(unknown, campaign)
 		}
 	}
 	if len(unknown) == 0 {
@@ -176,13 +182,15 @@ func (l *Lane) stopped(ctx context.Context, received []Received) (map[string]boo
 	}
 	asked := time.Now()
 	stopped, err := l.reports.stopped(ctx, unknown)
+	if err != nil {
+		return nil, err
+	}
 	for _, campaign := range unknown {
-		_, there := stopped[campaign]
-		if known := l.campaigns[campaign]; known != nil && !there {
-			known.askedAt = asked
+		if _, there := stopped[campaign]; !there {
+			l.askedAt[campaign] = asked
 		}
 	}
-	return stopped, err
+	return stopped, nil
 }
 
 // admit decides what becomes of a batch, of which only that is reported which is stored already if it is left out.
@@ -241,9 +249,6 @@ func (l *Lane) readBack(ctx context.Context, campaign string) (*Campaign, error)
 		return nil, err
 	}
 	known := &Campaign{totals: map[string]int64{}, next: map[string]int64{}, readAt: time.Now()}
-	if before := l.campaigns[campaign]; before != nil {
-		known.askedAt = before.askedAt
-	}
 	classes, err := l.reports.open(ctx, campaign)
 	if err != nil {
 		return nil, err

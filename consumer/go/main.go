@@ -79,7 +79,7 @@ func session(stop context.Context, settings Settings, turn int) (consumed bool, 
 	for _, queue := range queues {
 		lane := &Lane{queue: queue, ordered: queue != parallel, prefetch: settings.Prefetch,
 			messages: messages, reports: reports, broker: broker, campaigns: map[string]*Campaign{},
-			gaps: map[Gapped]time.Time{}}
+			gaps: map[Gapped]time.Time{}, askedAt: map[string]time.Time{}}
 		lanes.Go(func() error { return lane.run(stop, failed) })
 	}
 	return true, lanes.Wait()

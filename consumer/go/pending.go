@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"slices"
 	"time"
 
 	amqp "github.com/rabbitmq/amqp091-go"
@@ -141,20 +140,14 @@ func (l *Lane) pass(ctx context.Context, pending *Pending, refusal *Refusal) ([]
 	return parked, nil
 }
 
-// stillWanted asks again whether these may be stored, if that was asked too long ago: a report had to wait, or
-// MongoDB took its time. The next session knows what to do with those of a halted campaign.
+// stillWanted asks again whether these may be stored, of each campaign for which that was asked too long ago: a report had
+// to wait, or MongoDB took its time. The next session knows what to do with those of a halted campaign.
 func (l *Lane) stillWanted(ctx context.Context, batches []*Batch) error {
-	if time.Since(l.askedAt) < haltTrust {
-		return nil
-	}
-	var named []string
+	campaigns := map[string]bool{}
 	for _, one := range batches {
-		if !slices.Contains(named, one.Campaign) {
-			named = append(named, one.Campaign)
-		}
+		campaigns[one.Campaign] = true
 	}
-	l.askedAt = time.Now()
-	stopped, err := l.reports.stopped(ctx, named)
+	stopped, err := l.stopped(ctx, campaigns)
 	if err == nil && len(stopped) > 0 {
 		return errors.New("a campaign was stopped while its messages were in hand")
 	}
