@@ -32,16 +32,34 @@ type Broker struct {
 	one        sync.Mutex
 }
 
-// hostAt is the URL with only the host whose turn it is: a cluster has several, separated by commas.
-func hostAt(url string, turn int) string {
+// cutHosts takes a URL apart: what comes before its hosts, these, and what comes behind them. A cluster has several,
+// separated by commas.
+func cutHosts(url string) (before string, hosts []string, behind string) {
 	scheme, rest, _ := strings.Cut(url, "://")
 	end := strings.IndexAny(rest, "/?#")
 	if end < 0 {
 		end = len(rest)
 	}
 	start := strings.LastIndex(rest[:end], "@") + 1
-	hosts := strings.Split(rest[start:end], ",")
-	return scheme + "://" + rest[:start] + hosts[turn%len(hosts)] + rest[end:]
+	return scheme + "://" + rest[:start], strings.Split(rest[start:end], ","), rest[end:]
+}
+
+// hostAt is the URL with only the host whose turn it is.
+func hostAt(url string, turn int) string {
+	before, hosts, behind := cutHosts(url)
+	return before + hosts[turn%len(hosts)] + behind
+}
+
+// isBroker says whether each host makes a URL that a connection can be tried with.
+func isBroker(url string) bool {
+	_, hosts, _ := cutHosts(url)
+	for turn, host := range hosts {
+		parsed, err := amqp.ParseURI(hostAt(url, turn))
+		if err != nil || host == "" || parsed.Port < 1 || parsed.Port > 65535 {
+			return false
+		}
+	}
+	return true
 }
 
 func openBroker(url string) (*Broker, error) {

@@ -213,3 +213,28 @@ func TestSettings(t *testing.T) {
 		t.Errorf("without an address: %v", err)
 	}
 }
+
+func TestAMalformedAddressIsAWrongSetting(t *testing.T) {
+	wrong := map[string][]string{
+		"AMQP_URL": {"amqp://u:secret%zz@h/v", "amqp://u:secret/x@h", "amqp://u:x#secret@h", "amqp://u:x?secret@h",
+			"amqp://u:sec ret@h", "amqp://u:secret@a,b:c/v", "amqp://u:secret@a,,b/v", "amqp://u:secret@h:65536",
+			"amqp://u:secret@h/v?heartbeat=secret", "http://u:secret@h", "u:secret@h", "amqp:u:secret@h"},
+		"MONGODB_URI": {"mongodb://u:secret%zz@h/v", "mongodb://u:secret/x@h/v", "mongodb://u:secret@h:x/v", "u:secret@h"},
+	}
+	for name, urls := range wrong {
+		for _, url := range urls {
+			environment := map[string]string{"AMQP_URL": "amqp://h", "MONGODB_URI": "mongodb://h", "DATABASE_URL": "postgresql://h"}
+			environment[name] = url
+			_, err := readSettings(func(name string) string { return environment[name] }, "/nowhere/.env")
+			if err == nil || err.Error() != name+": not a URL" {
+				t.Errorf("%s: %v", url, err)
+			}
+		}
+	}
+	if url := "AMQPS://u:p%2Fq@a:1,[::1]:2,c/v%2Fw?heartbeat=5"; !isBroker(url) {
+		t.Errorf("%s is one", url)
+	}
+	if uri := "mongodb+srv://nowhere.invalid/v"; !isMongoDB(uri) {
+		t.Errorf("%s may become one", uri)
+	}
+}

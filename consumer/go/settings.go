@@ -4,6 +4,7 @@ package main
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
@@ -39,6 +40,13 @@ func readSettings(getenv func(string) string, file string) (settings Settings, e
 		if found == "" {
 			return settings, fmt.Errorf("%s is not set", name)
 		}
+	}
+	// Nothing of it is repeated: what looks like a host may be half of a password.
+	if !isBroker(settings.AMQP) {
+		return settings, errors.New("AMQP_URL: not a URL")
+	}
+	if !isMongoDB(settings.MongoDB) {
+		return settings, errors.New("MONGODB_URI: not a URL")
 	}
 	settings.Prefetch, err = strconv.Atoi(value("CAMPAIGN_PREFETCH", "1000"))
 	if err != nil || settings.Prefetch < 2 || settings.Prefetch > 65535 {

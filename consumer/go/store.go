@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"go.mongodb.org/mongo-driver/v2/bson"
@@ -62,6 +63,13 @@ type Refusal struct {
 type Messages struct {
 	client     *mongo.Client
 	collection *mongo.Collection
+}
+
+// isMongoDB says whether a connection can be tried with this URI. For that of a service the resolver is needed, which may
+// be away.
+func isMongoDB(uri string) bool {
+	_, err := connstring.ParseAndValidate(uri)
+	return err == nil || strings.HasPrefix(uri, connstring.SchemeMongoDBSRV+"://")
 }
 
 // openMessages creates the collection if it is missing, which shows that MongoDB takes writes.
