@@ -238,3 +238,15 @@ func TestAMalformedAddressIsAWrongSetting(t *testing.T) {
 		t.Errorf("%s may become one", uri)
 	}
 }
+
+func TestThePauseGrowsUnlessASessionLasts(t *testing.T) {
+	var wait time.Duration
+	for _, want := range []time.Duration{100, 200, 400, 800, 1600, 3200, 5000, 5000} {
+		if wait = nextWait(wait, waitMax-1); wait != want*time.Millisecond {
+			t.Errorf("%v, not %v ms", wait, int64(want))
+		}
+	}
+	if wait = nextWait(wait, waitMax); wait != waitFirst {
+		t.Errorf("%v behind one that has lasted", wait)
+	}
+}

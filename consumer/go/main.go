@@ -30,23 +30,29 @@ func main() {
 	stop, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer cancel()
 	context.AfterFunc(stop, func() { time.AfterFunc(endTimeout, end) })
-	wait := waitFirst
+	var wait time.Duration
 	for turn := 0; stop.Err() == nil; turn++ {
-		consumed, err := session(stop, settings, turn)
+		lasted, err := session(stop, settings, turn)
 		if stop.Err() != nil {
 			break
 		}
-		if consumed {
-			wait = waitFirst
-		}
+		wait = nextWait(wait, lasted)
 		slog.Warn("starts over", "reason", err, "in", wait.String())
 		select {
 		case <-stop.Done():
 		case <-time.After(wait/2 + rand.N(wait)):
 		}
-		wait = min(2*wait, waitMax)
 	}
 	end()
+}
+
+// nextWait is the pause behind a session. It grows as long as sessions fail soon, also of those that consume: what fails
+// each time anew (a batch that MongoDB refuses, a full disk) would take the other queues' time.
+func nextWait(wait, lasted time.Duration) time.Duration {
+	if lasted >= waitMax {
+		return waitFirst
+	}
+	return min(max(2*wait, waitFirst), waitMax)
 }
 
 // end does not wait for a server that does not answer: what is not done by then is delivered again.
@@ -56,25 +62,27 @@ func end() {
 }
 
 // session is from one connect to the next: nothing that it knows outlives its connections. The stores come
-// first: who cannot store must not hold a queue. Each turn takes the next host of RabbitMQ.
-func session(stop context.Context, settings Settings, turn int) (consumed bool, err error) {
+// first: who cannot store must not hold a queue. Each turn takes the next host of RabbitMQ. It answers how long it has
+// consumed.
+func session(stop context.Context, settings Settings, turn int) (lasted time.Duration, err error) {
 	work := context.WithoutCancel(stop) // what is in hand may end well
 	messages, err := openMessages(stop, settings.MongoDB, settings.Collection)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	defer messages.close(work)
 	reports, err := openReports(stop, settings.Database)
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	defer func() { go reports.pool.Close() }() // it would wait for a server that does not answer
 	broker, err := openBroker(hostAt(settings.AMQP, turn))
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	defer broker.connection.Close()
 	slog.Info("consuming")
+	began := time.Now()
 	lanes, failed := errgroup.WithContext(work)
 	for _, queue := range queues {
 		lane := &Lane{queue: queue, ordered: queue != parallel, prefetch: settings.Prefetch,
@@ -82,5 +90,6 @@ func session(stop context.Context, settings Settings, turn int) (consumed bool, 
 			gaps: map[Gapped]time.Time{}, askedAt: map[string]time.Time{}}
 		lanes.Go(func() error { return lane.run(stop, failed) })
 	}
-	return true, lanes.Wait()
+	err = lanes.Wait()
+	return time.Since(began), err
 }
