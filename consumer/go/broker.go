@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +28,8 @@ var queues = []string{"campaign.messages.0", "campaign.messages.1", "campaign.me
 // Broker is one connection. Dead letters of all lanes share a channel.
 type Broker struct {
 	connection *amqp.Connection
+	socket     net.Conn
+	close      func() // the connection; a second call waits for the first
 	letters    *amqp.Channel
 	returns    chan amqp.Return
 	one        sync.Mutex
@@ -62,22 +65,41 @@ func isBroker(url string) bool {
 	return true
 }
 
-func openBroker(url string) (*Broker, error) {
-	config := amqp.Config{Heartbeat: heartbeat, Dial: amqp.DefaultDial(connectTimeout),
-		Properties: amqp.Table{"connection_name": "campaign-consumer-go"}}
-	connection, err := amqp.DialConfig(url, config)
+// openBroker connects and declares.
+func openBroker(ctx context.Context, url string) (*Broker, error) {
+	broker, err := connect(url)
 	if err != nil {
 		return nil, err
 	}
-	broker := &Broker{connection: connection, returns: make(chan amqp.Return, 1)}
-	if broker.letters, err = connection.Channel(); err == nil {
+	defer context.AfterFunc(ctx, func() { broker.socket.Close() })()
+	if broker.letters, err = broker.connection.Channel(); err == nil {
 		broker.letters.NotifyReturn(broker.returns)
 		err = errors.Join(broker.letters.Confirm(false), broker.declare())
 	}
 	if err != nil {
-		return nil, errors.Join(err, connection.Close())
+		broker.close()
+		return nil, err
 	}
 	return broker, nil
+}
+
+// connect keeps the socket, to close it by force: a call waits for its answer as long as heartbeats come, and each frame
+// puts off the library's own deadlines. A broker that is short of memory sends heartbeats and reads nothing.
+func connect(url string) (*Broker, error) {
+	broker := &Broker{returns: make(chan amqp.Return, 1)}
+	dial := amqp.DefaultDial(connectTimeout)
+	config := amqp.Config{Heartbeat: heartbeat, Properties: amqp.Table{"connection_name": "campaign-consumer-go"},
+		Dial: func(network, address string) (_ net.Conn, err error) {
+			broker.socket, err = dial(network, address)
+			return broker.socket, err
+		}}
+	broker.close = sync.OnceFunc(func() {
+		defer time.AfterFunc(closeTimeout, func() { broker.socket.Close() }).Stop()
+		_ = broker.connection.Close() // whatever it says, nothing is left of it
+	})
+	var err error
+	broker.connection, err = amqp.DialConfig(url, config)
+	return broker, err
 }
 
 // declare creates what is missing, dead letters first.

@@ -19,7 +19,10 @@ const (
 	waitFirst    = 100 * time.Millisecond
 	waitMax      = 5 * time.Second
 	endTimeout   = 5 * time.Second // for what is in hand when it is told to end
+	closeTimeout = 2 * time.Second // for each connection
 )
+
+var openTimeout = 15 * time.Second // for all connections of a session; its test has less
 
 func main() {
 	settings, err := readSettings(os.Getenv, ".env")
@@ -65,25 +68,28 @@ func end() {
 // first: who cannot store must not hold a queue. Each turn takes the next host of RabbitMQ. It answers how long it has
 // consumed.
 func session(stop context.Context, settings Settings, turn int) (lasted time.Duration, err error) {
-	work := context.WithoutCancel(stop) // what is in hand may end well
-	messages, err := openMessages(stop, settings.MongoDB, settings.Collection)
+	opening, opened := context.WithTimeout(stop, openTimeout)
+	defer opened()
+	messages, err := openMessages(opening, settings.MongoDB, settings.Collection)
 	if err != nil {
 		return 0, err
 	}
-	defer messages.close(work)
-	reports, err := openReports(stop, settings.Database)
+	defer messages.close()
+	reports, err := openReports(opening, settings.Database)
 	if err != nil {
 		return 0, err
 	}
 	defer func() { go reports.pool.Close() }() // it would wait for a server that does not answer
-	broker, err := openBroker(hostAt(settings.AMQP, turn))
+	broker, err := openBroker(opening, hostAt(settings.AMQP, turn))
 	if err != nil {
 		return 0, err
 	}
-	defer broker.connection.Close()
+	defer broker.close()
 	slog.Info("consuming")
 	began := time.Now()
-	lanes, failed := errgroup.WithContext(work)
+	// What is in hand may end well. If a lane fails, the others may be waiting for a broker that reads nothing.
+	lanes, failed := errgroup.WithContext(context.WithoutCancel(stop))
+	context.AfterFunc(failed, broker.close)
 	for _, queue := range queues {
 		lane := &Lane{queue: queue, ordered: queue != parallel, prefetch: settings.Prefetch,
 			messages: messages, reports: reports, broker: broker, campaigns: map[string]*Campaign{},

@@ -60,7 +60,7 @@ func openReports(ctx context.Context, url string) (*Reports, error) {
 	}
 	reports := &Reports{pool}
 	if _, err := reports.open(ctx, "check"); err != nil {
-		pool.Close()
+		go pool.Close() // it would wait for a server that does not answer
 		return nil, err
 	}
 	return reports, nil

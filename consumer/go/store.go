@@ -87,13 +87,15 @@ func openMessages(ctx context.Context, uri, collection string) (*Messages, error
 		return nil, err
 	}
 	clustered := bson.D{{Key: "key", Value: bson.D{{Key: "_id", Value: 1}}}, {Key: "unique", Value: true}}
+	messages := &Messages{client, client.Database(database).Collection(collection)}
 	err = client.Database(database).CreateCollection(ctx, collection,
 		options.CreateCollection().SetClusteredIndex(clustered))
 	var refused mongo.CommandError
 	if err != nil && !(errors.As(err, &refused) && refused.Code == collectionExists) {
-		return nil, errors.Join(err, client.Disconnect(ctx))
+		messages.close()
+		return nil, err
 	}
-	return &Messages{client, client.Database(database).Collection(collection)}, nil
+	return messages, nil
 }
 
 // optionsOf wins over the URI: a secondary that lags lacks what is stored.
@@ -104,7 +106,11 @@ func optionsOf(uri string) *options.ClientOptions {
 		SetWriteConcern(&writeconcern.WriteConcern{W: "majority", Journal: &journaled})
 }
 
-func (m *Messages) close(ctx context.Context) { _ = m.client.Disconnect(ctx) }
+func (m *Messages) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	_ = m.client.Disconnect(ctx)
+}
 
 // insert stores documents in order and answers how many of them are stored: all, or those in front of
 // the refused one.
