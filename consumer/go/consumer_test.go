@@ -84,6 +84,24 @@ func TestDecodeRefusesWhatIsMalformed(t *testing.T) {
 	}
 }
 
+func TestADeadLetterOfOneIsCanonical(t *testing.T) {
+	attributes := `{"a":0.0000001,"b":-99999999999999.5,"c":0.000000000000001,"d":-9223372036854775808,"e":[true,null,{}],` +
+		`"f":"<&>` + "\u007f\u2028" + `\\u2028/\"\b\t\n\f\r\u0001\u001fé😀"}`
+	body := strings.Replace(plain, `"version":1`, `"version":2,"later":1e300`, 1)
+	body = strings.Replace(body, `321"}`, `321","attributes":`+attributes+`}`, 1)
+	batch, err := decode([]byte(body), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	letter, _, err := batch.alone(1)
+	if err != nil || !strings.Contains(string(letter), `"attributes":`+attributes) {
+		t.Errorf("%v %s", err, letter)
+	}
+	if _, err := decode(letter, nil); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestDecide(t *testing.T) {
 	for _, one := range []struct {
 		first, last, next int64

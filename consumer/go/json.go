@@ -152,7 +152,8 @@ func escaped(text []byte) uint64 {
 	return unit
 }
 
-// write is the way back, for dead letters.
+// write is the way back, for dead letters, in the form that attributes travel in: json.Marshal writes an exponent where the
+// contract has digits, and escapes for which attributes have no bytes left.
 func write(out io.Writer, value any) error {
 	switch value := value.(type) {
 	case bson.D:
@@ -161,10 +162,22 @@ func write(out io.Writer, value any) error {
 		})
 	case bson.A:
 		return writeAll(out, '[', ']', len(value), func(at int) error { return write(out, value[at]) })
+	case string:
+		return put(out, `"`+escapes.Replace(value)+`"`)
+	case float64:
+		return put(out, strconv.FormatFloat(value, 'f', -1, 64))
 	}
 	encoded, err := json.Marshal(value)
 	return errors.Join(err, put(out, string(encoded)))
 }
+
+var escapes = func() *strings.Replacer {
+	pairs := []string{`"`, `\"`, `\`, `\\`, "\b", `\b`, "\t", `\t`, "\n", `\n`, "\f", `\f`, "\r", `\r`}
+	for control := range ' ' {
+		pairs = append(pairs, string(control), fmt.Sprintf(`\u%04x`, control)) // the first pair of a character counts
+	}
+	return strings.NewReplacer(pairs...)
+}()
 
 func writeAll(out io.Writer, open, end byte, count int, one func(int) error) error {
 	err := put(out, string(open))
