@@ -157,6 +157,31 @@ func TestRunsAndTheFirstMissing(t *testing.T) {
 	}
 }
 
+func TestALargeClassIsLookedThroughStepByStep(t *testing.T) {
+	lane := &Lane{step: time.NewTimer(0)}
+	<-lane.step.C
+	var found []Range
+	look := func(window Range) error {
+		if !lane.step.Stop() {
+			t.Errorf("no step for %v", window)
+		}
+		found = append(found, window)
+		return nil
+	}
+	if err := lane.lookThrough(Unchecked{Total: 2*lookWindow + 1}, look); err != nil {
+		t.Error(err)
+	}
+	want := []Range{{1, lookWindow}, {lookWindow + 1, 2 * lookWindow}, {2*lookWindow + 1, 2*lookWindow + 1}}
+	if !reflect.DeepEqual(found, want) {
+		t.Error(found)
+	}
+	calls, wrong := 0, errors.New("away")
+	err := windows(Range{5, 9}, 4, func(Range) error { calls++; return wrong })
+	if err != wrong || calls != 1 {
+		t.Errorf("%d calls: %v", calls, err)
+	}
+}
+
 func TestDocumentsOfAClassAreReadAtOnce(t *testing.T) {
 	var documents []*Document
 	for _, one := range []struct {

@@ -20,6 +20,7 @@ const (
 	campaignsMax   = 4096                   // known, if each was read back before that
 	haltTrust      = 250 * time.Millisecond // in its not being halted
 	lockWait       = 200 * time.Millisecond // before a report is tried again that met a client
+	lookWindow     = 1000000                // seqs that are counted or read in one step
 	lookEvery      = time.Second            // at a queue of which nothing comes
 	looksSilent    = 4                      // in a row that find messages: the subscription is silent
 )

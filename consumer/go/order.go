@@ -64,6 +64,16 @@ func nextOf(reported, highest int64, failed []Range) (next int64, lost bool) {
 	return min(reported, highest) + 1, highest < reported
 }
 
+// windows cuts a range into some of at most `size`, in order, until one fails.
+func windows(whole Range, size int64, each func(Range) error) error {
+	for first := whole.First; first <= whole.Last; first += size {
+		if err := each(Range{first, min(first+size-1, whole.Last)}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // runs cuts a range where `apart` changes.
 func runs(whole Range, apart map[int64]bool, found func(one Range, apart bool)) {
 	for first := whole.First; first <= whole.Last; {

@@ -195,12 +195,21 @@ func (l *Lane) report(ctx context.Context, ranges []Stored) error {
 // look asks for what MongoDB has lost of a class that is about to end. Who was left out is missing in any
 // case; who was refused is, or another document is in their place.
 func (l *Lane) look(ctx context.Context, class Unchecked) error {
-	whole := Range{1, class.Total}
-	count, err := l.messages.count(ctx, class.Place, whole)
+	var count int64
+	err := l.lookThrough(class, func(window Range) error {
+		found, err := l.messages.count(ctx, class.Place, window)
+		count += found
+		return err
+	})
 	if err != nil || count >= class.Total-class.LeftOut {
 		return err
 	}
-	there, err := l.messages.stored(ctx, class.Place, whole)
+	var there []int64
+	err = l.lookThrough(class, func(window Range) error {
+		found, err := l.messages.stored(ctx, class.Place, window)
+		there = append(there, found...)
+		return err
+	})
 	if err != nil {
 		return err
 	}
@@ -219,6 +228,14 @@ func (l *Lane) look(ctx context.Context, class Unchecked) error {
 		}
 	}
 	return nil
+}
+
+// lookThrough takes a step for each window of a class: a large one takes longer than a step may.
+func (l *Lane) lookThrough(class Unchecked, look func(Range) error) error {
+	return windows(Range{1, class.Total}, lookWindow, func(window Range) error {
+		l.step.Reset(stepTimeout)
+		return look(window)
+	})
 }
 
 // insist makes a report, and makes it again as long as a client holds what it changes: that may take long, and
