@@ -11,14 +11,16 @@ use futures_util::StreamExt;
 use lapin::Consumer;
 use lapin::message::Delivery;
 use lapin::options::BasicAckOptions;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{Notify, watch};
 use tokio::time::{sleep, timeout};
 
+mod asked;
 mod pending;
+use asked::Asked;
 use pending::Pending;
 
 /// Documents of an insert.
@@ -35,16 +37,12 @@ const TRUST: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// So many looks in a row that find messages: the subscription is silent.
 const LOOKS_SILENT: u32 = 4;
-/// In its not being halted.
-const HALT_TRUST: Duration = Duration::from_millis(250);
 
 /// What a lane knows of a campaign.
 struct Campaign {
     totals: HashMap<String, i64>,
     next: HashMap<String, i64>,
     read_at: Instant,
-    /// When it was not halted.
-    asked_at: Option<Instant>,
 }
 
 type Received = (Delivery, Result<Arc<Batch>, Rejected>);
@@ -58,8 +56,7 @@ pub struct Lane {
     campaigns: HashMap<String, Campaign>,
     gaps: HashMap<(Place, i64), Instant>,
     pending: Pending,
-    /// Whether the campaigns in hand are halted; of the oldest answer.
-    asked_at: Instant,
+    asked: Asked,
 }
 
 /// Ends a chunk of which a step takes too long.
@@ -90,9 +87,8 @@ impl Lane {
         reports: Reports,
         broker: Arc<Broker>,
     ) -> Self {
-        let (campaigns, gaps, pending) = Default::default();
-        let asked_at = Instant::now();
-        Self { queue, prefetch, messages, reports, broker, campaigns, gaps, pending, asked_at }
+        let (campaigns, gaps, pending, asked) = Default::default();
+        Self { queue, prefetch, messages, reports, broker, campaigns, gaps, pending, asked }
     }
 
     /// Goes on until `stop` is set, with the messages in hand done, or until something fails.
@@ -147,8 +143,8 @@ impl Lane {
     }
 
     async fn settle(&mut self, received: Vec<Received>) -> Result<(), Failure> {
-        self.asked_at = Instant::now();
-        let stopped = self.stopped(&received).await?;
+        let batches = received.iter().filter_map(|(_, batch)| batch.as_ref().ok());
+        let stopped = self.stopped(batches.map(|batch| &batch.campaign)).await?;
         for (delivery, batch) in &received {
             self.reports.goes_on.notify_one();
             let done = match batch {
@@ -173,28 +169,18 @@ impl Lane {
         Ok(())
     }
 
-    /// Which campaigns of these messages are halted or behind their deadline: asks, unless it knows that they are not.
-    async fn stopped(&mut self, received: &[Received]) -> Result<HashMap<String, bool>, Failure> {
-        let named: HashSet<&String> =
-            received.iter().filter_map(|(_, batch)| Some(&batch.as_ref().ok()?.campaign)).collect();
-        let mut unknown = Vec::new();
-        for campaign in named {
-            let asked_at = self.campaigns.get(campaign).and_then(|known| known.asked_at);
-            match asked_at.filter(|at| at.elapsed() < HALT_TRUST) {
-                Some(asked_at) => self.asked_at = self.asked_at.min(asked_at),
-                None => unknown.push(campaign.clone()),
-            }
-        }
-        if unknown.is_empty() {
+    /// Which of these campaigns are halted or behind their deadline: asks, unless it knows that they are not.
+    async fn stopped(
+        &mut self,
+        campaigns: impl Iterator<Item = &String>,
+    ) -> Result<HashMap<String, bool>, Failure> {
+        let now = Instant::now();
+        let due = self.asked.due(campaigns, now);
+        if due.is_empty() {
             return Ok(HashMap::new());
         }
-        let asked_at = Some(Instant::now());
-        let stopped = self.reports.stopped(&unknown).await?;
-        for campaign in unknown.iter().filter(|campaign| !stopped.contains_key(*campaign)) {
-            if let Some(known) = self.campaigns.get_mut(campaign) {
-                known.asked_at = asked_at;
-            }
-        }
+        let stopped = self.reports.stopped(&due).await?;
+        self.asked.answered(due, &stopped, now);
         Ok(stopped)
     }
 
@@ -256,9 +242,7 @@ impl Lane {
     /// Asks both servers where a campaign stands; what is pending must be there before.
     async fn read_back(&mut self, campaign: &str) -> Result<(), Failure> {
         self.flush().await?;
-        let asked_at = self.campaigns.get(campaign).and_then(|known| known.asked_at);
-        let mut known =
-            Campaign { totals: HashMap::new(), next: HashMap::new(), read_at: Instant::now(), asked_at };
+        let mut known = Campaign { totals: HashMap::new(), next: HashMap::new(), read_at: Instant::now() };
         for class in self.reports.classes(campaign).await? {
             let place = Place { campaign: campaign.to_owned(), class: class.name.clone() };
             known.totals.insert(class.name.clone(), class.total);
@@ -296,8 +280,7 @@ mod tests {
     #[test]
     fn old_campaigns_are_forgotten() {
         let mut campaigns = HashMap::new();
-        let known =
-            |read_at| Campaign { totals: HashMap::new(), next: HashMap::new(), read_at, asked_at: None };
+        let known = |read_at| Campaign { totals: HashMap::new(), next: HashMap::new(), read_at };
         for at in 0..3 * CAMPAIGNS_MAX {
             remember(&mut campaigns, &at.to_string(), known(Instant::now() - TRUST));
         }

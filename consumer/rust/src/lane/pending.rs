@@ -1,6 +1,6 @@
 //! What a lane has decided to store, on its way: into MongoDB first, then in a report to PostgreSQL.
 
-use super::{HALT_TRUST, Lane};
+use super::Lane;
 use crate::broker::{one_line, properties_of};
 use crate::failure::{Failure, session};
 use crate::message::{Batch, id_of, seq_of};
@@ -8,9 +8,8 @@ use crate::order::{Range, first_missing, runs};
 use crate::report::{Stored, Unchecked};
 use crate::store::{Place, Refusal, documents_of, is_same};
 use mongodb::bson::Document;
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Instant;
 
 const CONFLICT: &str = "conflict: stored with other content";
 
@@ -113,13 +112,8 @@ impl Lane {
     /// Asks again whether these may be stored, if that was asked too long ago: a report had to wait, or MongoDB
     /// took its time. The next session knows what to do with those of a halted campaign.
     async fn still_wanted(&mut self, batches: &[Arc<Batch>]) -> Result<(), Failure> {
-        if self.asked_at.elapsed() < HALT_TRUST {
-            return Ok(());
-        }
-        let named: HashSet<&String> = batches.iter().map(|one| &one.campaign).collect();
-        self.asked_at = Instant::now();
-        let stopped = self.reports.stopped(&named.into_iter().cloned().collect::<Vec<_>>()).await?;
-        if stopped.is_empty() {
+        let each = batches.chunk_by(Arc::ptr_eq);
+        if self.stopped(each.map(|same| &same[0].campaign)).await?.is_empty() {
             return Ok(());
         }
         session("a campaign was stopped while its messages were in hand")
