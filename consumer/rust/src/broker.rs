@@ -17,6 +17,9 @@ use openssl::ssl::{SslConnector, SslMethod};
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 
+mod hosts;
+pub use hosts::hosts_of;
+
 pub const PARALLEL: &str = "campaign.parallel";
 pub const QUEUES: [&str; 5] =
     ["campaign.messages.0", "campaign.messages.1", "campaign.messages.2", "campaign.messages.3", PARALLEL];
@@ -33,19 +36,8 @@ pub struct Broker {
     version: u32,
 }
 
-/// The URL with only the host whose turn it is: a cluster has several, separated by commas.
-fn host_at(url: &str, turn: usize) -> String {
-    let authority = url.find("://").map_or(0, |at| at + 3);
-    let end = url[authority..].find(['/', '?', '#']).map_or(url.len(), |at| authority + at);
-    let start = url[authority..end].rfind('@').map_or(authority, |at| authority + at + 1);
-    let hosts: Vec<&str> = url[start..end].split(',').collect();
-    format!("{}{}{}", &url[..start], hosts[turn % hosts.len()], &url[end..])
-}
-
 impl Broker {
-    /// Each turn takes the next host.
-    pub async fn open(url: &str, turn: usize) -> Result<Self, Failure> {
-        let mut uri: AMQPUri = host_at(url, turn).parse().or_else(session)?;
+    pub async fn open(mut uri: AMQPUri) -> Result<Self, Failure> {
         let asked = uri.clone();
         let version = tokio::task::spawn_blocking(move || version_of(&asked)).await??;
         uri.query.heartbeat = uri.query.heartbeat.or(Some(HEARTBEAT_S));
@@ -242,16 +234,6 @@ mod tests {
         assert_eq!(version_in(b"\0\x0a\0\x0a\x07versionS\0\0\0\x063.10.8\x08platformS"), Some(3));
         assert_eq!(version_in(b"\x07productS\0\0\0\x08RabbitMQ"), None);
         assert_eq!(version_in(b"\x07versionS\0\0\0\x00"), None);
-    }
-
-    #[test]
-    fn each_turn_has_one_host() {
-        let url = "amqp://u:p@a:1,b:2,c/v?heartbeat=5";
-        assert_eq!(host_at("amqp://h", 3), "amqp://h");
-        assert_eq!(host_at(url, 0), "amqp://u:p@a:1/v?heartbeat=5");
-        assert_eq!(host_at(url, 4), "amqp://u:p@b:2/v?heartbeat=5");
-        assert_eq!(host_at("amqps://u:p,q@a,[::1]:3/a,b", 1), "amqps://u:p,q@[::1]:3/a,b");
-        assert_eq!(host_at("amqp://a,b?x=1", 1), "amqp://b?x=1");
     }
 
     #[test]

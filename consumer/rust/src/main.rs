@@ -122,7 +122,8 @@ async fn open(settings: &Settings, turn: usize) -> Result<(Arc<Broker>, Vec<Lane
     for _ in QUEUES {
         reports.push(Reports::open(&settings.database).await?);
     }
-    let broker = Arc::new(Broker::open(&settings.amqp, turn).await?);
+    let amqp = &settings.amqp[turn % settings.amqp.len()];
+    let broker = Arc::new(Broker::open(amqp.clone()).await?);
     let lane =
         |(queue, reports)| Lane::new(queue, settings.prefetch, messages.clone(), reports, broker.clone());
     let lanes = QUEUES.into_iter().zip(reports).map(lane).collect();

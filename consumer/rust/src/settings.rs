@@ -1,5 +1,7 @@
 //! Settings: the environment wins over .env in the current directory, and that over the defaults.
 
+use crate::broker::hosts_of;
+use lapin::uri::AMQPUri;
 use std::{collections::HashMap, env, fs, time::Duration};
 
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -7,7 +9,8 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// Those of docs/consumer.md that this consumer knows.
 #[derive(Debug, PartialEq)]
 pub struct Settings {
-    pub amqp: String,
+    /// Of each host of the URL, of which there is at least one.
+    pub amqp: Vec<AMQPUri>,
     pub mongodb: String,
     pub database: String,
     pub collection: String,
@@ -33,7 +36,7 @@ impl Settings {
         let needed = |name: &str| value(name).ok_or_else(|| format!("{name} is not set"));
         let prefetch = value("CAMPAIGN_PREFETCH").unwrap_or_else(|| "1000".to_owned());
         Ok(Self {
-            amqp: needed("AMQP_URL")?,
+            amqp: hosts_of(&needed("AMQP_URL")?).ok_or("AMQP_URL: not a URL")?,
             mongodb: needed("MONGODB_URI")?,
             database: needed("DATABASE_URL")?,
             collection: value("CAMPAIGN_COLLECTION").unwrap_or_else(|| "messages".to_owned()),
@@ -74,8 +77,8 @@ mod tests {
     fn the_environment_wins_over_the_file() {
         let settings = Settings::from(environment, FILE).unwrap();
         assert_eq!(
-            (settings.amqp.as_str(), settings.mongodb.as_str()),
-            ("amqp://file", "mongodb://environment")
+            (settings.amqp[0].authority.host.as_str(), settings.mongodb.as_str()),
+            ("file", "mongodb://environment")
         );
         assert_eq!((settings.collection.as_str(), settings.prefetch), ("messages", 7));
     }
@@ -85,5 +88,13 @@ mod tests {
         assert!(Settings::from(environment, "").unwrap_err().contains("AMQP_URL"));
         let wrong = FILE.replace("=7", "=1");
         assert!(Settings::from(environment, &wrong).unwrap_err().contains("CAMPAIGN_PREFETCH"));
+    }
+
+    #[test]
+    fn nothing_of_a_wrong_url_is_told() {
+        for url in ["amqp:user:secret@host", "amqp://user:sec%zzret@host/v", "amqp://user:sec/ret@host"] {
+            let reason = Settings::from(environment, &format!("AMQP_URL={url}")).unwrap_err();
+            assert_eq!(reason, "AMQP_URL: not a URL");
+        }
     }
 }
