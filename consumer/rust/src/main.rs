@@ -17,7 +17,7 @@ use report::Reports;
 use settings::Settings;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use store::Messages;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -59,14 +59,12 @@ async fn main() -> ExitCode {
 
 /// One session after the other, until it is told to end.
 async fn go_on(settings: Settings, mut stop: watch::Receiver<bool>) {
-    let mut wait = WAIT_FIRST;
+    let mut wait = Duration::ZERO;
     let mut turn = 0;
     while !*stop.borrow() {
         let (consumed, done) = session(&settings, turn, &stop).await;
         turn += 1;
-        if consumed {
-            wait = WAIT_FIRST;
-        }
+        wait = next_wait(wait, consumed);
         match done {
             Ok(()) => break,
             Err(Failure::Message(failure::Rejected(reason)) | Failure::Session(reason)) => {
@@ -77,8 +75,13 @@ async fn go_on(settings: Settings, mut stop: watch::Receiver<bool>) {
             _ = stop.wait_for(|stopped| *stopped) => (),
             () = sleep(wait / 2 + wait.mul_f64(jitter())) => (),
         }
-        wait = WAIT_MAX.min(2 * wait);
     }
+}
+
+/// Behind a session that has consumed for so long. To have begun does not count: a message that always makes it fail
+/// would have the servers connected to several times a second, and the other queues given up each time.
+fn next_wait(wait: Duration, consumed: Duration) -> Duration {
+    if consumed >= WAIT_MAX { WAIT_FIRST } else { (2 * wait).clamp(WAIT_FIRST, WAIT_MAX) }
 }
 
 /// From 0 to 1: several consumers do not come back all at once.
@@ -88,18 +91,19 @@ fn jitter() -> f64 {
 }
 
 /// From one connect to the next: nothing that it knows outlives its connections. The stores come first: who
-/// cannot store must not hold a queue. Whether it came to consume, and why it ended. Each turn takes the next
+/// cannot store must not hold a queue. For how long it has consumed, and why it ended. Each turn takes the next
 /// host of RabbitMQ.
 async fn session(
     settings: &Settings,
     turn: usize,
     stop: &watch::Receiver<bool>,
-) -> (bool, Result<(), Failure>) {
+) -> (Duration, Result<(), Failure>) {
     let (broker, lanes) = match open(settings, turn).await {
         Ok(opened) => opened,
-        Err(failure) => return (false, Err(failure)),
+        Err(failure) => return (Duration::ZERO, Err(failure)),
     };
     eprintln!("consuming");
+    let start = Instant::now();
     let mut running = JoinSet::new();
     for lane in lanes {
         running.spawn(lane.run(stop.clone()));
@@ -111,9 +115,10 @@ async fn session(
             break;
         }
     }
+    let consumed = start.elapsed();
     running.shutdown().await;
     broker.close().await;
-    (true, done)
+    (consumed, done)
 }
 
 async fn open(settings: &Settings, turn: usize) -> Result<(Arc<Broker>, Vec<Lane>), Failure> {
@@ -128,4 +133,20 @@ async fn open(settings: &Settings, turn: usize) -> Result<(Arc<Broker>, Vec<Lane
         |(queue, reports)| Lane::new(queue, settings.prefetch, messages.clone(), reports, broker.clone());
     let lanes = QUEUES.into_iter().zip(reports).map(lane).collect();
     Ok((broker, lanes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_wait_grows_until_a_session_has_lasted() {
+        let mut wait = Duration::ZERO;
+        let mut waits = Vec::new();
+        for consumed_ms in [0, 50, 4000, 0, 4999, 0, 0, 0, 5000, 0] {
+            wait = next_wait(wait, Duration::from_millis(consumed_ms));
+            waits.push(wait.as_millis());
+        }
+        assert_eq!(waits, [100, 200, 400, 800, 1600, 3200, 5000, 5000, 100, 200]);
+    }
 }
