@@ -1,8 +1,8 @@
 //! RabbitMQ: queues are created, messages come, dead letters go.
 
-use crate::failure::{Failure, session};
+use crate::failure::{Failure, session, within};
 use crate::message::{BODY_MAX, Batch, Headers};
-use crate::settings::CONNECT_TIMEOUT;
+use crate::settings::{CONNECT_TIMEOUT, OPEN_TIMEOUT};
 use lapin::message::Delivery;
 use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
@@ -16,6 +16,8 @@ use lapin::{
 use openssl::ssl::{SslConnector, SslMethod};
 use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::time::Duration;
+use tokio::time::timeout;
 
 mod hosts;
 pub use hosts::hosts_of;
@@ -25,6 +27,10 @@ pub const QUEUES: [&str; 5] =
     ["campaign.messages.0", "campaign.messages.1", "campaign.messages.2", "campaign.messages.3", PARALLEL];
 const EXCHANGE: &str = "campaign";
 const DEAD: &str = "campaign.dead";
+/// For all the queues: a cluster that has lost nodes takes its time.
+const DECLARE_TIMEOUT: Duration = Duration::from_secs(60);
+/// Less than the time to end.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 const HEARTBEAT_S: u16 = 30;
 const DELIVERY_LIMIT: i64 = 2147483647;
 const REASON_MAX: usize = 300;
@@ -44,10 +50,15 @@ impl Broker {
         uri.query.connection_timeout = Some(CONNECT_TIMEOUT.as_millis() as u64);
         let properties =
             ConnectionProperties::default().with_connection_name("campaign-consumer-rust".into());
-        let connection = Connection::connect_uri(uri, properties).await?;
-        let letters = connection.create_channel().await?;
-        letters.confirm_select(ConfirmSelectOptions::default()).await?;
-        declare(&letters, version).await?;
+        let connecting = async { Ok(Connection::connect_uri(uri, properties).await?) };
+        let connection = within(OPEN_TIMEOUT, "RabbitMQ", connecting).await?;
+        let declaring = async {
+            let letters = connection.create_channel().await?;
+            letters.confirm_select(ConfirmSelectOptions::default()).await?;
+            declare(&letters, version).await?;
+            Ok(letters)
+        };
+        let letters = within(DECLARE_TIMEOUT, "RabbitMQ", declaring).await?;
         Ok(Self { connection, letters, version })
     }
 
@@ -95,8 +106,13 @@ impl Broker {
     }
 
     pub async fn close(&self) {
-        let _ = self.connection.close(200, "".into()).await;
+        close(&self.connection, CLOSE_TIMEOUT).await;
     }
+}
+
+/// lapin's heartbeats end with this: it would wait for ever for a broker that does not answer.
+async fn close(connection: &Connection, limit: Duration) {
+    let _ = timeout(limit, connection.close(200, "".into())).await;
 }
 
 /// The properties without what would make the broker refuse or drop the letter.
@@ -228,12 +244,50 @@ fn version_in(frame: &[u8]) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::TcpListener;
+    use std::thread;
 
     #[test]
     fn the_version_is_found_in_the_greeting() {
         assert_eq!(version_in(b"\0\x0a\0\x0a\x07versionS\0\0\0\x063.10.8\x08platformS"), Some(3));
         assert_eq!(version_in(b"\x07productS\0\0\0\x08RabbitMQ"), None);
         assert_eq!(version_in(b"\x07versionS\0\0\0\x00"), None);
+    }
+
+    /// A method frame: its class, its number, its arguments.
+    fn frame(class: u8, method: u8, arguments: &[u8]) -> Vec<u8> {
+        let length = arguments.len() as u8 + 4;
+        [&[1, 0, 0, 0, 0, 0, length, 0, class, 0, method], arguments, &[0xCE]].concat()
+    }
+
+    /// Takes one login and says nothing more.
+    fn log_in(listener: &TcpListener) -> std::io::Result<TcpStream> {
+        let start = frame(10, 10, b"\0\x09\0\0\0\0\0\0\0\x05PLAIN\0\0\0\x05en_US");
+        let tune = frame(10, 30, b"\0\0\0\x02\0\0\0\0");
+        let open = frame(10, 41, b"\0");
+        let (mut socket, _) = listener.accept()?;
+        socket.read_exact(&mut [0; 8])?;
+        for (answer, expected) in [(start, 1), (tune, 2), (open, 0)] {
+            socket.write_all(&answer)?;
+            for _ in 0..expected {
+                let mut head = [0; 7];
+                socket.read_exact(&mut head)?;
+                socket.read_exact(&mut vec![0; usize::from(head[6]) + 256 * usize::from(head[5]) + 1])?;
+            }
+        }
+        Ok(socket)
+    }
+
+    #[tokio::test]
+    async fn a_silent_broker_is_left() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let uri: AMQPUri = format!("amqp://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let logged_in = thread::spawn(move || log_in(&listener));
+        let connection = Connection::connect_uri(uri, ConnectionProperties::default());
+        let connection = timeout(OPEN_TIMEOUT, connection).await.unwrap().unwrap();
+        let _silent = logged_in.join().unwrap().unwrap();
+        let closing = close(&connection, Duration::from_millis(100));
+        timeout(CLOSE_TIMEOUT, closing).await.expect("it is waited for");
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! What can go wrong: with one message, or with a server.
 
+use std::time::Duration;
+use tokio::time::timeout;
+
 /// A message for the dead letters; the text is the reason.
 #[derive(Debug, PartialEq)]
 pub struct Rejected(pub String);
@@ -30,4 +33,13 @@ impl<E: std::error::Error> From<E> for Failure {
 
 pub fn session<T>(text: impl Into<String>) -> Result<T, Failure> {
     Err(Failure::Session(text.into()))
+}
+
+/// Gives up on a server that does not answer in time.
+pub async fn within<T>(
+    limit: Duration,
+    server: &str,
+    answer: impl Future<Output = Result<T, Failure>>,
+) -> Result<T, Failure> {
+    timeout(limit, answer).await.unwrap_or_else(|_| session(format!("{server} does not answer")))
 }

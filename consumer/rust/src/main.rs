@@ -11,10 +11,11 @@ mod settings;
 mod store;
 
 use broker::{Broker, QUEUES};
-use failure::Failure;
+use failure::{Failure, within};
+use futures_util::future::try_join_all;
 use lane::Lane;
 use report::Reports;
-use settings::Settings;
+use settings::{OPEN_TIMEOUT, Settings};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -122,11 +123,10 @@ async fn session(
 }
 
 async fn open(settings: &Settings, turn: usize) -> Result<(Arc<Broker>, Vec<Lane>), Failure> {
-    let messages = Messages::open(&settings.mongodb, &settings.collection).await?;
-    let mut reports = Vec::new();
-    for _ in QUEUES {
-        reports.push(Reports::open(&settings.database).await?);
-    }
+    let messages = Messages::open(&settings.mongodb, &settings.collection);
+    let messages = within(OPEN_TIMEOUT, "MongoDB", messages).await?;
+    // All at once: a host that does not answer takes its time but once.
+    let reports = try_join_all(QUEUES.map(|_| Reports::open(&settings.database))).await?;
     let amqp = &settings.amqp[turn % settings.amqp.len()];
     let broker = Arc::new(Broker::open(amqp.clone()).await?);
     let lane =

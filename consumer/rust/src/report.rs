@@ -1,8 +1,9 @@
 //! PostgreSQL: what a consumer asks and reports. Each call is its own transaction.
 
-use crate::failure::{Failure, session};
+use crate::failure::{Failure, session, within};
+use crate::jitter;
 use crate::order::{Range, parse_multirange};
-use crate::settings::CONNECT_TIMEOUT;
+use crate::settings::{CONNECT_TIMEOUT, OPEN_TIMEOUT};
 use crate::store::Place;
 use openssl::ssl::{SslConnector, SslMethod, SslVerifyMode};
 use postgres_openssl::MakeTlsConnector;
@@ -11,10 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::sleep;
-use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres::config::{LoadBalanceHosts, SslMode, TargetSessionAttrs};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Config, Row, Statement, ToStatement};
+
+mod hosts;
+use hosts::hosts_of;
 
 const OPEN: &str = "SELECT class, total, stored_through, failed::text FROM campaign.report_open($1)";
 const STOPPED: &str =
@@ -59,13 +63,34 @@ pub struct Reports {
 }
 
 impl Reports {
-    /// Also tries a report: a read-only server refuses it.
     pub async fn open(url: &str) -> Result<Self, Failure> {
         let mut config: Config = url.parse()?;
         config.connect_timeout(CONNECT_TIMEOUT);
         if config.get_target_session_attrs() == TargetSessionAttrs::Any {
             config.target_session_attrs(TargetSessionAttrs::ReadWrite);
         }
+        let mut hosts = hosts_of(&config);
+        if config.get_load_balance_hosts() == LoadBalanceHosts::Random {
+            let turn = (jitter() * hosts.len() as f64) as usize % hosts.len();
+            hosts.rotate_left(turn);
+        }
+        Self::open_first(&hosts, OPEN_TIMEOUT).await
+    }
+
+    /// Of these the first one that answers in time, each with all of its addresses.
+    async fn open_first(hosts: &[Config], limit: Duration) -> Result<Self, Failure> {
+        let mut done = session("DATABASE_URL has no host");
+        for config in hosts {
+            done = within(limit, "PostgreSQL", Self::open_host(config)).await;
+            if done.is_ok() {
+                break;
+            }
+        }
+        done
+    }
+
+    /// Also tries a report: a read-only server refuses it.
+    async fn open_host(config: &Config) -> Result<Self, Failure> {
         let mut tls = SslConnector::builder(SslMethod::tls())?;
         if config.get_ssl_mode() != SslMode::Require {
             tls.set_verify(SslVerifyMode::NONE); // as libpq's `prefer`: better than none
@@ -148,5 +173,26 @@ impl Reports {
             self.goes_on.notify_one();
             sleep(LOCK_WAIT).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::thread;
+    use tokio::time::timeout;
+
+    #[tokio::test]
+    async fn a_host_that_does_not_answer_is_passed_over() {
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let next = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = |one: &TcpListener| one.local_addr().unwrap().port();
+        let url = format!("postgresql://u:p@127.0.0.1:{},127.0.0.1:{}/d", port(&silent), port(&next));
+        let reached = thread::spawn(move || next.accept().map(drop));
+        let hosts = hosts_of(&url.parse().unwrap());
+        let done = timeout(CONNECT_TIMEOUT, Reports::open_first(&hosts, Duration::from_millis(100))).await;
+        assert!(done.expect("the first host is waited for").is_err());
+        reached.join().unwrap().unwrap();
     }
 }

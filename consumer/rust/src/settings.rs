@@ -4,7 +4,10 @@ use crate::broker::hosts_of;
 use lapin::uri::AMQPUri;
 use std::{collections::HashMap, env, fs, time::Duration};
 
+/// For one address of a server.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// From the first packet to a host until it can be used.
+pub const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Those of docs/consumer.md that this consumer knows.
 #[derive(Debug, PartialEq)]
