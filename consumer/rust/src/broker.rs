@@ -8,6 +8,8 @@ use lapin::options::{
     BasicConsumeOptions, BasicPublishOptions, BasicQosOptions, ConfirmSelectOptions, ExchangeDeclareOptions,
     QueueBindOptions, QueueDeclareOptions,
 };
+use lapin::runtime::default_runtime;
+use lapin::tcp::{AsyncTcpStream, TLSConfig};
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{
@@ -15,7 +17,7 @@ use lapin::{
 };
 use openssl::ssl::{SslConnector, SslMethod};
 use std::io::{Read, Write};
-use std::net::{TcpStream, ToSocketAddrs};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 use tokio::time::timeout;
 
@@ -45,12 +47,11 @@ pub struct Broker {
 impl Broker {
     pub async fn open(mut uri: AMQPUri) -> Result<Self, Failure> {
         let asked = uri.clone();
-        let version = tokio::task::spawn_blocking(move || version_of(&asked)).await??;
+        let (address, version) = tokio::task::spawn_blocking(move || version_of(&asked)).await??;
         uri.query.heartbeat = uri.query.heartbeat.or(Some(HEARTBEAT_S));
-        uri.query.connection_timeout = Some(CONNECT_TIMEOUT.as_millis() as u64);
         let properties =
             ConnectionProperties::default().with_connection_name("campaign-consumer-rust".into());
-        let connecting = async { Ok(Connection::connect_uri(uri, properties).await?) };
+        let connecting = async { Ok(connect(uri, address, properties).await?) };
         let connection = within(OPEN_TIMEOUT, "RabbitMQ", connecting).await?;
         let declaring = async {
             let letters = connection.create_channel().await?;
@@ -108,6 +109,22 @@ impl Broker {
     pub async fn close(&self) {
         close(&self.connection, CLOSE_TIMEOUT).await;
     }
+}
+
+/// To the address that has answered: of several, lapin might first wait for another one.
+async fn connect(
+    uri: AMQPUri,
+    address: SocketAddr,
+    properties: ConnectionProperties,
+) -> lapin::Result<Connection> {
+    let connect = async move |uri: AMQPUri, runtime| {
+        let stream = AsyncTcpStream::connect(&runtime, address).await?;
+        match uri.scheme {
+            AMQPScheme::AMQP => Ok(stream),
+            AMQPScheme::AMQPS => Ok(stream.into_tls(&uri.authority.host, TLSConfig::default()).await?),
+        }
+    };
+    Connection::connector(uri, default_runtime()?, connect, properties).await
 }
 
 /// lapin's heartbeats end with this: it would wait for ever for a broker that does not answer.
@@ -203,19 +220,34 @@ async fn declare_queue(
     Ok(())
 }
 
-/// The first number of the broker's version, which it says before the login. lapin does not pass it on, and
-/// the arguments of the queues depend on it.
-fn version_of(uri: &AMQPUri) -> Result<u32, Failure> {
-    let host = uri.authority.host.trim_matches(['[', ']']);
-    let mut addresses = (host, uri.authority.port).to_socket_addrs()?;
-    let Some(address) = addresses.next() else {
-        return session("RabbitMQ's host has no address");
-    };
-    let socket = TcpStream::connect_timeout(&address, CONNECT_TIMEOUT)?;
+/// The first number of the broker's version, which it says before the login, and the address that it has. lapin does
+/// not pass it on, and the arguments of the queues depend on it.
+fn version_of(uri: &AMQPUri) -> Result<(SocketAddr, u32), Failure> {
+    let addresses = (uri.authority.host.as_str(), uri.authority.port).to_socket_addrs()?;
+    first_version(addresses, uri)
+}
+
+/// Of these addresses the first one that answers.
+fn first_version(
+    addresses: impl Iterator<Item = SocketAddr>,
+    uri: &AMQPUri,
+) -> Result<(SocketAddr, u32), Failure> {
+    let mut done = session("RabbitMQ's host has no address");
+    for address in addresses {
+        done = version_at(&address, uri).map(|version| (address, version));
+        if done.is_ok() {
+            break;
+        }
+    }
+    done
+}
+
+fn version_at(address: &SocketAddr, uri: &AMQPUri) -> Result<u32, Failure> {
+    let socket = TcpStream::connect_timeout(address, CONNECT_TIMEOUT)?;
     socket.set_read_timeout(Some(CONNECT_TIMEOUT))?;
     if uri.scheme == AMQPScheme::AMQPS {
         let connector = SslConnector::builder(SslMethod::tls())?.build();
-        return greeting(connector.connect(host, socket)?);
+        return greeting(connector.connect(&uri.authority.host, socket)?);
     }
     greeting(socket)
 }
@@ -260,9 +292,28 @@ mod tests {
         [&[1, 0, 0, 0, 0, 0, length, 0, class, 0, method], arguments, &[0xCE]].concat()
     }
 
+    fn greeting_frame() -> Vec<u8> {
+        frame(10, 10, b"\0\x09\0\0\0\x0E\x07versionS\0\0\0\x014\0\0\0\x05PLAIN\0\0\0\x05en_US")
+    }
+
+    #[test]
+    fn the_next_address_of_a_host_is_tried() {
+        let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let there = listener.local_addr().unwrap();
+        let greeter = thread::spawn(move || {
+            let (mut socket, _) = listener.accept()?;
+            socket.read_exact(&mut [0; 8])?;
+            socket.write_all(&greeting_frame())
+        });
+        let found = first_version([gone, there].into_iter(), &AMQPUri::default());
+        assert!(found.is_ok_and(|found| found == (there, 4)));
+        greeter.join().unwrap().unwrap();
+    }
+
     /// Takes one login and says nothing more.
     fn log_in(listener: &TcpListener) -> std::io::Result<TcpStream> {
-        let start = frame(10, 10, b"\0\x09\0\0\0\0\0\0\0\x05PLAIN\0\0\0\x05en_US");
+        let start = greeting_frame();
         let tune = frame(10, 30, b"\0\0\0\x02\0\0\0\0");
         let open = frame(10, 41, b"\0");
         let (mut socket, _) = listener.accept()?;
@@ -281,9 +332,9 @@ mod tests {
     #[tokio::test]
     async fn a_silent_broker_is_left() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let uri: AMQPUri = format!("amqp://{}", listener.local_addr().unwrap()).parse().unwrap();
+        let address = listener.local_addr().unwrap();
         let logged_in = thread::spawn(move || log_in(&listener));
-        let connection = Connection::connect_uri(uri, ConnectionProperties::default());
+        let connection = connect(AMQPUri::default(), address, ConnectionProperties::default());
         let connection = timeout(OPEN_TIMEOUT, connection).await.unwrap().unwrap();
         let _silent = logged_in.join().unwrap().unwrap();
         let closing = close(&connection, Duration::from_millis(100));

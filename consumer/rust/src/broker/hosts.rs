@@ -13,11 +13,15 @@ pub fn hosts_of(url: &str) -> Option<Vec<AMQPUri>> {
 }
 
 fn uri_of(before: &str, host: &str, behind: &str) -> Option<AMQPUri> {
-    // Instead of no name, the parser would take localhost.
+    // The parser takes localhost for no name, and for an address of IPv6.
     if host.is_empty() || host.starts_with(':') {
         return None;
     }
-    format!("{before}{host}{behind}").parse().ok()
+    let mut uri: AMQPUri = format!("{before}{host}{behind}").parse().ok()?;
+    if let Some(literal) = host.strip_prefix('[') {
+        uri.authority.host = literal.split_once(']')?.0.to_owned();
+    }
+    Some(uri)
 }
 
 /// Whether each % begins a character; the parser would take it for itself.
@@ -42,11 +46,23 @@ mod tests {
                     "amqp://u:p@c/v?heartbeat=5",
                 ],
             ),
-            ("amqps://u:p,%2f@a,[::1]:3/a,b", vec!["amqps://u:p,%2f@a/a,b", "amqps://u:p,%2f@[::1]:3/a,b"]),
+            ("amqps://u:p,%2f@a,b:3/a,b", vec!["amqps://u:p,%2f@a/a,b", "amqps://u:p,%2f@b:3/a,b"]),
             ("amqp://a,b?frame_max=1", vec!["amqp://a?frame_max=1", "amqp://b?frame_max=1"]),
         ] {
             let expected: Vec<AMQPUri> = expected.into_iter().map(|one| one.parse().unwrap()).collect();
             assert_eq!(hosts_of(url), Some(expected), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_address_of_ipv6_is_the_host() {
+        for (url, host, port) in [
+            ("amqp://u:p@[::1]:3/", "::1", 3),
+            ("amqp://u:p@[2001:db8::1]", "2001:db8::1", 5672),
+            ("amqps://[::1]/v", "::1", 5671),
+        ] {
+            let authority = &hosts_of(url).unwrap()[0].authority;
+            assert_eq!((authority.host.as_str(), authority.port), (host, port), "{url}");
         }
     }
 
@@ -61,6 +77,8 @@ mod tests {
             "amqp://u:p@a,,b/v",
             "amqp://u:p@a,/v",
             "amqp://:1",
+            "amqp://u:p@[::1/v",
+            "amqp://u:p@[::x]/v",
             "amqp://",
             "http://u:p@h/v",
             "amqp://u:p@h:70000/v",
