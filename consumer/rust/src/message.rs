@@ -6,6 +6,9 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use sha2::{Digest, Sha256};
 use std::{collections::HashMap, fmt};
 
+mod canonical;
+use canonical::canonical;
+
 pub const BODY_MAX: usize = 131064;
 pub const SEQ_MAX: i64 = (1 << 40) - 1;
 /// Of an _id: the campaign and the class. The seq is behind them.
@@ -132,7 +135,7 @@ impl Batch {
         if let Ok(all) = self.raw.get_array("recipients") {
             one.insert("recipients", vec![all[(seq - self.first) as usize].clone()]);
         }
-        json(&Bson::Document(one)).to_string()
+        canonical(&Bson::Document(one))
     }
 }
 
@@ -265,18 +268,6 @@ impl<'de> Visitor<'de> for ValueVisitor {
             }
         }
         Ok(Value(Bson::Document(object)))
-    }
-}
-
-fn json(value: &Bson) -> serde_json::Value {
-    match value {
-        Bson::Document(object) => object.iter().map(|(key, value)| (key.clone(), json(value))).collect(),
-        Bson::Array(elements) => elements.iter().map(json).collect(),
-        Bson::String(text) => text.as_str().into(),
-        Bson::Boolean(value) => (*value).into(),
-        Bson::Int64(number) => (*number).into(),
-        Bson::Double(number) => (*number).into(),
-        _ => serde_json::Value::Null,
     }
 }
 
