@@ -2,7 +2,9 @@
 
 use crate::broker::hosts_of;
 use lapin::uri::AMQPUri;
+use mongodb::options::ConnectionString;
 use std::{collections::HashMap, env, fs, time::Duration};
+use tokio_postgres::Config;
 
 /// For one address of a server.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -37,11 +39,15 @@ impl Settings {
             found.filter(|value| !value.is_empty())
         };
         let needed = |name: &str| value(name).ok_or_else(|| format!("{name} is not set"));
+        // Why it is wrong is not said: what looks like a port may be half of a password.
+        let right = |name, is_right: fn(&str) -> bool| {
+            needed(name).and_then(|url| is_right(&url).then_some(url).ok_or(format!("{name}: not a URL")))
+        };
         let prefetch = value("CAMPAIGN_PREFETCH").unwrap_or_else(|| "1000".to_owned());
         Ok(Self {
             amqp: hosts_of(&needed("AMQP_URL")?).ok_or("AMQP_URL: not a URL")?,
-            mongodb: needed("MONGODB_URI")?,
-            database: needed("DATABASE_URL")?,
+            mongodb: right("MONGODB_URI", |url| ConnectionString::parse(url).is_ok())?,
+            database: right("DATABASE_URL", |url| url.parse::<Config>().is_ok())?,
             collection: value("CAMPAIGN_COLLECTION").unwrap_or_else(|| "messages".to_owned()),
             prefetch: (prefetch.parse().ok().filter(|number| *number >= 2))
                 .ok_or("CAMPAIGN_PREFETCH: a number from 2 to 65535 is needed")?,
@@ -98,6 +104,15 @@ mod tests {
         for url in ["amqp:user:secret@host", "amqp://user:sec%zzret@host/v", "amqp://user:sec/ret@host"] {
             let reason = Settings::from(environment, &format!("AMQP_URL={url}")).unwrap_err();
             assert_eq!(reason, "AMQP_URL: not a URL");
+        }
+        for (name, url) in [
+            ("MONGODB_URI", "mongodb://user:secret"),
+            ("MONGODB_URI", "mongodb://user:sec/ret@host"),
+            ("DATABASE_URL", "postgresql://user@host:secret/d"),
+            ("DATABASE_URL", "host=host password=sec ret"),
+        ] {
+            let wrong = |asked: &str| if asked == name { Some(url.to_owned()) } else { environment(asked) };
+            assert_eq!(Settings::from(wrong, FILE).unwrap_err(), format!("{name}: not a URL"));
         }
     }
 }
