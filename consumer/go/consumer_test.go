@@ -262,7 +262,8 @@ func TestAMalformedAddressIsAWrongSetting(t *testing.T) {
 		"AMQP_URL": {"amqp://u:secret%zz@h/v", "amqp://u:secret/x@h", "amqp://u:x#secret@h", "amqp://u:x?secret@h",
 			"amqp://u:sec ret@h", "amqp://u:secret@a,b:c/v", "amqp://u:secret@a,,b/v", "amqp://u:secret@h:65536",
 			"amqp://u:secret@h/v?heartbeat=secret", "http://u:secret@h", "u:secret@h", "amqp:u:secret@h"},
-		"MONGODB_URI": {"mongodb://u:secret%zz@h/v", "mongodb://u:secret/x@h/v", "mongodb://u:secret@h:x/v", "u:secret@h"},
+		"MONGODB_URI":  {"mongodb://u:secret%zz@h/v", "mongodb://u:secret/x@h/v", "mongodb://u:secret@h:x/v", "u:secret@h"},
+		"DATABASE_URL": {"postgresql://u:secret%zz@h/v", "postgresql://u:secret/x@h/v", "postgresql://u:secret@h:x/v", "u:secret@h"},
 	}
 	for name, urls := range wrong {
 		for _, url := range urls {
@@ -279,6 +280,15 @@ func TestAMalformedAddressIsAWrongSetting(t *testing.T) {
 	}
 	if uri := "mongodb+srv://nowhere.invalid/v"; !isMongoDB(uri) {
 		t.Errorf("%s may become one", uri)
+	}
+	empty := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{empty, "/nowhere/ca.pem"} {
+		if url := "postgresql://u:p%2Fq@a,b:5433/v?sslmode=verify-full&sslrootcert=" + file; !isPostgreSQL(url) {
+			t.Errorf("%s may become one", url)
+		}
 	}
 }
 

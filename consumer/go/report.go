@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -41,6 +42,12 @@ type Stored struct {
 type Unchecked struct {
 	Place
 	Total, LeftOut int64
+}
+
+// isPostgreSQL says whether a connection can be tried with this URL. A file that it names may be about to be replaced.
+func isPostgreSQL(url string) bool {
+	_, err := pgxpool.ParseConfig(url)
+	return err == nil || errors.As(err, new(*fs.PathError)) || strings.Contains(err.Error(), "failed to configure TLS")
 }
 
 // openReports also tries a report: a read-only server refuses it.

@@ -48,6 +48,9 @@ func readSettings(getenv func(string) string, file string) (settings Settings, e
 	if !isMongoDB(settings.MongoDB) {
 		return settings, errors.New("MONGODB_URI: not a URL")
 	}
+	if !isPostgreSQL(settings.Database) {
+		return settings, errors.New("DATABASE_URL: not a URL")
+	}
 	settings.Prefetch, err = strconv.Atoi(value("CAMPAIGN_PREFETCH", "1000"))
 	if err != nil || settings.Prefetch < 2 || settings.Prefetch > 65535 {
 		err = fmt.Errorf("CAMPAIGN_PREFETCH: a number from 2 to 65535 is needed")
