@@ -112,53 +112,6 @@ DAMAGES = {
 }
 
 
-@contextlib.contextmanager
-def locked(stack, table, mode):
-    """As by whoever rewrites a table, or makes an index; the worker has met the lock."""
-    holder = stack.connect(autocommit=False)
-    try:
-        execute(holder, f"LOCK TABLE campaign.{table} IN {mode} MODE")
-        wait_until("the worker meets the lock", lambda: stack.sql(
-            "SELECT 1 FROM pg_locks WHERE pid = %s AND NOT granted", stack.worker_pid()), PROMPT_S, interval=0.005)
-        yield
-    finally:
-        holder.close()
-
-
-def with_a_window(stack, numbers):
-    """A campaign whose window has to be turned when it is due."""
-    campaign_id = campaigns.create(stack, numbers)
-    stack.sql("SELECT campaign_window(%s, '00:00-24:00', 'UTC')", campaign_id)
-    stack.sql("SELECT campaign_schedule(%s, clock_timestamp() + interval '2 seconds')", campaign_id)
-    return campaign_id
-
-
-def test_table_that_is_rewritten(stack):
-    """The worker comes again, and does not end: its unconfirmed messages would be published again."""
-    worker = stack.worker_pid()
-    campaign_id = with_a_window(stack, FIVE)
-    with locked(stack, "send_windows", "ACCESS EXCLUSIVE"):
-        assert_stays("it is the same worker", lambda: stack.worker_pid() == worker, 1)
-    wait_for_status(stack, campaign_id, "sent", PROMPT_S)
-    assert_delivered(stack, campaign_id, FIVE)
-    assert stack.worker_pid() == worker
-
-
-def test_table_that_gets_an_index(stack):
-    """What is due cannot be done meanwhile; what is under way goes on."""
-    with frozen(stack.consumer_pid()):
-        running = campaigns.send(stack, MANY)
-        wait_until("a part is published", lambda: campaigns.status(stack, running)["published"] > 0)
-        due = with_a_window(stack, FIVE)
-        indexed = contextlib.ExitStack()
-        indexed.enter_context(locked(stack, "send_windows", "SHARE"))
-    with indexed:
-        wait_for_status(stack, running, "sent", PROMPT_S)
-        assert campaigns.status(stack, due)["status"] == "scheduled"
-    wait_for_status(stack, due, "sent", PROMPT_S)
-    assert_delivered(stack, due, FIVE)
-
-
 def test_campaigns_that_cannot_be_read(stack):
     """R0.15 R0.17: a recipient is missing (a restore that is not finished) or damaged: one WARNING
     about every ten seconds, the worker lives and serves the others, nothing is skipped; when the
