@@ -11,4 +11,4 @@
  */
 char *excerpt(const char *text, int length, int most);
 
-#endif
+#endif /* CAMPAIGN_EXCERPT_H */

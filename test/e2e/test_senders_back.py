@@ -23,15 +23,22 @@ def end_session(stack, claim):
     assert stack.sql("SELECT pg_terminate_backend(pid, 10000) FROM campaign.senders WHERE id = %s", claim[:24]) == [(True,)]
 
 
+@contextlib.contextmanager
+def claims_without_an_answer(stack, seed):
+    """A sender that has claimed four messages, has heard nothing of it, and cannot reach MongoDB; its proxy, the campaign."""
+    with proxied(stack) as (only, proxy):
+        only.wait_for_line("registered as a sender")
+        proxy.swallow_answer(b"sending", cut=True)
+        campaign_id = campaigns.send(stack, make_numbers(4, seed=seed), ordered=False)
+        wait_for_claims(stack, campaign_id, 4)
+        only.wait_for_line("without the queue: claims")
+        yield only, proxy, campaign_id
+
+
 def test_claims_read_back_too_late(stack):
     """R1.4 R5.3: MongoDB cannot be reached while a sender claims, its session ends, and another one reports the claims
     as unknown: the first one takes none of these documents away."""
-    with proxied(stack) as (first, proxy):
-        first.wait_for_line("registered as a sender")
-        proxy.swallow_answer(b"sending", cut=True)
-        campaign_id = campaigns.send(stack, make_numbers(4, seed=21), ordered=False)
-        wait_for_claims(stack, campaign_id, 4)
-        first.wait_for_line("without the queue: claims")
+    with claims_without_an_answer(stack, 21) as (first, proxy, campaign_id):
         end_session(stack, claims(stack, campaign_id)[1])
         with sender(stack):
             wait_for_status(stack, campaign_id, "sent")
@@ -44,12 +51,7 @@ def test_claims_read_back_too_late(stack):
 def test_own_claims_that_are_reported(stack):
     """R1.4 R5.3: the same, and the session of the first one lives: the other one has asked a server that has become the
     primary. What it has reported is not sent."""
-    with proxied(stack) as (only, proxy):
-        only.wait_for_line("registered as a sender")
-        proxy.swallow_answer(b"sending", cut=True)
-        campaign_id = campaigns.send(stack, make_numbers(4, seed=22), ordered=False)
-        wait_for_claims(stack, campaign_id, 4)
-        only.wait_for_line("without the queue: claims")
+    with claims_without_an_answer(stack, 22) as (only, proxy, campaign_id):
         # As the other one does.
         stack.messages.update_many({"campaign_id": campaign_id}, {"$set": {"status": "unknown"}})
         proxy.mend()
