@@ -7,7 +7,6 @@ import itertools
 import json
 import threading
 import time
-import urllib.parse
 
 import pytest
 
@@ -279,8 +278,7 @@ def test_a_pause_of_one_campaign_leaves_the_others_alone(stack, no_store, tmp_pa
 def on_the_way_to_postgresql(stack):
     """A proxy, and the DATABASE_URL through it."""
     url = environment(stack)["DATABASE_URL"]
-    address = urllib.parse.urlsplit(url)
-    with Proxy((address.hostname, address.port)) as proxy:
+    with Proxy.to(url) as proxy:
         yield proxy, proxy.through(url)
 
 

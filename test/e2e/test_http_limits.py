@@ -5,7 +5,6 @@ Time in the database, bodies, connections; and what is said when an answer does 
 import contextlib
 import socket
 import threading
-import urllib.parse
 
 import pytest
 
@@ -295,9 +294,9 @@ def test_it_may_have_happened(stack, ana, target):
 
 def test_nothing_is_done_twice(stack, ana, application, postgrest):
     """R7.3: a kept connection breaks behind the commit: 504, whatever the method, and it is not sent again."""
-    person, address = logged_in(ana.api.url), urllib.parse.urlsplit(postgrest)
+    person = logged_in(ana.api.url)
     credentials = basic(application["id"], application["secret"])
-    with Proxy((address.hostname, address.port)) as between, own_nginx(
+    with Proxy.to(postgrest) as between, own_nginx(
             stack, server=f"127.0.0.1:{between.port}") as port:
         api = person.api.at(f"http://127.0.0.1:{port}")
         for verb, request in (

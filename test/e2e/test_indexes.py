@@ -1,7 +1,6 @@
 """test_indexes.py - indexes that CAMPAIGN_INDEXES asks for, and what needs none."""
 import contextlib
 import hashlib
-import urllib.parse
 
 import pytest
 
@@ -24,11 +23,6 @@ def fixture_collection(stack):
 
 def wanting(stack, fields):
     return environment(stack, CAMPAIGN_COLLECTION=COLLECTION, CAMPAIGN_INDEXES=fields)
-
-
-def proxy_to(url):
-    address = urllib.parse.urlsplit(url)
-    return Proxy((address.hostname, address.port))
 
 
 def keys_of(collection):
@@ -70,7 +64,7 @@ def test_an_error_that_a_thread_outlasts(stack, collection):
     would start it again."""
     collection.create_index("phone_number", unique=True)
     with contextlib.ExitStack() as ways:
-        mongodb, postgresql = [ways.enter_context(proxy_to(stack.env[name])) for name in ("MONGODB_URI", "CONSUMER_DATABASE_URL")]
+        mongodb, postgresql = [ways.enter_context(Proxy.to(stack.env[name])) for name in ("MONGODB_URI", "CONSUMER_DATABASE_URL")]
         mongodb.cut()
         postgresql.freeze()
         variables = wanting(stack, "phone_number")

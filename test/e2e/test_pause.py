@@ -241,9 +241,9 @@ def test_what_a_resume_published_is_not_left_out(stack, halted_in_the_queue, gat
     """R5.2: a consumer that knows the campaign as paused receives what the resume has published,
     and cannot ask: it must come again, for nothing follows it."""
     campaign_id, numbers = halted_in_the_queue
-    url = urlsplit(environment(stack)["DATABASE_URL"])
-    with Proxy((url.hostname, url.port)) as proxy:
-        through = proxy.through(url.geturl())
+    url = environment(stack)["DATABASE_URL"]
+    with Proxy.to(url) as proxy:
+        through = proxy.through(url)
         with Consumer(environment(stack, DATABASE_URL=through, **gateway)) as consumer:
             consumer.wait_for_line("left out")
             witness = campaigns.witness(stack, campaigns.queue_of(campaign_id))

@@ -42,6 +42,12 @@ class Proxy:
         self.port = self._listener.getsockname()[1]
         threading.Thread(target=self._listen, daemon=True).start()
 
+    @classmethod
+    def to(cls, url):
+        """In front of the server of a URL."""
+        address = urllib.parse.urlsplit(url)
+        return cls((address.hostname, address.port))
+
     def __enter__(self):
         return self
 

@@ -1,7 +1,6 @@
 """senders.py - what the tests do with consumers whose gateway sends: start them, count what they hold, compare what
 became of each recipient."""
 import contextlib
-import urllib.parse
 
 import campaigns
 from campaigns import documents_of
@@ -68,8 +67,7 @@ def wait_for_claims(stack, campaign_id, count):
 @contextlib.contextmanager
 def proxied(stack, **changes):
     """A sender with a way to MongoDB that a test can cut, and the proxy on it. What it cannot write, it keeps."""
-    address = urllib.parse.urlsplit(stack.env["MONGODB_URI"])
-    with Proxy((address.hostname, address.port)) as proxy:
+    with Proxy.to(stack.env["MONGODB_URI"]) as proxy:
         uri = f"mongodb://127.0.0.1:{proxy.port}/campaign?directConnection=true&serverSelectionTimeoutMS=500"
         with sender(stack, MONGODB_URI=uri, CAMPAIGN_HOLD="1", CAMPAIGN_LOG_LEVEL="debug", **changes) as only:
             yield only, proxy
@@ -79,10 +77,9 @@ def proxied(stack, **changes):
 def with_a_way_to_rabbitmq(stack, **changes):
     """A sender with a way to RabbitMQ that a test can cut, and the proxy on it. While it is cut, the broker has nobody but
     other senders for what this one has not acknowledged."""
-    address = urllib.parse.urlsplit(stack.env["AMQP_URL"])
-    with Proxy((address.hostname, address.port)) as proxy:
-        with sender(stack, AMQP_URL=proxy.through(stack.env["AMQP_URL"]), **changes) as only:
-            yield only, proxy
+    with Proxy.to(stack.env["AMQP_URL"]) as proxy, \
+            sender(stack, AMQP_URL=proxy.through(stack.env["AMQP_URL"]), **changes) as only:
+        yield only, proxy
 
 
 def assert_begun_once(only, count):
