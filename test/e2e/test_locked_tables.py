@@ -39,6 +39,10 @@ def test_table_that_is_rewritten(stack):
     """The worker comes again, and does not end: its unconfirmed messages would be published again."""
     worker = stack.worker_pid()
     campaign_id = with_a_window(stack, FIVE)
+    # Another question would wait for the lock as long as it takes.
+    wait_until("the worker sleeps until it is due", lambda: stack.one(
+        "SELECT state = 'idle' AND query_start < clock_timestamp() - interval '300 ms' FROM pg_stat_activity WHERE pid = %s",
+        worker))
     with locked(stack, "send_windows", "ACCESS EXCLUSIVE"):
         assert_stays("it is the same worker", lambda: stack.worker_pid() == worker, 1)
     wait_for_status(stack, campaign_id, "sent", PROMPT_S)
