@@ -4,6 +4,7 @@ times as many messages cost the same each.
 Must never count a run that was not stored completely.
 """
 import pathlib
+import statistics
 import time
 
 import campaigns
@@ -114,13 +115,19 @@ def one_size(stack, count):
     return 1e6 * seconds / count, 1e6 * used / count, bare_us, memory.peaks
 
 
+def spread(values):
+    """Each of some values in turn, for a note."""
+    return ", ".join(f"{value:.2f}" for value in values)
+
+
 def scale(stack, count, _rounds):
     """
     Ten times as many messages: each costs at most a tenth more, and memory stays flat.
 
     MongoDB writes its files behind what it stores: of one campaign the most part when it is over, of
     ten times as many messages most while they are stored. So the time is also compared with that of as many
-    messages in campaigns of the smaller size, one behind the other, and with that of bare inserts.
+    messages in campaigns of the smaller size, one behind the other, and with that of bare inserts. What is compared is
+    measured before and after the large campaign, because a virtual machine may become slower or faster in minutes.
     """
     more = TIMES_AS_MANY * count
     times = Figure(f"time a message, {more:,} ÷ {count:,}", "times", limit=MOST_TIMES_THE_COST)
@@ -132,15 +139,22 @@ def scale(stack, count, _rounds):
     turns = Figure(f"time a message, {more:,} ÷ {TIMES_AS_MANY} campaigns of {count:,}", "times",
                    limit=MOST_TIMES_THE_COST)
     yield from (times, beside, turns, used, worker, consumer)
-    few_us, few_cpu_us, few_bare_us, _ = one_size(stack, count)
-    turn_us = in_turn(stack, count, TIMES_AS_MANY)
-    many_us, many_cpu_us, many_bare_us, peaks = one_size(stack, more)
+    few, turn = [], []
+    few.append(one_size(stack, count))
+    turn.append(in_turn(stack, count, TIMES_AS_MANY // 2))
+    many = one_size(stack, more)
+    turn.append(in_turn(stack, count, TIMES_AS_MANY // 2))
+    few.append(one_size(stack, count))
+    few_us, few_cpu_us, few_bare_us = (statistics.mean(one[place] for one in few) for place in range(3))
+    turn_us = statistics.mean(turn)
+    many_us, many_cpu_us, many_bare_us, peaks = many
     times.product.append(many_us / few_us)
     turns.product.append(many_us / turn_us)
     beside.product.append(many_us / few_us / (many_bare_us / few_bare_us))
     used.product.append(many_cpu_us / few_cpu_us)
     worker.product.append(peaks["worker"]["RssAnon"])
     consumer.product.append(peaks["consumer"]["VmHWM"])
-    turns.note = f"{turn_us:.2f} and {many_us:.2f} µs"
-    times.note = f"{few_us:.2f} and {many_us:.2f} µs, of it CPU {few_cpu_us:.2f} and {many_cpu_us:.2f} µs"
-    beside.note = f"bare inserts: {few_bare_us:.2f} and {many_bare_us:.2f} µs"
+    turns.note = f"{spread(turn)} and {many_us:.2f} µs"
+    times.note = (f"{spread(one[0] for one in few)} and {many_us:.2f} µs, of it CPU {few_cpu_us:.2f} and"
+                  f" {many_cpu_us:.2f} µs")
+    beside.note = f"bare inserts: {spread(one[2] for one in few)} and {many_bare_us:.2f} µs"
