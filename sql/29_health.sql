@@ -293,7 +293,9 @@ BEGIN
     RETURN CASE
         WHEN state = 'completed' THEN class.stored - class.failed - class.suppressed - undelivered
         WHEN state = 'suppressed' THEN class.suppressed - class.expired
+        WHEN state = 'expired' THEN class.expired
         WHEN state = 'failed' THEN class.failed + undelivered
+        WHEN state = 'cancelled' AND target.status = 'cancelled' THEN everybody - class.stored
         WHEN state = 'delayed' AND delayed THEN everybody
         WHEN state = 'active' AND NOT delayed AND NOT ended THEN published - class.stored
         WHEN state = 'waiting' AND NOT delayed AND NOT ended THEN everybody - published - class.stored
@@ -301,7 +303,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.state_ranges(campaign.campaigns, campaign.progress, text) IS
-'The seqs of a class that are waiting, active, completed, failed, delayed or suppressed.';
+'The seqs of a class that are waiting, active, completed, failed, delayed, cancelled, suppressed or expired.';
 
 CREATE FUNCTION @extschema@.campaign_recipients(campaign_id text, states text[] DEFAULT NULL, rows integer DEFAULT 100)
 RETURNS jsonb
@@ -310,10 +312,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target campaign.campaigns := campaign.campaign_read(campaign_id);
-    known CONSTANT text[] := '{waiting,active,completed,failed,delayed,suppressed}';
-    usual CONSTANT text[] := CASE WHEN EXISTS (
-        SELECT FROM campaign.progress p WHERE p.campaign_id = target.id AND NOT isempty(p.suppressed))
-        THEN known ELSE known[:5] END;
+    known CONSTANT text[] := '{waiting,active,completed,failed,delayed,cancelled,suppressed,expired}';
+    usual CONSTANT text[] := known[:5] || ARRAY(
+        SELECT seldom.state FROM unnest(known[6:]) AS seldom (state)
+        WHERE EXISTS (SELECT FROM campaign.progress p WHERE p.campaign_id = target.id
+                      AND NOT isempty(campaign.state_ranges(target, p, seldom.state))));
 BEGIN
     IF NOT coalesce(states, known) <@ known OR (campaign_recipients.rows BETWEEN 0 AND 10000) IS NOT TRUE THEN
         RAISE EXCEPTION 'states are %, rows 0 to 10000', array_to_string(known, ', ')
@@ -339,4 +342,4 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION @extschema@.campaign_recipients(text, text[], integer) IS
-'The first recipients in each of these states (waiting, active, completed, failed, delayed, suppressed; NULL: all of them, suppressed only if there are some), with class, seq, number and attributes as they read now.';
+'The first recipients in each of these states (waiting, active, completed, failed, delayed, cancelled, suppressed, expired; NULL: all of them, the last three only if there are some), with class, seq, number and attributes as they read now.';

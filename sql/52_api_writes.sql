@@ -90,6 +90,21 @@ $$;
 COMMENT ON FUNCTION campaign.api_company_lock(text) IS
 'As campaign.api_company_check(), and keeps the company from being deleted until the end of the transaction.';
 
+CREATE FUNCTION campaign.campaign_jobs_cancel(campaign_ids text[]) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM @extschema@.job_cancel(w.id) FROM (
+        SELECT j.id FROM campaign.jobs j
+        WHERE j.type IN ('dispatch', 'generate') AND j.status IN ('waiting', 'scheduled')
+          AND j.meta ->> 'campaign_id' = ANY (campaign_ids)
+        FOR NO KEY UPDATE SKIP LOCKED) AS w;
+END
+$$;
+COMMENT ON FUNCTION campaign.campaign_jobs_cancel(text[]) IS
+'Cancels the jobs that wait to dispatch or to generate one of these campaigns.';
+
 CREATE FUNCTION campaign.api_company_delete(company_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -104,18 +119,14 @@ BEGIN
             'Wait for it, or end it with POST /rpc/campaign_cancel.');
     END IF;
     -- One that is just being run is locked, waits for us in campaign.job_campaign_check(), and is refused.
-    PERFORM @extschema@.job_cancel(w.id) FROM (
-        SELECT j.id FROM campaign.jobs j
-        WHERE j.type = 'dispatch' AND j.status IN ('waiting', 'scheduled')
-          AND j.meta ->> 'campaign_id' IN (SELECT c.id FROM campaign.campaigns c
-                                           WHERE c.company_id = api_company_delete.company_id)
-        FOR NO KEY UPDATE SKIP LOCKED) AS w;
+    PERFORM campaign.campaign_jobs_cancel(ARRAY(
+        SELECT c.id FROM campaign.campaigns c WHERE c.company_id = api_company_delete.company_id));
     UPDATE campaign.companies c SET deleted = true, updated_at = clock_timestamp()
     WHERE c.id = api_company_delete.company_id AND NOT c.deleted;
 END
 $$;
 COMMENT ON FUNCTION campaign.api_company_delete(text) IS
-'Soft delete of a company; its campaigns are hidden with it, and jobs that would dispatch them are cancelled.';
+'Soft delete of a company; its campaigns are hidden with it, and jobs that would dispatch or generate them are cancelled.';
 
 CREATE FUNCTION campaign.api_companies_write() RETURNS trigger
 LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
@@ -230,11 +241,17 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target campaign.campaigns := campaign.campaign_lock(campaign_id);
+    r record := campaign.run_read(campaign_id);
 BEGIN
     IF target.status <> 'draft' AND campaign.transition_allowed(target.status, 'cancelled') THEN
         PERFORM campaign.campaign_transition(target.id, 'cancelled');
         PERFORM campaign.worker_wake();
     END IF;
+    -- It may be running, and waiting for our lock.
+    IF r.phase = 'GENERATING' THEN
+        PERFORM @extschema@.job_cancel((r.run).job_id);
+    END IF;
+    PERFORM campaign.campaign_jobs_cancel(ARRAY[target.id]);
     UPDATE campaign.campaigns c SET deleted = true, updated_at = clock_timestamp()
     WHERE c.id = target.id;
     -- Nobody would find them by its id any more, while they went on.
@@ -242,7 +259,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.api_campaign_delete(text) IS
-'Soft delete of a campaign, and of the parts that it was split into; what is not over is cancelled.';
+'Soft delete of a campaign, and of the parts that it was split into; what is not over is cancelled, and so are jobs that would dispatch or generate it.';
 
 CREATE FUNCTION campaign.api_campaigns_write() RETURNS trigger
 LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER

@@ -7,19 +7,20 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     RETURN (
-        WITH RECURSIVE chosen (id, reset_as) AS (
-            (SELECT c.id, c.reset_as FROM campaign.request_campaigns() AS own (id)
+        WITH RECURSIVE chosen (id, reset_as, place) AS (
+            (SELECT c.id, c.reset_as, 1 FROM campaign.request_campaigns() AS own (id)
              CROSS JOIN LATERAL (SELECT r.campaign_id, r.created_at FROM campaign.runs r
                                  WHERE r.campaign_id = own.id ORDER BY r.number DESC LIMIT 1) AS newest
              JOIN campaign.campaigns c ON c.id = newest.campaign_id
              ORDER BY newest.created_at DESC LIMIT 1)
             UNION ALL
-            SELECT c.id, c.reset_as FROM chosen JOIN campaign.campaigns c ON c.id = chosen.reset_as AND NOT c.deleted)
-        SELECT id FROM chosen WHERE reset_as IS NULL);
+            SELECT c.id, c.reset_as, chosen.place + 1
+            FROM chosen JOIN campaign.campaigns c ON c.id = chosen.reset_as AND NOT c.deleted)
+        SELECT id FROM chosen ORDER BY place DESC LIMIT 1);
 END
 $$;
 COMMENT ON FUNCTION campaign.request_run() IS
-'The campaign of the newest generated run in the companies of the user of the request, or the draft that a reset has put in its place; NULL if there is none.';
+'The campaign of the newest generated run in the companies of the user of the request, or the draft that a reset has put in its place, unless that is deleted; NULL if there is none.';
 
 CREATE FUNCTION campaign.api_run_choose(campaign_id text) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -48,8 +49,8 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     tag text := '"' || md5(answer::text) || '"';
-    unchanged boolean := coalesce(tag = ANY (regexp_split_to_array(
-        campaign.request_header('If-None-Match'), '\s*,\s*(W/)?|^W/')), false);
+    known text := campaign.request_header('If-None-Match');
+    unchanged boolean := coalesce(known = '*' OR tag = ANY (regexp_split_to_array(known, '\s*,\s*(W/)?|^W/')), false);
 BEGIN
     PERFORM campaign.api_respond(CASE WHEN unchanged THEN 304 ELSE 200 END, 'ETag', tag);
     RETURN unchanged;
@@ -172,10 +173,10 @@ END
 $$;
 COMMENT ON FUNCTION campaign_api.campaign_recipients(text, text, integer) IS
 $$Recipients by state
-The first ones that are waiting, active, completed, failed or delayed. GET or POST.
+The first ones that are waiting, active, completed, failed, delayed, cancelled, suppressed or expired. GET or POST.
 
 campaign_id: the campaign; left out: that of your newest generated run.
-types: states, separated by commas; left out: all.
+types: states, separated by commas; left out: all, the last three only if there are some.
 rows: how many of each, up to 10,000.
 
 200 with an array of {"class", "seq", "phone_number", "attributes"} for each state; 403, 404; 422 for another state.$$;

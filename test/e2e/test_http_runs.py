@@ -66,7 +66,7 @@ def test_an_unchanged_status_is_not_sent_again(bia):
     wait_for_phase(bia, "DONE")
     first = bia.get("/pedidos").expect(200)
     tag = first.headers["ETag"]
-    for sent in (tag, f'"other", {tag}', f"W/{tag}"):
+    for sent in (tag, f'"other", {tag}', f"W/{tag}", "*"):
         again = bia.get("/pedidos", **{"If-None-Match": sent}).expect(304)
         assert again.body == b"" and again.headers["ETag"] == tag
     assert "no-store" not in first.headers["Cache-Control"]
@@ -121,10 +121,23 @@ def test_reset_clears(bia):
     bia.post(f"/campaigns/{campaign_id}/reset").refused(409)
     assert {one["id"] for one in status(bia, "/campaigns")} == {campaign_id, draft}
     assert bia.post("/pedidos/generate?quantity=5").expect(202).json["campaignId"] == draft
-    wait_for_phase(bia, "DONE")
+    second = wait_for_phase(bia, "DONE")
     bia.delete(f"/campaigns/{bia.post('/pedidos/reset').expect(200).json['draftId']}").expect(204)
-    bia.get("/pedidos").refused(404)
+    assert status(bia) == second, "the run that was reset is the newest that is left"
     assert bia.post("/pedidos/generate?quantity=5").expect(202).json["campaignId"] not in (campaign_id, draft)
+
+
+def test_delete_while_it_is_generated(stack, bia):
+    """R3.6: the job ends with the campaign, also while it waits for the deletion itself."""
+    started = bia.post("/pedidos/generate?quantity=500000").expect(202).json
+    wait_until("a chunk", lambda: status(bia)["progress"]["generated"] > 0, 60)
+    with stack.connect(autocommit=False) as holder, holder.cursor() as cursor:
+        cursor.execute("SELECT FROM campaign.campaigns WHERE id = %s FOR UPDATE", (started["campaignId"],))
+        wait_until("the next chunk waits", lambda: stack.one(HELD_UP) == 1, 60)
+        cursor.execute("SELECT campaign.api_campaign_delete(%s)", (started["campaignId"],))
+    wait_until("the job is cancelled", lambda: stack.one(
+        "SELECT status FROM campaign.jobs WHERE id = %s", started["jobId"]) == "cancelled", 60)
+    bia.get("/pedidos").refused(404)
 
 
 def test_reset_of_a_run_that_was_not_generated(stack, bia):

@@ -1,6 +1,6 @@
 -- Health, log and recipients of a campaign: what is said of it, and where it is stuck.
 BEGIN;
-SELECT plan(49);
+SELECT plan(51);
 \ir ../support/campaigns.sql
 
 CREATE FUNCTION pg_temp.reason(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_health(id) ->> 'reason' $$;
@@ -86,6 +86,9 @@ SELECT is((SELECT count(*) FROM campaign_logs(id, 1000) AS l WHERE l ->> 'event'
     'R3.8: with who and why') FROM one;
 SELECT is((SELECT count(*) FROM campaign_logs(id, 0)), 0::bigint, 'none') FROM one;
 SELECT campaign_cancel(id) FROM one;
+SELECT is(pg_temp.places(id, 'cancelled'), 'NORMAL3 NORMAL4 NORMAL5', 'R3.6: those who never get it') FROM one;
+SELECT is((SELECT string_agg(k.key || jsonb_array_length(k.value), ' ' ORDER BY k.key) FROM jsonb_each(campaign_recipients(id)) AS k),
+    'active0 cancelled3 completed4 delayed0 failed1 waiting0', 'R3.6: they are listed where there are some') FROM one;
 SELECT is(campaign_health(id) ->> 'health' || (campaign_health(id) ->> 'aborted'), 'abortedtrue', 'R3.7: a cancelled one is aborted') FROM one;
 -- After the clock was set back by two minutes, all of it has happened in the future.
 CREATE TEMPORARY TABLE later AS SELECT pg_temp.draft(0, 300) AS id;

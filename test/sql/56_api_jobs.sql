@@ -1,7 +1,7 @@
 -- R2.2, R2.5, R2.6, R4.1: jobs over HTTP: who creates, sees, cancels and tries again what.
 -- Ana and Bea share a company, which has an application; Eva has another company and application.
 BEGIN;
-SELECT plan(86);
+SELECT plan(87);
 
 CREATE FUNCTION pg_temp.person(name text) RETURNS text LANGUAGE sql AS
 $$ SELECT campaign_api.signup(name || '@example.com', 'secret') ->> 'id' $$;
@@ -141,6 +141,14 @@ UPDATE campaign.applications SET deleted = true WHERE id = :'biller';
 SELECT throws_ok(format('SELECT campaign.job_dispatch(%L, %L)', id, jsonb_build_object('campaign_id', :'pao')), '42501', NULL,
     'R0.8: but not for one who is no member any more')
 FROM unnest(ARRAY[:'dispatching', :'app_dispatching']) AS id;
+
+-- A campaign that is deleted takes its jobs with it
+SELECT pg_temp.as_user(:'eva');
+SELECT campaign_api.campaign_generate(100) AS made \gset
+SELECT campaign_api.job_create('dispatch', json_build_object('campaign_id', :'made'::jsonb -> 'campaignId'), now() + interval '1 day') ->> 'id' AS made_dispatch \gset
+DELETE FROM campaign_api.campaigns WHERE id = :'made'::jsonb ->> 'campaignId';
+SELECT is(array_agg(campaign_api.job_get(id) ->> 'status'), '{cancelled,cancelled}', 'R3.6: what generates it, and what would dispatch it')
+FROM unnest(ARRAY[:'made'::jsonb ->> 'jobId', :'made_dispatch']) AS id;
 
 -- Sign-up as a job
 SELECT pg_temp.become('anon');

@@ -1,6 +1,6 @@
 -- 66_deadlines.sql - deadlines: until when a campaign is published and sent, and what becomes of the rest.
 BEGIN;
-SELECT plan(81);
+SELECT plan(82);
 \ir ../support/campaigns.sql
 
 CREATE FUNCTION pg_temp.counts(id text) RETURNS text LANGUAGE sql AS $$
@@ -99,6 +99,7 @@ SELECT is(campaign_deadline_set(:'late') ->> 'valid_until', NULL, 'R5.3: a draft
 SELECT lives_ok(format('SELECT campaign_dispatch(%L)', :'late'), 'and goes then');
 SELECT is(pg_temp.stop(:'late'), NULL, 'without one');
 SELECT is((campaign_run_status(:'id') -> 'counts' ->> 'expired'), '5', 'R3.4: a run counts them');
+SELECT is((SELECT string_agg(r ->> 'seq', ' ') FROM jsonb_array_elements(campaign_recipients(:'id') -> 'expired') AS r), '6 7 8 9 10', 'R3.6: and lists them');
 
 -- Limited, with a canary, outside its window: what has expired is left out at once.
 SELECT pg_temp.draft(0, 4) AS closed \gset

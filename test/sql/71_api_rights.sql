@@ -1,6 +1,6 @@
 -- Whose a thing is after it has changed hands: an application that a colleague has rotated, the newest run.
 BEGIN;
-SELECT plan(18);
+SELECT plan(20);
 
 CREATE FUNCTION pg_temp.become(id text) RETURNS void LANGUAGE plpgsql AS $$
 BEGIN
@@ -64,6 +64,12 @@ INSERT INTO campaign.runs (campaign_id, number, quantity, seed, vip_percent, dis
 SELECT is(campaign.request_run(), 'old', 'R3.4: a campaign that runs again has the newest one');
 UPDATE campaign.campaigns SET deleted = true WHERE id = 'old';
 SELECT is(campaign.request_run(), 'new', 'R3.4: one that is deleted has none');
+INSERT INTO campaign.campaigns (id, name, message, company_id, user_id, identifier_time, identifier_entropy, identifier_fingerprint)
+VALUES ('draft', 'x', 'hello', 'foto', 'eva', 1, 'x', 'x');
+UPDATE campaign.campaigns SET reset_as = 'draft' WHERE id = 'new';
+SELECT is(campaign.request_run(), 'draft', 'R3.6: the draft that a reset has left takes its place');
+UPDATE campaign.campaigns SET deleted = true WHERE id = 'draft';
+SELECT is(campaign.request_run(), 'new', 'R3.4: until that is deleted');
 UPDATE campaign.company_members SET deleted = true WHERE user_id = 'eva';
 SELECT is(campaign.request_run(), NULL, 'R7.1: nor has who has left');
 SET LOCAL ROLE campaign_user;
