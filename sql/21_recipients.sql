@@ -210,6 +210,8 @@ BEGIN
             USING ERRCODE = 'object_not_in_prerequisite_state',
                   HINT = 'Create another campaign for these numbers.';
     END IF;
+    -- Records that are still to come are compared with nothing.
+    PERFORM campaign.run_ready_check(target.id);
 
     answer := campaign.upload_store(target, target_class, campaign.upload_decode(numbers, coalesce(encoding, '')),
         coalesce(skip_invalid, false), coalesce(allow_duplicates, false), country, format, column_name);
@@ -345,6 +347,7 @@ BEGIN
         RAISE EXCEPTION 'campaign "%" is %: recipients can be added to a draft only', target.id, target.status
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
+    PERFORM campaign.run_ready_check(target.id);
     PERFORM campaign.recipients_check(classes, phone_numbers, texts, attributes, target.generated);
     FOR added IN
         SELECT wanted.class, count(*) AS count FROM unnest(classes) AS wanted (class) GROUP BY 1 ORDER BY 1

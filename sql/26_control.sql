@@ -28,6 +28,10 @@ BEGIN
         END IF;
     END IF;
     UPDATE campaign.campaigns c SET scheduled_at = at, updated_at = clock_timestamp() WHERE c.id = target.id;
+    -- The worker asks for what is due once a second.
+    IF at <= clock_timestamp() THEN
+        PERFORM campaign.campaign_transition(target.id, 'queued', 'its time has come');
+    END IF;
     PERFORM campaign.worker_wake();
     RETURN @extschema@.campaign_status(target.id);
 END

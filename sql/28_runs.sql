@@ -268,12 +268,12 @@ BEGIN
                AND r.archived_at IS NULL AND r.generated_at IS NULL) THEN
         RAISE EXCEPTION 'campaign "%": not all of its records are generated', campaign_id
             USING ERRCODE = 'object_not_in_prerequisite_state',
-                  HINT = 'Wait for the job that generates them, or try it again with job_retry().';
+                  HINT = 'Wait for the job that generates them, try it again with job_retry(), or clear the campaign.';
     END IF;
 END
 $$;
 COMMENT ON FUNCTION campaign.run_ready_check(text) IS
-'An error while records of the campaign are still to be generated: a part of them must not be sent.';
+'An error while records of the campaign are still to be generated: a part of them must not be sent, and nothing comes between them.';
 
 CREATE FUNCTION campaign.run_archive(campaign_id text) RETURNS void
 LANGUAGE plpgsql VOLATILE

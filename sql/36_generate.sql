@@ -120,6 +120,21 @@ $$;
 COMMENT ON FUNCTION campaign.generate_check(campaign.campaigns, bigint, double precision) IS
 'An error if this cannot be generated for this campaign.';
 
+CREATE FUNCTION campaign.generate_text_check(target campaign.campaigns, seed bigint, vip_percent double precision)
+RETURNS void
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.placeholders_fill(target.message, campaign.attributes_canonical(g.attributes
+        || campaign.attributes_outcome(true, CASE WHEN g.vip THEN 'VIP' ELSE 'NORMAL' END::campaign.recipient_class)))
+    FROM campaign.generated_records(seed, 1, 1, vip_percent, 1, 1) AS g
+    WHERE target.placeholders;
+END
+$$;
+COMMENT ON FUNCTION campaign.generate_text_check(campaign.campaigns, bigint, double precision) IS
+'An error if the message has a placeholder that no record will have. All records have the same attributes.';
+
 CREATE FUNCTION @extschema@.campaign_generate(
     campaign_id text,
     quantity bigint,
@@ -141,6 +156,8 @@ BEGIN
     PERFORM campaign.generate_check(target, quantity, vip_percent);
     IF dispatch THEN
         PERFORM campaign.worker_require();
+        -- Not when all are made, of which nobody would be sent a message.
+        PERFORM campaign.generate_text_check(target, run_seed, vip_percent);
     END IF;
     INSERT INTO campaign.runs (campaign_id, number, quantity, seed, vip_percent, dispatch)
     VALUES (target.id, run_number, quantity, run_seed, vip_percent, coalesce(dispatch, false));

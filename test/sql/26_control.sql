@@ -1,6 +1,6 @@
 -- Schedule, pause, resume, cancel, reset, and the record of every move.
 BEGIN;
-SELECT plan(61);
+SELECT plan(63);
 \ir ../support/campaigns.sql
 
 CREATE FUNCTION pg_temp.status(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_status(id) ->> 'status' $$;
@@ -26,13 +26,17 @@ SELECT is((campaign_status(id) ->> 'scheduled_at')::timestamptz, now() + interva
 SELECT throws_like(format('SELECT campaign_upload(%L, ''5511987654321''::text)', id), '%draft only%', 'it takes no more numbers') FROM later;
 SELECT cmp_ok(campaign.outbox_due(), '>', 3500::double precision, 'it is not due yet');
 SELECT is(pg_temp.status(id), 'scheduled', 'so it waits') FROM later;
-SELECT is(campaign_schedule(id, now() - interval '1 hour') ->> 'status', 'scheduled', 'the time can be changed') FROM later;
-SELECT is(campaign.outbox_due(), NULL, 'one in the past is due at once, and then nothing is');
+SELECT is(campaign_schedule(id, now() + interval '2 hours') ->> 'status', 'scheduled', 'the time can be changed') FROM later;
+UPDATE campaign.campaigns c SET scheduled_at = now() - interval '1 hour' FROM later WHERE c.id = later.id;
+SELECT is(campaign.outbox_due(), NULL, 'when it has come the campaign is due, and then nothing is');
 SELECT is(pg_temp.status(id), 'queued', 'it is queued') FROM later;
 SELECT is(pg_temp.moves(id), 'draft>scheduled scheduled>scheduled scheduled>queued', 'all of it is recorded') FROM later;
 SELECT throws_ok(format('SELECT campaign_schedule(%L, now())', id), '55000', NULL, 'what was dispatched is not scheduled again') FROM later;
 SELECT throws_ok(format('SELECT campaign_schedule(%L, NULL)', id), '55000', NULL, 'nor made a draft') FROM later;
 
+CREATE TEMPORARY TABLE past AS SELECT pg_temp.draft(0, 3) AS id;
+SELECT is(campaign_schedule(id, now() - interval '1 day') ->> 'status', 'queued', 'a time that has passed is due at once, not when the worker asks for what is due') FROM past;
+SELECT is(pg_temp.moves(id), 'draft>scheduled scheduled>queued', 'which is recorded, too') FROM past;
 CREATE TEMPORARY TABLE never AS SELECT pg_temp.draft(0, 3) AS id;
 SELECT throws_ok(format('SELECT campaign_schedule(%L, ''infinity'')', id), '22023', NULL, 'never is no time') FROM never;
 SELECT campaign_schedule(id, now() + interval '1 day') FROM never;

@@ -8,7 +8,7 @@ OVER = ("sent", "cancelled", "failed")
 # A verb, the statuses in which it is allowed, and those that it may leave.
 VERBS = {
     "dispatch": (("draft", "scheduled"), ("queued",)),
-    "schedule": (("draft", "scheduled"), ("scheduled",)),
+    "schedule": (("draft", "scheduled"), ("scheduled", "queued")),
     "pause": (RUNNING, ("paused",)),
     "resume": (("paused",), ("queued",)),
     "cancel": (("draft", "scheduled", *RUNNING, "paused"), ("cancelled",)),
