@@ -79,7 +79,7 @@ $$;
 COMMENT ON FUNCTION campaign.campaign_queue(campaign.campaigns) IS 'The queue through which a campaign goes.';
 
 CREATE FUNCTION campaign.duration_words(duration interval) RETURNS text
-LANGUAGE plpgsql IMMUTABLE
+LANGUAGE plpgsql IMMUTABLE STRICT
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -91,7 +91,7 @@ BEGIN
         ELSE seconds / 86400 || ' days' END;
 END
 $$;
-COMMENT ON FUNCTION campaign.duration_words(interval) IS 'A duration as people say it: 12 s, 3 min, 5 h, 4 days.';
+COMMENT ON FUNCTION campaign.duration_words(interval) IS 'A duration as people say it: 12 s, 3 min, 5 h, 4 days; NULL of none.';
 
 CREATE FUNCTION campaign.event_actor(event campaign.events) RETURNS text
 LANGUAGE plpgsql STABLE
@@ -215,7 +215,7 @@ BEGIN
     WHERE t.at <= clock_timestamp();
     IF target.status IN ('queued', 'publishing', 'published') AND (moved_at + patience >= clock_timestamp()) IS NOT TRUE
         AND (target.expired_at IS NOT NULL OR campaign.window_words(target.id) IS NULL) THEN
-        stuck := campaign.stuck_trouble(campaign.campaign_queue(target), moved_at);
+        stuck := campaign.stuck_trouble(campaign.campaign_queue(target), coalesce(moved_at, clock_timestamp()));
     ELSIF r.phase = 'GENERATING' AND run.updated_at NOT BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() THEN
         stuck := ROW('jobs', 'generate', 'waiting for a job worker since', run.updated_at, NULL)::campaign.troubles;
     END IF;

@@ -1,6 +1,6 @@
 -- Health, log and recipients of a campaign: what is said of it, and where it is stuck.
 BEGIN;
-SELECT plan(51);
+SELECT plan(52);
 \ir ../support/campaigns.sql
 
 CREATE FUNCTION pg_temp.reason(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_health(id) ->> 'reason' $$;
@@ -114,6 +114,7 @@ SELECT is(pg_temp.health(id) || (campaign_health(id) ->> 'hasFailedJobs'), 'degr
 SELECT is(campaign_health(id) -> 'counters', '{"waiting": 0, "active": 0, "completed": 3, "failed": 2, "delayed": 0}', 'R3.7: they count as failed') FROM unreached;
 SELECT is(campaign_run_status(id) #> '{progress,processedTotal}', '5', 'R3.4: and as processed') FROM unreached;
 SELECT is(pg_temp.places(id, 'failed') || ', ' || pg_temp.places(id, 'completed'), 'VIP2 NORMAL3, VIP1 NORMAL1 NORMAL2', 'R3.6: as which they are listed') FROM unreached;
+SELECT is(campaign.duration_words(NULL), NULL, 'a duration that there is not');
 SELECT is(campaign.duration_words(d::interval), words, 'a duration of ' || d) FROM (VALUES ('-1 s', '0 s'), ('119.9 s', '119 s'), ('3 min', '3 min'), ('5 h 59 min', '5 h'), ('99 h', '4 days')) AS v (d, words);
 
 SELECT * FROM finish();

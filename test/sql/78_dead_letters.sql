@@ -1,6 +1,6 @@
 -- 78_dead_letters.sql - dead letters: taken over, listed, discarded.
 BEGIN;
-SELECT plan(35);
+SELECT plan(37);
 \ir ../support/campaigns.sql
 
 -- A body as park.c makes it.
@@ -53,6 +53,11 @@ SELECT is((SELECT array_agg(id) FROM (SELECT id FROM campaign_dead_letters(rows 
     (SELECT array_agg(id) FROM campaign_dead_letters()), 'pages follow one another');
 SELECT is((SELECT count(*) FROM campaign_dead_letters(:'id')), 2::bigint, 'those of a campaign');
 SELECT is(campaign_health(:'id') ->> 'deadLetters', '2', 'R3.7: its health names them');
+DELETE FROM campaign.troubles t WHERE t.subject = 'campaign.dead';
+SELECT matches(campaign_health(:'id') ->> 'reason', '; 2 dead letters: see campaign_dead_letters\(\)$', 'R3.7: and says nothing of room that there is');
+SELECT campaign.trouble_note('worker', 'campaign.dead', 'there is no room for more dead letters since', clock_timestamp() - interval '12 s');
+SELECT matches(campaign_health(:'id') ->> 'reason', '; there is no room for more since 12 s$', 'R5.3: until there is none');
+DELETE FROM campaign.troubles t WHERE t.subject = 'campaign.dead';
 
 -- Discarding.
 SELECT id AS one FROM campaign_dead_letters(:'id') LIMIT 1 \gset
