@@ -172,7 +172,7 @@ COMMENT ON COLUMN campaign.progress.error IS 'Why the first of them failed.';
 COMMENT ON COLUMN campaign.progress.rewinds IS 'How often publishing was set back, to what MongoDB holds; a mark from before does not count.';
 COMMENT ON COLUMN campaign.progress.resumes IS 'How many of the rewinds are of a campaign that went on after a halt, or expired (campaign.campaign_restart()); the others mean that confirmed messages were lost.';
 COMMENT ON COLUMN campaign.progress.started_at IS 'When the broker had confirmed the first batch of the class.';
-COMMENT ON COLUMN campaign.progress.published_at IS 'When the broker had last confirmed all of the class.';
+COMMENT ON COLUMN campaign.progress.published_at IS 'When the broker had first confirmed all of the class.';
 COMMENT ON COLUMN campaign.progress.stored_at IS 'When the consumer last reported stored messages.';
 COMMENT ON COLUMN campaign.progress.samples IS 'The pace of the last seconds: milliseconds since 1970, how many were stored then, and so on (campaign.samples_add()).';
 COMMENT ON COLUMN campaign.progress.sample_after IS 'When the next sample is due.';

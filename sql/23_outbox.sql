@@ -110,7 +110,7 @@ BEGIN
     UPDATE campaign.progress p
     SET published = outbox_mark.published, started_at = coalesce(p.started_at, clock_timestamp()),
         published_at = CASE WHEN p.published < p.total AND outbox_mark.published >= p.total
-                            THEN clock_timestamp() ELSE p.published_at END
+                            THEN coalesce(p.published_at, clock_timestamp()) ELSE p.published_at END
     WHERE p.campaign_id = outbox_mark.campaign_id AND p.class = outbox_mark.class::campaign.recipient_class
       AND p.rewinds = outbox_mark.rewinds AND p.published <= outbox_mark.published;
     -- SOMETIMES(worker.mark_before_rewind): NOT FOUND

@@ -216,7 +216,9 @@ BEGIN
         -- What this report alone covers was stored just now: a check would say nothing new.
         UPDATE campaign.progress p
         SET stored = p.stored + report.stored * int8multirange(int8range(1, p.total + 1)),
-            stored_at = clock_timestamp()
+            -- What is published again comes again, and nothing has moved.
+            stored_at = CASE WHEN p.stored @> (report.stored * int8multirange(int8range(1, p.total + 1)))
+                        THEN p.stored_at ELSE clock_timestamp() END
         WHERE p.campaign_id = report.campaign_id AND p.class = report.class
           AND (report.is_checked OR NOT (p.stored + report.stored) @> int8range(1, p.total + 1)
                OR (report.stored @> int8range(1, p.total + 1) AND NOT EXISTS (
@@ -235,7 +237,8 @@ BEGIN
             END IF;
             UPDATE campaign.progress p
             SET stored = p.stored + report.stored * int8multirange(int8range(1, p.total + 1)),
-                stored_at = clock_timestamp()
+                stored_at = CASE WHEN p.stored @> (report.stored * int8multirange(int8range(1, p.total + 1)))
+                            THEN p.stored_at ELSE clock_timestamp() END
             WHERE p.campaign_id = report.campaign_id AND p.class = report.class
             RETURNING p.stored @> int8range(1, p.total + 1) INTO finished;
             missing := missing + (NOT FOUND)::integer;

@@ -155,6 +155,27 @@ $$;
 COMMENT ON FUNCTION campaign.stuck_trouble(text, timestamptz) IS
 'Why a campaign of this queue does not move.';
 
+CREATE FUNCTION campaign.moved_at(campaign_id text, vip campaign.progress, normal campaign.progress) RETURNS timestamptz
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- The worker's own moves have no reason: what it publishes is in the progress, and what it publishes again
+    -- because nothing is stored has not moved anything. What lies in the future was written before the clock was
+    -- set back: until it moves again it is taken for stuck.
+    RETURN (
+        SELECT max(t.at)
+        FROM (SELECT e.created_at FROM campaign.events e
+              WHERE e.campaign_id = moved_at.campaign_id
+                AND (e.target NOT IN ('publishing', 'published') OR e.reason IS NOT NULL)
+              UNION ALL SELECT unnest(ARRAY[vip.started_at, vip.published_at, vip.stored_at, normal.started_at,
+                  normal.published_at, normal.stored_at])) AS t (at)
+        WHERE t.at <= clock_timestamp());
+END
+$$;
+COMMENT ON FUNCTION campaign.moved_at(text, campaign.progress, campaign.progress) IS
+'When a campaign last moved: something was stored, or published for the first time, or somebody did something with it. NULL if all of that lies in the future.';
+
 CREATE FUNCTION campaign.health_sentence(
     target campaign.campaigns, phase text, run campaign.runs, stuck campaign.troubles, has_normal boolean,
     waits_for text
@@ -202,17 +223,11 @@ DECLARE
     normal campaign.progress := r.normal;
     run campaign.runs := r.run;
     counts jsonb := campaign.run_counts(target, vip, normal);
-    moved_at timestamptz;
+    moved_at timestamptz := campaign.moved_at(target.id, vip, normal);
     patience interval := campaign.rate_patience(target, (counts ->> 'active')::bigint);
     stuck campaign.troubles;
     dead bigint := campaign.dead_count(target.id);
 BEGIN
-    -- What lies in the future was written before the clock was set back: until it moves again it is taken for stuck.
-    SELECT max(t.at) INTO moved_at
-    FROM (SELECT e.created_at FROM campaign.events e WHERE e.campaign_id = target.id
-          UNION ALL SELECT unnest(ARRAY[vip.started_at, vip.published_at, vip.stored_at, normal.started_at,
-              normal.published_at, normal.stored_at])) AS t (at)
-    WHERE t.at <= clock_timestamp();
     IF target.status IN ('queued', 'publishing', 'published') AND (moved_at + patience >= clock_timestamp()) IS NOT TRUE
         AND (target.expired_at IS NOT NULL OR campaign.window_words(target.id) IS NULL) THEN
         stuck := campaign.stuck_trouble(campaign.campaign_queue(target), coalesce(moved_at, clock_timestamp()));

@@ -151,6 +151,22 @@ def test_a_stall_is_named(stack, name):
         "SELECT * FROM campaign.troubles WHERE subject IN ('MongoDB', 'RabbitMQ')"))
 
 
+def test_what_is_published_again_has_not_moved(stack):
+    """R3.7: a campaign whose consumer does nothing is stuck since then, however often the worker publishes it again."""
+    with stack.settings(campaign__stall_timeout="1s"), frozen(stack.consumer_pid()):
+        campaign_id = campaigns.send(stack, campaigns.make_numbers(300))
+        stuck = named(stack, campaign_id, r"the consumer of campaign\.messages\.\d has stored nothing for \d+ s")
+        enqueued = stack.one("SELECT campaign_run_status(%s)", campaign_id)["enqueueNormalTimeMs"]
+        rewinds = campaigns.status(stack, campaign_id)["rewinds"]
+        wait_until("it is published again", lambda: (
+            (status := campaigns.status(stack, campaign_id))["rewinds"] > rewinds
+            and status["status"] == "published"))
+        answer = health(stack, campaign_id)
+        assert answer["isStuck"] and answer["since"] == stuck["since"]
+        assert stack.one("SELECT campaign_run_status(%s)", campaign_id)["enqueueNormalTimeMs"] == enqueued
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+
+
 def test_stalls_side_by_side(stack):
     """R3.7: without a consumer, whatever campaign.stall_timeout is: each has its own reason."""
     numbers = campaigns.make_numbers(50)

@@ -1,6 +1,6 @@
 -- Health, log and recipients of a campaign: what is said of it, and where it is stuck.
 BEGIN;
-SELECT plan(52);
+SELECT plan(57);
 \ir ../support/campaigns.sql
 
 CREATE FUNCTION pg_temp.reason(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_health(id) ->> 'reason' $$;
@@ -114,6 +114,19 @@ SELECT is(pg_temp.health(id) || (campaign_health(id) ->> 'hasFailedJobs'), 'degr
 SELECT is(campaign_health(id) -> 'counters', '{"waiting": 0, "active": 0, "completed": 3, "failed": 2, "delayed": 0}', 'R3.7: they count as failed') FROM unreached;
 SELECT is(campaign_run_status(id) #> '{progress,processedTotal}', '5', 'R3.4: and as processed') FROM unreached;
 SELECT is(pg_temp.places(id, 'failed') || ', ' || pg_temp.places(id, 'completed'), 'VIP2 NORMAL3, VIP1 NORMAL1 NORMAL2', 'R3.6: as which they are listed') FROM unreached;
+-- Confirmed at once and published again and again while its consumer does nothing.
+CREATE TEMPORARY TABLE again AS SELECT pg_temp.draft(0, 300) AS id;
+SELECT campaign_dispatch(id), campaign.outbox_mark(id, 'NORMAL', 0, 300), pg_temp.quiet(id, 60) FROM again;
+SELECT campaign.outbox_rewind(id, 'NORMAL'), campaign.outbox_mark(id, 'NORMAL', 1, 300) FROM again;
+SELECT is((SELECT status FROM campaign.campaigns c WHERE c.id = again.id), 'published', 'confirmed again') FROM again;
+SELECT is(campaign_health(id) ->> 'isStuck' || extract(epoch FROM clock_timestamp() - (campaign_health(id) ->> 'since')::timestamptz)::int,
+    'true60', 'R3.7: what is published again does not move, and stands still since then') FROM again;
+SELECT cmp_ok((campaign_run_status(id) -> 'enqueueNormalTimeMs')::int, '<', 1000, 'R3.4: it was confirmed when it was confirmed first') FROM again;
+SELECT campaign.report_stored(ARRAY[id], '{NORMAL}', '{100}', '{200}'), pg_temp.quiet(id, 60) FROM again;
+SELECT campaign.report_stored(ARRAY[id], '{NORMAL}', '{100}', '{150}') FROM again;
+SELECT is(campaign_health(id) ->> 'isStuck', 'true', 'R3.7: nor does what is stored already') FROM again;
+SELECT campaign_limit(id, 100) FROM again;
+SELECT is(campaign_health(id) ->> 'isStuck', 'false', 'R3.7: somebody who does something with it moves it') FROM again;
 SELECT is(campaign.duration_words(NULL), NULL, 'a duration that there is not');
 SELECT is(campaign.duration_words(d::interval), words, 'a duration of ' || d) FROM (VALUES ('-1 s', '0 s'), ('119.9 s', '119 s'), ('3 min', '3 min'), ('5 h 59 min', '5 h'), ('99 h', '4 days')) AS v (d, words);
 
