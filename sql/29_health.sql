@@ -124,7 +124,9 @@ COMMENT ON FUNCTION campaign.consumer_has_session() IS 'Whether a consumer is co
 
 -- Of several reasons the one that has to go first: a consumer that waits for MongoDB gives its queue
 -- back in the end, and then that has no consumer, too.
-CREATE FUNCTION campaign.stuck_trouble(queue text, quiet_since timestamptz) RETURNS campaign.troubles
+CREATE FUNCTION campaign.stuck_trouble(
+    target campaign.campaigns, queue text, counts jsonb, quiet_since timestamptz
+) RETURNS campaign.troubles
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -143,17 +145,24 @@ BEGIN
     ORDER BY CASE WHEN t.place = 'worker' AND t.subject = 'RabbitMQ' THEN 1 WHEN t.place = 'worker' THEN 3 ELSE 2 END,
         t.since DESC
     LIMIT 1;
-    IF NOT FOUND THEN
-        found_trouble := ROW(queue, 'consumer', CASE WHEN campaign.consumer_has_session()
-            THEN format('the consumer of %s has stored nothing for', queue)
-            ELSE 'no consumer is connected to PostgreSQL, nothing has been stored for' END,
-            quiet_since, clock_timestamp());
+    IF FOUND THEN
+        RETURN found_trouble;
     END IF;
-    RETURN found_trouble;
+    -- Nothing of it is with the broker: the consumer has nothing to store.
+    IF (counts ->> 'active')::bigint = 0 THEN
+        RETURN ROW('worker', 'worker', CASE WHEN (counts ->> 'waiting')::bigint > 0
+            THEN 'the worker has published nothing of it for'
+            ELSE 'all of it is stored, and the worker has not ended it for' END,
+            quiet_since, clock_timestamp())::campaign.troubles;
+    END IF;
+    RETURN ROW(queue, 'consumer', CASE WHEN campaign.consumer_has_session()
+        THEN format('the consumer of %s has stored nothing for', queue)
+        ELSE 'no consumer is connected to PostgreSQL, nothing has been stored for' END,
+        quiet_since, clock_timestamp())::campaign.troubles;
 END
 $$;
-COMMENT ON FUNCTION campaign.stuck_trouble(text, timestamptz) IS
-'Why a campaign of this queue does not move.';
+COMMENT ON FUNCTION campaign.stuck_trouble(campaign.campaigns, text, jsonb, timestamptz) IS
+'Why a campaign of this queue does not move. counts: its run_counts().';
 
 CREATE FUNCTION campaign.moved_at(campaign_id text, vip campaign.progress, normal campaign.progress) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE
@@ -230,7 +239,7 @@ DECLARE
 BEGIN
     IF target.status IN ('queued', 'publishing', 'published') AND (moved_at + patience >= clock_timestamp()) IS NOT TRUE
         AND (target.expired_at IS NOT NULL OR campaign.window_words(target.id) IS NULL) THEN
-        stuck := campaign.stuck_trouble(campaign.campaign_queue(target), coalesce(moved_at, clock_timestamp()));
+        stuck := campaign.stuck_trouble(target, campaign.campaign_queue(target), counts, coalesce(moved_at, clock_timestamp()));
     ELSIF r.phase = 'GENERATING' AND run.updated_at NOT BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() THEN
         stuck := ROW('jobs', 'generate', 'waiting for a job worker since', run.updated_at, NULL)::campaign.troubles;
     END IF;

@@ -106,12 +106,17 @@ def locked_out(stack):
         stack.sql("ALTER ROLE campaign_consumer CONNECTION LIMIT -1")
 
 
+def frozen_worker(stack):
+    return frozen(stack.worker_pid())
+
+
 NO_BROKER = r"no connection to RabbitMQ since \d+ s"
 ALL = {
     "no-consumer": (lambda stack: away(stack, "consumer"),
                     r"no consumer on campaign\.messages\.\d since \d+ s"),
     "frozen-consumer": (lambda stack: frozen_part(stack, "consumer"),
                         r"the consumer of campaign\.messages\.\d has stored nothing for \d+ s"),
+    "frozen-worker": (frozen_worker, r"the worker has published nothing of it for \d+ s"),
     "locked-out-consumer": (locked_out, r"no consumer is connected to PostgreSQL, nothing has been"
                                         r" stored for \d+ s"),
     "MongoDB-away": (lambda stack: away(stack, "mongod"), r"waiting for MongoDB since \d+ s"),
@@ -127,7 +132,8 @@ ALL = {
     "other-arguments": (other_arguments, r"RabbitMQ does not let the worker declare"
                                          r" campaign\.messages\.0 since \d+ s"),
 }
-SHORT = ["frozen-MongoDB", "RabbitMQ-away", "full-disk", "locked-out-consumer", "other-arguments"]
+SHORT = ["frozen-MongoDB", "RabbitMQ-away", "full-disk", "frozen-worker", "locked-out-consumer",
+         "other-arguments"]
 
 
 def chosen():

@@ -1,6 +1,6 @@
 -- Health, log and recipients of a campaign: what is said of it, and where it is stuck.
 BEGIN;
-SELECT plan(57);
+SELECT plan(59);
 \ir ../support/campaigns.sql
 
 CREATE FUNCTION pg_temp.reason(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_health(id) ->> 'reason' $$;
@@ -46,6 +46,8 @@ SELECT campaign.report_waiting(campaign.campaign_queue(c), 'MongoDB', 11000) FRO
 SELECT is(pg_temp.reason(id), 'waiting for MongoDB since 12 s; NORMAL waits until the last VIP is stored', 'the longer wait counts') FROM one;
 SELECT campaign.report_waiting(campaign.campaign_queue(c), 'MongoDB', NULL) FROM campaign.campaigns c JOIN one USING (id);
 SELECT campaign.report_waiting('campaign.parallel', 'MongoDB', 90000);
+SELECT is(pg_temp.reason(id), 'the worker has published nothing of it for 60 s; NORMAL waits until the last VIP is stored', 'R3.7: a worker that is there and publishes nothing') FROM one;
+SELECT campaign.outbox_mark(id, 'VIP', 0, 3), pg_temp.quiet(id, 60) FROM one;
 SELECT is(pg_temp.reason(id), 'no consumer is connected to PostgreSQL, nothing has been stored for 60 s; NORMAL waits until the last VIP is stored', 'the wait of another queue is not its own') FROM one;
 SET application_name = 'campaign-consumer';
 SELECT pg_stat_clear_snapshot();
@@ -127,6 +129,9 @@ SELECT campaign.report_stored(ARRAY[id], '{NORMAL}', '{100}', '{150}') FROM agai
 SELECT is(campaign_health(id) ->> 'isStuck', 'true', 'R3.7: nor does what is stored already') FROM again;
 SELECT campaign_limit(id, 100) FROM again;
 SELECT is(campaign_health(id) ->> 'isStuck', 'false', 'R3.7: somebody who does something with it moves it') FROM again;
+UPDATE campaign.progress p SET stored = '{[1,301)}' FROM again WHERE p.campaign_id = again.id;
+SELECT pg_temp.quiet(id, 60) FROM again;
+SELECT is(pg_temp.reason(id), 'all of it is stored, and the worker has not ended it for 60 s', 'R3.7: a worker that does not end what is stored') FROM again;
 SELECT is(campaign.duration_words(NULL), NULL, 'a duration that there is not');
 SELECT is(campaign.duration_words(d::interval), words, 'a duration of ' || d) FROM (VALUES ('-1 s', '0 s'), ('119.9 s', '119 s'), ('3 min', '3 min'), ('5 h 59 min', '5 h'), ('99 h', '4 days')) AS v (d, words);
 
