@@ -138,6 +138,10 @@ BEGIN
                    WHERE a.datname = current_database() AND a.backend_type = 'campaign worker') THEN
         RETURN ROW('worker', 'worker', 'no campaign worker is running, nothing has moved for', quiet_since, NULL)::campaign.troubles;
     END IF;
+    found_trouble := campaign.lock_trouble(target, counts, quiet_since);
+    IF found_trouble.place IS NOT NULL THEN
+        RETURN found_trouble;
+    END IF;
     SELECT t.* INTO found_trouble
     FROM (SELECT * FROM campaign.troubles UNION ALL SELECT * FROM campaign.sender_troubles(stuck_trouble.queue)) AS t
     WHERE t.place = 'worker' AND t.subject IN ('RabbitMQ', queue)

@@ -15,6 +15,7 @@ import pytest
 
 import campaigns
 from programs import frozen
+from stack import execute
 from waiting import wait_until
 
 NAMED_S = 15  # within which a stall has to be named
@@ -170,6 +171,28 @@ def test_what_is_published_again_has_not_moved(stack):
         answer = health(stack, campaign_id)
         assert answer["isStuck"] and answer["since"] == stuck["since"]
         assert stack.one("SELECT campaign_run_status(%s)", campaign_id)["enqueueNormalTimeMs"] == enqueued
+    campaigns.wait_for_status(stack, campaign_id, "sent")
+
+
+@pytest.mark.parametrize("statement, what", [
+    ("LOCK TABLE campaign.progress IN SHARE MODE", r"campaign\.progress"),
+    ("SELECT FROM campaign.progress WHERE campaign_id = '{}' FOR UPDATE", "its rows"),
+], ids=["table", "rows"])
+def test_a_lock_is_named(stack, statement, what):
+    """R3.7: who makes an index or forgets a transaction is named, and not the consumer that waits."""
+    numbers = campaigns.make_numbers(50)
+    other, campaign_id = campaigns.create(stack, numbers), campaigns.create(stack, numbers)
+    holder = stack.connect(autocommit=False)
+    try:
+        with frozen(stack.consumer_pid()):
+            campaigns.dispatch(stack, campaign_id)
+            campaigns.wait_for_status(stack, campaign_id, "published")
+            execute(holder, statement.format(campaign_id))
+        named(stack, campaign_id, fr"process {holder.info.backend_pid} of PostgreSQL holds a lock on {what},"
+                                  r" nothing has moved for \d+ s")
+        assert health(stack, other)["reason"] == "nothing to send: it is not dispatched"
+    finally:
+        holder.close()
     campaigns.wait_for_status(stack, campaign_id, "sent")
 
 
