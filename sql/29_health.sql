@@ -244,8 +244,11 @@ BEGIN
     IF target.status IN ('queued', 'publishing', 'published') AND (moved_at + patience >= clock_timestamp()) IS NOT TRUE
         AND (target.expired_at IS NOT NULL OR campaign.window_words(target.id) IS NULL) THEN
         stuck := campaign.stuck_trouble(target, campaign.campaign_queue(target), counts, coalesce(moved_at, clock_timestamp()));
-    ELSIF r.phase = 'GENERATING' AND run.updated_at NOT BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() THEN
-        stuck := ROW('jobs', 'generate', 'waiting for a job worker since', run.updated_at, NULL)::campaign.troubles;
+    ELSIF run.campaign_id IS NOT NULL AND target.status = 'draft' THEN
+        moved_at := greatest(moved_at, campaign.generated_at(run));
+        IF r.phase = 'GENERATING' AND moved_at NOT BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() THEN
+            stuck := campaign.generation_trouble(run);
+        END IF;
     END IF;
     RETURN jsonb_build_object(
         'health', CASE WHEN r.phase = 'ERROR' THEN 'error' WHEN r.phase = 'ABORTED' THEN 'aborted'

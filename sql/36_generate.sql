@@ -96,6 +96,36 @@ $$;
 COMMENT ON FUNCTION campaign.job_generate(text, jsonb) IS
 'Generates the next chunk of the run of meta.campaign_id, and dispatches the campaign after the last one if the run says so; the result is {"generated", "generation_ms"}.';
 
+CREATE FUNCTION campaign.generation_trouble(run campaign.runs) RETURNS campaign.troubles
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    job campaign.jobs;
+BEGIN
+    SELECT * INTO job FROM campaign.jobs j WHERE j.id = run.job_id;
+    RETURN ROW('jobs', 'generate', CASE
+        WHEN job.status = 'scheduled' AND job.error IS NOT NULL
+            THEN format('generating its records failed and is tried again: %s; nothing has moved for', job.error)
+        WHEN job.status = 'running' THEN 'the job that generates its records is held up, nothing has moved for'
+        ELSE 'waiting for a job worker since' END, run.updated_at, NULL)::campaign.troubles;
+END
+$$;
+COMMENT ON FUNCTION campaign.generation_trouble(campaign.runs) IS
+'Why the records of a run are not generated.';
+
+CREATE FUNCTION campaign.generated_at(run campaign.runs) RETURNS timestamptz
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- A job that has ended otherwise than with its last record.
+    RETURN coalesce(run.generated_at, (SELECT j.finished_at FROM campaign.jobs j WHERE j.id = run.job_id), run.updated_at);
+END
+$$;
+COMMENT ON FUNCTION campaign.generated_at(campaign.runs) IS
+'When generating a run came to its end, or last got on.';
+
 CREATE FUNCTION campaign.generate_check(target campaign.campaigns, quantity bigint, vip_percent double precision)
 RETURNS void
 LANGUAGE plpgsql STABLE

@@ -1,6 +1,6 @@
 -- Health, log and recipients of a campaign: what is said of it, and where it is stuck.
 BEGIN;
-SELECT plan(59);
+SELECT plan(63);
 \ir ../support/campaigns.sql
 
 CREATE FUNCTION pg_temp.reason(id text) RETURNS text LANGUAGE sql AS $$ SELECT campaign_health(id) ->> 'reason' $$;
@@ -104,6 +104,14 @@ CREATE TEMPORARY TABLE made AS SELECT campaign_create('health', 'hello') AS id;
 SELECT campaign_generate(id, 10) FROM made;
 UPDATE campaign.runs r SET updated_at = clock_timestamp() + interval '2 minutes' FROM made WHERE r.campaign_id = made.id;
 SELECT is(pg_temp.reason(id), 'waiting for a job worker since 0 s', 'R3.7: nor one of generating') FROM made;
+UPDATE campaign.runs r SET updated_at = clock_timestamp() - interval '7 seconds' FROM made WHERE r.campaign_id = made.id;
+UPDATE campaign.jobs j SET status = 'scheduled', error = 'no way', run_at = now() + interval '1 hour' FROM made, campaign.runs r WHERE r.campaign_id = made.id AND j.id = r.job_id;
+SELECT is(pg_temp.reason(id), 'generating its records failed and is tried again: no way; nothing has moved for 7 s', 'R3.7: what a job waits for') FROM made;
+UPDATE campaign.jobs j SET status = 'running', worker_pid = 1, attempts = 1 FROM made, campaign.runs r WHERE r.campaign_id = made.id AND j.id = r.job_id;
+SELECT is(pg_temp.reason(id), 'the job that generates its records is held up, nothing has moved for 7 s', 'R3.7: or that it is at work') FROM made;
+UPDATE campaign.jobs j SET status = 'failed', worker_pid = NULL, finished_at = clock_timestamp() - interval '3 seconds' FROM made, campaign.runs r WHERE r.campaign_id = made.id AND j.id = r.job_id;
+SELECT is(pg_temp.health(id) || ', ' || pg_temp.reason(id), 'error, generating its records failed: no way', 'R3.7: or that it has failed') FROM made;
+SELECT is(extract(epoch FROM clock_timestamp() - (campaign_health(id) ->> 'since')::timestamptz)::int, 3, 'R3.7: since then') FROM made;
 CREATE TEMPORARY TABLE done AS SELECT pg_temp.draft(0, 5) AS id;
 SELECT campaign_dispatch(id), campaign.report_stored(ARRAY[id], ARRAY['NORMAL'], ARRAY[1::bigint], ARRAY[5::bigint]) FROM done;
 SELECT is(pg_temp.health(id) || ', ' || pg_temp.reason(id), 'healthy, all is stored since 0 s', 'R3.7: one that is sent is healthy') FROM done;
