@@ -43,6 +43,27 @@ static bool is_text(const LeafText *text, const char *expected)
 	return text->length == strlen(expected) && memcmp(text->bytes, expected, text->length) == 0;
 }
 
+/* What a proof looks at; whatever else is there may be anybody's. */
+typedef enum FieldName
+{
+	FIELD_ID,
+	FIELD_IDENTIFIER,
+	FIELD_PHONE_NUMBER,
+	FIELD_MESSAGE,
+	FIELD_ATTRIBUTES,
+	FIELD_CAMPAIGN_ID,
+	FIELD_CLASS,
+	FIELD_SEQ,
+	FIELD_CREATED_AT,
+	FIELD_UPDATED_AT,
+	FIELD_DELETED,
+	FIELD_COUNT
+} FieldName;
+
+static const char *const FIELD_NAMES[FIELD_COUNT] = {
+	"_id",	 "identifier", "phone_number", "message",	 "attributes", "campaign_id",
+	"class", "seq",		   "created_at",   "updated_at", "deleted"};
+
 /* What is found of a document on the way through its fields. */
 typedef struct Fields
 {
@@ -53,6 +74,8 @@ typedef struct Fields
 	LeafText campaign_id;
 	LeafText class;
 	int64_t seq;
+	bool seen[FIELD_COUNT];
+	const char *twice; /* the first field that is there again; NULL: none */
 } Fields;
 
 /* Text that no message can have makes the field wrong, instead of the message one without
@@ -69,34 +92,73 @@ static void take_attributes(const bson_iter_t *iter, WalkDocument *document, Fie
 		fields->bad_attributes = true;
 }
 
-static void take_field(const bson_iter_t *iter, WalkDocument *document, Fields *fields)
+static FieldName field_name(const char *key)
 {
-	const char *name = bson_iter_key(iter);
+	int field = 0;
 
-	if (strcmp(name, "_id") == 0)
-		read_id(iter, &document->place);
-	else if (strcmp(name, "identifier") == 0)
-		document->leaf.identifier = text_of(iter);
-	else if (strcmp(name, "phone_number") == 0)
-		document->leaf.phone_number = text_of(iter);
-	else if (strcmp(name, "message") == 0)
-		document->leaf.message = text_of(iter);
-	else if (strcmp(name, "attributes") == 0)
-		take_attributes(iter, document, fields);
-	else if (strcmp(name, "campaign_id") == 0)
-		fields->campaign_id = text_of(iter);
-	else if (strcmp(name, "class") == 0)
-		fields->class = text_of(iter);
-	else if (strcmp(name, "seq") == 0)
-		fields->seq = BSON_ITER_HOLDS_INT64(iter) || BSON_ITER_HOLDS_INT32(iter)
-						  ? bson_iter_as_int64(iter)
-						  : -1;
-	else if (strcmp(name, "created_at") == 0)
-		fields->created_at = BSON_ITER_HOLDS_DATE_TIME(iter);
-	else if (strcmp(name, "updated_at") == 0)
-		fields->updated_at = BSON_ITER_HOLDS_DATE_TIME(iter);
-	else if (strcmp(name, "deleted") == 0)
-		fields->deleted = BSON_ITER_HOLDS_BOOL(iter) && !bson_iter_bool(iter);
+	while (field < FIELD_COUNT && strcmp(key, FIELD_NAMES[field]) != 0)
+		field++;
+	return (FieldName) field;
+}
+
+static void take_field(const bson_iter_t *iter, FieldName field, WalkDocument *document,
+					   Fields *fields)
+{
+	switch (field)
+	{
+		case FIELD_ID:
+			read_id(iter, &document->place);
+			break;
+		case FIELD_IDENTIFIER:
+			document->leaf.identifier = text_of(iter);
+			break;
+		case FIELD_PHONE_NUMBER:
+			document->leaf.phone_number = text_of(iter);
+			break;
+		case FIELD_MESSAGE:
+			document->leaf.message = text_of(iter);
+			break;
+		case FIELD_ATTRIBUTES:
+			take_attributes(iter, document, fields);
+			break;
+		case FIELD_CAMPAIGN_ID:
+			fields->campaign_id = text_of(iter);
+			break;
+		case FIELD_CLASS:
+			fields->class = text_of(iter);
+			break;
+		case FIELD_SEQ:
+			fields->seq = BSON_ITER_HOLDS_INT64(iter) || BSON_ITER_HOLDS_INT32(iter)
+							  ? bson_iter_as_int64(iter)
+							  : -1;
+			break;
+		case FIELD_CREATED_AT:
+			fields->created_at = BSON_ITER_HOLDS_DATE_TIME(iter);
+			break;
+		case FIELD_UPDATED_AT:
+			fields->updated_at = BSON_ITER_HOLDS_DATE_TIME(iter);
+			break;
+		case FIELD_DELETED:
+			fields->deleted = BSON_ITER_HOLDS_BOOL(iter) && !bson_iter_bool(iter);
+			break;
+		default:
+			break;
+	}
+}
+
+/* BSON may hold a key twice. MongoDB answers with the first value, other readers with the last
+ * one: such a field says two things. */
+static void take_first(const bson_iter_t *iter, WalkDocument *document, Fields *fields)
+{
+	FieldName field = field_name(bson_iter_key(iter));
+
+	if (field == FIELD_COUNT)
+		return;
+	if (!fields->seen[field])
+		take_field(iter, field, document, fields);
+	else if (fields->twice == NULL)
+		fields->twice = FIELD_NAMES[field];
+	fields->seen[field] = true;
 }
 
 /* A message is where its fields say, and is there; when it came, nobody else knows. */
@@ -105,6 +167,8 @@ static const char *wrong_field(const WalkDocument *document, const Fields *field
 {
 	const WalkPlace *place = &document->place;
 
+	if (fields->twice != NULL)
+		return fields->twice;
 	if (!is_text(&fields->campaign_id, campaign_id))
 		return "campaign_id";
 	if (place->class >= MESSAGE_CLASSES ||
@@ -133,7 +197,7 @@ void walk_document_read(const bson_t *bson, const char *campaign_id, WalkDocumen
 	if (bson_iter_init(&iter, bson))
 	{
 		while (bson_iter_next(&iter))
-			take_field(&iter, document, &fields);
+			take_first(&iter, document, &fields);
 	}
 	document->wrong = wrong_field(document, &fields, campaign_id);
 	document->leaf.class = document->place.class == 0 ? MESSAGE_CLASS_VIP : MESSAGE_CLASS_NORMAL;

@@ -104,6 +104,44 @@ def test_changed_attributes(stack, change):
         "kind": "changed", "class": "VIP", "seq": 1, "field": "attributes"}
 
 
+def put_raw(stack, pairs):
+    stack.messages.delete_one({"_id": dict(pairs)["_id"]})
+    stack.messages.insert_one(campaigns.raw_document(pairs))
+
+
+@pytest.mark.parametrize("field, other", [
+    ("identifier", "f1k0n2p9x7c3v5b8m4q6w1za"), ("phone_number", "+5511999999999"),
+    ("message", "False"), ("attributes", {"z": 7}), ("campaign_id", "another"), ("class", "NORMAL"),
+    ("seq", Int64(2)), ("created_at", 7), ("updated_at", None), ("deleted", True)])
+def test_field_that_is_there_twice(stack, field, other):
+    """A key may be there twice in BSON. Readers take the first or the last one: whichever is right,
+    and if both are, it is named."""
+    campaign_id = own_texts(stack)
+    document = stack.messages.find_one({"_id": campaigns.document_id(campaign_id, 1, "VIP")})
+    pairs = list(document.items())
+    place = [name for name, _ in pairs].index(field)
+    right = document[field]
+    named = {"kind": "changed", "class": "VIP", "seq": 1, "field": field}
+    for first, last in ((other, right), (right, other), (right, right)):
+        put_raw(stack, pairs[:place] + [(field, first)] + pairs[place + 1:] + [(field, last)])
+        assert difference(stack, campaign_id) == named, (first, last)
+    code, output, errors = verify_once(stack, campaign_id)
+    assert code == 1, errors
+    assert json.loads(output.partition("documents, ")[2])["difference"] == named
+    put_raw(stack, pairs + [("mine", 1), ("mine", 2)])
+    assert verify(stack, campaign_id)["ok"] is True
+
+
+def test_attribute_that_is_there_twice(stack):
+    campaign_id = own_texts(stack)
+    document = stack.messages.find_one({"_id": campaigns.document_id(campaign_id, 1, "VIP")})
+    inner = list(document["attributes"].items())
+    for pairs in ([("z", 7)] + inner, inner + inner[-1:]):
+        put_raw(stack, list((document | {"attributes": campaigns.raw_document(pairs)}).items()))
+        assert difference(stack, campaign_id) == {
+            "kind": "changed", "class": "VIP", "seq": 1, "field": "attributes"}
+
+
 # What used to verify ------------------------------------------------------------------------
 
 def test_stolen_report(stack):

@@ -9,8 +9,10 @@ import random
 import re
 from dataclasses import dataclass
 
+import bson
 import pika
 from bson import Timestamp
+from bson.raw_bson import RawBSONDocument
 
 from stack import DEAD, EXCHANGE, QUEUES
 from waiting import wait_until
@@ -105,6 +107,12 @@ def documents_of(stack, campaign_id):
     """All documents with this campaign_id, whatever their _id, by class and seq."""
     documents = list(stack.messages.find({"campaign_id": campaign_id}))
     return sorted(documents, key=lambda one: (CLASS_NUMBER[one["class"]], one["seq"]))
+
+
+def raw_document(pairs):
+    """A document of these fields, of which one may be there twice."""
+    body = b"".join(bson.encode({name: value})[4:-1] for name, value in pairs)
+    return RawBSONDocument((len(body) + 5).to_bytes(4, "little") + body + b"\0")
 
 
 def oplog_inserts(entry):
