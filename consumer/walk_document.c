@@ -128,9 +128,7 @@ static void take_field(const bson_iter_t *iter, FieldName field, WalkDocument *d
 			fields->class = text_of(iter);
 			break;
 		case FIELD_SEQ:
-			fields->seq = BSON_ITER_HOLDS_INT64(iter) || BSON_ITER_HOLDS_INT32(iter)
-							  ? bson_iter_as_int64(iter)
-							  : -1;
+			fields->seq = BSON_ITER_HOLDS_INT64(iter) ? bson_iter_int64(iter) : -1;
 			break;
 		case FIELD_CREATED_AT:
 			fields->created_at = BSON_ITER_HOLDS_DATE_TIME(iter);

@@ -79,13 +79,16 @@ def test_document_under_the_ids_of_another_campaign(stack, sent):
     assert verify_once(stack, sent)[0] == 0
 
 
-def test_number_of_another_type_is_the_same_number(stack, sent):
-    """A consumer in another language may have written seq in 32 bits."""
+def test_number_of_another_type(stack, sent):
+    """seq has 64 bits: MongoDB holds 5 and 5, and programs that read it are given two types."""
     place = campaigns.document_id(sent, 5, "VIP")
     document = stack.messages.find_one({"_id": place})
-    put(stack, place, document | {"seq": 5})
-    assert verify(stack, sent)["ok"] is True
+    for other in (5, 5.0):
+        put(stack, place, document | {"seq": other})
+        assert difference(stack, sent) == {
+            "kind": "changed", "class": "VIP", "seq": 5, "field": "seq"}
     put(stack, place, document | {"seq": Int64(5)})
+    assert verify(stack, sent)["ok"] is True
 
 
 @pytest.mark.parametrize("change", [

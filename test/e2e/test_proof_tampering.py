@@ -2,7 +2,7 @@
 caught, and named (R5.1)."""
 import random
 
-from bson import ObjectId
+from bson import Int64, ObjectId
 
 import campaigns
 from proofs import CLASS_NAMES, NORMAL, VIPS, difference, put, send, verify
@@ -23,8 +23,8 @@ class Tampering:
         class_name, total = self.random.choice((("VIP", len(VIPS)), ("NORMAL", len(NORMAL))))
         ends = [1, total] + [end - len(VIPS) for end in (1024, 1025, 2048, 2049)
                              if class_name == "NORMAL"]
-        return class_name, (self.random.choice(ends) if self.random.random() < 0.3
-                            else self.random.randint(1, total))
+        return class_name, Int64(self.random.choice(ends) if self.random.random() < 0.3
+                                 else self.random.randint(1, total))
 
     def write(self, identifier, document):
         """Puts a document in a place, or takes it away; the way back is noted."""
