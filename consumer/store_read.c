@@ -143,12 +143,28 @@ bool store_read_has(mongoc_collection_t *collection, const uint8_t id[MESSAGE_DO
 	return !failed;
 }
 
+/* How often a field is there: BSON may hold it twice, and who reads it takes the one or the other.
+ * *found: the first one. */
+static int count_field(const bson_t *document, const char *name, bson_iter_t *found)
+{
+	bson_iter_t rest;
+	int count = 0;
+
+	if (!bson_iter_init_find(found, document, name))
+		return 0;
+	rest = *found;
+	do
+		count++;
+	while (bson_iter_find(&rest, name));
+	return count;
+}
+
 static const char *text_of(const bson_t *document, const char *name, uint32_t *length)
 {
 	bson_iter_t iter;
 
 	*length = 0;
-	if (!bson_iter_init_find(&iter, document, name) || !BSON_ITER_HOLDS_UTF8(&iter))
+	if (count_field(document, name, &iter) != 1 || !BSON_ITER_HOLDS_UTF8(&iter))
 		return NULL;
 	return bson_iter_utf8(&iter, length);
 }
@@ -162,11 +178,11 @@ static bool same_attributes(const bson_t *ours, const bson_t *theirs)
 	const uint8_t *their_bytes;
 	uint32_t our_length;
 	uint32_t their_length;
-	bool has = bson_iter_init_find(&our, ours, COMPARED_ATTRIBUTES);
+	int count = count_field(ours, COMPARED_ATTRIBUTES, &our);
 
-	if (bson_iter_init_find(&their, theirs, COMPARED_ATTRIBUTES) != has)
+	if (count_field(theirs, COMPARED_ATTRIBUTES, &their) != count)
 		return false;
-	if (!has)
+	if (count == 0)
 		return true;
 	if (!BSON_ITER_HOLDS_DOCUMENT(&our) || !BSON_ITER_HOLDS_DOCUMENT(&their))
 		return false;
@@ -285,8 +301,9 @@ bool store_read_suppressed(mongoc_collection_t *collection, Chunk *chunk, bson_e
 	return done;
 }
 
+/* Reads whole documents: in a projection a field that is there twice would be there once. */
 static bool compare_range(mongoc_collection_t *collection, Chunk *chunk, const Range *range,
-						  int from, const bson_t *options, bson_error_t *reason)
+						  int from, bson_error_t *reason)
 {
 	int64_t first = range->first_seq;
 	mongoc_cursor_t *cursor;
@@ -296,7 +313,7 @@ static bool compare_range(mongoc_collection_t *collection, Chunk *chunk, const R
 	if (from > range->first_document)
 		first += from - range->first_document;
 	cursor = store_read_range(collection, range->campaign_id, range->class, first, range->last_seq,
-							  options);
+							  NULL);
 	while (mongoc_cursor_next(cursor, &document))
 		mark(chunk, range, document);
 	failed = mongoc_cursor_error(cursor, reason);
@@ -307,22 +324,14 @@ static bool compare_range(mongoc_collection_t *collection, Chunk *chunk, const R
 bool store_read_compare(mongoc_collection_t *collection, Chunk *chunk, int from, bool halted,
 						bson_error_t *reason)
 {
-	bson_t options = BSON_INITIALIZER;
-	bson_t projection;
 	bool done = true;
 
-	BSON_APPEND_DOCUMENT_BEGIN(&options, "projection", &projection);
-	for (size_t i = 0; i < COMPARED_COUNT; i++)
-		BSON_APPEND_INT32(&projection, COMPARED[i], 1);
-	BSON_APPEND_INT32(&projection, COMPARED_ATTRIBUTES, 1);
-	bson_append_document_end(&options, &projection);
 	for (int i = 0; done && i < chunk->ranges.count; i++)
 	{
 		const Range *range = &chunk->ranges.items[i];
 
 		if (range->halted == halted && range->first_document + range_documents(range) > from)
-			done = compare_range(collection, chunk, range, from, &options, reason);
+			done = compare_range(collection, chunk, range, from, reason);
 	}
-	bson_destroy(&options);
 	return done;
 }

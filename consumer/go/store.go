@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -175,15 +176,27 @@ func nearOf(documents []*Document) int {
 	return near
 }
 
-// same compares bytes: theirs may hold anything.
+// same compares bytes: theirs may hold anything, a field twice as well.
 func (d *Document) same(theirs bson.Raw) bool {
 	ours, err := bson.Marshal(d)
 	for _, name := range compared {
-		if err != nil || !bson.Raw(ours).Lookup(name).Equal(theirs.Lookup(name)) {
+		if err != nil || !slices.EqualFunc(valuesOf(ours, name), valuesOf(theirs, name), bson.RawValue.Equal) {
 			return false
 		}
 	}
 	return true
+}
+
+// valuesOf is all that a document says in a field. Lookup would find the first value only.
+func valuesOf(document bson.Raw, name string) []bson.RawValue {
+	var values []bson.RawValue
+	elements, _ := document.Elements()
+	for _, element := range elements {
+		if element.Key() == name {
+			values = append(values, element.Value())
+		}
+	}
+	return values
 }
 
 func between(place Place, first, last int64) bson.D {

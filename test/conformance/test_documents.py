@@ -125,6 +125,36 @@ def test_texts_and_attributes_are_compared(stack, consumer):
     assert documents(stack, campaign_id)[:len(stored)] == stored
 
 
+def test_a_field_that_is_there_twice_is_a_conflict(stack, consumer):
+    """Duplicates and conflicts: a document that has one of the compared fields twice is a conflict,
+    whichever value is right; one that has another field twice is not."""
+    own, other = {"a": 1.5, "b": "x"}, {"a": 1.5, "b": "y"}
+    doubled = campaigns.raw_document([("a", 2.5), *own.items()])
+    # The second value of what, for each seq from 1 on; then what stands before the right one.
+    behind = [("message", "other"), ("message", "own"), ("attributes", other), ("mine", 1)]
+    before = [("message", "other"), ("identifier", 7), ("attributes", other), ("attributes", doubled)]
+    numbers = campaigns.make_numbers(len(behind + before), seed=21)
+    campaign_id = campaigns.create(stack, ["+88800000000001"])
+    campaigns.add_recipients(stack, campaign_id, [("VIP", one, "own", own) for one in numbers])
+    campaigns.dispatch(stack, campaign_id)
+    message, = take_published(stack, campaign_id, len(numbers))
+    stored = []
+    for one in expected_documents([json.loads(message.body)]):
+        stored.append([*{**one, "seq": bson.Int64(one["seq"]), "message": "own", "attributes": own}.items()])
+    for pairs, pair in zip(stored, behind):
+        pairs.append(pair)
+    stored[3].insert(0, ("mine", 2))
+    for pairs, pair in zip(stored[len(behind):], before):
+        pairs.insert(1, pair)
+    stored[7] = [pair for pair in stored[7] if pair != ("attributes", own)]
+    stack.messages.insert_many(map(campaigns.raw_document, stored))
+    campaigns.publish(stack, [message])
+    consumer.start()
+    letters = campaigns.wait_for_dead_letters(stack, 7)
+    assert sorted(json.loads(one.body)["first_seq"] for one in letters) == [1, 2, 3, 5, 6, 7, 8]
+    campaigns.wait_for_status(stack, campaign_id, "failed")
+
+
 def test_a_conflict_is_parked_and_the_campaign_fails(stack, consumer):
     """Duplicates and conflicts: another number in the place is not overwritten: dead letter,
     failed campaign, and the others are stored."""

@@ -20,7 +20,7 @@ import pika
 import psycopg2
 import pymongo
 
-from foreign_message import (BODY_MAX, Rejected, alone, decode, document_id, documents_of, end_of, headers_of, host_at,
+from foreign_message import (BODY_MAX, Rejected, Stored, alone, decode, document_id, documents_of, end_of, headers_of, host_at,
                              last_of, left_out_of, missing_and_other, parse_multirange, runs, seq_of, settings)
 from foreign_queue import PARALLEL, PARTITIONS, Subscription
 
@@ -269,7 +269,8 @@ class Session:
     def compare(self, documents):
         """Behind a duplicate key. After a crash all may be there: they are read at once."""
         places = {"_id": {"$gte": documents[0]["_id"], "$lte": documents[-1]["_id"]}}
-        there = {seq_of(one): one for one in self.messages.find(places)}
+        options = self.messages.codec_options.with_options(document_class=Stored)
+        there = {seq_of(one): one for one in self.messages.with_options(codec_options=options).find(places)}
         if documents[0]["seq"] not in there:
             raise ConnectionError("a duplicate key that no majority shows")
         return missing_and_other(documents, there)

@@ -79,6 +79,13 @@ def documents_of(batch):
                "created_at": now, "updated_at": now, "deleted": False}
 
 
+class Stored(dict):
+    """An object of MongoDB. A key that is there twice has a value that is equal to nothing."""
+
+    def __setitem__(self, key, value):
+        super().__setitem__(key, object() if key in self else value)
+
+
 def missing_and_other(documents, there):
     """Those whose place is free, and those in whose place is another document."""
     return ([one for one in documents if one["seq"] not in there],

@@ -5,7 +5,7 @@ use crate::message::{Batch, CLASS_BYTES, RECIPIENTS_MAX, SEQ_MAX, document_id, i
 use crate::order::Range;
 use crate::settings::CONNECT_TIMEOUT;
 use futures_util::TryStreamExt;
-use mongodb::bson::{DateTime, Document, doc};
+use mongodb::bson::{DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use mongodb::error::{Error, ErrorKind, InsertManyError};
 use mongodb::options::{
     ClientOptions, ClusteredIndex, CollectionOptions, ReadConcern, ReadPreference, WriteConcern,
@@ -88,13 +88,15 @@ impl Messages {
     }
 
     /// What is in the places of these documents, by its _id.
-    pub async fn taken(&self, documents: &[Document]) -> Result<HashMap<Vec<u8>, Document>, Failure> {
+    pub async fn taken(&self, documents: &[Document]) -> Result<HashMap<Vec<u8>, RawDocumentBuf>, Failure> {
+        let collection = self.0.clone_with_type::<RawDocumentBuf>();
         let mut taken = HashMap::new();
         for near in documents.chunk_by(is_near) {
             let (first, last) = (near[0].get("_id"), near[near.len() - 1].get("_id"));
-            let mut found = self.0.find(doc! {"_id": {"$gte": first, "$lte": last}}).await?;
+            let mut found = collection.find(doc! {"_id": {"$gte": first, "$lte": last}}).await?;
             while let Some(one) = found.try_next().await? {
-                taken.insert(id_of(&one).to_vec(), one);
+                let id = one.get_binary("_id").map_or(&[][..], |id| id.bytes).to_vec();
+                taken.insert(id, one);
             }
         }
         Ok(taken)
@@ -134,8 +136,14 @@ fn is_near(one: &Document, next: &Document) -> bool {
     id_of(one)[..CLASS_BYTES] == id_of(next)[..CLASS_BYTES] && (1..=RECIPIENTS_MAX as i64).contains(&apart)
 }
 
-pub fn is_same(ours: &Document, theirs: &Document) -> bool {
-    COMPARED.iter().all(|name| ours.get(name) == theirs.get(name))
+/// Compares bytes: in theirs a field may be there twice, at any depth, and a Document would keep the last one.
+pub fn is_same(ours: &Document, theirs: &RawDocument) -> bool {
+    RawDocumentBuf::try_from(ours)
+        .is_ok_and(|ours| COMPARED.iter().all(|name| values_of(&ours, name).eq(values_of(theirs, name))))
+}
+
+fn values_of<'a>(document: &'a RawDocument, name: &str) -> impl Iterator<Item = RawBsonRef<'a>> {
+    document.iter().flatten().filter(move |(key, _)| key.as_str() == name).map(|(_, value)| value)
 }
 
 fn code_of(error: &Error) -> Option<i32> {
