@@ -46,7 +46,7 @@ static const Option OPTIONS[] = {
 	{"CAMPAIGN_VERIFY", "verify", "CAMPAIGN_ID", "",
 	 "compare what MongoDB holds of a campaign with what PostgreSQL expects, and end: 0 it is the "
 	 "same, 1 it is not",
-	 OPTION_TEXT, OPTION_PLACE(verify)},
+	 OPTION_TEXT, OPTION_PLACE(verify), .is_command = true},
 	{"CAMPAIGN_VERIFY_SENT", "verify-sent", "no|yes", "no",
 	 "compare each campaign once it is sent, when there is nothing else to do", OPTION_SWITCH,
 	 OPTION_PLACE(verify_sent), .words = OPTION_NO_YES},

@@ -37,6 +37,7 @@ typedef struct Option
 	long low;
 	long high;
 	const char *const *words; /* ends with NULL */
+	bool is_command;		  /* the flag asks for something: never with an empty value */
 } Option;
 
 /* .offset and .size of a field in the program's Config. */

@@ -128,6 +128,12 @@ static bool usage(Error *error, const char *text, const char *argument)
 	return error_set(error, ERROR_CONFIG, "%s: %.99s (see --help)", text, argument);
 }
 
+/* An empty flag is an unset variable of a script, unless the setting has no value by default. */
+static bool may_be_empty(const Option *option)
+{
+	return !option->is_command && option->fallback != NULL && *option->fallback == '\0';
+}
+
 /* One setting flag, "--name=value" or "--name value"; moves *at to the last word used. */
 static bool take_flag(Loading *loading, int argc, char *const argv[], int *at, Error *error)
 {
@@ -167,6 +173,8 @@ static bool take_flag(Loading *loading, int argc, char *const argv[], int *at, E
 	else
 		return usage(error, "option without a value", argv[*at]);
 	snprintf(origin, sizeof(origin), "--%s", name);
+	if (*text == '\0' && (env_file || !may_be_empty(&loading->table->options[option])))
+		return usage(error, "option with an empty value", origin);
 	if (!env_file)
 		return assign(loading, LAYER_FLAG, option, is_file, text, origin, error);
 	loading->env_file = text;
@@ -216,6 +224,11 @@ static bool read_value_file(const Option *option, Value *value, Error *error)
 						 option->key, value->text, file == NULL ? strerror(reason) : "it is empty");
 	text[strcspn(text, "\r\n")] = '\0';
 	start = has_prefix(text, "\xEF\xBB\xBF") ? text + 3 : text;
+	/* libpq would take an empty URL for the server of whoever runs this. */
+	if (*start == '\0')
+		return error_set(error, ERROR_CONFIG,
+						 "%s: %s" OPTION_FILE_SUFFIX ": the first line of %.200s is empty",
+						 value->origin, option->key, value->text);
 	done = strlen(start) < sizeof(value->text);
 	if (done)
 		memcpy(value->text, start, strlen(start) + 1);

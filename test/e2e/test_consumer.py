@@ -41,7 +41,9 @@ def test_help():
 
 
 @pytest.mark.parametrize("arguments", [["--nonsense"], ["nonsense"], ["--amqp-url"], ["-x"],
-                                       ["--prefetch"], [f"--amqp-ur=amqp://a:{SECRET}@h/"]])
+                                       ["--prefetch"], [f"--amqp-ur=amqp://a:{SECRET}@h/"],
+                                       ["--verify", ""], ["--verify="], ["--database-url", ""],
+                                       ["--collection="], ["--env-file", ""]])
 def test_wrong_command_line(arguments):
     """R0.16: exit code 2 and one line, without a mistyped URL's password."""
     code, out, err = consumer_output(*arguments, variables=nowhere())

@@ -195,6 +195,33 @@ static void test_command_line(void **state)
 	assert_refused("option without a value: --prefetch");
 }
 
+/* A script's variable that is not set: not an order to run without what it should have said. */
+static void test_empty_flags(void **state)
+{
+	static char *const wrong[] = {
+		"--verify=",	 "--database-url=", "--database-url-file=", "--amqp-url=",
+		"--collection=", "--prefetch=",		"--failure-rate=",		"--env-file="};
+	char *environment[] = {"CAMPAIGN_VERIFY=", "CAMPAIGN_COLLECTION=", NULL};
+
+	(void) state;
+	write_file(".env", URLS);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++)
+	{
+		assert_int_equal(load(no_environment, 1, wrong[i]), SETTINGS_USAGE);
+		assert_refused("option with an empty value: --");
+	}
+	assert_int_equal(load(no_environment, 2, "--verify", ""), SETTINGS_USAGE);
+	assert_refused("option with an empty value: --verify");
+	/* These have a meaning. */
+	assert_int_equal(load(environment, 2, "--ca-file=", "--indexes="), SETTINGS_RUN);
+	assert_int_equal(error.code, ERROR_NONE);
+	assert_string_equal(config.collection, "messages");
+	/* What a file holds cannot be empty either. */
+	write_file("blank", "\n");
+	load(no_environment, 1, "--database-url-file=blank");
+	assert_refused("--database-url-file: DATABASE_URL_FILE: the first line of blank is empty");
+}
+
 static void take(const char *text, const char *expected_key, const char *expected_value)
 {
 	char line[200];
@@ -257,6 +284,7 @@ static int leave_directory(void **state)
 {
 	(void) unlink(".env");
 	(void) unlink("amqp.secret");
+	(void) unlink("blank");
 	return chdir("/") != 0 || rmdir(*state) != 0;
 }
 
@@ -270,6 +298,7 @@ int main(void)
 		cmocka_unit_test(test_wrong_settings_name_their_place),
 		cmocka_unit_test(test_strangers),
 		cmocka_unit_test(test_command_line),
+		cmocka_unit_test(test_empty_flags),
 		cmocka_unit_test(test_env_lines),
 		cmocka_unit_test(test_wrong_env_lines),
 	};
