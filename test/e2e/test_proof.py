@@ -7,6 +7,7 @@ import json
 import os
 import threading
 
+import psycopg2
 import pytest
 from bson import Int64
 
@@ -197,6 +198,23 @@ def test_campaign_that_was_not_sent(stack):
     assert difference(stack, draft) == {"kind": "missing", "class": "NORMAL", "seq": 1}
     empty = stack.one("SELECT campaign_create('empty', 'Hello')")
     assert difference(stack, empty) == {"kind": "no messages"}
+
+
+def test_campaign_that_was_cancelled(stack):
+    """What it did reach is there, and has no receipt: the campaign as a whole is not proved."""
+    with stack.settings(campaign__batch_size="20", campaign__publish_ahead="10ms"):
+        numbers = make_numbers(8_000, seed=403)
+        campaign_id = campaigns.send(stack, numbers)
+        campaigns.wait_for_stored(stack, campaign_id, 100)
+        stack.one("SELECT campaign_cancel(%s)", campaign_id)
+        campaigns.wait_until_handled(stack)
+    stored = campaigns.count_documents(stack, campaign_id)
+    answer = verify(stack, campaign_id)
+    assert (answer["ok"], answer["expected"], answer["stored"]) == (False, 8_000, stored)
+    assert answer["difference"] == {"kind": "missing", "class": "NORMAL", "seq": stored + 1}
+    with pytest.raises(psycopg2.Error) as refused:
+        stack.one("SELECT campaign_receipt(%s, %s)", campaign_id, numbers[0])
+    assert refused.value.pgcode == "55000" and "is not proved" in str(refused.value)
 
 
 def test_campaign_that_is_paused(stack):
