@@ -227,7 +227,7 @@ Proves to anybody, offline, that the message to a number is part of what was ver
 campaign_id: the campaign.
 phone_number: the recipient, with or without the plus.
 
-200 with {"digest", "size", "place", "identifier", "number", "path", "text"} and, if it has them, "class", "vips", "attributes"; 403; 404 for an unknown campaign or number; 409 if it was not verified yet.$$;
+200 with {"digest", "size", "place", "seq" or "vip" (its class), "id", "number", "path"} and, if there is room, "text" and "attributes"; 403; 404 for an unknown campaign or number; 409 if it was not verified yet.$$;
 
 CREATE FUNCTION campaign.api_send(
     name text, message text, numbers bytea, company_id text, ordered boolean, skip_invalid boolean,
