@@ -213,7 +213,7 @@ DECLARE
     counts jsonb := campaign.run_counts(target, vip, normal);
     processed bigint := (counts ->> 'completed')::bigint + (counts ->> 'failed')::bigint
         + coalesce((counts ->> 'suppressed')::bigint, 0) + coalesce((counts ->> 'expired')::bigint, 0);
-    wanted bigint := CASE WHEN r.phase = 'GENERATING' THEN run.quantity ELSE target.total END;
+    wanted bigint := CASE WHEN run.generated_at IS NULL THEN coalesce(run.quantity, target.total) ELSE target.total END;
     -- While it runs, what has passed is what the last report says.
     ended_at timestamptz := CASE WHEN target.status IN ('sent', 'failed', 'cancelled') THEN
             (SELECT e.created_at FROM campaign.events e
