@@ -112,16 +112,10 @@ CREATE FUNCTION @extschema@.campaign_cancel(campaign_id text, reason text DEFAUL
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    r record;
 BEGIN
-    -- Before it is read: the job that we wait for here may end with the chunk that it makes.
     PERFORM campaign.campaign_lock(campaign_id);
-    r := campaign.run_read(campaign_id);
+    PERFORM campaign.generation_cancel(campaign_id);
     PERFORM campaign.campaign_transition(campaign_id, 'cancelled', reason);
-    IF r.phase = 'GENERATING' THEN
-        PERFORM @extschema@.job_cancel((r.run).job_id);
-    END IF;
     PERFORM campaign.worker_wake();
     RETURN @extschema@.campaign_status(campaign_id);
 END

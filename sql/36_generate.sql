@@ -96,6 +96,21 @@ $$;
 COMMENT ON FUNCTION campaign.job_generate(text, jsonb) IS
 'Generates the next chunk of the run of meta.campaign_id, and dispatches the campaign after the last one if the run says so; the result is {"generated", "generation_ms"}.';
 
+CREATE FUNCTION campaign.generation_cancel(campaign_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    r record := campaign.run_read(campaign_id);
+BEGIN
+    IF r.phase = 'GENERATING' THEN
+        PERFORM @extschema@.job_cancel((r.run).job_id);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION campaign.generation_cancel(text) IS
+'Cancels the job that generates the records of a campaign, if one does; it may be running, and waiting for the campaign''s lock. The caller has that, and had it before: a job that held it may have ended with its chunk.';
+
 CREATE FUNCTION campaign.generation_trouble(run campaign.runs) RETURNS campaign.troubles
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp

@@ -241,15 +241,11 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     target campaign.campaigns := campaign.campaign_lock(campaign_id);
-    r record := campaign.run_read(campaign_id);
 BEGIN
+    PERFORM campaign.generation_cancel(target.id);
     IF target.status <> 'draft' AND campaign.transition_allowed(target.status, 'cancelled') THEN
         PERFORM campaign.campaign_transition(target.id, 'cancelled');
         PERFORM campaign.worker_wake();
-    END IF;
-    -- It may be running, and waiting for our lock.
-    IF r.phase = 'GENERATING' THEN
-        PERFORM @extschema@.job_cancel((r.run).job_id);
     END IF;
     PERFORM campaign.campaign_jobs_cancel(ARRAY[target.id]);
     UPDATE campaign.campaigns c SET deleted = true, updated_at = clock_timestamp()
