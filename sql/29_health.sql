@@ -125,12 +125,13 @@ COMMENT ON FUNCTION campaign.consumer_has_session() IS 'Whether a consumer is co
 -- Of several reasons the one that has to go first: a consumer that waits for MongoDB gives its queue
 -- back in the end, and then that has no consumer, too.
 CREATE FUNCTION campaign.stuck_trouble(
-    target campaign.campaigns, queue text, counts jsonb, quiet_since timestamptz
+    target campaign.campaigns, counts jsonb, quiet_since timestamptz
 ) RETURNS campaign.troubles
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
+    own_queue CONSTANT text := campaign.campaign_queue(target);
     repeated CONSTANT interval := '15 seconds';
     found_trouble campaign.troubles;
 BEGIN
@@ -143,9 +144,9 @@ BEGIN
         RETURN found_trouble;
     END IF;
     SELECT t.* INTO found_trouble
-    FROM (SELECT * FROM campaign.troubles UNION ALL SELECT * FROM campaign.sender_troubles(stuck_trouble.queue)) AS t
-    WHERE t.place = 'worker' AND t.subject IN ('RabbitMQ', queue)
-       OR t.place = stuck_trouble.queue AND t.told_at > clock_timestamp() - repeated
+    FROM (SELECT * FROM campaign.troubles UNION ALL SELECT * FROM campaign.sender_troubles(own_queue)) AS t
+    WHERE t.place = 'worker' AND t.subject IN ('RabbitMQ', own_queue)
+       OR t.place = own_queue AND t.told_at > clock_timestamp() - repeated
     ORDER BY CASE WHEN t.place = 'worker' AND t.subject = 'RabbitMQ' THEN 1 WHEN t.place = 'worker' THEN 3 ELSE 2 END,
         t.since DESC
     LIMIT 1;
@@ -159,14 +160,14 @@ BEGIN
             ELSE 'all of it is stored, and the worker has not ended it for' END,
             quiet_since, clock_timestamp())::campaign.troubles;
     END IF;
-    RETURN ROW(queue, 'consumer', CASE WHEN campaign.consumer_has_session()
-        THEN format('the consumer of %s has stored nothing for', queue)
+    RETURN ROW(own_queue, 'consumer', CASE WHEN campaign.consumer_has_session()
+        THEN format('the consumer of %s has stored nothing for', own_queue)
         ELSE 'no consumer is connected to PostgreSQL, nothing has been stored for' END,
         quiet_since, clock_timestamp())::campaign.troubles;
 END
 $$;
-COMMENT ON FUNCTION campaign.stuck_trouble(campaign.campaigns, text, jsonb, timestamptz) IS
-'Why a campaign of this queue does not move. counts: its run_counts().';
+COMMENT ON FUNCTION campaign.stuck_trouble(campaign.campaigns, jsonb, timestamptz) IS
+'Why a campaign does not move. counts: its run_counts().';
 
 CREATE FUNCTION campaign.moved_at(campaign_id text, vip campaign.progress, normal campaign.progress) RETURNS timestamptz
 LANGUAGE plpgsql VOLATILE
@@ -243,9 +244,9 @@ DECLARE
 BEGIN
     IF target.status IN ('queued', 'publishing', 'published') AND (moved_at + patience >= clock_timestamp()) IS NOT TRUE
         AND (target.expired_at IS NOT NULL OR campaign.window_words(target.id) IS NULL) THEN
-        stuck := campaign.stuck_trouble(target, campaign.campaign_queue(target), counts, coalesce(moved_at, clock_timestamp()));
+        stuck := campaign.stuck_trouble(target, counts, coalesce(moved_at, clock_timestamp()));
     ELSIF run.campaign_id IS NOT NULL AND target.status = 'draft' THEN
-        moved_at := greatest(moved_at, campaign.generated_at(run));
+        moved_at := greatest(moved_at, campaign.generation_moved_at(run));
         IF r.phase = 'GENERATING' AND moved_at NOT BETWEEN clock_timestamp() - interval '5 seconds' AND clock_timestamp() THEN
             stuck := campaign.generation_trouble(run);
         END IF;

@@ -129,7 +129,7 @@ $$;
 COMMENT ON FUNCTION campaign.generation_trouble(campaign.runs) IS
 'Why the records of a run are not generated.';
 
-CREATE FUNCTION campaign.generated_at(run campaign.runs) RETURNS timestamptz
+CREATE FUNCTION campaign.generation_moved_at(run campaign.runs) RETURNS timestamptz
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -138,7 +138,7 @@ BEGIN
     RETURN coalesce(run.generated_at, (SELECT j.finished_at FROM campaign.jobs j WHERE j.id = run.job_id), run.updated_at);
 END
 $$;
-COMMENT ON FUNCTION campaign.generated_at(campaign.runs) IS
+COMMENT ON FUNCTION campaign.generation_moved_at(campaign.runs) IS
 'When generating a run came to its end, or last got on.';
 
 CREATE FUNCTION campaign.generate_check(target campaign.campaigns, quantity bigint, vip_percent double precision)
@@ -165,19 +165,18 @@ $$;
 COMMENT ON FUNCTION campaign.generate_check(campaign.campaigns, bigint, double precision) IS
 'An error if this cannot be generated for this campaign.';
 
-CREATE FUNCTION campaign.generate_text_check(target campaign.campaigns, seed bigint, vip_percent double precision)
-RETURNS void
+CREATE FUNCTION campaign.generate_text_check(target campaign.campaigns) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM campaign.placeholders_fill(target.message, campaign.attributes_canonical(g.attributes
-        || campaign.attributes_outcome(true, CASE WHEN g.vip THEN 'VIP' ELSE 'NORMAL' END::campaign.recipient_class)))
-    FROM campaign.generated_records(seed, 1, 1, vip_percent, 1, 1) AS g
+        || campaign.attributes_outcome(true, 'VIP')))
+    FROM campaign.generated_records(1, 1, 1, 100, 1, 1) AS g
     WHERE target.placeholders;
 END
 $$;
-COMMENT ON FUNCTION campaign.generate_text_check(campaign.campaigns, bigint, double precision) IS
+COMMENT ON FUNCTION campaign.generate_text_check(campaign.campaigns) IS
 'An error if the message has a placeholder that no record will have. All records have the same attributes.';
 
 CREATE FUNCTION @extschema@.campaign_generate(
@@ -202,7 +201,7 @@ BEGIN
     IF dispatch THEN
         PERFORM campaign.worker_require();
         -- Not when all are made, of which nobody would be sent a message.
-        PERFORM campaign.generate_text_check(target, run_seed, vip_percent);
+        PERFORM campaign.generate_text_check(target);
     END IF;
     INSERT INTO campaign.runs (campaign_id, number, quantity, seed, vip_percent, dispatch)
     VALUES (target.id, run_number, quantity, run_seed, vip_percent, coalesce(dispatch, false));
