@@ -7,8 +7,8 @@ import pytest
 import campaigns
 from campaigns import make_numbers, numbers_file, wait_for_status
 from consumers import Consumer, environment
-from stack import execute
 from test_dead_letters import foreign_document
+from test_steps import progress_locked
 from waiting import wait_until
 
 VIP = [f"+8838{number:08d}" for number in range(100)]
@@ -176,18 +176,20 @@ def test_end_that_is_lost_before_the_last_report(stack):
     numbers = make_numbers(1_500, seed=304)
     stack.part("stop", "consumer")
     try:
-        with stack.settings(campaign__batch_size="1000"):
+        with stack.settings(campaign__batch_size="1000"), campaigns.capture(stack) as take:
             campaign_id = campaigns.send(stack, numbers)
             wait_for_status(stack, campaign_id, "published")
-        lock = stack.connect(autocommit=False)
-        execute(lock, "SELECT FROM campaign.progress WHERE campaign_id = %s FOR UPDATE",
-                campaign_id)
-        # The first report waits for the lock while the rest is stored.
-        with Consumer(environment(stack, CAMPAIGN_BATCH_DOCUMENTS="1000")) as consumer:
-            campaigns.wait_for_stored(stack, campaign_id, len(numbers))
-            delete(stack, campaign_id, 1_401, len(numbers))
-            lock.rollback()
-            lock.close()
+            first, last = take()
+        with stack.channel() as channel:
+            channel.queue_purge(campaigns.queue_of(campaign_id))
+        campaigns.publish(stack, [first])
+        with Consumer(environment(stack)) as consumer:
+            wait_until("the first message is reported", lambda: campaigns.status(
+                stack, campaign_id)["stored"] == 1_000)
+            with progress_locked(stack, campaign_id):
+                campaigns.publish(stack, [last])
+                campaigns.wait_for_stored(stack, campaign_id, len(numbers))
+                delete(stack, campaign_id, 1_401, len(numbers))
             assert_sent_means_stored(stack, campaign_id, ("NORMAL", numbers))
             (said,) = consumer.lines("MongoDB lacks documents")
             assert said["missing"] == 100

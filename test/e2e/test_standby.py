@@ -225,7 +225,8 @@ def has_ended(consumer, seen):
 
 def test_queue_that_is_given_back_in_vain(stack):
     """Its stores pass every trial, and every report is refused: each round is a delivery more for
-    every message, so they are further and further apart."""
+    every message, so they are further and further apart: each lasts at least CAMPAIGN_HOLD, behind
+    a rest that comes with the second one and grows."""
     with no_consumer(stack):
         campaign_id = campaigns.send(stack, NUMBERS)
         wait_until("it is published", lambda: campaigns.status(
@@ -238,8 +239,8 @@ def test_queue_that_is_given_back_in_vain(stack):
             wait_for_status(stack, campaign_id, "sent")
             assert_delivered(stack, campaign_id, NUMBERS)
             assert consumer.terminate() == 0
-    first, _, third = (after - before for before, after in zip(times, times[1:]))
-    assert third > first + 0.7, times
+    _, second, third = (after - before for before, after in zip(times, times[1:]))
+    assert second > 1.9 and third > 2.9, times
 
 
 @contextlib.contextmanager
