@@ -78,6 +78,8 @@ DECLARE
     older_stored bigint := 0;
     newer double precision;
     older double precision;
+    whole double precision;
+    change double precision;
 BEGIN
     FOR i IN REVERSE newest..1 BY 2 LOOP
         EXIT WHEN newer_ms + older_ms >= enough;
@@ -98,15 +100,15 @@ BEGIN
     END LOOP;
     newer := 1000.0 * newer_stored / nullif(newer_ms, 0);
     older := 1000.0 * older_stored / nullif(older_ms, 0);
-    -- No run at full speed is even: a store that writes its files keeps it up for half a second. What stays is another pace.
-    IF abs(newer - older) <= 0.25 * greatest(newer, older) THEN
-        newer := 1000.0 * (newer_stored + older_stored) / (newer_ms + older_ms);
-    END IF;
-    RETURN CASE WHEN newest >= 3 THEN nullif(newer, 0) END;
+    whole := 1000.0 * (newer_stored + older_stored) / nullif(newer_ms + older_ms, 0);
+    -- No run at full speed is even: a store that writes its files keeps it up for a moment. What differs by a quarter says
+    -- nothing yet; by three fifths, and it is another pace; between these the newer one counts in part.
+    change := least(greatest((abs(newer - older) / nullif(greatest(newer, older), 0) - 0.25) / 0.35, 0), 1);
+    RETURN CASE WHEN newest >= 3 THEN nullif(change * newer + (1 - change) * whole, 0) END;
 END
 $$;
 COMMENT ON FUNCTION campaign.samples_rate(bigint[]) IS
-'How many of a class were stored a second in the newest steps, without those in which it stood still: in those that cover five seconds, or as many as there are, but in the last two if the pace has changed. NULL until there are three samples, and for one sample after it stood still.';
+'How many of a class were stored a second in the newest steps, without those in which it stood still: in those that cover five seconds, or as many as there are, but the more in the last two of these, the more they differ from the others. NULL until there are three samples, and for one sample after it stood still.';
 
 CREATE FUNCTION campaign.run_samples(vip bigint[], normal bigint[]) RETURNS bigint[]
 LANGUAGE plpgsql IMMUTABLE

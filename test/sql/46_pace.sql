@@ -1,7 +1,7 @@
 -- The time left: synthetic histories, each with a pace that only the table knows. What is said is
 -- compared with what was left, report by report.
 BEGIN;
-SELECT plan(36);
+SELECT plan(39);
 
 CREATE FUNCTION pg_temp.samples(steps int, ms int, count int) RETURNS bigint[] LANGUAGE sql AS
 $$ SELECT array_agg(x ORDER BY n, place) FROM generate_series(0, steps) AS n, LATERAL (VALUES (1, 1000000 + n * ms), (2, n * count)) AS v (place, x) $$;
@@ -22,8 +22,17 @@ SELECT is(campaign.samples_rate(pg_temp.samples(4, 250, 500) || '{1005000,2400}'
     'R3.4: a slow report counts at once');
 SELECT cmp_ok(campaign.samples_rate(pg_temp.samples(11, 250, 2500) || '{1003000,27700}'), '>', 9000::float8,
     'R3.4: one step in which a store writes its files is taken with what was before it');
-SELECT is(campaign.samples_rate(pg_temp.samples(5, 250, 2500) || (SELECT array_agg(x ORDER BY n, place) FROM generate_series(1, 7) AS n,
-    LATERAL (VALUES (1, 1001250 + n * 250), (2, 12500 + n * 1500)) AS v (place, x))), 6000::float8, 'R3.4: another pace is not');
+-- Seven steps at so many a second behind five at 10,000.
+CREATE FUNCTION pg_temp.changed(pace int) RETURNS float8 LANGUAGE sql AS $$
+    SELECT campaign.samples_rate(pg_temp.samples(5, 250, 2500) || (SELECT array_agg(x ORDER BY n, place) FROM generate_series(1, 7) AS n,
+        LATERAL (VALUES (1, 1001250 + n * 250), (2, 12500 + n * pace / 4)) AS v (place, x)))
+$$;
+SELECT is(pg_temp.changed(4000), 4000::float8, 'R3.4: another pace is not');
+SELECT is(pg_temp.changed(8000), (1000.0 * (12500 + 7 * 2000) / 3000)::float8, 'R3.4: a difference of a fifth is none');
+SELECT is(round(pg_temp.changed(5750)::numeric), round(0.5 * 5750 + 0.5 * 1000 * (12500 + 7 * 5750 / 4) / 3000),
+    'R3.4: halfway between a quarter and three fifths the newer pace counts by half');
+SELECT ok(NOT EXISTS (SELECT FROM generate_series(200, 50000, 200) AS pace WHERE abs(pace / pg_temp.changed(pace) - 1) > 0.2),
+    'R3.4: two seconds after any change it is known to a fifth');
 SELECT is(campaign.run_samples('{1000,5,2000,9}', '{7000,3,8000,6}'), '{6000,-1,7000,3,8000,6}', 'R3.4: NORMAL goes on where VIP ended');
 SELECT is(campaign.run_samples('{1000,5,9000,9}', '{7000,3,8000,6}'), '{7000,3,8000,6}', 'R3.4: unless VIP is sent once more');
 SELECT is(campaign.run_samples(NULL, '{7000,3}'), '{7000,3}', 'R3.4: or there is none');
