@@ -114,23 +114,39 @@ $$;
 COMMENT ON FUNCTION campaign.api_form(text, bytea, text) IS
 'What a form asks for: to create a campaign, with numbers or without, to send one, or to add numbers.';
 
+CREATE FUNCTION campaign.form_contents(body bytea, content_type text) RETURNS bytea
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    fields text := campaign.form_fields(body, content_type);
+    file bytea := campaign.form_file(body, content_type);
+BEGIN
+    RETURN convert_to(format('%s %s ', octet_length(fields), fields), 'UTF8') || coalesce('\x01' || sha256(file), '');
+END
+$$;
+COMMENT ON FUNCTION campaign.form_contents(bytea, text) IS
+'What a form says, whatever its boundary: clients make another one each time that they send it.';
+
 CREATE FUNCTION campaign_api.campaign_form(bytea) RETURNS jsonb
 LANGUAGE plpgsql_http VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     verb text := campaign.request_header('X-Form-Verb');
+    content_type text := campaign.request_header('X-Form-Type');
     first_answer jsonb;
     code text; message text; detail text; hint text;
 BEGIN
     PERFORM campaign.api_user();
     IF verb IN ('create', 'send') THEN
-        first_answer := campaign.repeat_answer('campaign_form ' || verb, $1);
+        first_answer := campaign.repeat_answer('campaign_form ' || verb,
+            CASE WHEN campaign.repeat_key() IS NOT NULL THEN campaign.form_contents($1, content_type) END);
         IF first_answer IS NOT NULL THEN
             RETURN first_answer;
         END IF;
     END IF;
-    first_answer := campaign.api_form(verb, $1, campaign.request_header('X-Form-Type'));
+    first_answer := campaign.api_form(verb, $1, content_type);
     RETURN CASE WHEN verb IN ('create', 'send') THEN campaign.repeat_keep(first_answer) ELSE first_answer END;
 EXCEPTION WHEN OTHERS THEN
     GET STACKED DIAGNOSTICS code = RETURNED_SQLSTATE, message = MESSAGE_TEXT,
