@@ -185,7 +185,7 @@ def test_wake_up_while_a_lock_is_waited_for(stack):
         first, second = campaigns.create(stack, numbers), campaigns.create(stack, numbers)
         holder = stack.connect(autocommit=False)
         # The worker reads it for a batch, a dispatch does not. For rows it does not wait.
-        execute(holder, "LOCK TABLE campaign.suppressions IN ACCESS EXCLUSIVE MODE")
+        execute(holder, "LOCK TABLE campaign.recipients IN ACCESS EXCLUSIVE MODE")
         campaigns.dispatch(stack, first)
         wait_until("the worker waits", lambda: worker_waits(stack))
         campaigns.dispatch(stack, second)
@@ -209,7 +209,7 @@ def test_worker_of_another_version_sleeps(stack):
     campaign_id = campaigns.create(stack, numbers)
     with stack.settings(campaign__poll_interval="1s"):
         with contextlib.closing(stack.connect(autocommit=False)) as holder:
-            execute(holder, "LOCK TABLE campaign.suppressions IN ACCESS EXCLUSIVE MODE")
+            execute(holder, "LOCK TABLE campaign.recipients IN ACCESS EXCLUSIVE MODE")
             campaigns.dispatch(stack, campaign_id)
             wait_until("the worker waits", lambda: worker_waits(stack))
             # Longer than a turn may take, and than the look that it begins the next one with.
