@@ -208,7 +208,11 @@ BEGIN
         FOR NO KEY UPDATE SKIP LOCKED
     LOOP
         BEGIN
-            PERFORM campaign.campaign_transition(due, 'queued', 'its time has come');
+            IF campaign.schedule_holds(due) THEN
+                PERFORM campaign.campaign_transition(due, 'queued', 'its time has come');
+            ELSE
+                PERFORM campaign.schedule_end(due);
+            END IF;
         EXCEPTION WHEN lock_not_available THEN
             soonest := 1;
         WHEN OTHERS THEN

@@ -170,16 +170,7 @@ BEGIN
     END IF;
     IF EXISTS (
         SELECT FROM campaign.jobs j
-        JOIN campaign.campaigns c ON c.id = job_campaign_check.campaign_id
-        WHERE j.id = job_campaign_check.job_id
-          AND (j.user_id IS NOT NULL AND NOT EXISTS (
-                   SELECT FROM campaign.company_members m
-                   JOIN campaign.users u ON u.id = m.user_id AND NOT u.deleted
-                   WHERE m.company_id = c.company_id AND m.user_id = j.user_id AND NOT m.deleted)
-               OR j.application_id IS NOT NULL AND NOT EXISTS (
-                   SELECT FROM campaign.applications a
-                   WHERE a.id = j.application_id AND a.company_id = c.company_id
-                     AND campaign.application_live(a.id))))
+        WHERE j.id = job_campaign_check.job_id AND NOT campaign.account_entitled(j.user_id, j.application_id, owner_id))
     THEN
         RAISE EXCEPTION 'whoever created this job may not dispatch campaign "%"', campaign_id
             USING ERRCODE = 'insufficient_privilege';

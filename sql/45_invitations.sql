@@ -99,6 +99,53 @@ $$;
 COMMENT ON FUNCTION campaign.company_members_lock(text) IS
 'Keeps others from leaving a company until the end of the transaction.';
 
+CREATE FUNCTION campaign.account_entitled(user_id text, application_id text, company_id text) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (account_entitled.user_id IS NULL OR EXISTS (
+            SELECT FROM campaign.company_members m
+            JOIN campaign.users u ON u.id = m.user_id AND NOT u.deleted
+            WHERE m.company_id = account_entitled.company_id AND m.user_id = account_entitled.user_id AND NOT m.deleted))
+        AND (account_entitled.application_id IS NULL OR EXISTS (
+            SELECT FROM campaign.applications a
+            WHERE a.id = account_entitled.application_id AND a.company_id = account_entitled.company_id
+              AND campaign.application_live(a.id)));
+END
+$$;
+COMMENT ON FUNCTION campaign.account_entitled(text, text, text) IS
+'Whether the user, if there is one, is still a member of the company, and the application, if there is one, still one of it.';
+
+CREATE FUNCTION campaign.schedule_holds(campaign_id text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Of an application only that counts: somebody else may have taken it over.
+    RETURN coalesce((
+        SELECT campaign.account_entitled(CASE WHEN e.application_id IS NULL THEN e.user_id END, e.application_id, c.company_id)
+        FROM campaign.events e
+        JOIN campaign.campaigns c ON c.id = e.campaign_id
+        WHERE e.campaign_id = schedule_holds.campaign_id AND e.target = 'scheduled'
+        ORDER BY e.number DESC LIMIT 1), true);
+END
+$$;
+COMMENT ON FUNCTION campaign.schedule_holds(text) IS
+'Whether whoever has given a campaign its time may still dispatch it.';
+
+CREATE FUNCTION campaign.schedule_end(campaign_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.campaign_transition(campaign_id, 'draft', NULL, 'who scheduled it is no member of the company any more');
+    UPDATE campaign.campaigns c SET scheduled_at = NULL WHERE c.id = schedule_end.campaign_id;
+END
+$$;
+COMMENT ON FUNCTION campaign.schedule_end(text) IS
+'Makes a draft again of a campaign whose time was given by somebody, or an application, who may not dispatch it any more.';
+
 CREATE FUNCTION campaign.company_member_end(company_id text, user_id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
@@ -117,8 +164,14 @@ BEGIN
     UPDATE campaign.invitations i SET answer = 'withdrawn', answered_at = clock_timestamp()
     WHERE i.company_id = company_member_end.company_id AND i.invited_by = company_member_end.user_id
       AND i.answer IS NULL;
+    -- One that somebody has locked is looked at once more when its time comes.
+    PERFORM campaign.schedule_end(l.id) FROM (
+        SELECT c.id FROM campaign.campaigns c
+        WHERE c.company_id = company_member_end.company_id AND c.status = 'scheduled' AND NOT c.deleted
+          AND NOT campaign.schedule_holds(c.id)
+        ORDER BY c.id FOR NO KEY UPDATE SKIP LOCKED) AS l;
     RETURN true;
 END
 $$;
 COMMENT ON FUNCTION campaign.company_member_end(text, text) IS
-'Ends a membership, with the applications that the member has created in the company and the invitations that they have sent. False if there is none.';
+'Ends a membership, with the applications that the member has created in the company, the invitations that they have sent, and the times that they have given to campaigns. False if there is none.';

@@ -156,7 +156,7 @@ END
 $$;
 COMMENT ON FUNCTION campaign_api.company_member_remove(text, text) IS
 $$Remove a member from a company
-From the next request on they see nothing of it; the applications that they have created in it, and the invitations that they have sent, end. You may remove yourself, unless you are the last member.
+From the next request on they see nothing of it; the applications that they have created in it, the invitations that they have sent, and the dispatches that they have scheduled end. You may remove yourself, unless you are the last member.
 
 company_id: a company of yours.
 user_id: a member of it.

@@ -1,6 +1,6 @@
 -- Members of companies: invited, accepted, removed. Ana has a company, Eva another; Bea and Ida have none.
 BEGIN;
-SELECT plan(58);
+SELECT plan(66);
 
 -- One request of this user: PostgREST begins each with empty answers.
 CREATE FUNCTION pg_temp.become(id text) RETURNS void LANGUAGE plpgsql AS $$
@@ -103,6 +103,19 @@ SELECT campaign_api.application_create('anas') AS anas \gset
 RESET ROLE;
 SELECT ok(campaign.application_live(:'beas'::jsonb ->> 'id'), 'applications of both live') WHERE campaign.application_live(:'anas'::jsonb ->> 'id');
 SELECT token_create('x', :'beas'::jsonb ->> 'id') ->> 'id' AS token \gset
+-- A campaign of the company to which this user gives a time; its id.
+CREATE FUNCTION pg_temp.scheduled(user_id text, company text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE id text := campaign_create('later', 'hello', company);
+BEGIN
+    PERFORM campaign_upload(id, '+5511955500163'::text);
+    PERFORM pg_temp.become(user_id);
+    SET LOCAL ROLE campaign_user;
+    PERFORM campaign_api.campaign_schedule(id, '2099-01-01 00:00Z');
+    RESET ROLE;
+    RETURN id;
+END $$;
+SELECT pg_temp.scheduled(:'bea', :'padaria') AS beas_campaign, pg_temp.scheduled(:'ana', :'padaria') AS anas_campaign,
+    pg_temp.scheduled(:'bea', :'padaria') AS overlooked \gset
 
 -- Removed
 SET LOCAL ROLE campaign_user;
@@ -123,6 +136,21 @@ SELECT is_empty('SELECT FROM campaign_api.invitations', 'R7.1: the invitations o
 RESET ROLE;
 SELECT ok(NOT campaign.application_live(:'beas'::jsonb ->> 'id') AND campaign.application_live(:'anas'::jsonb ->> 'id'),
     'R7.1: so do their applications, and no others');
+SELECT is(campaign_status(:'beas_campaign') - 'classes' @> '{"status": "draft", "scheduled_at": null}', true,
+    'R7.1: what they had scheduled is a draft again');
+SELECT is((SELECT row(e.user_id, e.reason)::text FROM campaign_events(:'beas_campaign') AS e ORDER BY e.number DESC LIMIT 1),
+    row(:'ana'::text, 'who scheduled it is no member of the company any more'::text)::text, 'and its events say why');
+SELECT is(campaign_status(:'anas_campaign') ->> 'status', 'scheduled', 'what somebody else has scheduled is not');
+-- As if it had been locked when they were removed.
+SELECT campaign.campaign_transition(:'overlooked', 'scheduled');
+UPDATE campaign.events e SET user_id = :'bea', role = 'campaign_user' WHERE e.campaign_id = :'overlooked' AND e.target = 'scheduled';
+UPDATE campaign.campaigns c SET scheduled_at = now() - interval '1 hour' WHERE c.id IN (:'overlooked', :'anas_campaign');
+SELECT ok(campaign.outbox_due() IS NOT DISTINCT FROM NULL, 'R7.1: when the time of one that was overlooked has come,');
+SELECT is(campaign_status(:'overlooked') ->> 'status', 'draft', 'it is a draft again');
+SELECT is(campaign_status(:'anas_campaign') ->> 'status', 'queued', 'and the other is queued');
+SELECT is(campaign_schedule(:'overlooked', '2099-01-01 00:00Z') ->> 'status', 'scheduled', 'somebody else can give it a time');
+SELECT is(campaign.schedule_holds(:'overlooked'), true, 'which holds');
+SELECT campaign_cancel(id) FROM unnest(ARRAY[:'overlooked', :'anas_campaign', :'beas_campaign']) AS id;
 SELECT isnt(revoked_at, NULL, 'with their tokens') FROM campaign.application_tokens WHERE id = :'token';
 SELECT application_create('late', :'padaria', :'bea') ->> 'id' AS late \gset
 SELECT ok(NOT campaign.application_live(:'late'), 'R7.1: also one that came at the same moment');
