@@ -192,6 +192,9 @@ BEGIN
     UPDATE campaign.invitations i
     SET answer = CASE OLD.user_id WHEN person_id THEN 'declined' ELSE 'withdrawn' END, answered_at = clock_timestamp()
     WHERE i.id = OLD.id AND i.answer IS NULL;
+    IF NOT FOUND THEN
+        PERFORM campaign.api_raise('PT404', 'this invitation has been answered');
+    END IF;
     RETURN OLD;
 END
 $$;

@@ -108,6 +108,19 @@ def test_the_inviter_ends_their_account_while_somebody_accepts(stack, two):
     assert third.api.get("/me").json["companies"] == []
 
 
+def test_an_invitation_is_withdrawn_while_it_is_accepted(stack, two):
+    """R7.1: whoever has accepted is a member, and the inviter is not told that nothing has come of it."""
+    owner, _ = two
+    third = logged_in(stack.env["HTTP_URL"])
+    answer = owner.api.post(f"/companies/{owner.company_id}/members", {"email": third.email})
+    invitation = answer.expect(201).json["id"]
+    with request(stack, third) as accepting, request(stack, owner) as withdrawing:
+        with pytest.raises(psycopg2.Error, match="has been answered"):
+            in_turn(stack, (accepting, "SELECT campaign_api.invitation_accept(%s)", invitation),
+                    (withdrawing, "DELETE FROM campaign_api.invitations WHERE id = %s RETURNING 1", invitation))
+    assert owner.company_id in [one["id"] for one in third.api.get("/me").json["companies"]]
+
+
 def test_an_application_is_taken_over_while_its_owner_is_removed(stack, two):
     """R7.6: whoever has its new secret keeps it."""
     owner, guest = two
