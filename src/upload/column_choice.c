@@ -16,6 +16,8 @@
 
 #define NAME_SHOWN 40 /* bytes of a name in a problem */
 
+#define REASON_SEVERAL "more than one column may hold the numbers: "
+
 /* Adds to the problem; what does not fit is left out. */
 static void say(Columns *columns, const char *text, size_t length)
 {
@@ -72,10 +74,11 @@ static bool has_numbers(const Columns *columns, const Column *column)
 	return column->numbers > 0;
 }
 
+/* "Telefone" and "Celular do cliente" alike: whose it is does not make it less. */
 static bool is_named(const Columns *columns, const Column *column)
 {
 	(void) columns;
-	return column->meaning == HEADING_NUMBER;
+	return column->meaning == HEADING_NUMBER || column->meaning == HEADING_LIKE_NUMBER;
 }
 
 static bool is_named_with_numbers(const Columns *columns, const Column *column)
@@ -88,22 +91,6 @@ static bool is_named_with_numbers(const Columns *columns, const Column *column)
 static bool is_named_with_values(const Columns *columns, const Column *column)
 {
 	return is_named(columns, column) && column->others > 0;
-}
-
-static bool is_like_named(const Columns *columns, const Column *column)
-{
-	(void) columns;
-	return column->meaning == HEADING_LIKE_NUMBER;
-}
-
-static bool is_like_named_with_numbers(const Columns *columns, const Column *column)
-{
-	return is_like_named(columns, column) && has_numbers(columns, column);
-}
-
-static bool is_like_named_with_values(const Columns *columns, const Column *column)
-{
-	return is_like_named(columns, column) && column->others > 0;
 }
 
 static bool may_be_named(const Columns *columns, const Column *column)
@@ -124,6 +111,20 @@ static bool holds_locals(const Columns *columns, const Column *column)
 {
 	return column->locals > 0 && !has_numbers(columns, column) &&
 		   (column->meaning == HEADING_OTHER || column->meaning == HEADING_MAYBE_NUMBER);
+}
+
+/*
+ * The chosen column, and those that could be meant as well: mobiles that lack something, beside
+ * landlines that do not, or the numbers of somebody else, under "Telefone avalista".
+ */
+static bool may_be_meant(const Columns *columns, const Column *column)
+{
+	if (column == &columns->list[columns->number])
+		return true;
+	if (is_named(columns, column))
+		return has_numbers(columns, column) || column->spoiled > 0;
+	return column->mentions_number &&
+		   (looks_like_numbers(columns, column) || holds_locals(columns, column));
 }
 
 static bool is_part(const Columns *columns, const Column *column)
@@ -148,36 +149,63 @@ static int find(const Columns *columns, bool (*wanted)(const Columns *, const Co
 	return count;
 }
 
-/* By its name as it is, by its name without accents and marks, or by its place. */
-static bool choose_wanted(Columns *columns, const char *wanted)
+/* Its name, or its heading as it is in the file, of which there may be another. */
+static bool is_called(const Columns *columns, const Column *column)
 {
+	const char *wanted = columns->wanted->column;
 	size_t length = strlen(wanted);
+
+	return (column->name_length == length || column->heading_length == length) &&
+		   memcmp(column->name, wanted, length) == 0;
+}
+
+/* The same without accents and marks. */
+static bool is_called_like(const Columns *columns, const Column *column)
+{
+	const char *wanted = columns->wanted->column;
+	size_t length = strlen(wanted);
+
+	return heading_is(column->name, column->name_length, wanted, length) ||
+		   heading_is(column->name, column->heading_length, wanted, length);
+}
+
+/* "no column "x"; there are …", with what was asked for between the two. */
+static bool fail_wanted(Columns *columns, const char *before, const char *behind,
+						bool (*concerned)(const Columns *, const Column *))
+{
+	const char *wanted = columns->wanted->column;
+	char shown[NAME_SHOWN];
+	char text[NAME_SHOWN + 80];
+
+	(void) utf8_clean(shown, sizeof(shown), wanted, strlen(wanted));
+	(void) snprintf(text, sizeof(text), "%s\"%s\"%s", before, shown, behind);
+	return fail_with(columns, text, concerned);
+}
+
+/* By its name as it is, by its name without accents and marks, or by its place. */
+static bool choose_wanted(Columns *columns)
+{
+	static bool (*const steps[])(const Columns *, const Column *) = {is_called, is_called_like};
 	char *end;
 	long place;
 
-	for (int i = 0; i < columns->count; i++)
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++)
 	{
-		if (columns->list[i].name_length == length &&
-			memcmp(columns->list[i].name, wanted, length) == 0)
-			columns->number = i;
-	}
-	for (int i = 0; columns->number < 0 && i < columns->count; i++)
-	{
-		if (heading_is(columns->list[i].name, columns->list[i].name_length, wanted, length))
-			columns->number = i;
-	}
-	place = strtol(wanted, &end, 10);
-	if (columns->number < 0 && *end == '\0' && place >= 1 && place <= columns->count)
-		columns->number = (int) place - 1;
-	if (columns->number < 0)
-	{
-		char text[NAME_SHOWN + 32] = "no column \"";
-		size_t used = strlen(text);
+		int count = find(columns, steps[i], &columns->number);
 
-		used += utf8_clean(text + used, NAME_SHOWN, wanted, length);
-		(void) snprintf(text + used, sizeof(text) - used, "\"; there are ");
-		return fail_with(columns, text, NULL);
+		if (count > 1)
+		{
+			columns->number = -1;
+			return fail_wanted(columns, "more than one column ",
+							   "; name it by its place, from 1: ", steps[i]);
+		}
+		if (count == 1)
+			return true;
 	}
+	place = strtol(columns->wanted->column, &end, 10);
+	if (*end != '\0' || place < 1 || place > columns->count)
+		return fail_wanted(columns, "no column ", "; there are ", NULL);
+	columns->number = (int) place - 1;
 	return true;
 }
 
@@ -198,16 +226,23 @@ static bool choose_looking(Columns *columns, int place)
 	return true;
 }
 
+/* The column with a name that says so, unless another one could be meant. */
+static bool choose_named(Columns *columns, int place)
+{
+	int unused;
+
+	columns->number = place;
+	if (find(columns, may_be_meant, &unused) == 1)
+		return true;
+	(void) fail_with(columns, REASON_SEVERAL, may_be_meant);
+	columns->number = -1;
+	return false;
+}
+
 static bool choose_found(Columns *columns)
 {
-	static bool (*const steps[])(const Columns *, const Column *) = {is_named_with_numbers,
-																	 is_named_with_values,
-																	 is_like_named_with_numbers,
-																	 is_like_named_with_values,
-																	 may_be_named,
-																	 is_named,
-																	 is_like_named,
-																	 looks_like_numbers};
+	static bool (*const steps[])(const Columns *, const Column *) = {
+		is_named_with_numbers, is_named_with_values, may_be_named, is_named, looks_like_numbers};
 	int place;
 
 	if (find(columns, is_part, &place) > 0)
@@ -217,14 +252,10 @@ static bool choose_found(Columns *columns)
 		int count = find(columns, steps[i], &place);
 
 		if (count > 1)
-			return fail_with(columns, "more than one column may hold the numbers: ", steps[i]);
-		if (count == 1 && steps[i] == looks_like_numbers)
-			return choose_looking(columns, place);
+			return fail_with(columns, REASON_SEVERAL, steps[i]);
 		if (count == 1)
-		{
-			columns->number = place;
-			return true;
-		}
+			return steps[i] == looks_like_numbers ? choose_looking(columns, place)
+												  : choose_named(columns, place);
 	}
 	return fail_with(columns, "no column holds phone numbers; there are ", NULL);
 }
@@ -239,8 +270,7 @@ bool columns_choose(Columns *columns)
 	}
 	if (columns->count == 0)
 		return fail(columns, "it is empty");
-	if (columns->wanted->column != NULL ? !choose_wanted(columns, columns->wanted->column)
-										: !choose_found(columns))
+	if (columns->wanted->column != NULL ? !choose_wanted(columns) : !choose_found(columns))
 		return false;
 	if (columns->class == columns->number)
 		columns->class = -1;

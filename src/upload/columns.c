@@ -28,6 +28,16 @@ static int count_digits(const char *text, size_t length)
 	return digits;
 }
 
+/* A value that is refused, with as many digits as a number: what a spreadsheet has left of one. */
+static bool is_spoiled(const char *text, size_t length)
+{
+	int digits = 0;
+
+	for (size_t i = 0; i < length && length <= NUMBER_FIELD_MAX; i++)
+		digits += text[i] >= '0' && text[i] <= '9';
+	return digits >= LOCAL_DIGITS_MIN;
+}
+
 /* A value that is refused, as a mobile without its area code is. */
 static bool is_local(const Columns *columns, const char *text, size_t length)
 {
@@ -60,6 +70,7 @@ static bool count_value(const Columns *columns, Column *column, const char *text
 		case NUMBER_INVALID:
 			column->others++;
 			column->locals += is_local(columns, text, length);
+			column->spoiled += is_spoiled(text, length);
 			break;
 	}
 	return false;
@@ -88,6 +99,8 @@ static bool take_first(Columns *columns, const CsvRow *row)
 		}
 		column->name_length = (size_t) name;
 		column->meaning = heading_meaning(text, length);
+		column->mentions_number =
+			column->meaning == HEADING_OTHER && heading_mentions_number(text, length);
 		column->first_is_number =
 			number_read(&columns->wanted->rules, text, length, &number) == NUMBER_VALID;
 		column->first_is_written = column->first_is_number && is_written(text, length);
@@ -178,11 +191,14 @@ static void complete_name(Columns *columns, int place)
 	size_t base;
 
 	if (!columns->header)
+	{
 		column->meaning = HEADING_OTHER;
+		column->mentions_number = false;
+	}
 	if (!columns->header || column->name_length == 0)
 		column->name_length =
 			(size_t) snprintf(column->name, sizeof(column->name), "column_%d", place + 1);
-	base = column->name_length;
+	base = column->heading_length = column->name_length;
 	for (int counter = 2; is_taken(columns, place); counter++)
 		column->name_length = base + (size_t) snprintf(column->name + base,
 													   sizeof(column->name) - base, " %d", counter);
@@ -240,8 +256,10 @@ static Column *find_key(Columns *columns, const char *key, size_t length)
 		return NULL;
 	column = &columns->list[columns->count++];
 	memcpy(column->name, key, length);
-	column->name_length = length;
+	column->name_length = column->heading_length = length;
 	column->meaning = heading_meaning(key, length);
+	column->mentions_number =
+		column->meaning == HEADING_OTHER && heading_mentions_number(key, length);
 	return column;
 }
 

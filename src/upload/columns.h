@@ -34,12 +34,15 @@ typedef struct Column
 {
 	char name[HEADING_NAME_MAX + 8]; /* not NUL-terminated; with room for a counter */
 	size_t name_length;
+	size_t heading_length; /* of the name, without the counter */
 	HeadingMeaning meaning;
+	bool mentions_number; /* under a heading that says nothing else: heading_mentions_number() */
 
 	/* In the rows that were looked at; empty cells do not count. */
 	int numbers;
 	int others;
 	int locals;			  /* of the others: may be numbers without their area code */
+	int spoiled;		  /* of the others: with the digits of a number */
 	int written;		  /* of the numbers: with a plus or brackets, as nothing else is */
 	bool first_is_number; /* in the first row, which may be the headings */
 	bool first_is_local;

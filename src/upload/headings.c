@@ -105,6 +105,10 @@ static const char *const SIDE_WORDS[] = {
 	"line", "completo", "full", "sms", "envio", "1", "2", "3", "4"};
 /* clang-format on */
 
+/* Those that say so within a word, too, as in "homephone": not "movel", which is in "imovel". */
+static const char *const NUMBER_STEMS[] = {"fone",	 "phone",	"telefon",	"celular",	"cellular",
+										   "mobile", "telemov", "whatsapp", "rufnummer"};
+
 #define NAMES(list) list, sizeof(list) / sizeof((list)[0])
 
 /* Base letters of U+00C0 to U+00FF; a blank has none. */
@@ -185,6 +189,36 @@ static bool is_like_number(const char *heading, size_t length)
 		heading = next;
 	}
 	return found;
+}
+
+static bool holds_stem(const char *folded, size_t length)
+{
+	for (size_t i = 0; i < sizeof(NUMBER_STEMS) / sizeof(NUMBER_STEMS[0]); i++)
+	{
+		size_t size = strlen(NUMBER_STEMS[i]);
+
+		for (size_t at = 0; at + size <= length; at++)
+			if (memcmp(folded + at, NUMBER_STEMS[i], size) == 0)
+				return true;
+	}
+	return false;
+}
+
+bool heading_mentions_number(const char *heading, size_t length)
+{
+	const char *end = heading + length;
+
+	while (heading < end)
+	{
+		const char *next = word_end(heading, end);
+		char word[FOLDED_MAX];
+		size_t size = fold(heading, (size_t) (next - heading), word);
+
+		if (is_among(word, size, NAMES(NUMBER_WORDS)) || holds_stem(word, size))
+			return true;
+		heading = next;
+	}
+	return false;
 }
 
 HeadingMeaning heading_meaning(const char *heading, size_t length)

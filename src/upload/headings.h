@@ -29,6 +29,9 @@ typedef enum HeadingMeaning
 /* Case, accents, blanks and punctuation do not matter. */
 HeadingMeaning heading_meaning(const char *heading, size_t length);
 
+/* Whether a word of a phone is in it, beside whatever else: "Alternate phone". */
+bool heading_mentions_number(const char *heading, size_t length);
+
 /* Whether two headings are the same but for case, accents, blanks and punctuation. */
 bool heading_is(const char *heading, size_t length, const char *name, size_t name_length);
 

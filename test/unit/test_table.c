@@ -274,6 +274,90 @@ static void names_what_it_cannot_choose(void **state)
 						"no column holds phone numbers; there are \"id\", \"Nome\"");
 }
 
+/* Reads this file with these headings and one row of a mobile and a landline below. */
+static void expect_refused(const char *headings, const char *row_below, const char *names)
+{
+	static const char problem[] = "more than one column may hold the numbers: ";
+	char file[256];
+
+	assert_true(number_rules_set(&wanted.rules, "BR"));
+	(void) snprintf(file, sizeof(file), "Nome;%s\nAna;%s\n", headings, row_below);
+	(void) read_all(file);
+	assert_true(number_rules_set(&wanted.rules, NULL));
+	assert_int_equal(table.columns.number, -1);
+	assert_int_equal(strncmp(table.columns.problem, problem, strlen(problem)), 0);
+	assert_string_equal(table.columns.problem + strlen(problem), names);
+}
+
+/* However a mobile is headed, it never loses to a landline without a word. */
+static void refuses_two_columns_that_could_be_meant(void **state)
+{
+	static const char both[] = "11955550101;1133330101";
+
+	(void) state;
+	expect_refused("Celular 1;Telefone 1", both, "\"Celular 1\", \"Telefone 1\"");
+	expect_refused("Celular (WhatsApp);Telefone", both, "\"Celular (WhatsApp)\", \"Telefone\"");
+	expect_refused("Mobile 1;Phone 1", both, "\"Mobile 1\", \"Phone 1\"");
+	expect_refused("Móvil 1;Teléfono 1", both, "\"Móvil 1\", \"Teléfono 1\"");
+	expect_refused("Celular principal;Telefone principal", both,
+				   "\"Celular principal\", \"Telefone principal\"");
+	expect_refused("Celular 1;Telefone", both, "\"Celular 1\", \"Telefone\"");
+	expect_refused("Celular Contato;Telefone", both, "\"Celular Contato\", \"Telefone\"");
+	expect_refused("Telefone 1;Telefone 2", both, "\"Telefone 1\", \"Telefone 2\"");
+	expect_refused("Phone 1 - Value;Phone 2 - Value", both,
+				   "\"Phone 1 - Value\", \"Phone 2 - Value\"");
+	/* A word of a phone beside one that is not known. */
+	expect_refused("Phone;Alternate phone", both, "\"Phone\", \"Alternate phone\"");
+	expect_refused("Telefone cliente;Telefone avalista", both,
+				   "\"Telefone cliente\", \"Telefone avalista\"");
+	expect_refused("cellphonebackup;Telefone", both, "\"cellphonebackup\", \"Telefone\"");
+	expect_refused("Número;Telefone avalista", both, "\"Número\", \"Telefone avalista\"");
+	/* Mobiles that lack their area code, or that a spreadsheet has rounded. */
+	expect_refused("Celular;Telefone", "95555-0101;1133330101", "\"Celular\", \"Telefone\"");
+	expect_refused("Celular;Telefone", "5,51198E+12;1133330101", "\"Celular\", \"Telefone\"");
+	expect_refused("Celular antigo;Telefone", "95555-0101;1133330101",
+				   "\"Celular antigo\", \"Telefone\"");
+	/* One of them has nothing that could be meant. */
+	expect_column("BR", "Celular 1;Telefone 1\n;1133330101\n", 1);
+	expect_column("BR", "Celular;Telefone de contato\n11955550101;ramal 12\n", 0);
+	expect_column("BR", "Celular;Data do celular\n11955550101;29/11/2026\n", 0);
+	expect_column("BR", "Celular;Cadastro do imóvel\n11955550101;1133330101\n", 0);
+	expect_column("BR", "Celular;Contato\n11955550101;1133330101\n", 0);
+}
+
+/* `problem`: NULL if it is the second column. */
+static void expect_wanted(const char *column, const char *file, const char *problem)
+{
+	wanted.column = column;
+	(void) read_all(file);
+	wanted.column = NULL;
+	assert_int_equal(table.columns.number, problem == NULL ? 1 : -1);
+	assert_string_equal(table.columns.problem, problem == NULL ? "" : problem);
+}
+
+static void refuses_a_name_of_two_columns(void **state)
+{
+	static const char cases[] = "Fone;FONE\n5511955550101;5511955550102\n";
+	static const char twice[] = "Fone;Fone\n5511955550101;5511955550102\n";
+
+	(void) state;
+	expect_wanted(
+		"fone", cases,
+		"more than one column \"fone\"; name it by its place, from 1: \"Fone\", \"FONE\"");
+	expect_wanted(
+		"fone", twice,
+		"more than one column \"fone\"; name it by its place, from 1: \"Fone\", \"Fone 2\"");
+	expect_wanted(
+		"Fone", twice,
+		"more than one column \"Fone\"; name it by its place, from 1: \"Fone\", \"Fone 2\"");
+	expect_wanted(
+		"fone", "{\"Fone\":\"5511955550101\",\"FONE\":\"5511955550102\"}\n",
+		"more than one column \"fone\"; name it by its place, from 1: \"Fone\", \"FONE\"");
+	expect_wanted("FONE", cases, NULL);
+	expect_wanted("Fone 2", twice, NULL);
+	expect_wanted("2", twice, NULL);
+}
+
 static void makes_names_that_can_be_kept(void **state)
 {
 	(void) state;
@@ -341,6 +425,8 @@ int main(void)
 		cmocka_unit_test(keeps_the_column_that_is_named),
 		cmocka_unit_test(completes_no_contract),
 		cmocka_unit_test(names_what_it_cannot_choose),
+		cmocka_unit_test(refuses_two_columns_that_could_be_meant),
+		cmocka_unit_test(refuses_a_name_of_two_columns),
 		cmocka_unit_test(makes_names_that_can_be_kept),
 		cmocka_unit_test(keeps_within_the_limit),
 		cmocka_unit_test(reads_attributes_again),
