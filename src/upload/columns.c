@@ -14,12 +14,12 @@
 
 #define CELL_MAX 512 /* bytes of a cell that are looked at */
 
-/* Digits, and not a letter: how many of them; -1: there is a letter. */
+/* Digits, and not a letter: how many of them; -1: there is a letter. In what can be a number. */
 static int count_digits(const char *text, size_t length)
 {
 	int digits = 0;
 
-	for (size_t i = 0; i < length; i++)
+	for (size_t i = 0; i < length && i < NUMBER_FIELD_MAX; i++)
 	{
 		if ((text[i] >= 'a' && text[i] <= 'z') || (text[i] >= 'A' && text[i] <= 'Z'))
 			return -1;
@@ -44,7 +44,8 @@ static bool is_local(const Columns *columns, const char *text, size_t length)
 	const NumberRules *rules = &columns->wanted->rules;
 	int digits = count_digits(text, length);
 
-	return digits > 0 && bare_may_be_local(rules->home, (size_t) digits) &&
+	return digits > 0 && length <= NUMBER_FIELD_MAX &&
+		   bare_may_be_local(rules->home, (size_t) digits) &&
 		   lookalike_name(text, length, number_rules_fit_brazil(rules)) == NULL;
 }
 

@@ -55,10 +55,10 @@ static const char *past_line_end(const char *at, const char *end)
 	return at + 1;
 }
 
-static const char *skip_blanks(const CsvReader *reader, const char *at, const char *end)
+static const char *skip_blanks(CsvReader *reader, const char *at, const char *end)
 {
-	while (at < end && is_blank(*at) && *at != reader->delimiter)
-		at++;
+	for (; at < end && is_blank(*at) && *at != reader->delimiter; at++)
+		pause_at(&reader->pause, at);
 	return at;
 }
 

@@ -8,7 +8,8 @@
 
 #include "contract/utf8.h"
 
-#define FOLDED_MAX 64 /* bytes of a heading that are compared */
+#define FOLDED_MAX		64 /* bytes of a heading that are compared */
+#define UTF8_BEHIND_MAX 3  /* bytes of a character behind its first one */
 
 /* Folded: small letters without accents, and digits; nothing else. */
 static const char *const NUMBER_NAMES[] = {
@@ -208,7 +209,7 @@ bool heading_mentions_number(const char *heading, size_t length)
 {
 	const char *end = heading + length;
 
-	while (heading < end)
+	while (length <= HEADING_MAX && heading < end)
 	{
 		const char *next = word_end(heading, end);
 		char word[FOLDED_MAX];
@@ -224,8 +225,11 @@ bool heading_mentions_number(const char *heading, size_t length)
 HeadingMeaning heading_meaning(const char *heading, size_t length)
 {
 	char folded[FOLDED_MAX];
-	size_t size = fold(heading, length, folded);
+	size_t size;
 
+	if (length > HEADING_MAX)
+		return HEADING_OTHER;
+	size = fold(heading, length, folded);
 	if (is_among(folded, size, NAMES(NUMBER_NAMES)))
 		return HEADING_NUMBER;
 	if (is_among(folded, size, NAMES(MAYBE_NAMES)))
@@ -245,14 +249,28 @@ bool heading_is(const char *heading, size_t length, const char *name, size_t nam
 {
 	char left[FOLDED_MAX];
 	char right[FOLDED_MAX];
-	size_t size = fold(heading, length, left);
+	size_t size;
 
+	if (length > HEADING_MAX || name_length > HEADING_MAX)
+		return false;
+	size = fold(heading, length, left);
 	return size > 0 && size == fold(name, name_length, right) && memcmp(left, right, size) == 0;
+}
+
+/* The length of what is looked at, which does not end in a character. */
+static size_t within_heading(const char *heading, size_t length)
+{
+	if (length <= HEADING_MAX)
+		return length;
+	length = HEADING_MAX;
+	for (int i = 0; i < UTF8_BEHIND_MAX && ((unsigned char) heading[length] & 0xC0) == 0x80; i++)
+		length--;
+	return length;
 }
 
 int heading_name(const char *heading, size_t length, char out[HEADING_NAME_MAX])
 {
-	const char *end = heading + length;
+	const char *end = heading + within_heading(heading, length);
 	size_t used = 0;
 
 	while (heading < end)

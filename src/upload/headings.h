@@ -14,6 +14,9 @@
 /* Bytes of a column's name; what is longer is cut off between two characters. */
 #define HEADING_NAME_MAX 100
 
+/* Bytes of a heading. A longer cell is none: it may be a whole file without a line end. */
+#define HEADING_MAX 256
+
 typedef enum HeadingMeaning
 {
 	HEADING_OTHER,

@@ -123,9 +123,10 @@ FileFormat look_format(const char *data, size_t length, const ColumnsWanted *wan
 	size_t first;
 
 	csv_open(&reader, data, length, ',');
+	reader.pause.call = wanted->pause;
 	first = reader.offset;
-	while (first < reader.length && memchr(" \t\r\n", reader.data[first], 4) != NULL)
-		first++;
+	for (; first < reader.length && memchr(" \t\r\n", reader.data[first], 4) != NULL; first++)
+		pause_at(&reader.pause, reader.data + first);
 	if (first < reader.length && reader.data[first] == '{')
 		return FORMAT_NDJSON;
 	for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)

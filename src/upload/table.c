@@ -299,7 +299,7 @@ static bool is_too_long(const Table *table)
 /* The first row, of words: headings of which none is known, or a person without a number. */
 static void hint_at_header(TableRow *row, const Fields *fields)
 {
-	for (size_t i = 0; i < fields->number_length; i++)
+	for (size_t i = 0; i < fields->number_length && i < NUMBER_FIELD_MAX; i++)
 		if (fields->number[i] >= '0' && fields->number[i] <= '9')
 			return;
 	strncat(row->number.reason, REASON_HEADER,

@@ -14,7 +14,7 @@
 
 #define ROW_TYPICAL 40 /* bytes of a row, to guess how many there are */
 
-static void answer_interrupts(void)
+void table_file_pause(void)
 {
 	CHECK_FOR_INTERRUPTS();
 }
@@ -22,7 +22,7 @@ static void answer_interrupts(void)
 void table_file_open(TableFile *file)
 {
 	file->table = palloc0(sizeof(Table));
-	file->wanted.pause = answer_interrupts;
+	file->wanted.pause = table_file_pause;
 	if (!table_begin(file->table, file->data, file->length, file->format, &file->wanted))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),

@@ -52,6 +52,9 @@ MessageClass table_file_class(const TableFile *file, TableClass class);
 /* Opens file->table at the beginning; an error if it cannot be read. */
 void table_file_open(TableFile *file);
 
+/* Answers interrupts, while a file is looked at or read. */
+void table_file_pause(void);
+
 /* Appends the rows of a class from first_seq on. */
 void table_file_store(TableFile *file, const char *campaign_id, MessageClass class,
 					  int64 first_seq);

@@ -64,7 +64,8 @@ Datum campaign_upload_format(PG_FUNCTION_ARGS)
 		format = table_format(name);
 	else
 	{
-		ColumnsWanted wanted = {.column = table_text(PG_GETARG_TEXT_PP(2))};
+		ColumnsWanted wanted = {.column = table_text(PG_GETARG_TEXT_PP(2)),
+								.pause = table_file_pause};
 
 		table_rules(&wanted.rules, text_to_cstring(PG_GETARG_TEXT_PP(3)));
 		format = look_format(VARDATA_ANY(numbers), VARSIZE_ANY_EXHDR(numbers), &wanted,

@@ -262,6 +262,20 @@ def test_reading_a_file_can_be_cancelled(stack, piece):
                                 " (SELECT content FROM file), false, false, 0, '')")
 
 
+@pytest.mark.parametrize("options", ["'', ''", "'', 'phone'"])
+@pytest.mark.parametrize("piece", [b"1", b" ", b".", b"x;"])
+def test_looking_at_a_file_can_be_cancelled(stack, piece, options):
+    """The same in a single line, while nobody knows yet what it is; at its end is another error."""
+    with contextlib.closing(stack.connect()) as connection:
+        execute(connection, "CREATE TEMPORARY TABLE file AS"
+                            " SELECT convert_to(repeat(%s, 60000000), 'UTF8') AS content",
+                piece.decode())
+        execute(connection, "SET statement_timeout = 20")
+        with pytest.raises(psycopg2.errors.QueryCanceled):
+            execute(connection, "SELECT 1 / (length(campaign.upload_format(content, %s, ''))"
+                                " - length('list')) FROM file" % options)
+
+
 def test_adding_to_a_large_draft_reads_no_row(stack):
     """A number more for 200,000 is compared with packed numbers, not with their rows, but for the first one."""
     numbers = make_numbers(200_002, seed=44)

@@ -358,6 +358,42 @@ static void refuses_a_name_of_two_columns(void **state)
 	expect_wanted("2", twice, NULL);
 }
 
+static int pauses;
+
+static void count_pause(void)
+{
+	pauses++;
+}
+
+/* A line may be the whole file: what is longer than any heading is not read as one. */
+static void takes_no_long_cell_for_a_heading(void **state)
+{
+	static char file[1024];
+	static char long_line[1024 * 1024];
+	int length = snprintf(file, sizeof(file), "Xyz;Fone%*s do cliente\nAna;5511955550101\n",
+						  HEADING_MAX, "");
+
+	(void) state;
+	expect_header(file, false);
+	wanted.column = "fone do cliente";
+	assert_string_equal(read_all(file), "no column \"fone do cliente\"; there are \"column_1\", "
+										"\"column_2\"");
+	wanted.column = NULL;
+	assert_true(length > HEADING_MAX);
+	/* Its name is as long as others, and its characters are whole. */
+	memset(file, '$', HEADING_MAX - 1);
+	(void) snprintf(file + HEADING_MAX - 1, sizeof(file) - HEADING_MAX,
+					"é;Fone\nx;5511955550101\n");
+	assert_string_equal(read_all(file), "2 +5511955550101 0 {\"column_1\":\"x\"}\n");
+
+	memset(long_line, ' ', sizeof(long_line) - 1);
+	wanted.pause = count_pause;
+	pauses = 0;
+	assert_int_equal(look(long_line), FORMAT_LIST);
+	wanted.pause = NULL;
+	assert_true(pauses >= 3 * (int) (sizeof(long_line) / PAUSE_BYTES - 1));
+}
+
 static void makes_names_that_can_be_kept(void **state)
 {
 	(void) state;
@@ -427,6 +463,7 @@ int main(void)
 		cmocka_unit_test(names_what_it_cannot_choose),
 		cmocka_unit_test(refuses_two_columns_that_could_be_meant),
 		cmocka_unit_test(refuses_a_name_of_two_columns),
+		cmocka_unit_test(takes_no_long_cell_for_a_heading),
 		cmocka_unit_test(makes_names_that_can_be_kept),
 		cmocka_unit_test(keeps_within_the_limit),
 		cmocka_unit_test(reads_attributes_again),
