@@ -8,6 +8,7 @@
  */
 #include "columns.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +46,29 @@ static void say_name(Columns *columns, const char *name, size_t length, bool fir
 static bool fail(Columns *columns, const char *text)
 {
 	columns->problem[0] = '\0';
+	columns->hint = "Name the column of the numbers with column_name (X-Column).";
 	say(columns, text, strlen(text));
+	return false;
+}
+
+/* No column: why the first line is none, which is what every line would say; or there is none. */
+static bool fail_empty(Columns *columns)
+{
+	const BadRow *bad = &columns->bad_row;
+	char place[32] = "";
+	char text[COLUMNS_PROBLEM_SIZE];
+
+	if (bad->problem == NULL)
+	{
+		(void) fail(columns, "it is empty");
+		columns->hint = NULL;
+		return false;
+	}
+	if (bad->byte > 0)
+		(void) snprintf(place, sizeof(place), " (byte %zu)", bad->byte);
+	(void) snprintf(text, sizeof(text), "line %" PRId64 ": %s%s", bad->line, bad->problem, place);
+	(void) fail(columns, text);
+	columns->hint = "Correct the lines: none of the first ones can be read.";
 	return false;
 }
 
@@ -269,7 +292,7 @@ bool columns_choose(Columns *columns)
 			columns->class = i;
 	}
 	if (columns->count == 0)
-		return fail(columns, "it is empty");
+		return fail_empty(columns);
 	if (columns->wanted->column != NULL ? !choose_wanted(columns) : !choose_found(columns))
 		return false;
 	if (columns->class == columns->number)

@@ -77,6 +77,12 @@ static bool count_value(const Columns *columns, Column *column, const char *text
 	return false;
 }
 
+static void note_bad_row(Columns *columns, const char *problem, int64_t line, size_t byte)
+{
+	if (problem != NULL && columns->bad_row.problem == NULL)
+		columns->bad_row = (BadRow){.problem = problem, .line = line, .byte = byte};
+}
+
 /* Delimited text ----------------------------------------------------------------------------- */
 
 /* The first row may be the headings: it is counted when that is decided. */
@@ -96,6 +102,7 @@ static bool take_first(Columns *columns, const CsvRow *row)
 		{
 			(void) snprintf(columns->problem, sizeof(columns->problem),
 							"a heading is not UTF-8; save the file as UTF-8");
+			columns->hint = COLUMNS_HINT_ENCODING;
 			return false;
 		}
 		column->name_length = (size_t) name;
@@ -222,6 +229,7 @@ bool columns_of_csv(Columns *columns, CsvReader *reader, CsvRow *row, const Colu
 	columns->number = columns->class = -1;
 	while (columns->count == 0 && csv_next(reader, row))
 	{
+		note_bad_row(columns, row->problem, row->line, 0);
 		if (!take_first(columns, row))
 			return false;
 		columns->header_place = row->place;
@@ -272,6 +280,7 @@ bool columns_of_ndjson(Columns *columns, NdjsonReader *reader, NdjsonRow *row,
 	columns->header = true;
 	while (columns->rows < COLUMNS_SAMPLE && ndjson_next(reader, row))
 	{
+		note_bad_row(columns, row->problem, row->line, row->problem_column);
 		for (int i = 0; i < row->count; i++)
 		{
 			char key[HEADING_NAME_MAX];

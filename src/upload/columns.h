@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "csv.h"
 #include "headings.h"
@@ -21,6 +22,8 @@
 
 /* Why there is no such table: valid UTF-8, with room for some names. */
 #define COLUMNS_PROBLEM_SIZE 400
+
+#define COLUMNS_HINT_ENCODING "Save the file as UTF-8, or say which encoding it has (X-Encoding)."
 
 /* What is known of a file before it is read. */
 typedef struct ColumnsWanted
@@ -51,6 +54,14 @@ typedef struct Column
 	bool first_is_value;  /* it is in a row with a number, too */
 } Column;
 
+/* The first row that cannot be read. */
+typedef struct BadRow
+{
+	const char *problem; /* NULL: there is none */
+	int64_t line;
+	size_t byte; /* of the line; 0: unknown */
+} BadRow;
+
 typedef struct Columns
 {
 	const ColumnsWanted *wanted;
@@ -61,6 +72,8 @@ typedef struct Columns
 	int class;							/* that of the classes; -1: none */
 	int rows;							/* that were looked at, without the headings */
 	char problem[COLUMNS_PROBLEM_SIZE]; /* empty: none */
+	const char *hint;					/* what to do about it; NULL: it says so */
+	BadRow bad_row;
 	Column list[COLUMNS_MAX];
 } Columns;
 

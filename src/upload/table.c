@@ -36,6 +36,7 @@ bool table_begin(Table *table, const char *data, size_t length, FileFormat forma
 		(void) snprintf(
 			table->columns.problem, sizeof(table->columns.problem),
 			"NUL bytes: not a text file, or UTF-16, which has to be named as its encoding");
+		table->columns.hint = COLUMNS_HINT_ENCODING;
 		return false;
 	}
 	if (format == FORMAT_NDJSON)

@@ -24,12 +24,15 @@ void table_file_open(TableFile *file)
 	file->table = palloc0(sizeof(Table));
 	file->wanted.pause = table_file_pause;
 	if (!table_begin(file->table, file->data, file->length, file->format, &file->wanted))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("numbers file refused, nothing was stored: %s",
-						pg_any_to_server(file->table->columns.problem,
-										 (int) strlen(file->table->columns.problem), PG_UTF8)),
-				 errhint("Name the column of the numbers with column_name.")));
+	{
+		const Columns *columns = &file->table->columns;
+
+		ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+						errmsg("numbers file refused, nothing was stored: %s",
+							   pg_any_to_server(file->table->columns.problem,
+												(int) strlen(columns->problem), PG_UTF8)),
+						columns->hint == NULL ? 0 : errhint("%s", columns->hint)));
+	}
 }
 
 MessageClass table_file_class(const TableFile *file, TableClass class)

@@ -1,6 +1,6 @@
 -- From a numbers file with columns to recipients with attributes (R6.4, R5.5).
 BEGIN;
-SELECT plan(57);
+SELECT plan(62);
 
 CREATE FUNCTION pg_temp.draft() RETURNS text LANGUAGE sql AS $$ SELECT campaign_create('test', 'hello') $$;
 CREATE FUNCTION pg_temp.rows(id text) RETURNS text LANGUAGE sql AS $$
@@ -125,6 +125,30 @@ SELECT throws_matching($$ SELECT pg_temp.decoded('\x35356d81', 'windows-1252') $
 SELECT throws_matching($$ SELECT pg_temp.decoded('\x00', 'ebcdic') $$, 'encoding must be utf-8', 'R6.4: no such encoding');
 SELECT throws_matching($$ SELECT campaign_upload(pg_temp.draft(), 'x', encoding => 'utf-16') $$, 'text have no encoding', 'R6.4: a text is decoded already');
 SELECT throws_matching($$ SELECT pg_temp.decoded('\x4e6f6d653b466f6e650a4a6f73e93b35353131393535353530313031', NULL) $$, 'line 2: not UTF-8', 'R6.4: an encoding that is not named');
+
+-- What an error about the whole file says, and what to do about it -------------------------------
+CREATE FUNCTION pg_temp.refusal(file bytea, format text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE message text; hint text;
+BEGIN
+    PERFORM campaign_upload(pg_temp.draft(), file, format => format);
+    RETURN 'none';
+EXCEPTION WHEN invalid_parameter_value THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, hint = PG_EXCEPTION_HINT;
+    RETURN split_part(message, 'nothing was stored: ', 2) || ' -> ' || hint;
+END $$;
+SELECT is(pg_temp.refusal(file, format), refusal, 'R6.4: ' || refusal)
+FROM (VALUES
+    (convert_to(E'{"phone": 12345678901234567890}\n', 'UTF8'), NULL,
+        'line 1: a number is neither whole with 64 bits nor a decimal of at most 15 digits; write it as a text (byte 31)'
+        ' -> Correct the lines: none of the first ones can be read.'),
+    ('{}', NULL, 'it is empty -> '),
+    ('\x46006f006e0065003b0041000a00', 'semicolon', 'NUL bytes: not a text file, or UTF-16, which has to be named as its encoding'
+        ' -> Save the file as UTF-8, or say which encoding it has (X-Encoding).'),
+    ('\x4e6fe93b466f6e650a', 'semicolon', 'a heading is not UTF-8; save the file as UTF-8'
+        ' -> Save the file as UTF-8, or say which encoding it has (X-Encoding).'),
+    ('Nome;Idade', 'semicolon', 'no column holds phone numbers; there are "Nome", "Idade"'
+        ' -> Name the column of the numbers with column_name (X-Column).')
+) AS files (file, format, refusal);
 
 -- Rows are written past triggers, which must not be silent -----------------------------------------
 CREATE FUNCTION pg_temp.nothing() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;

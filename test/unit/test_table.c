@@ -270,6 +270,20 @@ static void names_what_it_cannot_choose(void **state)
 	assert_string_equal(read_all("{\"a\":\"5511955550101\",\"b\":\"5511955550102\"}\n"),
 						"more than one column may hold the numbers: \"a\", \"b\"");
 	assert_string_equal(read_all("{}\n"), "it is empty");
+	assert_null(table.columns.hint);
+	/* A file of which no line can be read says why. */
+	assert_string_equal(
+		read_all("\n{\"phone\":12345678901234567890}\n{\"phone\":1e5}\n"),
+		"line 2: a number is neither whole with 64 bits nor a decimal of at most 15 "
+		"digits; write it as a text (byte 30)");
+	assert_string_equal(read_all("{}\n{\"phone\":\"\\ud800\"}\n"),
+						"line 2: an escape that is none (byte 11)");
+	assert_string_equal(read_all("{\"phone\":\"5511955550101\"\n"),
+						"line 1: an object is never closed; one a line (byte 25)");
+	assert_string_equal(read_all("{\n{\"phone\":\"5511955550101\"}\n"),
+						"1! a quote is missing (byte 2)\n2 +5511955550101 0 \n");
+	assert_false(table_begin(&table, "\"Fone", 5, FORMAT_CSV, &wanted));
+	assert_string_equal(table.columns.problem, "line 1: a quote is opened and never closed");
 	assert_string_equal(read_all("id,Nome\n5511955550101,Ana\n"),
 						"no column holds phone numbers; there are \"id\", \"Nome\"");
 }
