@@ -10,6 +10,9 @@
 #include <string.h>
 #include <strings.h>
 
+#define PAIRS_MIN 3 /* groups of two, in a row, that are a way of writing numbers */
+#define WHOLE_MIN 6 /* digits in front of a dot that are no group of a number in groups */
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -146,16 +149,43 @@ static void drop_group(Groups *groups, size_t i)
 		groups->group[i].start = (uint8_t) (groups->group[i].start - length);
 }
 
+/* "06.12.34.56.78": pairs behind dots, which no decimal has. */
+static bool ends_in_pairs(const Groups *groups)
+{
+	if (groups->count <= PAIRS_MIN)
+		return false;
+	for (size_t i = groups->count - PAIRS_MIN; i < groups->count; i++)
+		if (!groups->group[i].dot || groups->group[i].length != 2)
+			return false;
+	return true;
+}
+
+/*
+ * Whether the last group is a fraction: one digit behind a dot, or two behind so many digits that
+ * nothing else is written like it.
+ */
+static bool ends_in_fraction(const Groups *groups)
+{
+	const Group *last = &groups->group[groups->count - 1];
+	bool zeros;
+
+	if (groups->count < 2 || !last->dot || last->bracketed || last->slash || last->length > 2 ||
+		ends_in_pairs(groups))
+		return false;
+	zeros = strspn(groups->digits + last->start, "0") >= last->length;
+	return last->length == 1 || zeros || last[-1].length >= WHOLE_MIN;
+}
+
 /* "5511955550101.0": one group, and behind a dot nothing but zeros. */
-static bool drop_float(Groups *groups)
+static bool drop_float(Groups *groups, Number *number)
 {
 	const Group *last = &groups->group[groups->count - 1];
 
-	if (groups->count < 2 || !last->dot || last->bracketed || last->slash || last->length > 2 ||
-		strspn(groups->digits + last->start, "0") < last->length)
+	if (!ends_in_fraction(groups))
 		return true;
-	if (groups->count > 2)
-		return false;
+	if (groups->count > 2 || strspn(groups->digits + last->start, "0") < last->length)
+		return number_refuse(number, "ends in .%.*s: is it part of the number?", (int) last->length,
+							 groups->digits + last->start) == NUMBER_VALID;
 	drop_group(groups, 1);
 	return true;
 }
@@ -183,8 +213,8 @@ static bool drop_bracketed_zero(Groups *groups)
 
 bool groups_drop(Groups *groups, Number *number)
 {
-	if (!drop_float(groups))
-		return number_refuse(number, "ends in .0: is it part of the number?") == NUMBER_VALID;
+	if (!drop_float(groups, number))
+		return false;
 	if (!drop_bracketed_zero(groups))
 		return number_refuse(number, "a (0) that is not behind a country code with a trunk 0") ==
 			   NUMBER_VALID;

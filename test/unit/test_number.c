@@ -124,7 +124,13 @@ static void test_nothing_is_glued_on(void **state)
 		{"5511955550101 5511955550102", "one number a line"},
 		{"+5511955550101 / +5511955550102", "one number a line"},
 		{"+5511955550101/5511955550102", "one number a line"},
-		{"55.11.95555.0101.0", ".0"},
+		{"55.11.95555.0101.0", "ends in .0"},
+		{"55.11.95555.0101.00", "ends in .00"},
+		{"5511955550101.5", "ends in .5"},
+		{"+55 11 95555-010.1", "ends in .1"},
+		{"551195555010.1", "ends in .1"},
+		{"55119555501.01", "ends in .01"},
+		{"+55 119555501.01", "ends in .01"},
 		{"5511955550101 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3",
 		 "one number a line"},
 		{"5511955550101-1612345678@g.us", "unexpected character '@'"},
@@ -134,6 +140,31 @@ static void test_nothing_is_glued_on(void **state)
 	(void) state;
 	expect(NULL, fields, COUNT(fields));
 	expect("BR", fields, 4);
+}
+
+/* A dot is a way of writing numbers, and that of decimals: what can only be one of the two. */
+static void test_a_fraction_is_no_digit(void **state)
+{
+	static const Expected brazil[] = {
+		{"1195555010.1", "ends in .1"},		  {"119555501.01", "ends in .01"},
+		{"11955550101.00", "+5511955550101"}, {"11.95555.0101", "+5511955550101"},
+		{"1195555.0101", "+5511955550101"},	  {"11.9.5555.01.01", "+5511955550101"},
+	};
+	static const Expected france[] = {
+		{"06.12.34.56.78", "+33612345678"},
+		{"06.12.34.56.00", "+33612345600"},
+		{"06 12.34.56.00", "+33612345600"},
+		{"+33.6.12.34.56.00", "+33612345600"},
+		{"+33 (0)6.12.34.56.00", "+33612345600"},
+		{"0612345678.00", "+33612345678"},
+		{"06.12.34.56.0", "ends in .0"},
+		{"06.12.34.56.78.0", "ends in .0"},
+		{"061234567.8", "ends in .8"},
+	};
+
+	(void) state;
+	expect("BR", brazil, COUNT(brazil));
+	expect("FR", france, COUNT(france));
 }
 
 static void test_other_columns_are_named(void **state)
@@ -261,6 +292,7 @@ int main(void)
 		cmocka_unit_test(test_blank_fields),
 		cmocka_unit_test(test_trunk_zero_behind_a_country_code),
 		cmocka_unit_test(test_nothing_is_glued_on),
+		cmocka_unit_test(test_a_fraction_is_no_digit),
 		cmocka_unit_test(test_other_columns_are_named),
 		cmocka_unit_test(test_possible_numbers_only),
 		cmocka_unit_test(test_any_dress_gives_the_number),
