@@ -415,6 +415,13 @@ static void makes_names_that_can_be_kept(void **state)
 		read_all("Phone, $a.b ,Cód.,Cód,,x\n5511955550101,1,2,3,4,5\n"),
 		"2 +5511955550101 0 "
 		"{\"a_b\":\"1\",\"Cód\":\"2\",\"Cód 2\":\"3\",\"column_5\":\"4\",\"x\":\"5\"}\n");
+	assert_string_equal(read_all("Phone;Cód. cliente\n5511955550101;1\n"),
+						"2 +5511955550101 0 {\"Cód cliente\":\"1\"}\n");
+	/* A key of a program is not changed. */
+	assert_string_equal(read_all("{\"phone\":5511955550101}\n{\"phone\":5511955550101,\"a.b\":1}\n"
+								 "{\"phone\":5511955550101,\"x\":[{\"$a\":1}]}\n"),
+						"1 +5511955550101 0 \n2! a key has a dot (byte 29)\n"
+						"3! a key begins with $ (byte 34)\n");
 }
 
 /* The largest attributes that can travel, and one byte more. */
