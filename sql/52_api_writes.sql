@@ -180,17 +180,13 @@ $$;
 COMMENT ON FUNCTION campaign.api_companies_write() IS
 'POST, PATCH and DELETE of /companies.';
 
-CREATE FUNCTION campaign.api_company_choose(company_id text) RETURNS text
-LANGUAGE plpgsql VOLATILE
+CREATE FUNCTION campaign.api_company_only() RETURNS text
+LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     mine text[];
 BEGIN
-    IF company_id IS NOT NULL THEN
-        PERFORM campaign.api_company_lock(company_id);
-        RETURN company_id;
-    END IF;
     PERFORM campaign.api_user();
     mine := ARRAY(SELECT campaign.request_companies());
     IF cardinality(mine) <> 1 THEN
@@ -198,8 +194,20 @@ BEGIN
             ELSE 'company_id is missing, and you have several companies' END, NULL,
             CASE cardinality(mine) WHEN 0 THEN 'Create one with POST /companies.' END);
     END IF;
-    PERFORM campaign.api_company_lock(mine[1]);
     RETURN mine[1];
+END
+$$;
+COMMENT ON FUNCTION campaign.api_company_only() IS 'The only company of the user of the request; 422 if there are more, or none.';
+
+CREATE FUNCTION campaign.api_company_choose(company_id text) RETURNS text
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    chosen text := coalesce(company_id, campaign.api_company_only());
+BEGIN
+    PERFORM campaign.api_company_lock(chosen);
+    RETURN chosen;
 END
 $$;
 COMMENT ON FUNCTION campaign.api_company_choose(text) IS

@@ -102,7 +102,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     -- A GET locks nothing.
-    owner_id text := coalesce(company_id, (SELECT min(r) FROM campaign.request_companies() AS r HAVING count(*) = 1));
+    owner_id text := coalesce(company_id, campaign.api_company_only());
 BEGIN
     PERFORM campaign.api_arguments_check('campaign_api.suppression_list');
     PERFORM campaign.api_company_check(owner_id);

@@ -1,6 +1,6 @@
 -- What a client does: companies, campaigns, uploads and verbs, with the answers that it gets.
 BEGIN;
-SELECT plan(69);
+SELECT plan(70);
 
 -- Each request begins with empty answers.
 CREATE FUNCTION pg_temp.request(id text, headers jsonb DEFAULT '{}') RETURNS void LANGUAGE plpgsql AS $$
@@ -46,6 +46,7 @@ SELECT pg_temp.request(:'ana');
 INSERT INTO campaign_api.companies (name, document) VALUES ('a', 'a1'), ('b', 'b1'), ('c', 'c1');
 SELECT is(current_setting('response.headers'), '[]', 'R0.7: several have no Location');
 SELECT throws_ok($$ INSERT INTO campaign_api.campaigns (name, message) VALUES ('x', 'x') $$, 'PT422', NULL, '422: which of several companies?');
+SELECT throws_ok('SELECT campaign_api.suppression_list()', 'PT422', 'company_id is missing, and you have several companies', '422: also whose list');
 DELETE FROM campaign_api.companies WHERE name IN ('a', 'b', 'c');
 SELECT is_empty($$ SELECT FROM campaign_api.companies WHERE name = 'a' $$, 'R0.9: a deleted company is hidden');
 INSERT INTO campaign_api.companies (name, document) VALUES ('a', 'a1');
