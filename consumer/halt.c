@@ -14,6 +14,8 @@
  */
 #include "halt.h"
 
+#include <string.h>
+
 #include "counters.h"
 #include "gap.h"
 #include "program/clock.h"
@@ -303,12 +305,31 @@ static Outcome ask_again(Pipeline *pipeline, const Range *range)
 					  campaign->classes[range->class].next);
 }
 
+/* A body brings many ranges where recipients between them are left out. */
+static bool is_first_of_its_class(const RangeList *list, int place)
+{
+	const Range *range = &list->items[place];
+
+	for (int i = place - 1; i >= 0; i--)
+	{
+		const Range *before = &list->items[i];
+
+		if (before->class == range->class && strcmp(before->campaign_id, range->campaign_id) == 0)
+			return false;
+	}
+	return true;
+}
+
+/* Once for each class: every question makes the worker begin again. */
 Outcome halt_ask_for_dropped(Pipeline *pipeline)
 {
 	const RangeList *resumed = &pipeline->chunk->resumed;
 	Outcome outcome = OUTCOME_OK;
 
 	for (int i = 0; outcome == OUTCOME_OK && i < resumed->count; i++)
-		outcome = ask_again(pipeline, &resumed->items[i]);
+	{
+		if (is_first_of_its_class(resumed, i))
+			outcome = ask_again(pipeline, &resumed->items[i]);
+	}
 	return outcome;
 }

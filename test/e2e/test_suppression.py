@@ -8,6 +8,7 @@ from campaigns import assert_delivered, make_numbers, wait_for_status
 from latin1 import database_in_c
 from proofs import check, receipt_of
 from stack import execute
+from waiting import wait_until
 
 NUMBERS = make_numbers(2_500, seed=610)
 
@@ -124,6 +125,25 @@ def test_published_before_and_after_the_opt_out(lists):
     wait_for_status(stack, campaign_id, "published")
     stack.part("start", "consumer")
     assert_all_but(stack, campaign_id, numbers, set())
+
+
+def test_resumed_with_many_left_out(lists):
+    """R6.10: a body in which every third recipient is left out is of many ranges. What the consumer had
+    taken for paused is asked for once, not for each of them: every time it is published from there again."""
+    stack = lists
+    left_out = set(NUMBERS[::3])
+    stack.part("stop", "consumer")
+    try:
+        campaign_id = campaigns.send(stack, NUMBERS)
+        wait_until("some are published", lambda: campaigns.status(stack, campaign_id)["published"] > 0)
+        stack.one("SELECT campaign_pause(%s)", campaign_id)
+        suppress(stack, sorted(left_out))
+    finally:
+        stack.part("start", "consumer")
+    campaigns.wait_until_handled(stack)
+    stack.one("SELECT campaign_resume(%s)", campaign_id)
+    assert_all_but(stack, campaign_id, NUMBERS, left_out)
+    assert campaigns.status(stack, campaign_id)["rewinds"] <= 3
 
 
 def test_receipts_beside_what_was_left_out(lists, tmp_path):
