@@ -144,6 +144,8 @@ static bool write_mail(const Deliver *deliver, const QueueMail *queued, Mail *ma
 	if (texts == NULL)
 		return error_set(reason, ERROR_CONFIG, "no texts for mails of the kind \"%s\"",
 						 queued->kind);
+	if (*queued->stale != '\0')
+		return error_set(reason, ERROR_PROTOCOL, "%s", queued->stale);
 	return mail_write(mail, texts, &deliver->sender, queued->id, &values, time(NULL), reason);
 }
 

@@ -20,7 +20,7 @@
 
 static const PgStatement CLAIM = {
 	"mail_claim",
-	"SELECT id, email, attempt, priority, seq, kind, code, company, inviter "
+	"SELECT id, email, attempt, priority, seq, kind, code, company, inviter, stale "
 	"FROM campaign.mail_claim($1::integer, $2::bigint, $3::boolean)",
 	3};
 static const PgStatement BEGIN = {"mail_begin", "SELECT campaign.mail_begin($1::text)", 1};
@@ -159,6 +159,7 @@ static bool claim(Queue *queue, bool behind, QueueMail *mail, bool *found, Error
 		copy(mail->code, sizeof(mail->code), PQgetvalue(result, 0, 6));
 		copy(mail->company, sizeof(mail->company), PQgetvalue(result, 0, 7));
 		copy(mail->inviter, sizeof(mail->inviter), PQgetvalue(result, 0, 8));
+		copy(mail->stale, sizeof(mail->stale), PQgetvalue(result, 0, 9));
 	}
 	PQclear(result);
 	return true;

@@ -23,6 +23,7 @@
 #define QUEUE_KIND_SIZE	   32
 #define QUEUE_CODE_SIZE	   64
 #define QUEUE_COMPANY_SIZE 512
+#define QUEUE_REASON_SIZE  128
 
 typedef struct QueueMail
 {
@@ -32,6 +33,7 @@ typedef struct QueueMail
 	char code[QUEUE_CODE_SIZE];	  /* secret; "" if this kind has none, and so are the others */
 	char company[QUEUE_COMPANY_SIZE];
 	char inviter[QUEUE_EMAIL_SIZE];
+	char stale[QUEUE_REASON_SIZE]; /* why nobody is to get it any more; "": it is to be sent */
 	int attempt;
 	int priority; /* with seq: its place in the queue */
 	int64_t seq;

@@ -2,6 +2,30 @@
 -- 33_job_queue.sql.
 
 -- A mailer that is busy goes on behind the last mail that it got, as a job worker does.
+CREATE FUNCTION campaign.mail_stale(type text, meta jsonb) RETURNS text
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF meta ? 'invitation_id' AND NOT EXISTS (
+        SELECT FROM campaign.invitations i
+        JOIN campaign.companies c ON c.id = i.company_id AND NOT c.deleted
+        WHERE i.id = meta ->> 'invitation_id' AND i.answer IS NULL AND i.expires_at > now())
+    THEN
+        RETURN 'the invitation is not open any more';
+    END IF;
+    -- An address that is only wanted, of confirm, is looked at where its code is made.
+    IF type <> 'confirm_email' AND meta ? 'user_id' AND NOT EXISTS (
+        SELECT FROM campaign.users u
+        WHERE u.id = meta ->> 'user_id' AND NOT u.deleted AND lower(u.email) = lower(meta ->> 'email'))
+    THEN
+        RETURN 'its user no longer has this address';
+    END IF;
+    RETURN NULL;
+END
+$$;
+COMMENT ON FUNCTION campaign.mail_stale(text, jsonb) IS 'Why nobody is to get a mail any more; NULL if it is to be sent.';
+
 CREATE FUNCTION campaign.mail_claim(
     after_priority integer DEFAULT NULL,
     after_seq bigint DEFAULT NULL,
@@ -14,7 +38,8 @@ CREATE FUNCTION campaign.mail_claim(
     OUT kind text,
     OUT code text,
     OUT company text,
-    OUT inviter text
+    OUT inviter text,
+    OUT stale text
 ) RETURNS SETOF record
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET enable_seqscan = off SET enable_bitmapscan = off
@@ -32,7 +57,7 @@ BEGIN
     SELECT j.id, j.meta ->> 'email', j.attempts, j.priority, j.seq, regexp_replace(j.type, '_email$', ''),
         CASE WHEN j.type IN ('confirm_email', 'reset_email') THEN campaign.address_code_issue(
             regexp_replace(j.type, '_email$', ''), j.meta ->> 'user_id', j.meta ->> 'email', j.id) END,
-        j.meta ->> 'company', j.meta ->> 'inviter'
+        j.meta ->> 'company', j.meta ->> 'inviter', campaign.mail_stale(j.type, j.meta)
     FROM campaign.jobs j WHERE j.id = claimed.id;
 END
 $$;

@@ -65,7 +65,7 @@ BEGIN
         RETURN;
     END IF;
     PERFORM @extschema@.job_create('invitation_email'::text, jsonb_build_object('email', invitation.email,
-            'company', left(regexp_replace(invitation.company_name, '[[:cntrl:]\u0080-\u009F\u2028-\u202E\u2066-\u2069]+', ' ', 'g'), 100),
+            'invitation_id', invitation.id, 'user_id', invitation.user_id, 'company', left(regexp_replace(invitation.company_name, '[[:cntrl:]\u0080-\u009F\u2028-\u202E\u2066-\u2069]+', ' ', 'g'), 100),
             'inviter', (SELECT u.email FROM campaign.users u WHERE u.id = invitation.invited_by)),
         now(), NULL::integer, NULL::text, NULL::text);
 -- Strangers can use up the mails to an address: it is invited without one, and sees it in GET /invitations.

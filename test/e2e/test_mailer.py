@@ -150,6 +150,28 @@ def test_scheduled_mail(stack, no_mailer):
     assert done["started_at"] >= done["run_at"]
 
 
+def test_nobody_is_to_get_it(stack, no_mailer):
+    """R4.1: until it is sent its user is deleted or gets another address, or the invitation is withdrawn: it fails at once."""
+    host, guest = (stack.one("SELECT user_create(%s, 'correct horse battery staple')", new_address(name))
+                   for name in ("host", "guest"))
+    deleted, moved = new_address("deleted"), new_address("moved")
+    mails = [user_mail(stack, deleted), user_mail(stack, moved)]
+    company_id = stack.one("SELECT company_create('Padaria', %s)", uuid.uuid4().hex[:14])
+    invitation = stack.one("INSERT INTO campaign.invitations AS i (company_id, company_name, user_id, email, invited_by)"
+                           " SELECT %s, 'Padaria', u.id, u.email, %s FROM campaign.users u WHERE u.id = %s RETURNING i.id",
+                           company_id, host, guest)
+    stack.one("SELECT campaign.invitation_mail(i) FROM campaign.invitations i WHERE i.id = %s", invitation)
+    mails.append(stack.one("SELECT id FROM campaign.jobs WHERE meta ->> 'invitation_id' = %s", invitation))
+    stack.sql("UPDATE campaign.users SET deleted = true WHERE email = %s", deleted)
+    stack.sql("UPDATE campaign.users SET email = %s WHERE email = %s", new_address("elsewhere"), moved)
+    stack.sql("UPDATE campaign.invitations SET answer = 'withdrawn', answered_at = now() WHERE id = %s", invitation)
+    with Mailer(environment(stack)):
+        jobs_failed = [wait_for_status(stack, job_id, "failed") for job_id in mails]
+    assert [one["error"] for one in jobs_failed] == [
+        "its user no longer has this address"] * 2 + ["the invitation is not open any more"]
+    assert not any(raw_mails(stack, message_id_of(job_id)) for job_id in mails)
+
+
 def test_many_mailers(stack, no_mailer):
     """R4.2: three mailers share 150 mails; each arrives once."""
     addresses = [f"many.{number}@example.com" for number in range(150)]
