@@ -343,3 +343,5 @@ SELECT campaign.api_fields_grant();
 -- Workers that were started before the extension was created sleep until now.
 SELECT campaign.worker_wake();
 SELECT campaign.job_wake();
+-- After a restore or an update, too: what PostgREST knows of the schema may be from before.
+SELECT pg_catalog.pg_notify('pgrst', 'reload schema');

@@ -21,7 +21,8 @@ static List *wanted_databases(void)
 	List *names;
 	char *copy = pstrdup(settings_database);
 
-	if (!SplitIdentifierString(copy, ',', &names))
+	/* A database is called as it is written: Camp is not camp. */
+	if (!SplitGUCList(copy, ',', &names))
 	{
 		ereport(WARNING, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 						  errmsg("campaign.database is not a list of database names")));

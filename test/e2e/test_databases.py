@@ -18,7 +18,7 @@ def database(stack, name, extension=True):
     drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
     stack.sql(drop)
     stack.sql(f"CREATE DATABASE {name} TEMPLATE template0")
-    connection = stack.connect(database=name)
+    connection = stack.connect(database=name.strip(chr(34)))
     try:
         if extension:
             execute(connection, "CREATE EXTENSION campaign")
@@ -60,6 +60,25 @@ def test_library_that_is_not_preloaded():
                               "shared_preload_libraries")
     finally:
         alone.down()
+
+
+def test_database_is_called_as_it_is_written(stack):
+    """R0.15: capitals make another name."""
+    with database(stack, '"Capital"') as connection:
+        with stack.settings(campaign__database="campaign,Capital"):
+            wait_until("a worker serves it", lambda: stack.worker_pids("Capital"))
+            execute(connection, "SELECT campaign_dispatch(%s)", make_draft(connection, make_numbers(5)))
+            assert campaigns.wait_for_dead_letters(stack, 1)
+        wait_until("its worker is gone", lambda: not stack.worker_pids("Capital"))
+
+
+def test_http_hears_of_a_new_schema(stack):
+    """R0.7: PostgREST keeps what it knows of the schema until it is told."""
+    with database(stack, "restored", extension=False) as connection:
+        execute(connection, "LISTEN pgrst")
+        execute(connection, "CREATE EXTENSION campaign")
+        connection.poll()
+        assert [(one.channel, one.payload) for one in connection.notifies] == [("pgrst", "reload schema")]
 
 
 def test_database_that_is_served_later(stack):
