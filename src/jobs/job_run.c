@@ -34,8 +34,8 @@ static double elapsed_ms(const Job *job)
 }
 
 /*
- * Cancels the handler after this time; 0: no more. PostgreSQL's own timeouts go by the wall clock:
- * set back, it would give a job as much more time.
+ * Cancels the handler after this time, and each second after it if it caught that; 0: no more.
+ * PostgreSQL's own timeouts go by the wall clock: set back, it would give a job as much more time.
  */
 static void set_timer(double timeout_ms)
 {
@@ -44,7 +44,8 @@ static void set_timer(double timeout_ms)
 	struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGINT};
 	int64 timeout_us = (int64) (timeout_ms * 1000);
 	struct itimerspec when = {
-		.it_value = {.tv_sec = timeout_us / 1000000, .tv_nsec = timeout_us % 1000000 * 1000}};
+		.it_value = {.tv_sec = timeout_us / 1000000, .tv_nsec = timeout_us % 1000000 * 1000},
+		.it_interval = {.tv_sec = 1}};
 
 	if (!created && timer_create(CLOCK_MONOTONIC, &event, &timer) != 0)
 		elog(ERROR, "timer_create: %m");

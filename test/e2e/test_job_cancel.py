@@ -113,6 +113,22 @@ def test_cancel_that_the_handler_survives(stack):
     assert stack.one("SELECT count(*) FROM campaign.job_cancels WHERE job_id = %s", job_id) == 0
 
 
+def test_timeout_that_the_handler_survives(stack):
+    """R2.4: it is interrupted again, each second, so that what catches one does not go on without an end."""
+    jobs.define(stack, "catching", """
+    BEGIN
+        BEGIN
+            PERFORM pg_sleep(60);
+        EXCEPTION WHEN query_canceled THEN
+            NULL;
+        END;
+        PERFORM pg_sleep(60);
+        RETURN '{}';
+    END""", timeout="500 ms", max_attempts=1)
+    job = jobs.wait_for(stack, jobs.create(stack, "catching"), "failed")
+    assert "longer than the 0.500 s" in job["error"]
+
+
 def test_interrupt_without_a_request(stack):
     """R2.4: an interrupt whose request is not there, for whatever reason, ends no job: it runs
     again, without an attempt counted."""
