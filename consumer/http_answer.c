@@ -18,6 +18,7 @@ typedef struct Visit
 	const HttpRule *rule; /* NULL: the text is wanted */
 	size_t seen;
 	bool matches; /* all of them so far */
+	bool lacking; /* an element of an array has none */
 	char *out;
 	size_t size;
 } Visit;
@@ -136,6 +137,7 @@ static bool follow(Json *json, const char *pointer, Visit *visit) // NOLINT(misc
 		return true;
 	do
 	{
+		size_t before = visit->seen;
 		bool named;
 
 		if (is_object && (!json_string(json, &key) || !json_expect(json, ':')))
@@ -143,6 +145,8 @@ static bool follow(Json *json, const char *pointer, Visit *visit) // NOLINT(misc
 		named = is_object ? names_key(pointer, &key) : names_element(pointer, element++);
 		if (named ? !follow(json, pointer + 1 + token_length(pointer), visit) : !json_skip(json))
 			return false;
+		/* A provider that says nothing of one has not said the same of all. */
+		visit->lacking |= named && !is_object && visit->seen == before;
 	} while (json_accept(json, ','));
 	return json_expect(json, is_object ? '}' : ']');
 }
@@ -182,7 +186,8 @@ static bool applies(const HttpRule *rule, const HttpAnswer *answer)
 		return false;
 	if (*rule->pointer == '\0')
 		return true;
-	return visit_body(answer, rule->pointer, &visit) && visit.seen > 0 && visit.matches;
+	return visit_body(answer, rule->pointer, &visit) && visit.seen > 0 && visit.matches &&
+		   !visit.lacking;
 }
 
 static HttpVerdict judge_by_status(int status)

@@ -123,11 +123,16 @@ CASES = {
         (vonage(VONAGE_FINE, {"status": "1", "error-text": "Throughput Rate Exceeded"}),
          ("unknown", 1, "0", "the provider answered 200: that does not tell whether the message was "
           "taken")),
+        # Nothing says that the second part was taken.
+        (vonage(VONAGE_FINE, {"error-text": "Throttled"}),
+         ("unknown", 1, "0", "the provider answered 200: that does not tell whether the message was taken")),
     ],
     "infobip": [
         (infobip(1, "PENDING_ACCEPTED", "Message sent to next instance"), ("sent", 1, "", "m1")),
         (infobip(5, "REJECTED_NOT_ENOUGH_CREDITS", "Not enough credits"),
          ("failed", 1, "REJECTED_NOT_ENOUGH_CREDITS", "Not enough credits")),
+        (Answer(200, {"messages": [{"status": {"groupId": 1}}, {"status": {}}]}),
+         ("unknown", 1, "200", "the provider answered 200: that does not tell whether the message was taken")),
         (Answer(401, REQUEST_ERROR), ("failed", 1, "UNAUTHORIZED", "Invalid login details")),
         (Answer(429, {"requestError": {"serviceException": {
             "messageId": "TOO_MANY_REQUESTS", "text": "Too many requests"}}}),

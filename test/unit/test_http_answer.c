@@ -64,8 +64,44 @@ static void test_every_element_decides(void **state)
 	assert_int_equal(judge("/m/*/s", "0", 200, "{\"m\":[{\"s\":\"0\"},{\"s\":\"1\"}]}"),
 					 HTTP_UNCLEAR);
 	assert_int_equal(judge("/m/*/s", "0", 200, "{\"m\":[]}"), HTTP_UNCLEAR);
+	assert_int_equal(judge("/m/*", "0", 200, "{\"m\":[0,\"0\"]}"), HTTP_SENT);
 	/* A star is a key, too. */
 	assert_int_equal(judge("/*", "0", 200, "{\"*\":0}"), HTTP_SENT);
+}
+
+/* Of the elements of an array `m`, at /m/<each>/s/g. */
+static void check_lacking(const char *other)
+{
+	char body[256];
+
+	snprintf(body, sizeof(body), "{\"m\":[{\"s\":{\"g\":1}},%s]}", other);
+	assert_int_equal(judge("/m/*/s/g", "1", 200, body), HTTP_UNCLEAR);
+	snprintf(body, sizeof(body), "{\"m\":[%s,{\"s\":{\"g\":1}}]}", other);
+	assert_int_equal(judge("/m/*/s/g", "1", 200, body), HTTP_UNCLEAR);
+}
+
+static void test_an_element_without_the_value_counts(void **state)
+{
+	(void) state;
+	assert_int_equal(judge("/m/*/s", "0", 200, "{\"m\":[{\"s\":\"0\"},{\"e\":\"Throttled\"}]}"),
+					 HTTP_UNCLEAR);
+	assert_int_equal(judge("/m/*/s", "0", 200, "{\"m\":[{},{}]}"), HTTP_UNCLEAR);
+	assert_int_equal(judge("/m/*", "0", 200, "{\"m\":[0,null]}"), HTTP_UNCLEAR);
+	check_lacking("{\"s\":{}}");
+	check_lacking("{\"s\":{\"x\":1}}");
+	check_lacking("{\"s\":{\"g\":null}}");
+	check_lacking("{\"s\":{\"g\":[1]}}");
+	check_lacking("{\"s\":null}");
+	check_lacking("null");
+	check_lacking("\"x\"");
+	check_lacking("[]");
+	check_lacking("7");
+	/* Inside of each other. */
+	assert_int_equal(judge("/m/*/p/*/s", "0", 200,
+						   "{\"m\":[{\"p\":[{\"s\":0},{\"s\":0}]},{\"p\":[{\"s\":0}]}]}"),
+					 HTTP_SENT);
+	assert_int_equal(judge("/m/*/p/*/s", "0", 200, "{\"m\":[{\"p\":[{\"s\":0}]},{\"p\":[]}]}"),
+					 HTTP_UNCLEAR);
 }
 
 static void test_what_is_not_json_holds_nothing(void **state)
@@ -183,6 +219,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_values_decide),
 		cmocka_unit_test(test_every_element_decides),
+		cmocka_unit_test(test_an_element_without_the_value_counts),
 		cmocka_unit_test(test_what_is_not_json_holds_nothing),
 		cmocka_unit_test(test_the_first_rule_decides),
 		cmocka_unit_test(test_without_a_rule_the_status_decides),
