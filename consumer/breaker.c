@@ -12,14 +12,13 @@ int breaker_limit(int in_flight)
 	return 2 * in_flight > BREAKER_TROUBLES ? 2 * in_flight : BREAKER_TROUBLES;
 }
 
-void breaker_works(Breaker *breaker, int64_t now_ms)
+void breaker_works(Breaker *breaker)
 {
 	breaker->picky |= breaker->blamed;
 	breaker->blamed = false;
 	breaker->open = false;
 	breaker->troubles = 0;
-	breaker->worked = true;
-	breaker->work_ms = now_ms;
+	breaker->worked++;
 }
 
 static void count(Breaker *breaker, const BreakerTrouble *trouble, int64_t now_ms)
@@ -64,13 +63,11 @@ static bool is_suspect(const Breaker *breaker, const BreakerTrouble *trouble, in
 /* Whether this one shows that the provider takes nothing. */
 static bool shows_outage(const Breaker *breaker, const BreakerTrouble *trouble, int64_t now_ms)
 {
-	bool worked = breaker->worked && breaker->work_ms >= trouble->began_ms;
-
 	if (breaker->troubles >= breaker->limit &&
 		(trouble->ends || now_ms - breaker->since_ms >= BREAKER_LASTS_MS))
 		return true;
 	/* It would fail although nothing else was taken either since it was first tried. */
-	return trouble->ends && !trouble->unclear && !worked;
+	return trouble->ends && !trouble->unclear && breaker->worked == trouble->worked_before;
 }
 
 BreakerDecision breaker_trouble(Breaker *breaker, const BreakerTrouble *trouble, int64_t now_ms)

@@ -31,8 +31,7 @@ typedef struct Breaker
 	bool blamed;	  /* the last message was … */
 	bool picky;		  /* … and the next one was taken: that happens here */
 	int64_t since_ms; /* when the first of them ended */
-	bool worked;	  /* it has taken something before … */
-	int64_t work_ms;  /* … the last time then */
+	uint64_t worked;  /* how often it has taken a message, or refused it for good */
 	int64_t interval_ms;
 	int64_t probe_ms; /* when one may be tried */
 } Breaker;
@@ -41,10 +40,12 @@ typedef struct Breaker
 typedef struct BreakerTrouble
 {
 	uint64_t message; /* of which message: the same number for all of its requests */
-	int64_t began_ms; /* its first request */
-	bool answered;	  /* the provider has answered */
-	bool ends;		  /* it was the last attempt of the message */
-	bool unclear;	  /* one of its requests may have been taken */
+	/* Breaker.worked when its first request began. A time would not do: one message begins in the
+	 * millisecond in which the one before it was taken. */
+	uint64_t worked_before;
+	bool answered; /* the provider has answered */
+	bool ends;	   /* it was the last attempt of the message */
+	bool unclear;  /* one of its requests may have been taken */
 } BreakerTrouble;
 
 /* What follows for the message. */
@@ -59,7 +60,7 @@ typedef enum BreakerDecision
 int breaker_limit(int in_flight);
 
 /* The provider has taken a message, or refused it for good: it works. */
-void breaker_works(Breaker *breaker, int64_t now_ms);
+void breaker_works(Breaker *breaker);
 
 /* A request came to nothing. */
 BreakerDecision breaker_trouble(Breaker *breaker, const BreakerTrouble *trouble, int64_t now_ms);

@@ -116,7 +116,10 @@ static void begin(Http *http, Slot *slot)
 	Error error = {0};
 
 	if (slot->attempts == 0)
+	{
 		slot->first_us = clock_us();
+		slot->worked_before = http->breaker.worked;
+	}
 	if (!http_request_begin(&slot->request, &error) ||
 		curl_multi_add_handle(http->multi, slot->request.curl) != CURLM_OK)
 	{

@@ -23,9 +23,10 @@ typedef struct Slot
 	void *tag;
 	int attempts;
 	bool running;
-	bool settled;	  /* no further attempt */
-	bool in_doubt;	  /* an attempt may have been taken */
-	uint64_t message; /* of which message: breaker.h */
+	bool settled;			/* no further attempt */
+	bool in_doubt;			/* an attempt may have been taken */
+	uint64_t message;		/* of which message, and … */
+	uint64_t worked_before; /* … before which others: breaker.h */
 	int64_t first_us;
 	int64_t due_ms;
 	GatewayResult result;

@@ -41,14 +41,14 @@ int64_t http_trouble_wait_ms(Http *http, const Slot *slot)
 BreakerDecision http_trouble_judge(Http *http, const Slot *slot, bool works, bool again)
 {
 	BreakerTrouble trouble = {.message = slot->message,
-							  .began_ms = slot->first_us / 1000,
+							  .worked_before = slot->worked_before,
 							  .answered = slot->request.status != 0,
 							  .ends = !again || slot->attempts >= http->template->limits.attempts,
 							  .unclear = slot->in_doubt};
 
 	if (works)
 	{
-		breaker_works(&http->breaker, clock_ms());
+		breaker_works(&http->breaker);
 		return BREAKER_AS_USUAL;
 	}
 	snprintf(http->trouble, sizeof(http->trouble), "%s: %s", slot->result.code, slot->result.text);

@@ -104,6 +104,22 @@ def test_an_answer_that_never_ends(driver, template, idempotent):
         assert all(provider.count(one.id) == requests for one in messages)
 
 
+def test_the_first_message_of_an_outage_does_not_fail(driver, template):
+    """Nothing was taken since it was first tried, although something was in the moment in which it began. Each seventh
+    message meets an outage, so that one of them at least begins in the same millisecond.
+    """
+    messages = [message(f"m{place}") for place in range(1, 141)]
+    outages = {one.id for one in messages[6::7]}
+
+    def respond(request, _nth):
+        return Answer(429) if request.headers["idempotency-key"] in outages else SENT
+
+    with Provider(respond) as provider:
+        results = driver.run(template(provider), messages, in_flight=1)
+    assert [(result.state, result.attempts) for result in results] == \
+        [("not begun", 3) if one.id in outages else ("sent", 1) for one in messages]
+
+
 def test_a_message_gets_through_in_the_end(driver, template):
     """Refusals for a while cost attempts, and nothing else."""
     def respond(_request, nth):

@@ -14,12 +14,11 @@
 
 #define HOUR_MS 3600000
 
-/* A request that was answered, of a message that was first tried at `began_ms`. */
-static BreakerDecision answered(Breaker *breaker, uint64_t message, bool ends, int64_t began_ms,
-								int64_t now_ms)
+/* A request that was answered; nothing was taken since the message was first tried. */
+static BreakerDecision answered(Breaker *breaker, uint64_t message, bool ends, int64_t now_ms)
 {
 	BreakerTrouble trouble = {
-		.message = message, .began_ms = began_ms, .answered = true, .ends = ends};
+		.message = message, .worked_before = breaker->worked, .answered = true, .ends = ends};
 
 	return breaker_trouble(breaker, &trouble, now_ms);
 }
@@ -27,15 +26,18 @@ static BreakerDecision answered(Breaker *breaker, uint64_t message, bool ends, i
 /* One that may have been taken, and is not made again. */
 static BreakerDecision unclear(Breaker *breaker, uint64_t message, int64_t now_ms)
 {
-	BreakerTrouble trouble = {
-		.message = message, .began_ms = now_ms, .answered = true, .ends = true, .unclear = true};
+	BreakerTrouble trouble = {.message = message,
+							  .worked_before = breaker->worked,
+							  .answered = true,
+							  .ends = true,
+							  .unclear = true};
 
 	return breaker_trouble(breaker, &trouble, now_ms);
 }
 
 static BreakerDecision unreachable(Breaker *breaker, uint64_t message, bool ends, int64_t now_ms)
 {
-	BreakerTrouble trouble = {.message = message, .began_ms = now_ms, .ends = ends};
+	BreakerTrouble trouble = {.message = message, .worked_before = breaker->worked, .ends = ends};
 
 	return breaker_trouble(breaker, &trouble, now_ms);
 }
@@ -48,8 +50,8 @@ static void test_some_trouble_is_usual(void **state)
 	for (int64_t now_ms = 1; now_ms < 100000; now_ms += 100)
 	{
 		for (uint64_t message = 1; message < BREAKER_TROUBLES; message++)
-			assert_int_equal(answered(&breaker, message, false, now_ms, now_ms), BREAKER_AS_USUAL);
-		breaker_works(&breaker, now_ms);
+			assert_int_equal(answered(&breaker, message, false, now_ms), BREAKER_AS_USUAL);
+		breaker_works(&breaker);
 		assert_false(breaker.open);
 	}
 }
@@ -61,9 +63,9 @@ static void test_nothing_but_trouble_is_an_outage(void **state)
 
 	(void) state;
 	for (int i = 1; i < 20; i++, now_ms += 100)
-		assert_int_equal(answered(&breaker, (uint64_t) i, false, now_ms, now_ms), BREAKER_AS_USUAL);
+		assert_int_equal(answered(&breaker, (uint64_t) i, false, now_ms), BREAKER_AS_USUAL);
 	now_ms = 1 + BREAKER_LASTS_MS;
-	assert_int_equal(answered(&breaker, 99, false, now_ms, now_ms), BREAKER_BACK);
+	assert_int_equal(answered(&breaker, 99, false, now_ms), BREAKER_BACK);
 	assert_true(breaker.open);
 }
 
@@ -99,21 +101,25 @@ static void test_nobody_fails_while_nothing_is_taken(void **state)
 	Breaker breaker = {.limit = breaker_limit(1)};
 
 	(void) state;
-	breaker_works(&breaker, 10);
+	breaker_works(&breaker);
 	for (int i = 0; i < 5; i++)
-		assert_int_equal(answered(&breaker, 7, false, 20, 20 + i), BREAKER_AS_USUAL);
-	assert_int_equal(answered(&breaker, 7, true, 20, 30), BREAKER_BACK);
+		assert_int_equal(answered(&breaker, 7, false, 20 + i), BREAKER_AS_USUAL);
+	assert_int_equal(answered(&breaker, 7, true, 30), BREAKER_BACK);
 	assert_true(breaker.open);
 }
 
 static void test_a_message_fails_while_others_are_taken(void **state)
 {
 	Breaker breaker = {.limit = breaker_limit(1)};
+	BreakerTrouble trouble = {.message = 7, .answered = true};
 
 	(void) state;
-	assert_int_equal(answered(&breaker, 7, false, 20, 21), BREAKER_AS_USUAL);
-	breaker_works(&breaker, 22);
-	assert_int_equal(answered(&breaker, 7, true, 20, 23), BREAKER_AS_USUAL);
+	breaker_works(&breaker);
+	trouble.worked_before = breaker.worked;
+	assert_int_equal(breaker_trouble(&breaker, &trouble, 21), BREAKER_AS_USUAL);
+	breaker_works(&breaker);
+	trouble.ends = true;
+	assert_int_equal(breaker_trouble(&breaker, &trouble, 23), BREAKER_AS_USUAL);
 	assert_false(breaker.open);
 }
 
@@ -139,7 +145,7 @@ static void test_tries_become_rarer_up_to_a_minute(void **state)
 		expected_ms =
 			2 * expected_ms < BREAKER_PROBE_MAX_MS ? 2 * expected_ms : BREAKER_PROBE_MAX_MS;
 	}
-	breaker_works(&breaker, now_ms);
+	breaker_works(&breaker);
 	assert_false(breaker.open);
 	/* The next outage begins from the beginning. */
 	(void) unreachable(&breaker, 4, true, now_ms + 1);
@@ -151,8 +157,10 @@ static int64_t judged_after(Breaker *breaker, uint64_t message, bool answers, in
 {
 	for (int64_t now_ms = from_ms; now_ms < from_ms + HOUR_MS; now_ms += 1000)
 	{
-		BreakerTrouble trouble = {
-			.message = message, .began_ms = now_ms, .answered = answers, .ends = now_ms == from_ms};
+		BreakerTrouble trouble = {.message = message,
+								  .worked_before = breaker->worked,
+								  .answered = answers,
+								  .ends = now_ms == from_ms};
 
 		if (breaker_trouble(breaker, &trouble, now_ms) == BREAKER_JUDGED)
 			return now_ms - from_ms + 1;
@@ -167,15 +175,15 @@ static void test_one_message_alone_has_its_time(void **state)
 	(void) state;
 	assert_int_equal(judged_after(&breaker, 7, true, 1), BREAKER_ALONE_MS + 1);
 	/* The next one is taken: it was the message. From then on that is known. */
-	breaker_works(&breaker, HOUR_MS);
+	breaker_works(&breaker);
 	assert_int_equal(judged_after(&breaker, 8, true, HOUR_MS + 1), 1);
-	breaker_works(&breaker, 2 * HOUR_MS);
+	breaker_works(&breaker);
 	/* Two in a row may be an outage: the second one has its time. */
 	assert_int_equal(judged_after(&breaker, 9, true, 2 * HOUR_MS + 1), 1);
 	assert_int_equal(judged_after(&breaker, 10, true, 2 * HOUR_MS + 2), 2 * BREAKER_ALONE_MS + 1);
 	/* If the one behind it is taken only later, it may have been an outage. */
-	(void) answered(&breaker, 11, false, 3 * HOUR_MS, 3 * HOUR_MS);
-	breaker_works(&breaker, 3 * HOUR_MS + 1);
+	(void) answered(&breaker, 11, false, 3 * HOUR_MS);
+	breaker_works(&breaker);
 	assert_int_equal(judged_after(&breaker, 12, true, 3 * HOUR_MS + 2), BREAKER_ALONE_MS + 1);
 }
 
@@ -187,10 +195,10 @@ static void test_one_message_is_left_of_an_outage(void **state)
 
 	(void) state;
 	for (int i = 0; i < 20; i++)
-		(void) answered(&breaker, (uint64_t) (i % 2), false, 1, 1 + 200 * i);
+		(void) answered(&breaker, (uint64_t) (i % 2), false, 1 + 200 * i);
 	assert_true(breaker.open);
 	assert_int_equal(judged_after(&breaker, 7, true, HOUR_MS), BREAKER_ALONE_MS + 1);
-	breaker_works(&breaker, 2 * HOUR_MS);
+	breaker_works(&breaker);
 	assert_false(breaker.open);
 }
 
@@ -200,7 +208,7 @@ static void test_left_of_an_outage_without_an_answer(void **state)
 	Breaker breaker = {.limit = breaker_limit(2)};
 
 	(void) state;
-	(void) answered(&breaker, 1, true, 1, 1);
+	(void) answered(&breaker, 1, true, 1);
 	assert_true(breaker.open);
 	assert_int_equal(judged_after(&breaker, 7, false, HOUR_MS), 0);
 }
@@ -213,7 +221,7 @@ static void test_an_outage_of_a_night_costs_a_handful(void **state)
 
 	(void) state;
 	for (int64_t now_ms = 1; now_ms < 8 * HOUR_MS; now_ms += BREAKER_PROBE_MAX_MS)
-		judged += answered(&breaker, (uint64_t) judged, true, now_ms, now_ms) == BREAKER_JUDGED;
+		judged += answered(&breaker, (uint64_t) judged, true, now_ms) == BREAKER_JUDGED;
 	assert_in_range(judged, 2, 6);
 }
 
