@@ -76,6 +76,7 @@ typedef struct HttpSecrets
 {
 	HttpSecret list[HTTP_SECRETS_MAX];
 	size_t count;
+	HttpBuffer login; /* user and password as HTTP sends them, with a NUL; empty: none */
 } HttpSecrets;
 
 /* Adds bytes; false without memory. */

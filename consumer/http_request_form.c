@@ -186,6 +186,13 @@ static bool read_password(HttpReader *reader)
 	return compile(reader, &basic->password, HTTP_PLACE_HEADER);
 }
 
+/* A provider may repeat it, and who has it has the password. */
+static bool keep_login(HttpReader *reader, const char *encoded)
+{
+	return http_buffer_add(&template_of(reader)->secrets.login, encoded, strlen(encoded) + 1) ||
+		   http_reader_fail(reader, "out of memory");
+}
+
 static bool add_login(HttpReader *reader, const Basic *login)
 {
 	HttpBuffer plain = {0};
@@ -207,7 +214,8 @@ static bool add_login(HttpReader *reader, const Basic *login)
 	{
 		EVP_EncodeBlock((unsigned char *) encoded, (const unsigned char *) plain.bytes,
 						(int) plain.length);
-		done = literal(reader, header, "Authorization: Basic ") && literal(reader, header, encoded);
+		done = literal(reader, header, "Authorization: Basic ") &&
+			   literal(reader, header, encoded) && keep_login(reader, encoded);
 		explicit_bzero(encoded, 2 * LOGIN_SIZE);
 	}
 	free(encoded);

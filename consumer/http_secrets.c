@@ -5,8 +5,12 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "contract/utf8.h"
 
 /* Shorter ones could stand anywhere, and are no secrets. */
 #define HIDDEN_MIN 4
@@ -96,17 +100,106 @@ bool http_secrets_read(HttpReader *reader, const char *folder, HttpSecrets *secr
 	return done;
 }
 
-/* Of a text that was cut: it may end in the middle of a secret. */
-static void hide_beginning(const char *secret, size_t length, char *text)
+/* How a text may spell a secret: as it is, as a URL or a form has it, as JSON has it. */
+typedef enum Spelling
 {
-	size_t size = strlen(text);
+	SPELLING_PLAIN,
+	SPELLING_PERCENT,
+	SPELLING_JSON,
+	SPELLING_COUNT
+} Spelling;
 
-	for (size_t shown = length < size ? length : size; shown >= HIDDEN_MIN; shown--)
+/* The number in so many hexadecimal digits; false: these are none. */
+static bool read_hex(const char *text, size_t digits, uint32_t *number)
+{
+	char copy[5] = "";
+	char *end;
+
+	memcpy(copy, text, digits);
+	*number = (uint32_t) strtoul(copy, &end, 16);
+	return strspn(copy, "0123456789abcdefABCDEF") == digits;
+}
+
+/* As read_character(), of an escape with its backslash. */
+static size_t read_json_escape(const char *text, char bytes[4], size_t *count)
+{
+	size_t left = strlen(text);
+	uint32_t high;
+	uint32_t low;
+
+	bytes[0] = text[1];
+	if (left < 2 || (text[1] == 'u' && left < 6))
+		return 0;
+	if (text[1] != 'u' || !read_hex(text + 2, 4, &high))
+		return 2;
+	if (high < 0xD800 || high > 0xDBFF)
 	{
-		if (memcmp(text + size - shown, secret, shown) != 0)
-			continue;
-		memset(text + size - shown, '*', shown);
+		*count = utf8_put(high, bytes);
+		return 6;
+	}
+	if (left < 12)
+		return 0;
+	if (text[6] == '\\' && text[7] == 'u' && read_hex(text + 8, 4, &low))
+		*count = utf8_put(0x10000 + ((high & 0x3FF) << 10 | (low & 0x3FF)), bytes);
+	return 12;
+}
+
+/* What the text's next character stands for, and how long it is; 0: the text ends within it. */
+static size_t read_character(const char *text, Spelling spelling, char bytes[4], size_t *count)
+{
+	uint32_t number;
+
+	bytes[0] = *text;
+	*count = 1;
+	if (*text == '\0')
+		return 0;
+	if (spelling == SPELLING_JSON && *text == '\\')
+		return read_json_escape(text, bytes, count);
+	if (spelling != SPELLING_PERCENT || *text != '%')
+		return 1;
+	if (strlen(text) < 3)
+		return 0;
+	if (!read_hex(text + 1, 2, &number))
+		return 1;
+	bytes[0] = (char) number;
+	return 3;
+}
+
+/* How much of the text spells the secret, or, if the text was cut, may be its beginning. */
+static size_t spelled(const char *text, const char *secret, Spelling spelling, bool is_cut)
+{
+	const char *at = text;
+
+	while (*secret != '\0')
+	{
+		char bytes[4];
+		size_t count;
+		size_t length = read_character(at, spelling, bytes, &count);
+
+		if (length == 0)
+			return is_cut && strlen(text) >= HIDDEN_MIN ? strlen(text) : 0;
+		if (strncmp(secret, bytes, count) != 0 &&
+			!(spelling == SPELLING_PERCENT && *at == '+' && *secret == ' '))
+			return 0;
+		at += length;
+		secret += count;
+	}
+	return (size_t) (at - text);
+}
+
+static void hide(const char *secret, char *text, bool is_cut)
+{
+	size_t length;
+
+	if (strlen(secret) < HIDDEN_MIN)
 		return;
+	/* On behind what was replaced: a secret may itself consist of asterisks. */
+	for (; *text != '\0'; text += length > 0 ? length : 1)
+	{
+		length = 0;
+		for (int spelling = 0; length == 0 && spelling < SPELLING_COUNT; spelling++)
+			length = spelled(text, secret, (Spelling) spelling, is_cut);
+		memset(text, '*', length);
 	}
 }
 
@@ -115,16 +208,9 @@ void http_secrets_hide(const HttpSecrets *secrets, char *text, size_t size)
 	/* It is cut between two characters, of which the next one may have had four bytes. */
 	bool is_cut = strlen(text) + 4 >= size;
 
+	/* The longest one first: a part of it may be another. */
+	if (secrets->login.length > 0)
+		hide(secrets->login.bytes, text, is_cut);
 	for (size_t i = 0; i < secrets->count; i++)
-	{
-		const char *secret = secrets->list[i].value;
-		size_t length = strlen(secret);
-		char *at = length < HIDDEN_MIN ? NULL : strstr(text, secret);
-
-		/* On behind what was replaced: a secret may itself consist of asterisks. */
-		for (; at != NULL; at = strstr(at + length, secret))
-			memset(at, '*', length);
-		if (is_cut)
-			hide_beginning(secret, length, text);
-	}
+		hide(secrets->list[i].value, text, is_cut);
 }

@@ -18,7 +18,8 @@
 bool http_secrets_read(HttpReader *reader, const char *folder, HttpSecrets *secrets);
 
 /*
- * Replaces the secrets in a text by asterisks, for the case that a provider repeats them; and what
+ * Replaces the secrets in a text by asterisks, for the case that a provider repeats them, as they
+ * are or as they were sent: percent-encoded, escaped for JSON, in the base64 of a login; and what
  * may be the beginning of one at its end, if it was cut because its buffer has `size` bytes.
  * Another text may end as a secret begins by chance, and is to be found at the provider.
  */

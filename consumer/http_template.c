@@ -51,6 +51,7 @@ void http_template_free(HttpTemplate *template)
 	http_fill_free(&template->body);
 	for (size_t i = 0; i < template->header_count; i++)
 		http_fill_free(&template->headers[i]);
+	http_buffer_free(&template->secrets.login);
 	explicit_bzero(template, sizeof(*template));
 	free(template);
 }

@@ -382,12 +382,19 @@ def test_a_missing_attribute_fails_before_it_is_sent(driver, template):
         assert len(provider.requests) == 1
 
 
-def test_a_secret_that_comes_back_is_not_shown(driver, template, tmp_path):
-    (tmp_path / "key").write_text("k3y-0f-0urs\n")
-    refusal = Answer(401, {"code": "k3y-0f-0urs", "message": "wrong key k3y-0f-0urs, sir"})
-    with Provider(lambda _request, _nth: refusal) as provider:
-        [result] = driver.run(
-            template(provider, secrets={"key": "key"}, headers={"Authorization": "App {secret:key}"}),
-            [message("m1")])
-        assert provider.requests[0].headers["authorization"] == "App k3y-0f-0urs"
-    assert (result.code, result.text) == ("***********", "wrong key ***********, sir")
+SECRET = 's3cr&t"/é+ x'
+
+
+@pytest.mark.parametrize("spell", [
+    lambda _request: SECRET, lambda request: request.headers["authorization"].removeprefix("Basic "),
+    lambda request: request.target.rpartition("=")[2], lambda _request: urllib.parse.quote_plus(SECRET),
+    lambda _request: json.dumps(SECRET)[1:-1],
+], ids=["plain", "basic", "percent", "form", "json"])
+def test_a_secret_that_comes_back_is_not_shown(driver, template, tmp_path, spell):
+    (tmp_path / "key").write_text(SECRET + "\n")
+    changes = {"secrets": {"key": "key"}, "basic": {"user": "u", "password": "{secret:key}"}}
+    with Provider(lambda request, _nth: Answer(401, {"code": spell(request), "message": f"<{spell(request)}>, sir"})) \
+            as provider:
+        [result] = driver.run(template(provider, url=provider.url + "/?key={secret:key}", **changes), [message("m1")])
+        hidden = "*" * len(spell(provider.requests[0]).encode())
+    assert (result.code, result.text) == (hidden, f"<{hidden}>, sir")

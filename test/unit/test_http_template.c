@@ -107,6 +107,7 @@ static void test_a_template_is_filled_in(void **state)
 
 static void test_a_login_is_encoded(void **state)
 {
+	char repeated[] = "no QWxhZGRpbjpvcGVuIHNlc2FtZQ==, QWxhZGRpbjpvcGVuIHNlc2FtZQ%3D=";
 	HttpTemplate *template;
 
 	(void) state;
@@ -116,6 +117,9 @@ static void test_a_login_is_encoded(void **state)
 	assert_non_null(template);
 	check_filled(&template->headers[0], &MESSAGE,
 				 "Authorization: Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+	http_secrets_hide(&template->secrets, repeated, 2 * sizeof(repeated));
+	assert_string_equal(repeated,
+						"no ****************************, ******************************");
 	http_template_free(template);
 }
 
@@ -216,6 +220,50 @@ static void test_secrets(void **state)
 	assert_string_equal(stars, "wrong: ****");
 }
 
+static void check_hidden(const HttpSecrets *secrets, const char *repeated)
+{
+	char text[256];
+	size_t length = strlen(repeated);
+
+	snprintf(text, sizeof(text), "wrong: %s, sir", repeated);
+	http_secrets_hide(secrets, text, sizeof(text));
+	assert_int_equal(strspn(text + 7, "*"), length);
+	assert_string_equal(text + 7 + length, ", sir");
+}
+
+static void check_cut(const HttpSecrets *secrets, const char *repeated)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "wrong: %s", repeated);
+	http_secrets_hide(secrets, text, strlen(text) + 1);
+	assert_int_equal(strspn(text + 7, "*"), strlen(repeated));
+}
+
+static void test_a_secret_as_it_was_sent(void **state)
+{
+	HttpSecrets secrets = {.list = {{"key", "s3cr&t\"/\xC3\xA9+ x\xF0\x9F\x98\x80", true}},
+						   .count = 1};
+	HttpSecrets percent = {.list = {{"key", "100%25+", true}}, .count = 1};
+	char other[] = "s3cr%2At%22%2F \\u0041 \\ud83d\\u0041 % \\";
+
+	(void) state;
+	check_hidden(&secrets, "s3cr%26t%22%2F%C3%A9%2B%20x%F0%9F%98%80");
+	check_hidden(&secrets, "s3cr%26t%22%2f%c3%a9%2b%20x%f0%9f%98%80");
+	check_hidden(&secrets, "s3cr%26t%22/\xC3\xA9%2B+x\xF0\x9F\x98\x80");
+	check_hidden(&secrets, "s3cr&t\\\"/\xC3\xA9+ x\xF0\x9F\x98\x80");
+	check_hidden(&secrets, "s3cr\\u0026t\\\"\\/\\u00E9+ x\\ud83d\\uDE00");
+	check_hidden(&percent, "100%25+");
+	check_hidden(&percent, "100%2525%2B");
+	check_cut(&secrets, "s3cr%26t%2");
+	check_cut(&secrets, "s3cr%26t%");
+	check_cut(&secrets, "s3cr&t\\");
+	check_cut(&secrets, "s3cr&t\\\"\\/\\u00e");
+	check_cut(&secrets, "s3cr&t\\\"/\\u00e9+ x\\ud83d\\u");
+	http_secrets_hide(&secrets, other, 2 * sizeof(other));
+	assert_string_equal(other, "s3cr%2At%22%2F \\u0041 \\ud83d\\u0041 % \\");
+}
+
 /* An answer that is longer than a result is cut off, in the middle of a secret it may be. */
 static void test_the_beginning_of_a_secret(void **state)
 {
@@ -285,6 +333,7 @@ int main(void)
 		cmocka_unit_test(test_requests_that_cannot_be),
 		cmocka_unit_test(test_answers_that_cannot_be),
 		cmocka_unit_test(test_secrets),
+		cmocka_unit_test(test_a_secret_as_it_was_sent),
 		cmocka_unit_test(test_the_beginning_of_a_secret),
 		cmocka_unit_test(test_a_file_that_cannot_be_read),
 	};
