@@ -120,6 +120,12 @@ typedef struct Gateway
 	 * back: settle(). NULL: there is no provider.
 	 */
 	const char *(*away)(void *self, int64_t *wait_ms);
+
+	/*
+	 * Why the provider is waited for, if it has asked for that and taken nothing since *since_ms,
+	 * of the monotonic clock; NULL: it has not. Nothing follows from it but that it is said.
+	 */
+	const char *(*waits)(void *self, int64_t *since_ms);
 } Gateway;
 
 /*

@@ -382,4 +382,5 @@ const Gateway GATEWAY_HTTP = {.name = "http",
 							  .close = http_close,
 							  .describe = http_describe,
 							  .is_idempotent = http_is_idempotent,
-							  .away = http_trouble_away};
+							  .away = http_trouble_away,
+							  .waits = http_trouble_waits};

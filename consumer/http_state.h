@@ -41,8 +41,9 @@ typedef struct Http
 	struct Slots idle;
 	struct Slots waiting; /* for their first attempt, in order, or for the next one */
 	struct Slots ended;
-	int64_t held_ms; /* the provider wants nothing before that */
-	bool on_hold;	 /* the caller wants nothing begun */
+	int64_t held_ms;	   /* the provider wants nothing before that */
+	int64_t held_since_ms; /* when it said so first, and has taken nothing since; 0: never */
+	bool on_hold;		   /* the caller wants nothing begun */
 	Breaker breaker;
 	char trouble[GATEWAY_CODE_SIZE + GATEWAY_TEXT_SIZE + 2]; /* the last one */
 	int64_t ending_ms; /* abandoned: answers are taken until then; 0: not abandoned */

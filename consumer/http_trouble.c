@@ -35,6 +35,8 @@ int64_t http_trouble_wait_ms(Http *http, const Slot *slot)
 	asked_ms++; /* our clock rounds down */
 	if (clock_ms() + asked_ms > http->held_ms)
 		http->held_ms = clock_ms() + asked_ms;
+	if (http->held_since_ms == 0)
+		http->held_since_ms = clock_ms();
 	return asked_ms + backoff_ms / 2;
 }
 
@@ -48,6 +50,7 @@ BreakerDecision http_trouble_judge(Http *http, const Slot *slot, bool works, boo
 
 	if (works)
 	{
+		http->held_since_ms = 0;
 		breaker_works(&http->breaker);
 		return BREAKER_AS_USUAL;
 	}
@@ -67,4 +70,12 @@ const char *http_trouble_away(void *self, int64_t *wait_ms)
 	if (*wait_ms < held_ms)
 		*wait_ms = held_ms;
 	return http->trouble;
+}
+
+const char *http_trouble_waits(void *self, int64_t *since_ms)
+{
+	const Http *http = self;
+
+	*since_ms = http->held_since_ms;
+	return http->held_since_ms == 0 ? NULL : http->trouble;
 }

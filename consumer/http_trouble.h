@@ -22,4 +22,7 @@ int64_t http_trouble_wait_ms(Http *http, const Slot *slot);
 /* Gateway.away */
 const char *http_trouble_away(void *self, int64_t *wait_ms);
 
+/* Gateway.waits */
+const char *http_trouble_waits(void *self, int64_t *since_ms);
+
 #endif /* CAMPAIGN_CONSUMER_HTTP_TROUBLE_H */

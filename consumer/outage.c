@@ -13,7 +13,8 @@
 #include "program/stop.h"
 #include "send_state.h"
 
-#define WAIT_MAX_MS 600000 /* a provider may ask for more */
+#define WAIT_MAX_MS	 600000 /* a provider may ask for more */
+#define WAIT_SAID_MS 3000	/* a shorter pause is usual */
 
 /* Why the provider takes nothing; NULL: it does. */
 static const char *away(const Pipeline *pipeline, int64_t *wait_ms)
@@ -49,6 +50,35 @@ static bool step_tell(Pipeline *pipeline, void *unused, Error *error)
 	return sender_away(sending->sender, away_ms, error);
 }
 
+static bool step_tell_wait(Pipeline *pipeline, void *unused, Error *error)
+{
+	const Sending *sending = pipeline->sending;
+	int64_t waits_ms = sending->waits_ms == 0 ? -1 : clock_ms() - sending->waits_ms;
+
+	(void) unused;
+	return sender_waits(sending->sender, waits_ms, error);
+}
+
+void outage_say_wait(Pipeline *pipeline)
+{
+	Sending *sending = pipeline->sending;
+	int64_t since_ms = 0;
+	const char *reason =
+		sending->gateway->waits == NULL ? NULL : sending->gateway->waits(sending->self, &since_ms);
+
+	if ((reason != NULL) == (sending->waits_ms != 0) || sending->away_ms != 0 ||
+		(reason != NULL && clock_ms() - since_ms < WAIT_SAID_MS))
+		return;
+	if (reason != NULL)
+		log_line(LOG_WARNING, "the provider has asked for a pause, and takes nothing: waiting",
+				 {"queue", pipeline->queue, 0}, {"reason", reason, 0});
+	else
+		log_line(LOG_INFO, "the provider takes messages again", {"queue", pipeline->queue, 0},
+				 {"away_ms", NULL, clock_ms() - sending->waits_ms});
+	sending->waits_ms = reason != NULL ? since_ms : 0;
+	(void) attempt_once(pipeline, SERVER_POSTGRESQL, step_tell_wait, NULL);
+}
+
 void outage_look(Pipeline *pipeline)
 {
 	Sending *sending = pipeline->sending;
@@ -57,12 +87,15 @@ void outage_look(Pipeline *pipeline)
 	int64_t before_ms = sending->away_ms;
 
 	pipeline->chunk->single = reason != NULL;
+	if (reason == NULL)
+		outage_say_wait(pipeline);
 	if ((reason != NULL) == (before_ms != 0))
 		return;
 	if (reason != NULL)
 	{
 		SOMETIMES("consumer.provider_away");
-		sending->away_ms = clock_ms();
+		sending->away_ms = sending->waits_ms != 0 ? sending->waits_ms : clock_ms();
+		sending->waits_ms = 0;
 		log_line(LOG_WARNING,
 				 "the provider takes nothing: holding back, and trying one message at a time",
 				 {"queue", pipeline->queue, 0}, {"reason", reason, 0});

@@ -14,6 +14,12 @@ bool outage_holds(const Pipeline *pipeline);
 /* Whether it takes nothing at present, though a message may be tried. */
 bool outage_lasts(const Pipeline *pipeline);
 
+/*
+ * While a chunk is being sent, between two questions to PostgreSQL: a provider that has asked for a
+ * pause, and has taken nothing for seconds, is named in the log and to PostgreSQL, once.
+ */
+void outage_say_wait(Pipeline *pipeline);
+
 /* After a chunk: an outage that has begun or is over is said, in the log and to PostgreSQL. */
 void outage_look(Pipeline *pipeline);
 

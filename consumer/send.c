@@ -76,6 +76,11 @@ static bool step_hold(Pipeline *pipeline, void *unused, Error *error)
 	return sender_hold(sending->sender, pipeline->chunk, sending->decided, error);
 }
 
+static bool is_still_claimer(const Sending *sending)
+{
+	return strcmp(sending->claimer, sender_id(sending->sender)) == 0;
+}
+
 Outcome send_claim(Pipeline *pipeline)
 {
 	Sending *sending = pipeline->sending;
@@ -87,6 +92,9 @@ Outcome send_claim(Pipeline *pipeline)
 	if (outcome != OUTCOME_OK)
 		return outcome;
 	sending->holding = true;
+	/* A new session has not been told. */
+	if (!is_still_claimer(sending))
+		sending->waits_ms = 0;
 	memcpy(sending->claimer, sender_id(sending->sender), sizeof(sending->claimer));
 	snprintf(sending->claim, sizeof(sending->claim), "%s-%016" PRIx64, sending->claimer,
 			 (uint64_t) ++sending->claims);
@@ -102,11 +110,6 @@ void send_idle(Pipeline *pipeline)
 		return;
 	/* If it fails: whoever asks finds that what is held is done. */
 	sending->holding = attempt_once(pipeline, SERVER_POSTGRESQL, step_hold, NULL) != OUTCOME_OK;
-}
-
-static bool is_still_claimer(const Sending *sending)
-{
-	return strcmp(sending->claimer, sender_id(sending->sender)) == 0;
 }
 
 /* What this attempt has inserted is its own. */
@@ -280,6 +283,8 @@ static void look_around(Pipeline *pipeline, Delivering *delivering)
 		sending->held_back = true;
 		end(delivering, OUTCOME_RELEASE);
 	}
+	if (!delivering->over && sending->halt.asked_ms == 0)
+		outage_say_wait(pipeline);
 	/* What waits in the gateway is not begun either: the other campaigns go on. */
 	if (!delivering->over && halt_count(pipeline) > delivering->halted &&
 		sending->gateway->settle != NULL)

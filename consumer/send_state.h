@@ -54,6 +54,7 @@ typedef struct Sending
 	bool holding;	   /* PostgreSQL thinks that the lane holds something */
 	HaltQuestion halt; /* who is halted? */
 	int64_t away_ms;   /* since when the provider takes nothing; 0: it does. outage.c's */
+	int64_t waits_ms;  /* since when it is waited for, as was said; 0: it is not. outage.c's */
 	bool held_back;	   /* the chunk was given back because the provider takes nothing */
 	char claimer[CLAIM_SENDER_LENGTH + 1]; /* the session that has made the claim */
 	char claim[CLAIM_LENGTH + 1];

@@ -38,6 +38,9 @@ bool sender_living(Sender *sender, const char (*ids)[CLAIM_SENDER_LENGTH + 1], i
 /* Tells for how long the provider has taken nothing, in milliseconds; -1: it does. */
 bool sender_away(Sender *sender, int64_t away_ms, Error *error);
 
+/* The same of one that has asked for a pause: what this lane holds, it goes on holding. */
+bool sender_waits(Sender *sender, int64_t waits_ms, Error *error);
+
 /* What the next report says besides the ranges; `fates`: JSON, an object with the
  * array "fates", copied. False: no memory. */
 bool sender_fates(Sender *sender, const char *fates, int64_t processed, int64_t failed,

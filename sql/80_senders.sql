@@ -135,6 +135,21 @@ $$;
 COMMENT ON FUNCTION campaign.sender_away(text, bigint) IS
 'The provider of this sender has taken nothing for so many milliseconds, or with NULL it takes messages again. The sender holds nothing. It counts as long as the session lives.';
 
+CREATE FUNCTION campaign.sender_waits(sender_id text, waits_ms bigint) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE campaign.senders s
+    SET away_since = CASE WHEN waits_ms IS NOT NULL THEN
+            clock_timestamp() - greatest(waits_ms, 0) * interval '1 millisecond' END
+    WHERE s.id = sender_waits.sender_id AND s.pid = pg_backend_pid() AND s.ended_at IS NULL
+      AND s.session_started_at = campaign.job_session_started_at();
+END
+$$;
+COMMENT ON FUNCTION campaign.sender_waits(text, bigint) IS
+'As sender_away(), of a sender that goes on holding what it holds: its provider has asked for a pause.';
+
 CREATE FUNCTION campaign.sender_troubles(queue text) RETURNS SETOF campaign.troubles
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp

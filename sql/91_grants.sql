@@ -183,6 +183,7 @@ GRANT EXECUTE ON FUNCTION
     campaign.sender_hold(text, text[], text[], bigint[], bigint[]),
     campaign.sender_living(text[]),
     campaign.sender_away(text, bigint),
+    campaign.sender_waits(text, bigint),
     campaign.report_gap(text, text, bigint),
     campaign.report_waiting(text, text, bigint),
     campaign.report_conflict(text, text, bigint, text),
