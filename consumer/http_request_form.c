@@ -40,6 +40,18 @@ static bool literal(HttpReader *reader, HttpFill *fill, const char *text)
 
 /* "url" ---------------------------------------------------------------------------------- */
 
+/* libcurl would say it of each message, as of a provider that is away. */
+static bool check_port(HttpReader *reader, const char *host)
+{
+	const char *bracket = strrchr(host, ']');
+	const char *colon = strchr(bracket != NULL ? bracket : host, ':');
+	const char *port = colon != NULL ? colon + 1 : "443";
+	long number = strtol(port, NULL, 10);
+
+	return (strspn(port, "0123456789") == strlen(port) && number >= 1 && number <= 65535) ||
+		   http_reader_fail(reader, "the URL's port is none from 1 to 65535");
+}
+
 static bool take_host(HttpReader *reader, const JsonString *url)
 {
 	HttpTemplate *template = template_of(reader);
@@ -62,7 +74,7 @@ static bool take_host(HttpReader *reader, const JsonString *url)
 	}
 	memcpy(template->host, host, length);
 	template->host[length] = '\0';
-	return true;
+	return check_port(reader, template->host);
 }
 
 /* The names in braces may hold any. */
@@ -142,12 +154,28 @@ static HttpFill *next_header(HttpReader *reader)
 	return NULL;
 }
 
+static bool has_header(const HttpTemplate *template, const char *name, size_t length)
+{
+	for (size_t i = 0; i < template->header_count; i++)
+	{
+		const HttpBuffer *line = &template->headers[i].bytes;
+
+		if (line->length > length && line->bytes[length] == ':' &&
+			strncasecmp(line->bytes, name, length) == 0)
+			return true;
+	}
+	return false;
+}
+
 static bool read_header(HttpReader *reader, const JsonString *name)
 {
 	HttpFill *header;
 
 	if (!is_header_name(name) || is_forbidden(name))
 		return http_reader_fail(reader, "\"%.*s\" is no header that can be set",
+								(int) (name->length < 64 ? name->length : 64), name->bytes);
+	if (has_header(template_of(reader), name->bytes, name->length))
+		return http_reader_fail(reader, "the header \"%.*s\" is there twice",
 								(int) (name->length < 64 ? name->length : 64), name->bytes);
 	header = next_header(reader);
 	if (header == NULL)
@@ -229,6 +257,8 @@ bool http_request_form_basic(HttpReader *reader)
 	Basic login = {0};
 	bool done;
 
+	if (has_header(template_of(reader), "authorization", 13))
+		return http_reader_fail(reader, "the header \"Authorization\" is there twice");
 	basic = &login;
 	done =
 		http_reader_object(reader, keys, sizeof(keys) / sizeof(*keys)) && add_login(reader, &login);

@@ -40,26 +40,30 @@ static bool read_line(HttpReader *reader, const char *path, char value[HTTP_SECR
 {
 	static const char mark[] = "\xEF\xBB\xBF";
 	FILE *file = fopen(path, "re");
-	bool done;
+	const char *end;
 	int reason;
 	size_t length;
 
 	if (file == NULL)
 		return http_reader_fail(reader, "cannot read the secret in %s: %s", path, strerror(errno));
 	errno = 0;
-	done = fgets(value, HTTP_SECRET_SIZE, file) != NULL;
+	length = fread(value, 1, HTTP_SECRET_SIZE - 1, file);
 	reason = errno;
 	(void) fclose(file);
-	if (!done)
+	if (length == 0)
 		return http_reader_fail(reader, "cannot read the secret in %s: %s", path,
 								reason != 0 ? strerror(reason) : "it is empty");
-	length = strlen(value);
-	if (length == HTTP_SECRET_SIZE - 1 && value[length - 1] != '\n')
+	end = memchr(value, '\n', length);
+	if (end == NULL && length == HTTP_SECRET_SIZE - 1)
 		return http_reader_fail(reader, "the secret in %s is longer than %d bytes", path,
 								HTTP_SECRET_SIZE - 2);
+	length = end != NULL ? (size_t) (end - value) : length;
+	value[length] = '\0';
+	if (strlen(value) != length)
+		return http_reader_fail(reader, "the secret in %s has a NUL byte", path);
 	if (strncmp(value, mark, strlen(mark)) == 0)
 		memmove(value, value + strlen(mark), length - strlen(mark) + 1);
-	value[strcspn(value, "\r\n")] = '\0';
+	value[strcspn(value, "\r")] = '\0';
 	return *value != '\0' || http_reader_fail(reader, "the first line of %s is empty", path);
 }
 

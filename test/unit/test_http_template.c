@@ -24,13 +24,14 @@
 #define URL		"\"url\": \"https://sms.example.com/send\""
 #define JSON	"\"json\": {\"to\": \"{number}\", \"text\": \"{text}\"}"
 #define ANSWERS "\"answers\": [{\"status\": 200, \"is\": \"sent\"}]"
+#define LOGIN	"\"basic\": {\"user\": \"u\", \"password\": \"p\"}"
 #define WHOLE	"{" URL ",\n" JSON ",\n" ANSWERS
 
 static char folder[] = "/tmp/test_http_template.XXXXXX";
 static char path[64];
 static Error error;
 
-static void write_file(const char *name, const char *text)
+static void write_bytes(const char *name, const char *bytes, size_t length)
 {
 	char file[128];
 	FILE *out;
@@ -38,8 +39,13 @@ static void write_file(const char *name, const char *text)
 	snprintf(file, sizeof(file), "%s/%s", folder, name);
 	out = fopen(file, "w");
 	assert_non_null(out);
-	assert_true(fputs(text, out) >= 0);
+	assert_int_equal(fwrite(bytes, 1, length, out), length);
 	assert_int_equal(fclose(out), 0);
+}
+
+static void write_file(const char *name, const char *text)
+{
+	write_bytes(name, text, strlen(text));
 }
 
 static HttpTemplate *load(const char *text)
@@ -162,12 +168,23 @@ static void test_requests_that_cannot_be(void **state)
 	check_refused("{\n\"url\": \"https://{attribute:host}/send\"}", 2, "the URL's host has a '{'");
 	check_refused("{\n\"url\": \"https://me:pw@example.com/\"}", 2, "the URL's host has a '@'");
 	check_refused("{\n\"url\": \"https://example.com/a b\"}", 2, "a character that no URL has");
+	check_refused("{\n\"url\": \"https://example.com:99999/\"}", 2, "the URL's port is none");
+	check_refused("{\n\"url\": \"https://example.com:0/\"}", 2, "the URL's port is none");
+	check_refused("{\n\"url\": \"https://example.com:/\"}", 2, "the URL's port is none");
+	check_refused("{\n\"url\": \"https://[::1]:65536/\"}", 2, "the URL's port is none");
+	check_refused("{\n\"url\": \"https://[::1]/\"}", 2, "\"answers\" is missing");
 	check_refused("{\"url\": \"http://sms.example.com/\",\n" JSON ",\n" ANSWERS "}", 3,
 				  "http:// would show");
 	check_refused("{\"url\": \"http://localhost.example.com/\",\n" JSON ",\n" ANSWERS "}", 3,
 				  "http:// would show");
 	check_refused(WHOLE ",\n\"headers\": {\"Host\": \"x\"}}", 4, "\"Host\" is no header");
 	check_refused(WHOLE ",\n\"headers\": {\"a b\": \"x\"}}", 4, "\"a b\" is no header");
+	check_refused(WHOLE ",\n\"headers\": {\"A\": \"x\", \"Ab\": \"y\", \"a\": \"z\"}}", 4,
+				  "the header \"a\" is there twice");
+	check_refused(WHOLE ",\n\"headers\": {\"authorization\": \"x\"},\n" LOGIN "}", 5,
+				  "the header \"Authorization\" is there twice");
+	check_refused(WHOLE ",\n" LOGIN ",\n\"headers\": {\"authorization\": \"x\"}}", 5,
+				  "the header \"authorization\" is there twice");
 	check_refused(WHOLE ",\n\"headers\": {\"a\": \"x\\r\\ny: z\"}}", 4, "control character");
 	check_refused(WHOLE ",\n\"basic\": {\"user\": \"{number}\", \"password\": \"x\"}}", 4,
 				  "a login is the same for all");
@@ -207,6 +224,8 @@ static void test_secrets(void **state)
 
 	(void) state;
 	write_file("empty", "\nx\n");
+	write_bytes("zero", "k3y\0-0f-0urs\n", 13);
+	check_refused(WHOLE ",\n\"secrets\": {\"key\": \"zero\"}}", 4, "zero has a NUL byte");
 	check_refused(WHOLE ",\n\"secrets\": {\"key\": \"nowhere\"}}", 4, "nowhere: No such file");
 	check_refused(WHOLE ",\n\"secrets\": {\"key\": \"empty\"}}", 4, "empty is empty");
 	check_refused(WHOLE ",\n\"secrets\": {\"key\": \"key\"}}", 4, "\"key\" is used nowhere");
@@ -312,7 +331,7 @@ static int make_folder(void **state)
 
 static int remove_folder(void **state)
 {
-	static const char *const names[] = {"template.json", "key", "empty"};
+	static const char *const names[] = {"template.json", "key", "empty", "zero"};
 	char file[128];
 
 	(void) state;
