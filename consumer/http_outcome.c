@@ -16,6 +16,11 @@ static HttpVerdict unheard(const HttpRequest *request, CURLcode code, GatewayRes
 {
 	const char *reason = *request->reason != '\0' ? request->reason : curl_easy_strerror(code);
 
+	/* What libcurl says of these two is about itself. */
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		reason = "the provider closed the connection without an answer";
+	else if (code == CURLE_OK)
+		reason = "the provider's answer cannot be read";
 	snprintf(result->code, sizeof(result->code), "%s",
 			 request->begun ? "no_answer" : "unreachable");
 	(void) utf8_clean(result->text, sizeof(result->text), reason, strlen(reason));
