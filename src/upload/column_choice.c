@@ -109,6 +109,12 @@ static bool is_named_with_numbers(const Columns *columns, const Column *column)
 	return is_named(columns, column) && has_numbers(columns, column);
 }
 
+/* "Celular" beside "Telefone fixo": who wants to be sent an SMS is asked for a mobile. */
+static bool is_named_of_no_landlines(const Columns *columns, const Column *column)
+{
+	return is_named_with_numbers(columns, column) && !column->of_landlines;
+}
+
 /* With values, of which none is a number: all rows are refused, and nothing else is taken for one.
  */
 static bool is_named_with_values(const Columns *columns, const Column *column)
@@ -142,8 +148,12 @@ static bool holds_locals(const Columns *columns, const Column *column)
  */
 static bool may_be_meant(const Columns *columns, const Column *column)
 {
-	if (column == &columns->list[columns->number])
+	const Column *chosen = &columns->list[columns->number];
+
+	if (column == chosen)
 		return true;
+	if (column->of_landlines && is_named_of_no_landlines(columns, chosen))
+		return false;
 	if (is_named(columns, column))
 		return has_numbers(columns, column) || column->spoiled > 0;
 	return column->mentions_number &&
@@ -264,8 +274,12 @@ static bool choose_named(Columns *columns, int place)
 
 static bool choose_found(Columns *columns)
 {
-	static bool (*const steps[])(const Columns *, const Column *) = {
-		is_named_with_numbers, is_named_with_values, may_be_named, is_named, looks_like_numbers};
+	static bool (*const steps[])(const Columns *, const Column *) = {is_named_of_no_landlines,
+																	 is_named_with_numbers,
+																	 is_named_with_values,
+																	 may_be_named,
+																	 is_named,
+																	 looks_like_numbers};
 	int place;
 
 	if (find(columns, is_part, &place) > 0)

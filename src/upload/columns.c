@@ -109,6 +109,7 @@ static bool take_first(Columns *columns, const CsvRow *row)
 		column->meaning = heading_meaning(text, length);
 		column->mentions_number =
 			column->meaning == HEADING_OTHER && heading_mentions_number(text, length);
+		column->of_landlines = heading_is_of_landlines(text, length);
 		column->first_is_number =
 			number_read(&columns->wanted->rules, text, length, &number) == NUMBER_VALID;
 		column->first_is_written = column->first_is_number && is_written(text, length);
@@ -201,7 +202,7 @@ static void complete_name(Columns *columns, int place)
 	if (!columns->header)
 	{
 		column->meaning = HEADING_OTHER;
-		column->mentions_number = false;
+		column->mentions_number = column->of_landlines = false;
 	}
 	if (!columns->header || column->name_length == 0)
 		column->name_length =
@@ -269,6 +270,7 @@ static Column *find_key(Columns *columns, const char *key, size_t length)
 	column->meaning = heading_meaning(key, length);
 	column->mentions_number =
 		column->meaning == HEADING_OTHER && heading_mentions_number(key, length);
+	column->of_landlines = heading_is_of_landlines(key, length);
 	return column;
 }
 

@@ -40,6 +40,7 @@ typedef struct Column
 	size_t heading_length; /* of the name, without the counter */
 	HeadingMeaning meaning;
 	bool mentions_number; /* under a heading that says nothing else: heading_mentions_number() */
+	bool of_landlines;	  /* heading_is_of_landlines() */
 
 	/* In the rows that were looked at; empty cells do not count. */
 	int numbers;

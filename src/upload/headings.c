@@ -110,6 +110,9 @@ static const char *const SIDE_WORDS[] = {
 static const char *const NUMBER_STEMS[] = {"fone",	 "phone",	"telefon",	"celular",	"cellular",
 										   "mobile", "telemov", "whatsapp", "rufnummer"};
 
+static const char *const LANDLINE_WORDS[] = {
+	"fixo", "fixos", "fijo", "fijos", "landline", "festnetz", "fisso", "fissi", "festnetznummer"};
+
 #define NAMES(list) list, sizeof(list) / sizeof((list)[0])
 
 /* Base letters of U+00C0 to U+00FF; a blank has none. */
@@ -205,7 +208,18 @@ static bool holds_stem(const char *folded, size_t length)
 	return false;
 }
 
-bool heading_mentions_number(const char *heading, size_t length)
+static bool is_phone(const char *word, size_t length)
+{
+	return is_among(word, length, NAMES(NUMBER_WORDS)) || holds_stem(word, length);
+}
+
+static bool is_landline(const char *word, size_t length)
+{
+	return is_among(word, length, NAMES(LANDLINE_WORDS));
+}
+
+/* Whether there is such a word, folded, in what may be a heading. */
+static bool has_word(const char *heading, size_t length, bool (*wanted)(const char *, size_t))
 {
 	const char *end = heading + length;
 
@@ -215,11 +229,21 @@ bool heading_mentions_number(const char *heading, size_t length)
 		char word[FOLDED_MAX];
 		size_t size = fold(heading, (size_t) (next - heading), word);
 
-		if (is_among(word, size, NAMES(NUMBER_WORDS)) || holds_stem(word, size))
+		if (wanted(word, size))
 			return true;
 		heading = next;
 	}
 	return false;
+}
+
+bool heading_mentions_number(const char *heading, size_t length)
+{
+	return has_word(heading, length, is_phone);
+}
+
+bool heading_is_of_landlines(const char *heading, size_t length)
+{
+	return has_word(heading, length, is_landline);
 }
 
 HeadingMeaning heading_meaning(const char *heading, size_t length)

@@ -35,6 +35,9 @@ HeadingMeaning heading_meaning(const char *heading, size_t length);
 /* Whether a word of a phone is in it, beside whatever else: "Alternate phone". */
 bool heading_mentions_number(const char *heading, size_t length);
 
+/* Whether it says that its numbers get no SMS: "Telefone fixo". */
+bool heading_is_of_landlines(const char *heading, size_t length);
+
 /* Whether two headings are the same but for case, accents, blanks and punctuation. */
 bool heading_is(const char *heading, size_t length, const char *name, size_t name_length);
 

@@ -331,6 +331,13 @@ static void refuses_two_columns_that_could_be_meant(void **state)
 	expect_refused("Celular;Telefone", "5,51198E+12;1133330101", "\"Celular\", \"Telefone\"");
 	expect_refused("Celular antigo;Telefone", "95555-0101;1133330101",
 				   "\"Celular antigo\", \"Telefone\"");
+	/* Of mobiles and landlines, whoever says which are which. */
+	expect_column("BR", "Celular;Telefone fixo\n11955550101;1133330101\n", 0);
+	expect_column("BR", "Fone fixo;Telefone\n1133330101;11955550101\n", 1);
+	expect_column("BR", "Móvil 1;Fijo\n11955550101;1133330101\n", 0);
+	expect_column("BR", "Nome;Telefone fixo\nAna;1133330101\n", 1);
+	expect_column("BR", "Celular;Telefone fixo\n;1133330101\n", 1);
+	expect_refused("Fone fixo 1;Fone fixo 2", both, "\"Fone fixo 1\", \"Fone fixo 2\"");
 	/* One of them has nothing that could be meant. */
 	expect_column("BR", "Celular 1;Telefone 1\n;1133330101\n", 1);
 	expect_column("BR", "Celular;Telefone de contato\n11955550101;ramal 12\n", 0);
