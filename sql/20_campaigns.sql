@@ -25,6 +25,7 @@ CREATE TABLE campaign.campaigns (
     identifier_entropy text NOT NULL,
     identifier_fingerprint text NOT NULL,
     scheduled_at timestamptz,
+    schedule_event integer,
     valid_until timestamptz,
     valid_for interval,
     former_deadline timestamptz,
@@ -71,6 +72,7 @@ COMMENT ON COLUMN campaign.campaigns.identifier_time IS 'Milliseconds since 1970
 COMMENT ON COLUMN campaign.campaigns.identifier_entropy IS 'Secret entropy that goes into the identifiers of its messages. Private: whoever knows it can compute them.';
 COMMENT ON COLUMN campaign.campaigns.identifier_fingerprint IS 'Secret fingerprint that goes into the identifiers of its messages. Private.';
 COMMENT ON COLUMN campaign.campaigns.scheduled_at IS 'When it is to be dispatched, or was, by campaign_schedule().';
+COMMENT ON COLUMN campaign.campaigns.schedule_event IS 'Number of the event in which it was given that time.';
 COMMENT ON COLUMN campaign.campaigns.valid_until IS 'Its deadline: nothing of it is published or sent from then on.';
 COMMENT ON COLUMN campaign.campaigns.valid_for IS 'How long after its dispatch that is.';
 COMMENT ON COLUMN campaign.campaigns.former_deadline IS 'The deadline that it had before it was put off, the earliest of several: when that has passed, what consumers may have left out for it is published again (campaign.deadlines_turn()).';

@@ -27,7 +27,10 @@ BEGIN
             PERFORM campaign.event_add(target.id, 'scheduled', 'scheduled', reason);
         END IF;
     END IF;
-    UPDATE campaign.campaigns c SET scheduled_at = at, updated_at = clock_timestamp() WHERE c.id = target.id;
+    UPDATE campaign.campaigns c
+    SET scheduled_at = at, updated_at = clock_timestamp(),
+        schedule_event = (SELECT max(e.number) FROM campaign.events e WHERE e.campaign_id = target.id)
+    WHERE c.id = target.id;
     -- The worker asks for what is due once a second.
     IF at <= clock_timestamp() THEN
         PERFORM campaign.campaign_transition(target.id, 'queued', 'its time has come');

@@ -125,10 +125,9 @@ BEGIN
     -- Of an application only that counts: somebody else may have taken it over.
     RETURN coalesce((
         SELECT campaign.account_entitled(CASE WHEN e.application_id IS NULL THEN e.user_id END, e.application_id, c.company_id)
-        FROM campaign.events e
-        JOIN campaign.campaigns c ON c.id = e.campaign_id
-        WHERE e.campaign_id = schedule_holds.campaign_id AND e.target = 'scheduled'
-        ORDER BY e.number DESC LIMIT 1), true);
+        FROM campaign.campaigns c
+        JOIN campaign.events e ON e.campaign_id = c.id AND e.number = c.schedule_event
+        WHERE c.id = schedule_holds.campaign_id), true);
 END
 $$;
 COMMENT ON FUNCTION campaign.schedule_holds(text) IS

@@ -151,7 +151,7 @@ SELECT is(
      WHERE c.relnamespace = 'campaign'::regnamespace AND c.relkind = 'r'
        AND NOT has_column_privilege('campaign_user', c.oid, a.attnum, 'SELECT')
        AND has_any_column_privilege('campaign_user', c.oid, 'SELECT')),
-    'application_tokens.hash applications.secret_hash campaigns.message_version campaigns.generated campaigns.placeholders campaigns.own_texts campaigns.segments campaigns.reset_as campaigns.per_second campaigns.canary campaigns.canary_failed_max campaigns.canary_ended_at campaigns.identifier_time campaigns.identifier_entropy campaigns.identifier_fingerprint campaigns.valid_until campaigns.valid_for campaigns.former_deadline campaigns.later_deadlines campaigns.expired_at campaigns.logs_after '
+    'application_tokens.hash applications.secret_hash campaigns.message_version campaigns.generated campaigns.placeholders campaigns.own_texts campaigns.segments campaigns.reset_as campaigns.per_second campaigns.canary campaigns.canary_failed_max campaigns.canary_ended_at campaigns.identifier_time campaigns.identifier_entropy campaigns.identifier_fingerprint campaigns.schedule_event campaigns.valid_until campaigns.valid_for campaigns.former_deadline campaigns.later_deadlines campaigns.expired_at campaigns.logs_after '
     'company_members.updated_at invitations.answered_at jobs.seq jobs.external jobs.meta jobs.error_code jobs.user_id jobs.application_id jobs.account_id jobs.shared jobs.turn '
     'jobs.worker_pid jobs.worker_start jobs.claimed_at jobs.updated_at recipients.text recipients.attributes users.password users.verified_at users.new_email',
     'R0.8: passwords and the secrets of identifiers are not readable');

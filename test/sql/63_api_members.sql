@@ -141,9 +141,9 @@ SELECT is(campaign_status(:'beas_campaign') - 'classes' @> '{"status": "draft", 
 SELECT is((SELECT row(e.user_id, e.reason)::text FROM campaign_events(:'beas_campaign') AS e ORDER BY e.number DESC LIMIT 1),
     row(:'ana'::text, 'who scheduled it is no member of the company any more'::text)::text, 'and its events say why');
 SELECT is(campaign_status(:'anas_campaign') ->> 'status', 'scheduled', 'what somebody else has scheduled is not');
--- As if it had been locked when they were removed.
+-- As if it had been locked when they were removed. Somebody else has given it a limit meanwhile, which is an event as well.
 SELECT campaign.campaign_transition(:'overlooked', 'scheduled');
-UPDATE campaign.events e SET user_id = :'bea', role = 'campaign_user' WHERE e.campaign_id = :'overlooked' AND e.target = 'scheduled';
+SELECT campaign_limit(:'overlooked', 100) ->> 'id' IS NOT NULL AS limited;
 UPDATE campaign.campaigns c SET scheduled_at = now() - interval '1 hour' WHERE c.id IN (:'overlooked', :'anas_campaign');
 SELECT ok(campaign.outbox_due() IS NOT DISTINCT FROM NULL, 'R7.1: when the time of one that was overlooked has come,');
 SELECT is(campaign_status(:'overlooked') ->> 'status', 'draft', 'it is a draft again');
