@@ -139,13 +139,13 @@ static bool check_postgresql(const Config *config, char *detail, Error *error)
 		"campaign.report_conflict(text,text,bigint,text)", "campaign.proof_next(timestamptz)",
 		/* Only senders need these. */
 		"campaign.sender_begin(text,text,text,jsonb,text,text)",
-		"campaign.sender_away(text,bigint)", "campaign.sender_waits(text,bigint)", fates};
+		"campaign.sender_away(text,bigint,boolean)", fates};
 	size_t count = sizeof(signatures) / sizeof(*signatures);
 	PgConnection postgres = report_pgconn(config);
 	bool done = pgconn_open(&postgres, error);
 
 	if (!gateway_at(config->gateway)->sends)
-		count -= 4;
+		count -= 3;
 	for (size_t i = 0; done && i < count; i++)
 		done = pgconn_may_execute(&postgres, signatures[i], error);
 	if (done)

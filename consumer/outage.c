@@ -41,22 +41,23 @@ bool outage_lasts(const Pipeline *pipeline)
 	return away(pipeline, &wait_ms) != NULL;
 }
 
+static bool tell(Pipeline *pipeline, int64_t since_ms, bool holds, Error *error)
+{
+	int64_t away_ms = since_ms == 0 ? -1 : clock_ms() - since_ms;
+
+	return sender_away(pipeline->sending->sender, away_ms, holds, error);
+}
+
 static bool step_tell(Pipeline *pipeline, void *unused, Error *error)
 {
-	const Sending *sending = pipeline->sending;
-	int64_t away_ms = sending->away_ms == 0 ? -1 : clock_ms() - sending->away_ms;
-
 	(void) unused;
-	return sender_away(sending->sender, away_ms, error);
+	return tell(pipeline, pipeline->sending->away_ms, false, error);
 }
 
 static bool step_tell_wait(Pipeline *pipeline, void *unused, Error *error)
 {
-	const Sending *sending = pipeline->sending;
-	int64_t waits_ms = sending->waits_ms == 0 ? -1 : clock_ms() - sending->waits_ms;
-
 	(void) unused;
-	return sender_waits(sending->sender, waits_ms, error);
+	return tell(pipeline, pipeline->sending->waits_ms, true, error);
 }
 
 void outage_say_wait(Pipeline *pipeline)

@@ -21,10 +21,8 @@ static const PgStatement HOLD = {"sender_hold",
 								 "$4::int8[], $5::int8[])",
 								 5};
 static const PgStatement LIVING = {"sender_living", "SELECT campaign.sender_living($1::text[])", 1};
-static const PgStatement AWAY = {"sender_away", "SELECT campaign.sender_away($1::text, $2::int8)",
-								 2};
-static const PgStatement WAITS = {"sender_waits",
-								  "SELECT campaign.sender_waits($1::text, $2::int8)", 2};
+static const PgStatement AWAY = {"sender_away",
+								 "SELECT campaign.sender_away($1::text, $2::int8, $3::bool)", 3};
 static const PgStatement FATES = {
 	"report_fates",
 	"SELECT campaign_id, class, total, failed_count, left_out FROM campaign.report_fates("
@@ -93,8 +91,7 @@ static bool opened(PgConnection *postgres, void *argument, Error *error)
 	/* Others wait for its end, and what it has claimed is in doubt then. */
 	if (!pgconn_keep_session(postgres, error) || !pgconn_prepare(postgres, &BEGIN, error) ||
 		!pgconn_prepare(postgres, &HOLD, error) || !pgconn_prepare(postgres, &LIVING, error) ||
-		!pgconn_prepare(postgres, &AWAY, error) || !pgconn_prepare(postgres, &WAITS, error) ||
-		!pgconn_send(postgres, &BEGIN, values, error))
+		!pgconn_prepare(postgres, &AWAY, error) || !pgconn_send(postgres, &BEGIN, values, error))
 		return false;
 	result = pgconn_result(postgres, BEGIN.name, error);
 	if (result == NULL)
@@ -261,26 +258,16 @@ bool sender_living(Sender *sender, const char (*ids)[CLAIM_SENDER_LENGTH + 1], i
 	return result != NULL;
 }
 
-static bool tell(Sender *sender, const PgStatement *statement, int64_t away_ms, Error *error)
+bool sender_away(Sender *sender, int64_t away_ms, bool holds, Error *error)
 {
 	char digits[DIGITS];
-	const char *values[] = {sender->id, away_ms < 0 ? NULL : digits};
+	const char *values[] = {sender->id, away_ms < 0 ? NULL : digits, holds ? "t" : "f"};
 	PGresult *result;
 
 	snprintf(digits, sizeof(digits), "%" PRId64, away_ms);
-	result = report_query(sender->report, statement, values, error);
+	result = report_query(sender->report, &AWAY, values, error);
 	PQclear(result);
 	return result != NULL;
-}
-
-bool sender_away(Sender *sender, int64_t away_ms, Error *error)
-{
-	return tell(sender, &AWAY, away_ms, error);
-}
-
-bool sender_waits(Sender *sender, int64_t waits_ms, Error *error)
-{
-	return tell(sender, &WAITS, waits_ms, error);
 }
 
 bool sender_fates(Sender *sender, const char *fates, int64_t processed, int64_t failed,

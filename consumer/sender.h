@@ -35,11 +35,11 @@ bool sender_hold(Sender *sender, const Chunk *chunk, uint8_t *decided, Error *er
 bool sender_living(Sender *sender, const char (*ids)[CLAIM_SENDER_LENGTH + 1], int count,
 				   bool *living, Error *error);
 
-/* Tells for how long the provider has taken nothing, in milliseconds; -1: it does. */
-bool sender_away(Sender *sender, int64_t away_ms, Error *error);
-
-/* The same of one that has asked for a pause: what this lane holds, it goes on holding. */
-bool sender_waits(Sender *sender, int64_t waits_ms, Error *error);
+/*
+ * Tells for how long the provider has taken nothing, in milliseconds; -1: it does. `holds`: what
+ * this lane holds it goes on holding.
+ */
+bool sender_away(Sender *sender, int64_t away_ms, bool holds, Error *error);
 
 /* What the next report says besides the ranges; `fates`: JSON, an object with the
  * array "fates", copied. False: no memory. */

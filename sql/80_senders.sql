@@ -119,7 +119,7 @@ $$;
 COMMENT ON FUNCTION campaign.sender_hold(text, text[], text[], bigint[], bigint[]) IS
 'Records what this sender is about to claim, instead of what it held before. Returns those parts of it whose fate was reported before: they may not be sent again, even if MongoDB has lost them. An error if the session is another one.';
 
-CREATE FUNCTION campaign.sender_away(sender_id text, away_ms bigint) RETURNS void
+CREATE FUNCTION campaign.sender_away(sender_id text, away_ms bigint, holds boolean DEFAULT false) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -127,28 +127,16 @@ BEGIN
     UPDATE campaign.senders s
     SET away_since = CASE WHEN away_ms IS NOT NULL THEN
             clock_timestamp() - greatest(away_ms, 0) * interval '1 millisecond' END,
-        held_campaigns = '{}', held_classes = '{}', held_firsts = '{}', held_lasts = '{}'
+        held_campaigns = CASE WHEN holds THEN s.held_campaigns ELSE '{}' END,
+        held_classes = CASE WHEN holds THEN s.held_classes ELSE '{}' END,
+        held_firsts = CASE WHEN holds THEN s.held_firsts ELSE '{}' END,
+        held_lasts = CASE WHEN holds THEN s.held_lasts ELSE '{}' END
     WHERE s.id = sender_away.sender_id AND s.pid = pg_backend_pid() AND s.ended_at IS NULL
       AND s.session_started_at = campaign.job_session_started_at();
 END
 $$;
-COMMENT ON FUNCTION campaign.sender_away(text, bigint) IS
-'The provider of this sender has taken nothing for so many milliseconds, or with NULL it takes messages again. The sender holds nothing. It counts as long as the session lives.';
-
-CREATE FUNCTION campaign.sender_waits(sender_id text, waits_ms bigint) RETURNS void
-LANGUAGE plpgsql VOLATILE SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    UPDATE campaign.senders s
-    SET away_since = CASE WHEN waits_ms IS NOT NULL THEN
-            clock_timestamp() - greatest(waits_ms, 0) * interval '1 millisecond' END
-    WHERE s.id = sender_waits.sender_id AND s.pid = pg_backend_pid() AND s.ended_at IS NULL
-      AND s.session_started_at = campaign.job_session_started_at();
-END
-$$;
-COMMENT ON FUNCTION campaign.sender_waits(text, bigint) IS
-'As sender_away(), of a sender that goes on holding what it holds: its provider has asked for a pause.';
+COMMENT ON FUNCTION campaign.sender_away(text, bigint, boolean) IS
+'The provider of this sender has taken nothing for so many milliseconds, or with NULL it takes messages again. The sender holds nothing, unless it says that it goes on holding what it holds: its provider has asked for a pause. It counts as long as the session lives.';
 
 CREATE FUNCTION campaign.sender_troubles(queue text) RETURNS SETOF campaign.troubles
 LANGUAGE plpgsql STABLE

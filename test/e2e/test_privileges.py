@@ -15,7 +15,7 @@ PROOFS = {"proof_begin(text)", "proof_next(timestamp with time zone)", "proof_gi
           "proof_window(text,integer)", "proof_agree(text,integer,bytea)",
           "proof_compare(text,text,bigint,integer[],bigint[],text[],text[],text[],text[],text[])",
           "proof_report(text,text,bigint,jsonb)"}
-SENDERS = {"sender_begin(text,text,text,jsonb,text,text)", "sender_living(text[])", "sender_away(text,bigint)", "sender_waits(text,bigint)",
+SENDERS = {"sender_begin(text,text,text,jsonb,text,text)", "sender_living(text[])", "sender_away(text,bigint,boolean)",
            "sender_hold(text,text[],text[],bigint[],bigint[])",
            "report_fates(text[],text[],bigint[],bigint[],text[],boolean[],text,jsonb,bigint,bigint,bigint)"}
 OUTBOX = {"outbox_page(text,text,integer)", "outbox_active(text[])", "outbox_template(text,text)",

@@ -17,11 +17,11 @@ CREATE FUNCTION pg_temp.reason(id text) RETURNS text LANGUAGE sql AS $$ SELECT c
 
 SELECT is(pg_temp.away(), NULL, 'R1.4: at first its provider is not away');
 SELECT is((campaign_status(:'id') ->> 'sending')::int, 2, 'and it holds something');
-SELECT campaign.sender_waits(:'sender', 7000);
+SELECT campaign.sender_away(:'sender', 7000, true);
 SELECT is(pg_temp.away(), interval '7 seconds', 'R1.4: it says since when its provider is waited for');
 SELECT is((campaign_status(:'id') ->> 'sending')::int, 2, 'R5.3: and goes on holding what it holds');
 SELECT is(pg_temp.reason(:'id'), 'the SMS provider has taken nothing for 7 s', 'R3.7: that is why the campaign is stuck');
-SELECT campaign.sender_waits(:'sender', NULL);
+SELECT campaign.sender_away(:'sender', NULL, true);
 SELECT is(pg_temp.away(), NULL, 'R1.4: and that it is not any more');
 SELECT campaign.sender_away(:'sender', 12000);
 SELECT is(pg_temp.away(), interval '12 seconds', 'R1.4: it says since when its provider takes nothing');

@@ -19,7 +19,7 @@ SELECT is(
      WHERE proname NOT IN ('cuid2', 'job_progress') AND has_function_privilege('campaign_consumer', oid, 'execute')),
     'proof_agree proof_begin proof_compare proof_give_up proof_next proof_report proof_window '
         'report_checked report_conflict report_fates report_gap report_halted report_open report_stopped report_stored report_waiting '
-        'sender_away sender_begin sender_hold sender_living sender_waits',
+        'sender_away sender_begin sender_hold sender_living',
     'R0.16, R5.1, R1.4: campaign_consumer may execute the reports, make proofs, and register as a sender');
 SELECT is(
     (SELECT string_agg(proname, ' ' ORDER BY proname) FROM owned_functions
