@@ -42,6 +42,34 @@ $$;
 COMMENT ON FUNCTION @extschema@.campaign_schedule(text, timestamptz, text) IS
 'Dispatches a draft at a time, at once if that has passed; another call changes the time, NULL makes it a draft again. Returns its status.';
 
+CREATE FUNCTION campaign.schedule_holds(campaign_id text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    -- Of an application only that counts: somebody else may have taken it over.
+    RETURN coalesce((
+        SELECT campaign.account_entitled(CASE WHEN e.application_id IS NULL THEN e.user_id END, e.application_id, c.company_id)
+        FROM campaign.campaigns c
+        JOIN campaign.events e ON e.campaign_id = c.id AND e.number = c.schedule_event
+        WHERE c.id = schedule_holds.campaign_id), true);
+END
+$$;
+COMMENT ON FUNCTION campaign.schedule_holds(text) IS
+'Whether whoever has given a campaign its time may still dispatch it.';
+
+CREATE FUNCTION campaign.schedule_end(campaign_id text) RETURNS void
+LANGUAGE plpgsql VOLATILE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM campaign.campaign_transition(campaign_id, 'draft', NULL, 'who scheduled it is no member of the company any more');
+    UPDATE campaign.campaigns c SET scheduled_at = NULL WHERE c.id = schedule_end.campaign_id;
+END
+$$;
+COMMENT ON FUNCTION campaign.schedule_end(text) IS
+'Makes a draft again of a campaign whose time was given by somebody, or an application, who may not dispatch it any more.';
+
 CREATE FUNCTION @extschema@.campaign_pause(campaign_id text, reason text DEFAULT NULL) RETURNS jsonb
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp

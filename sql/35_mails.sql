@@ -1,7 +1,6 @@
 -- Mails are jobs that a program outside PostgreSQL runs: campaign-mailer, by the rule of
 -- 33_job_queue.sql.
 
--- A mailer that is busy goes on behind the last mail that it got, as a job worker does.
 CREATE FUNCTION campaign.mail_stale(type text, meta jsonb) RETURNS text
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
@@ -26,6 +25,7 @@ END
 $$;
 COMMENT ON FUNCTION campaign.mail_stale(text, jsonb) IS 'Why nobody is to get a mail any more; NULL if it is to be sent.';
 
+-- A mailer that is busy goes on behind the last mail that it got, as a job worker does.
 CREATE FUNCTION campaign.mail_claim(
     after_priority integer DEFAULT NULL,
     after_seq bigint DEFAULT NULL,

@@ -86,6 +86,24 @@ $$;
 COMMENT ON FUNCTION campaign.request_campaigns() IS
 'The campaigns of the companies of the user of the request.';
 
+CREATE FUNCTION campaign.account_entitled(user_id text, application_id text, company_id text) RETURNS boolean
+LANGUAGE plpgsql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN (account_entitled.user_id IS NULL OR EXISTS (
+            SELECT FROM campaign.company_members m
+            JOIN campaign.users u ON u.id = m.user_id AND NOT u.deleted
+            WHERE m.company_id = account_entitled.company_id AND m.user_id = account_entitled.user_id AND NOT m.deleted))
+        AND (account_entitled.application_id IS NULL OR EXISTS (
+            SELECT FROM campaign.applications a
+            WHERE a.id = account_entitled.application_id AND a.company_id = account_entitled.company_id
+              AND campaign.application_live(a.id)));
+END
+$$;
+COMMENT ON FUNCTION campaign.account_entitled(text, text, text) IS
+'Whether the user, if there is one, is still a member of the company, and the application, if there is one, still one of it.';
+
 -- The answer ---------------------------------------------------------------------------------
 
 CREATE FUNCTION campaign.api_raise(code text, message text, detail text DEFAULT NULL, hint text DEFAULT NULL)

@@ -99,52 +99,6 @@ $$;
 COMMENT ON FUNCTION campaign.company_members_lock(text) IS
 'Keeps others from leaving a company until the end of the transaction.';
 
-CREATE FUNCTION campaign.account_entitled(user_id text, application_id text, company_id text) RETURNS boolean
-LANGUAGE plpgsql STABLE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    RETURN (account_entitled.user_id IS NULL OR EXISTS (
-            SELECT FROM campaign.company_members m
-            JOIN campaign.users u ON u.id = m.user_id AND NOT u.deleted
-            WHERE m.company_id = account_entitled.company_id AND m.user_id = account_entitled.user_id AND NOT m.deleted))
-        AND (account_entitled.application_id IS NULL OR EXISTS (
-            SELECT FROM campaign.applications a
-            WHERE a.id = account_entitled.application_id AND a.company_id = account_entitled.company_id
-              AND campaign.application_live(a.id)));
-END
-$$;
-COMMENT ON FUNCTION campaign.account_entitled(text, text, text) IS
-'Whether the user, if there is one, is still a member of the company, and the application, if there is one, still one of it.';
-
-CREATE FUNCTION campaign.schedule_holds(campaign_id text) RETURNS boolean
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    -- Of an application only that counts: somebody else may have taken it over.
-    RETURN coalesce((
-        SELECT campaign.account_entitled(CASE WHEN e.application_id IS NULL THEN e.user_id END, e.application_id, c.company_id)
-        FROM campaign.campaigns c
-        JOIN campaign.events e ON e.campaign_id = c.id AND e.number = c.schedule_event
-        WHERE c.id = schedule_holds.campaign_id), true);
-END
-$$;
-COMMENT ON FUNCTION campaign.schedule_holds(text) IS
-'Whether whoever has given a campaign its time may still dispatch it.';
-
-CREATE FUNCTION campaign.schedule_end(campaign_id text) RETURNS void
-LANGUAGE plpgsql VOLATILE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM campaign.campaign_transition(campaign_id, 'draft', NULL, 'who scheduled it is no member of the company any more');
-    UPDATE campaign.campaigns c SET scheduled_at = NULL WHERE c.id = schedule_end.campaign_id;
-END
-$$;
-COMMENT ON FUNCTION campaign.schedule_end(text) IS
-'Makes a draft again of a campaign whose time was given by somebody, or an application, who may not dispatch it any more.';
-
 CREATE FUNCTION campaign.company_member_end(company_id text, user_id text) RETURNS boolean
 LANGUAGE plpgsql VOLATILE
 SET search_path = pg_catalog, pg_temp
