@@ -83,6 +83,14 @@ static void note_bad_row(Columns *columns, const char *problem, int64_t line, si
 		columns->bad_row = (BadRow){.problem = problem, .line = line, .byte = byte};
 }
 
+static void take_heading(Column *column, const char *heading, size_t length)
+{
+	column->meaning = heading_meaning(heading, length);
+	column->mentions_number =
+		column->meaning == HEADING_OTHER && heading_mentions_number(heading, length);
+	column->of_landlines = heading_is_of_landlines(heading, length);
+}
+
 /* Delimited text ----------------------------------------------------------------------------- */
 
 /* The first row may be the headings: it is counted when that is decided. */
@@ -106,10 +114,7 @@ static bool take_first(Columns *columns, const CsvRow *row)
 			return false;
 		}
 		column->name_length = (size_t) name;
-		column->meaning = heading_meaning(text, length);
-		column->mentions_number =
-			column->meaning == HEADING_OTHER && heading_mentions_number(text, length);
-		column->of_landlines = heading_is_of_landlines(text, length);
+		take_heading(column, text, length);
 		column->first_is_number =
 			number_read(&columns->wanted->rules, text, length, &number) == NUMBER_VALID;
 		column->first_is_written = column->first_is_number && is_written(text, length);
@@ -267,10 +272,7 @@ static Column *find_key(Columns *columns, const char *key, size_t length)
 	column = &columns->list[columns->count++];
 	memcpy(column->name, key, length);
 	column->name_length = column->heading_length = length;
-	column->meaning = heading_meaning(key, length);
-	column->mentions_number =
-		column->meaning == HEADING_OTHER && heading_mentions_number(key, length);
-	column->of_landlines = heading_is_of_landlines(key, length);
+	take_heading(column, key, length);
 	return column;
 }
 

@@ -281,7 +281,7 @@ bool heading_is(const char *heading, size_t length, const char *name, size_t nam
 	return size > 0 && size == fold(name, name_length, right) && memcmp(left, right, size) == 0;
 }
 
-/* The length of what is looked at, which does not end in a character. */
+/* The length of what is looked at, which never ends within a character. */
 static size_t within_heading(const char *heading, size_t length)
 {
 	if (length <= HEADING_MAX)
