@@ -18,7 +18,7 @@ def database(stack, name, extension=True):
     drop = f"DROP DATABASE IF EXISTS {name} WITH (FORCE)"
     stack.sql(drop)
     stack.sql(f"CREATE DATABASE {name} TEMPLATE template0")
-    connection = stack.connect(database=name.strip(chr(34)))
+    connection = stack.connect(database=name.strip('"'))
     try:
         if extension:
             execute(connection, "CREATE EXTENSION campaign")

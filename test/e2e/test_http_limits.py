@@ -209,6 +209,7 @@ def test_no_body_from_strangers(ana, app, target, stored_nothing, kind):
     def ask(path, headers, length=16 * MIB):
         return first_line(ana.api, path, {**sent, **headers}, length,
                           method="POST" if path == "/campaigns/send" else "PUT")
+
     for path in (f"/campaigns/{target}/numbers", "/campaigns/send", "/rpc/campaign_send",
                  "/suppressions/numbers", "/rpc/campaign_upload", "/rpc/campaign_form",
                  "/rpc/campaign_upload_json"):

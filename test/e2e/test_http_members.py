@@ -25,6 +25,12 @@ def fixture_two(stack):
     return owner, guest
 
 
+def invited(owner, person):
+    """The id of an invitation to the owner's company."""
+    answer = owner.api.post(f"/companies/{owner.company_id}/members", {"email": person.email})
+    return answer.expect(201).json["id"]
+
+
 @contextlib.contextmanager
 def request(stack, person):
     """A connection in a transaction of a request of that person's, as PostgREST begins one."""
@@ -76,8 +82,7 @@ def test_an_invitation_to_a_company_that_is_being_deleted(stack, two):
     """R7.1: nobody becomes a member of it."""
     owner, guest = two
     third = logged_in(stack.env["HTTP_URL"])
-    answer = owner.api.post(f"/companies/{owner.company_id}/members", {"email": third.email})
-    invitation = answer.expect(201).json["id"]
+    invitation = invited(owner, third)
     with request(stack, guest) as deleting, request(stack, third) as accepting:
         with pytest.raises(psycopg2.Error, match="you have no such invitation"):
             in_turn(stack, (deleting, "DELETE FROM campaign_api.companies WHERE id = %s RETURNING 1",
@@ -90,8 +95,7 @@ def test_the_inviter_ends_their_account_while_somebody_accepts(stack, two):
     """R7.2: both wait for the same company; the invitation is withdrawn, and nobody deadlocks."""
     owner, _ = two
     third = logged_in(stack.env["HTTP_URL"])
-    answer = owner.api.post(f"/companies/{owner.company_id}/members", {"email": third.email})
-    invitation = answer.expect(201).json["id"]
+    invitation = invited(owner, third)
     with request(stack, owner) as holding, request(stack, owner) as ending, request(stack, third) as accepting:
         execute(holding, "SELECT FROM campaign.companies WHERE id = %s FOR UPDATE", owner.company_id)
         with concurrent.futures.ThreadPoolExecutor() as threads:
@@ -112,8 +116,7 @@ def test_an_invitation_is_withdrawn_while_it_is_accepted(stack, two):
     """R7.1: whoever has accepted is a member, and the inviter is not told that nothing has come of it."""
     owner, _ = two
     third = logged_in(stack.env["HTTP_URL"])
-    answer = owner.api.post(f"/companies/{owner.company_id}/members", {"email": third.email})
-    invitation = answer.expect(201).json["id"]
+    invitation = invited(owner, third)
     with request(stack, third) as accepting, request(stack, owner) as withdrawing:
         with pytest.raises(psycopg2.Error, match="has been answered"):
             in_turn(stack, (accepting, "SELECT campaign_api.invitation_accept(%s)", invitation),
@@ -152,8 +155,7 @@ def test_the_last_member_ends_their_account_while_somebody_accepts(stack):
     """R7.1: the company goes on with who has become a member of it."""
     url = stack.env["HTTP_URL"]
     owner, guest = logged_in(url, company=True), logged_in(url)
-    answer = owner.api.post(f"/companies/{owner.company_id}/members", {"email": guest.email})
-    invitation = answer.expect(201).json["id"]
+    invitation = invited(owner, guest)
     with request(stack, guest) as accepting, request(stack, owner) as ending:
         in_turn(stack, (accepting, "SELECT campaign_api.invitation_accept(%s)", invitation),
                 (ending, "SELECT campaign_api.me_delete(%s, %s)", PASSWORD, owner.user_id))

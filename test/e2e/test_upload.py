@@ -248,15 +248,22 @@ def test_refused_file_writes_nothing(stack, options):
     assert written < 1_000_000
 
 
-@pytest.mark.parametrize("piece", [b"\n", b"12", b"x\n"])
-def test_reading_a_file_can_be_cancelled(stack, piece):
-    """A cancel is answered before the file is read to its end, where it would be refused. The
-    file is made before: nothing but its reading takes longer than the time that it gets."""
+@contextlib.contextmanager
+def short_of_time(stack, piece):
+    """A connection that has a large file of this piece in the table file, and 20 ms for each statement."""
     with contextlib.closing(stack.connect()) as connection:
         execute(connection, "CREATE TEMPORARY TABLE file AS"
                             " SELECT convert_to(repeat(%s, 60000000), 'UTF8') AS content",
                 piece.decode())
         execute(connection, "SET statement_timeout = 20")
+        yield connection
+
+
+@pytest.mark.parametrize("piece", [b"\n", b"12", b"x\n"])
+def test_reading_a_file_can_be_cancelled(stack, piece):
+    """A cancel is answered before the file is read to its end, where it would be refused. The
+    file is made before: nothing but its reading takes longer than the time that it gets."""
+    with short_of_time(stack, piece) as connection:
         with pytest.raises(psycopg2.errors.QueryCanceled):
             execute(connection, "SELECT campaign.recipients_import('none', 'NORMAL', 1,"
                                 " (SELECT content FROM file), false, false, 0, '')")
@@ -266,11 +273,7 @@ def test_reading_a_file_can_be_cancelled(stack, piece):
 @pytest.mark.parametrize("piece", [b"1", b" ", b".", b"x;"])
 def test_looking_at_a_file_can_be_cancelled(stack, piece, options):
     """The same in a single line, while nobody knows yet what it is; at its end is another error."""
-    with contextlib.closing(stack.connect()) as connection:
-        execute(connection, "CREATE TEMPORARY TABLE file AS"
-                            " SELECT convert_to(repeat(%s, 60000000), 'UTF8') AS content",
-                piece.decode())
-        execute(connection, "SET statement_timeout = 20")
+    with short_of_time(stack, piece) as connection:
         with pytest.raises(psycopg2.errors.QueryCanceled):
             execute(connection, "SELECT 1 / (length(campaign.upload_format(content, %s, ''))"
                                 " - length('list')) FROM file" % options)
