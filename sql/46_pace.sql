@@ -144,6 +144,17 @@ $$;
 COMMENT ON FUNCTION campaign.sample_take(text, campaign.recipient_class) IS
 'Notes how much of a class is stored at this moment: every 250 ms, in a long run every 500.';
 
+CREATE FUNCTION campaign.pace_settled(samples bigint[]) RETURNS double precision
+LANGUAGE plpgsql IMMUTABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    RETURN CASE WHEN samples[cardinality(samples) - 1] - samples[1] >= 1750 THEN campaign.samples_rate(samples) END;
+END
+$$;
+COMMENT ON FUNCTION campaign.pace_settled(bigint[]) IS
+'The pace that a class with these samples goes on with, by which time is reckoned: none until they cover 1.75 seconds, because a run at full speed is not even in its first ones.';
+
 CREATE FUNCTION campaign.pace_limited(rate double precision, per_second numeric) RETURNS double precision
 LANGUAGE plpgsql IMMUTABLE
 SET search_path = pg_catalog, pg_temp
@@ -165,9 +176,9 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     -- Whatever the samples from before a limit say, it gets no faster than that.
-    vip_rate double precision := campaign.pace_limited(campaign.samples_rate(vip.samples), per_second);
+    vip_rate double precision := campaign.pace_limited(campaign.pace_settled(vip.samples), per_second);
     rate double precision := CASE WHEN cardinality(normal.samples) >= 4
-        THEN campaign.pace_limited(campaign.samples_rate(campaign.run_samples(vip.samples, normal.samples)), per_second)
+        THEN campaign.pace_limited(campaign.pace_settled(campaign.run_samples(vip.samples, normal.samples)), per_second)
         ELSE vip_rate END;
     current_class campaign.progress := CASE WHEN phase LIKE '%VIP%' THEN vip ELSE normal END;
     silence interval := greatest(campaign.samples_silence(current_class.samples) * interval '1 millisecond',

@@ -14,7 +14,7 @@ from private_stack import Unmeasured
 from report import Figure
 
 SEED = 7
-FEWEST = 300_000        # at full speed: fewer are over before three samples are taken
+FEWEST = 500_000        # at full speed: fewer are over before their pace is known
 LIMITED_MOST = 300_000  # messages of a limited run
 LIMITED_S = 30          # how long its limit makes it take: far longer than at full speed on a busy machine, too
 SHORT_S = 5             # the short form

@@ -93,7 +93,7 @@ SELECT is((SELECT cardinality(p.samples) FROM campaign.progress p WHERE p.campai
 SELECT pg_temp.store(id, 'NORMAL', 1001) FROM paced;
 SELECT is((SELECT cardinality(p.samples) FROM campaign.progress p WHERE p.campaign_id = paced.id), 2, 'R3.4: the next one within 250 ms is none') FROM paced;
 SELECT is(pg_temp.answer(id, '{eta,estimatedMs}'), NULL, 'R3.4: one sample is not enough to go on') FROM paced;
-UPDATE campaign.progress SET samples = pg_temp.samples(4, 250, 250), sample_after = to_timestamp(1001.25) WHERE campaign_id = (SELECT id FROM paced);
+UPDATE campaign.progress SET samples = pg_temp.samples(8, 250, 250), sample_after = to_timestamp(1002.25) WHERE campaign_id = (SELECT id FROM paced);
 SELECT is(pg_temp.answer(id, '{eta,estimatedMs}')::bigint, 2999::bigint, 'R3.4: what is left, at the last pace') FROM paced;
 UPDATE campaign.progress SET stored_at = clock_timestamp() - interval '6 seconds' WHERE campaign_id = (SELECT id FROM paced);
 SELECT is(pg_temp.answer(id, '{eta,estimatedMs}'), NULL, 'R3.4: nobody knows when one ends that stands still') FROM paced;

@@ -1,7 +1,7 @@
 -- The time left: synthetic histories, each with a pace that only the table knows. What is said is
 -- compared with what was left, report by report.
 BEGIN;
-SELECT plan(39);
+SELECT plan(41);
 
 CREATE FUNCTION pg_temp.samples(steps int, ms int, count int) RETURNS bigint[] LANGUAGE sql AS
 $$ SELECT array_agg(x ORDER BY n, place) FROM generate_series(0, steps) AS n, LATERAL (VALUES (1, 1000000 + n * ms), (2, n * count)) AS v (place, x) $$;
@@ -36,6 +36,8 @@ SELECT ok(NOT EXISTS (SELECT FROM generate_series(200, 50000, 200) AS pace WHERE
 SELECT is(campaign.run_samples('{1000,5,2000,9}', '{7000,3,8000,6}'), '{6000,-1,7000,3,8000,6}', 'R3.4: NORMAL goes on where VIP ended');
 SELECT is(campaign.run_samples('{1000,5,9000,9}', '{7000,3,8000,6}'), '{7000,3,8000,6}', 'R3.4: unless VIP is sent once more');
 SELECT is(campaign.run_samples(NULL, '{7000,3}'), '{7000,3}', 'R3.4: or there is none');
+SELECT is(campaign.pace_settled(pg_temp.samples(6, 250, 500)), NULL, 'R3.4: one and a half seconds are not enough to go on');
+SELECT is(campaign.pace_settled(pg_temp.samples(7, 250, 500)), 2000::float8, 'R3.4: a quarter more, and they are');
 SELECT is(campaign.samples_silence('{}'), 5000::bigint, 'R3.4: five seconds are a silence');
 SELECT is(campaign.samples_silence(pg_temp.samples(3, 10000, 1)), 40000::bigint, 'R3.4: unless reports always take that long');
 SELECT is(cardinality(campaign.samples_add(pg_temp.samples(15, 250, 500), to_timestamp(5000), 10000)), 26, 'thirteen are kept');
