@@ -66,17 +66,20 @@ static bool catalog_has_name(Oid catalog, AttrNumber column, const char *name)
 	return found;
 }
 
-List *served_databases(void)
+List *served_databases(List **missing)
 {
 	List *served = NIL;
 	ListCell *cell;
 
+	*missing = NIL;
 	if (!catalog_has_name(AuthIdRelationId, Anum_pg_authid_rolname, SESSION_ROLE))
 		return NIL;
 	foreach (cell, wanted_databases())
 	{
 		if (catalog_has_name(DatabaseRelationId, Anum_pg_database_datname, lfirst(cell)))
 			served = lappend(served, lfirst(cell));
+		else
+			*missing = lappend(*missing, lfirst(cell));
 	}
 	return served;
 }

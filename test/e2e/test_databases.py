@@ -72,6 +72,22 @@ def test_database_is_called_as_it_is_written(stack):
         wait_until("its worker is gone", lambda: not stack.worker_pids("Capital"))
 
 
+def test_name_of_no_database_is_in_the_log(stack):
+    """R0.15: once, until there is one of that name; a slip would go unnoticed."""
+    def said():
+        return stack.log_since("postgres", mark).count('campaign.database names "slipped", and there is no such database')
+    mark = stack.log_mark("postgres")
+    with stack.settings(campaign__database="campaign,slipped"):
+        wait_until("it is said", said)
+        stack.sql("SELECT pg_reload_conf()")
+        with database(stack, "slipped"):
+            stack.sql("SELECT pg_reload_conf()")
+            wait_until("a worker serves it", lambda: stack.worker_pids("slipped"))
+            assert said() == 1
+        stack.sql("SELECT pg_reload_conf()")
+        wait_until("it is said once more", lambda: said() == 2)
+
+
 def test_http_hears_of_a_new_schema(stack):
     """R0.7: PostgREST keeps what it knows of the schema until it is told."""
     with database(stack, "restored", extension=False) as connection:
