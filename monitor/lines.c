@@ -14,14 +14,23 @@
 #include "plain.h"
 #include "program/stop.h"
 
-/* False: whoever reads it has gone. */
-static bool write_look(const Config *config, const Model *model)
+/* False: whoever reads it has gone, or, with an error, it cannot be written. */
+static bool end_lines(const Config *config, Error *error)
+{
+	if (fflush(stdout) == 0)
+		return true;
+	if (errno != EPIPE || config->once)
+		error_set(error, ERROR_CONFIG, "cannot write: %s", strerror(errno));
+	return false;
+}
+
+static bool write_look(const Config *config, const Model *model, Error *error)
 {
 	if (config->json)
 		json_write(model, stdout);
 	else
 		plain_write(model, strcmp(nl_langinfo(CODESET), "UTF-8") == 0, stdout);
-	return fflush(stdout) == 0;
+	return end_lines(config, error);
 }
 
 /* Takes what the reader has found. False: it is over. */
@@ -36,9 +45,7 @@ static bool take_news(const Config *config, Reader *reader, Error *error)
 		if (config->once && *config->campaign != '\0' && news.model->count == 0)
 			error_set(error, ERROR_CONFIG, "there is no campaign \"%s\"", config->campaign);
 		else
-			goes_on = write_look(config, news.model);
-		if (!goes_on && config->once)
-			error_set(error, ERROR_CONFIG, "cannot write: %s", strerror(errno));
+			goes_on = write_look(config, news.model, error);
 		model_free(news.model);
 		return goes_on && !config->once;
 	}
@@ -53,7 +60,7 @@ static bool take_news(const Config *config, Reader *reader, Error *error)
 	if (!config->json)
 		return true;
 	json_write_error(&news.trouble, stdout);
-	return fflush(stdout) == 0;
+	return end_lines(config, error);
 }
 
 bool lines_run(const Config *config, Reader *reader, Error *error)

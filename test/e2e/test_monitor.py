@@ -124,6 +124,16 @@ def test_lines_without_a_terminal(stack):
         assert process.wait(10) == 0
 
 
+@pytest.mark.parametrize("arguments", [["--once"], ["--once", "--json"], [], ["--json"]], ids=" ".join)
+def test_lines_that_cannot_be_written(stack, arguments):
+    """R1.3: a full disk is an error, however long it was to go on."""
+    with open("/dev/full", "wb") as full:
+        ended = subprocess.run([PROGRAM, *arguments], env=environment(stack), cwd="/", stdin=subprocess.DEVNULL, stdout=full,
+                               stderr=subprocess.PIPE, text=True, timeout=30, check=False)
+    assert ended.returncode == 1
+    assert "campaign-monitor: cannot write: No space left on device" in ended.stderr
+
+
 def wait_for_looks(stack, count):
     """Waits until the only monitor has looked so often."""
     seen = set()
