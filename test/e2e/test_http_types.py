@@ -199,6 +199,34 @@ def test_bodies_without_types(ana, postgrest, kind_of_body):
     assert answer.expect(201).json == [{"name": "7", "message": "true", "ordered": False}]
 
 
+@pytest.mark.parametrize("called", ["application/x-www-form-urlencoded", "Application/X-WWW-Form-Urlencoded; charset=UTF-8", "text/plain",
+                                    "text/plain;charset=UTF-8", "application/octet-stream", "text/xml"])
+def test_json_that_is_called_otherwise(ana, called):
+    """R7.4: curl -d calls it a form. It is JSON, with the types of JSON; a long one, too."""
+    head = {"Content-Type": called}
+    for method, path, body, status in (
+            ("POST", "/segments", {"text": "x"}, 200), ("POST", "/companies", {"name": "x", "document": unique()}, 201),
+            ("POST", "/job", {"job_name": "countdown", "meta": {"seconds": 1}}, 201), ("POST", "/companies", {"name": 7, "document": unique()}, 422),
+            ("PATCH", f"/campaigns/{ana.api.create_campaign(ana.company_id)}", {"name": "y"}, 200), ("POST", "/segments", {"bogus": "x"}, 400)):
+        answer = ana.api.request(method, path, b"\n " + json.dumps(body).encode(), {**head, "Prefer": "return=representation"})
+        assert answer.status == status, (path, answer)
+    numbers = [f"+55119{n:08}" for n in range(30_000)]
+    sent = {"name": "n", "message": "m", "numbers": numbers, "company_id": ana.company_id}
+    answer = ana.api.post("/campaigns/send", json.dumps(sent).encode(), headers=head)
+    assert answer.expect(202).json["total"] == len(numbers)
+
+
+def test_a_text_where_no_file_is_read(ana):
+    """R7.4: it is not JSON, and that is said; where files are read it is one, whatever it begins with."""
+    for called in ("text/plain", "application/octet-stream"):
+        head = {"Content-Type": called}
+        for path in ("/suppressions/numbers", "/segments", "/companies"):
+            assert "json" in ana.api.post(path, b"+5511955500101\n", headers=head).refused(400).json["message"].lower()
+        campaign_id = ana.api.create_campaign(ana.company_id)
+        answer = ana.api.post("/rpc/campaign_upload", b'{"phone": "+5511955500101"}\n', headers={**head, "X-Campaign-Id": campaign_id})
+        assert answer.expect(200).json["accepted"] == 1
+
+
 def test_questions_have_no_types(ana, postgrest):
     """R0.7: a string that looks like a number is one, and can be asked for."""
     name = str(int(unique()[1:], 16))
