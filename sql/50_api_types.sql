@@ -42,6 +42,18 @@ BEGIN
     IF json_typeof(body) IN ('null', 'string', 'number', 'boolean') OR json_typeof(body) = 'array' AND json_array_length(body) = 0 THEN
         PERFORM campaign.api_raise('PT422', 'the body must be a JSON object');
     END IF;
+    -- PostgreSQL would take the last one: of an id that is also in the address nginx adds that behind the others.
+    SELECT field.key INTO wrong_name
+    FROM (SELECT 0 AS place, body AS fields WHERE json_typeof(body) = 'object'
+          UNION ALL
+          SELECT place, element FROM json_array_elements(CASE json_typeof(body) WHEN 'array' THEN body END) WITH ORDINALITY AS e (element, place)
+          WHERE json_typeof(element) = 'object') AS sent,
+        LATERAL json_object_keys(sent.fields) AS field (key)
+    WHERE field.key NOT IN ('campaign_id', 'company_id', 'letter_id', 'user_id')
+    GROUP BY sent.place, field.key HAVING count(*) > 1 LIMIT 1;
+    IF FOUND THEN
+        PERFORM campaign.api_raise('PT422', format('the body has the field "%s" twice', left(wrong_name, 63)));
+    END IF;
     SELECT field.key, expected.wanted INTO wrong_name, wanted
     FROM (SELECT body AS fields WHERE json_typeof(body) = 'object'
           UNION ALL
@@ -60,13 +72,19 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION campaign.api_types_check(text[], oid[], json) IS
-'422 if the body of the request has a value for one of these names whose JSON type does not fit its SQL type.';
+'422 if the body of the request has a field twice, or a value for one of these names whose JSON type does not fit its SQL type.';
 
 CREATE FUNCTION campaign.api_arguments_check(function text) RETURNS void
 LANGUAGE plpgsql STABLE
 SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    body json := campaign.request_body();
 BEGIN
+    -- PostgREST would take the first one.
+    IF json_typeof(body) = 'array' AND json_array_length(body) > 1 THEN
+        PERFORM campaign.api_raise('PT422', 'the body must be one JSON object', NULL, 'Send the others in requests of their own.');
+    END IF;
     PERFORM campaign.api_types_check(p.proargnames, p.proargtypes::oid[])
     FROM pg_proc p
     WHERE p.proname = split_part(function, '.', 2) AND p.pronamespace = 'campaign_api'::regnamespace

@@ -164,8 +164,8 @@ def test_a_key_twice(ana, stored_nothing):
     """R0.7: neither the first nor the last hides the other."""
     for keys in ('"name": 7, "name": "x"', '"name": "x", "name": 7'):
         body = f'{{{keys}, "document": "{unique()}"}}'.encode()
-        says(ana.api.post("/companies", body, headers={"Content-Type": "application/json"}),
-             "name", "string")
+        answer = ana.api.post("/companies", body, headers={"Content-Type": "application/json"}).refused(422)
+        assert answer.json["message"] == 'the body has the field "name" twice'
 
 
 def test_a_refused_type_is_no_failed_login(stack, nobody, ana):
@@ -214,6 +214,43 @@ def test_json_that_is_called_otherwise(ana, called):
     sent = {"name": "n", "message": "m", "numbers": numbers, "company_id": ana.company_id}
     answer = ana.api.post("/campaigns/send", json.dumps(sent).encode(), headers=head)
     assert answer.expect(202).json["total"] == len(numbers)
+
+
+@pytest.mark.parametrize("body", [b" " * 90_000 + b'{"text": "x"}', b'{"text": "' + b"x" * 90_000 + b'"}'], ids=["late", "long"])
+def test_json_that_is_not_in_memory(ana, body):
+    """R7.4: called a form, it is JSON however long it is."""
+    ana.api.post("/segments", body, headers={"Content-Type": "application/x-www-form-urlencoded"}).expect(200)
+
+
+@pytest.mark.parametrize("path, body", [
+    ("/segments", b"\xef\xbb\xbf{" + b"m" * 20_000), ("/login", b"a=1&" + b"m" * 60_000), ("/segments", b"m" * 20_000 + b"=1"),
+    ("/rpc/me?" + "k" * 5000 + "=1", b""), ("/rpc/" + "k" * 5000, b"{}"), ("//rpc/" + "k" * 5000, b"{}")], ids=str)
+def test_long_names_cost_nothing(nobody, path, body):
+    """R7.3: PostgREST would compare them with all that it knows, for minutes, and nobody needs a token for that."""
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    answer = nobody.patient("POST", path, body, headers=form, timeout=10)
+    answer.refused(400, 401, 404)
+
+
+@pytest.mark.parametrize("path, first, second", [
+    ("/suppressions", {"phone_number": "+5511955500171"}, {"phone_number": "+5511955500172"}),
+    ("/inbound", {"from": "+5511955500171", "text": "STOP"}, {"from": "+5511955500172", "text": "STOP"}),
+    ("/segments", {"text": "a"}, {"text": "b"}), ("/job", {"job_name": "pi"}, {"job_name": "pi"})])
+def test_several_objects_are_not_one(ana, path, first, second, stored_nothing):
+    """R7.4: whoever sent two would think that both are done."""
+    message = ana.api.post(path, [first, second]).refused(422).json["message"]
+    assert message == "the body must be one JSON object"
+
+
+def test_fields_that_are_there_twice(ana, target, stored_nothing):
+    """R7.4: neither the first nor the last one is taken."""
+    number = '"phone_number": "+5511955500171", "phone_number": "+5511955500172"'
+    for method, path, body in (
+            ("POST", "/suppressions", number), ("POST", "/inbound", '"from": "+5511955500171", "text": "STOP", "text": "oi"'),
+            ("POST", f"/campaigns/{target}/limit", '"per_second": 1, "per_second": 100'),
+            ("POST", "/campaigns", '"name": "x", "message": "a", "message": "b"'), ("PATCH", f"/campaigns/{target}", '"name": "x", "name": "y"')):
+        answer = ana.api.request(method, path, f"{{{body}}}".encode(), {"Content-Type": "application/json"}).refused(422)
+        assert "twice" in answer.json["message"]
 
 
 def test_a_text_where_no_file_is_read(ana):

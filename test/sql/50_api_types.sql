@@ -1,7 +1,7 @@
 -- The JSON types of a request's values. The parameter of a prepared statement is what PostgREST
 -- makes of a body.
 BEGIN;
-SELECT plan(29);
+SELECT plan(32);
 
 SELECT is(campaign.json_type_wanted(type), wanted, 'R0.7: ' || type || ' takes ' || coalesce(wanted, 'anything'))
 FROM (VALUES ('text'::regtype, 'string'), ('timestamptz', 'string'), ('campaign.recipient_class', 'string'),
@@ -32,8 +32,11 @@ EXECUTE refused('{"a": 7}', 'a must be a string');
 EXECUTE refused('{"a": {"a": "x"}}', 'a must be a string');
 EXECUTE refused('{"b": "true"}', 'b must be true or false');
 EXECUTE refused('{"c": "7"}', 'c must be a number');
-EXECUTE refused('[{"a": "x"}, {"a": []}]', 'a must be a string');
-EXECUTE refused('[7, "x", null, ["a"]]', NULL);
+EXECUTE refused('[{"a": []}]', 'a must be a string');
+EXECUTE refused('[{"a": "x"}, {"a": "y"}]', 'the body must be one JSON object');
+EXECUTE refused('[7, "x", null, ["a"]]', 'the body must be one JSON object');
+EXECUTE refused('{"campaign_id": "x", "campaign_id": "y"}', NULL);
+EXECUTE refused('{"a": "x", "e": 1, "e": 1}', 'the body has the field "e" twice');
 EXECUTE refused('7', 'the body must be a JSON object');
 EXECUTE refused(' [ ] ', 'the body must be a JSON object');
 
