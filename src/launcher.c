@@ -66,8 +66,6 @@ typedef struct Shortage
 /* In TopMemoryContext: lost with the launcher; the roster is not. */
 static List *launched_list = NIL;
 static Shortage shortage = {.number = -1};
-/* Names of campaign.database of which there is no database, as the log has them. */
-static List *missing_list = NIL;
 
 PGDLLEXPORT void campaign_launcher_main(Datum argument);
 
@@ -290,18 +288,6 @@ static void dismiss(Launched *launched, bool at_once)
 		roster_dismiss(launched->database, launched->number, true);
 }
 
-static bool has_name(const List *names, const char *name)
-{
-	ListCell *cell;
-
-	foreach (cell, names)
-	{
-		if (strcmp(lfirst(cell), name) == 0)
-			return true;
-	}
-	return false;
-}
-
 static void dismiss_unwanted(List *databases)
 {
 	ListCell *cell;
@@ -309,10 +295,16 @@ static void dismiss_unwanted(List *databases)
 	foreach (cell, launched_list)
 	{
 		Launched *launched = lfirst(cell);
+		bool served = false;
+		ListCell *database;
 
 		if (launched->wanted || !launched->running)
 			continue;
-		dismiss(launched, !has_name(databases, launched->database));
+		foreach (database, databases)
+		{
+			served |= strcmp(lfirst(database), launched->database) == 0;
+		}
+		dismiss(launched, !served);
 	}
 }
 
@@ -355,39 +347,13 @@ static void make_room(void)
 	dismiss(last, shortage.number == 0);
 }
 
-/* Says once of each name that it is of no database: a slip, or one that is still to come. */
-static void say_missing(List *missing)
-{
-	MemoryContext old;
-	List *before = missing_list;
-	ListCell *cell;
-
-	foreach (cell, missing)
-	{
-		if (!has_name(before, lfirst(cell)))
-			ereport(LOG, (errmsg("campaign.database names \"%s\", and there is no such database",
-								 (char *) lfirst(cell)),
-						  errhint("Its campaigns are published once it is created.")));
-	}
-	old = MemoryContextSwitchTo(TopMemoryContext);
-	missing_list = NIL;
-	foreach (cell, missing)
-	{
-		missing_list = lappend(missing_list, pstrdup(lfirst(cell)));
-	}
-	list_free_deep(before);
-	MemoryContextSwitchTo(old);
-}
-
 /* Starts missing workers, ends those no longer wanted; returns when to look again. */
 static int64 look(void)
 {
 	int64 again_ms = clock_ms() + settings_poll_interval * INT64CONST(1000);
-	List *missing;
-	List *databases = served_databases(&missing);
+	List *databases = served_databases();
 	int failures = shortage.failures;
 
-	say_missing(missing);
 	look_at_workers();
 	launch_missing(databases, &again_ms);
 	dismiss_unwanted(databases);

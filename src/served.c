@@ -8,12 +8,16 @@
 #include "access/tableam.h"
 #include "catalog/pg_authid.h"
 #include "catalog/pg_database.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/varlena.h"
 
 #include "served.h"
 #include "session.h"
 #include "settings.h"
+
+/* Names of which there is no database, as the log has them. In TopMemoryContext. */
+static List *missing_list = NIL;
 
 /* The names of campaign.database; NIL if they cannot be parsed. */
 static List *wanted_databases(void)
@@ -31,16 +35,21 @@ static List *wanted_databases(void)
 	return names;
 }
 
-bool served_name(const char *database)
+static bool has_name(const List *names, const char *name)
 {
 	ListCell *cell;
 
-	foreach (cell, wanted_databases())
+	foreach (cell, names)
 	{
-		if (strcmp(lfirst(cell), database) == 0)
+		if (strcmp(lfirst(cell), name) == 0)
 			return true;
 	}
 	return false;
+}
+
+bool served_name(const char *database)
+{
+	return has_name(wanted_databases(), database);
 }
 
 /*
@@ -66,12 +75,33 @@ static bool catalog_has_name(Oid catalog, AttrNumber column, const char *name)
 	return found;
 }
 
-List *served_databases(List **missing)
+/* Says once of each name that it is of no database: a slip, or one that is still to come. */
+static void say_missing(const List *missing)
 {
-	List *served = NIL;
+	MemoryContext old;
+	List *before = missing_list;
 	ListCell *cell;
 
-	*missing = NIL;
+	old = MemoryContextSwitchTo(TopMemoryContext);
+	missing_list = NIL;
+	foreach (cell, missing)
+	{
+		if (!has_name(before, lfirst(cell)))
+			ereport(LOG, (errmsg("campaign.database names \"%s\", and there is no such database",
+								 (char *) lfirst(cell)),
+						  errhint("Its campaigns are published once it is created.")));
+		missing_list = lappend(missing_list, pstrdup(lfirst(cell)));
+	}
+	list_free_deep(before);
+	MemoryContextSwitchTo(old);
+}
+
+List *served_databases(void)
+{
+	List *served = NIL;
+	List *missing = NIL;
+	ListCell *cell;
+
 	if (!catalog_has_name(AuthIdRelationId, Anum_pg_authid_rolname, SESSION_ROLE))
 		return NIL;
 	foreach (cell, wanted_databases())
@@ -79,7 +109,8 @@ List *served_databases(List **missing)
 		if (catalog_has_name(DatabaseRelationId, Anum_pg_database_datname, lfirst(cell)))
 			served = lappend(served, lfirst(cell));
 		else
-			*missing = lappend(*missing, lfirst(cell));
+			missing = lappend(missing, lfirst(cell));
 	}
+	say_missing(missing);
 	return served;
 }

@@ -12,10 +12,10 @@
 bool served_name(const char *database);
 
 /*
- * Names (char *) of those that exist, and of those that do not; none of either before the role of
- * the workers exists, since without it there is no extension yet. Reads the shared catalogs: call
- * it in a transaction.
+ * Names (char *) of those that exist; none before the role of the workers exists, since without it
+ * there is no extension yet. Logs once of each other name that it is of no database. Reads the
+ * shared catalogs: call it in a transaction.
  */
-List *served_databases(List **missing);
+List *served_databases(void);
 
 #endif /* CAMPAIGN_SERVED_H */
